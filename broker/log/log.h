@@ -1,0 +1,167 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/shared_bytes.h"
+#include "common/base/uuid.h"
+#include "common/io/file.h"
+
+namespace tidemark::log {
+
+// Kafka's topic settings of the same names; defaults are Kafka's, except that
+// flush_messages is 1: acknowledged means synced.
+struct LogConfig {
+  int64_t segment_bytes = 1 << 30;
+  int64_t segment_ms = 7LL * 24 * 3600 * 1000;
+  int64_t retention_ms = 7LL * 24 * 3600 * 1000;  // -1: keep for ever
+  int64_t retention_bytes = -1;                   // -1: no limit
+  int32_t index_interval_bytes = 4096;
+  int32_t max_message_bytes = 1048588;
+  bool delete_enabled = true;    // cleanup.policy contains delete
+  bool compacted = false;        // cleanup.policy contains compact
+  bool log_append_time = false;  // message.timestamp.type=LogAppendTime
+  // flush.messages: 1 syncs before acknowledging; INT64_MAX never syncs
+  // (page-cache mode: everything appended counts as flushed at once).
+  int64_t flush_messages = 1;
+  // producer.id.expiration.ms
+  int64_t producer_expiration_ms = 24LL * 3600 * 1000;
+};
+
+struct AppendInfo {
+  Offset first_offset = -1;  // of the batch, or of its original when duplicate
+  Offset last_offset = -1;
+  int64_t log_append_time_ms = -1;  // -1: create time
+  bool duplicate = false;           // one of the producer's last five batches
+};
+
+struct EpochEnd {
+  LeaderEpoch epoch = -1;  // -1: unknown
+  Offset end_offset = -1;
+};
+
+struct TimestampedOffset {
+  int64_t timestamp_ms = -1;
+  Offset offset = -1;
+  LeaderEpoch epoch = -1;
+};
+
+// What has to reach the disk so that everything below `end_offset` is safe.
+// Taken on the owner's thread, carried out on a sync thread, handed back with
+// Log::Flushed. `generation` detects a truncation in between.
+struct SyncWork {
+  std::vector<std::shared_ptr<io::File>> files;
+  Offset end_offset = 0;
+  uint64_t generation = 0;
+};
+
+// The log of one partition: segments of record batches in Kafka's on-disk
+// format, their offset and time indexes, the leader-epoch checkpoint and the
+// state of idempotent producers.
+//
+// Owned by one partition, used on one thread only (the shard's); no locks.
+// Appends go to the page cache; `TakeSync`/`Flushed` make them durable behind
+// the group-commit seam (log/log_syncer.h in production, the simulator's disk
+// in simulation). A failed write or sync (kKafkaStorageError) is final: the
+// log refuses further appends and the directory is taken offline (B-32).
+//
+// Invariants, checked after every change (B-01): 0 <= start_offset <=
+// flushed_offset <= end_offset; batches contiguous by base offset except for
+// compaction gaps; epochs never decrease.
+class Log {
+ public:
+  virtual ~Log() = default;
+
+  // Appends one batch from a producer to a leader. Checks Kafka's rules for
+  // it (size, magic 2, CRC-32C, count, control bit, idempotent sequence B-26),
+  // then stamps base offset and `epoch` into a copy of its first bytes.
+  // Errors: kCorruptMessage, kMessageTooLarge, kInvalidRecord,
+  // kUnsupportedForMessageFormat, kOutOfOrderSequenceNumber,
+  // kInvalidProducerEpoch, kInvalidTimestamp, kKafkaStorageError.
+  virtual Result<AppendInfo> AppendAsLeader(std::string_view batch,
+                                            LeaderEpoch epoch, int64_t now_ms) = 0;
+
+  // The broker's own batches (coordinator records): as above, but control
+  // and internal batches are allowed.
+  virtual Result<AppendInfo> AppendFromCoordinator(std::string_view batch,
+                                                   LeaderEpoch epoch,
+                                                   int64_t now_ms) = 0;
+
+  // Appends whole batches as a leader sent them. A torn batch at the end is
+  // ignored. REQUIRES: the first base offset is end_offset().
+  // Errors: kCorruptMessage, kOffsetOutOfRange, kKafkaStorageError.
+  virtual Result<AppendInfo> AppendAsFollower(std::string_view batches) = 0;
+
+  // Whole batches from the one that contains `from`, below `below`, at most
+  // `max_bytes`, but at least one batch when `at_least_one` and there is one.
+  // Empty when from == end. Error: kOffsetOutOfRange.
+  virtual Result<SharedBytes> Read(Offset from, Offset below, size_t max_bytes,
+                                   bool at_least_one) = 0;
+
+  virtual Offset start_offset() const = 0;
+  virtual Offset end_offset() const = 0;
+  // Everything below is on stable storage (equals end_offset() in page-cache
+  // mode).
+  virtual Offset flushed_offset() const = 0;
+  virtual int64_t size_bytes() const = 0;
+
+  // nullopt when nothing needs a sync.
+  virtual std::optional<SyncWork> TakeSync() = 0;
+  // The work was carried out. A stale generation is ignored.
+  virtual void Flushed(const SyncWork& work) = 0;
+  // The work failed: the log is broken for good.
+  virtual void SyncFailed(const SyncWork& work) = 0;
+  virtual bool failed() const = 0;
+
+  // Leader epochs (KIP-101, B-07..B-09). AssignEpoch is on disk on return.
+  virtual Status AssignEpoch(LeaderEpoch epoch, Offset start) = 0;
+  virtual LeaderEpoch latest_epoch() const = 0;  // -1: none
+  // B-09: largest known epoch <= `epoch` and where it ends; {-1, -1} if none.
+  virtual EpochEnd EndOffsetFor(LeaderEpoch epoch) const = 0;
+  virtual std::optional<LeaderEpoch> EpochOfOffset(Offset offset) const = 0;
+
+  // First record with timestamp >= `timestamp_ms`, by batch and then by
+  // record; nullopt if none.
+  virtual Result<std::optional<TimestampedOffset>> FindByTimestamp(
+      int64_t timestamp_ms) = 0;
+  virtual Result<std::optional<TimestampedOffset>> FindMaxTimestamp() = 0;
+
+  // Cuts everything from `offset` on, producer state and epochs included.
+  virtual Status TruncateTo(Offset offset) = 0;
+  // Drops everything and starts over at `offset`.
+  virtual Status TruncateFullyAndStartAt(Offset offset) = 0;
+  // DeleteRecords and retention; drops whole segments below.
+  virtual Status AdvanceStartOffset(Offset offset) = 0;
+  // Drops segments by retention.ms/bytes that lie below `high_watermark`.
+  // Returns how many.
+  virtual Result<int> ApplyRetention(Offset high_watermark, int64_t now_ms) = 0;
+  virtual void UpdateConfig(const LogConfig& config) = 0;
+
+  // Syncs everything and writes the producer snapshot: the clean shutdown.
+  virtual Status Close() = 0;
+  // Removes the directory. The log is unusable afterwards.
+  virtual Status Delete() = 0;
+};
+
+struct OpenOptions {
+  std::string dir;  // <log dir>/<topic>-<partition>; created when missing
+  TopicPartition partition;
+  Uuid topic_id;        // checked against partition.metadata, or written there
+  LogConfig config;
+  bool clean = false;   // the directory was shut down cleanly: no CRC scan
+  Offset recovery_point = 0;  // scan starts at its segment (B-28)
+};
+
+// Opens or creates; after an unclean stop scans from the recovery point and
+// cuts at the first bad byte. Everything that survives recovery is synced
+// before return, so flushed_offset() == end_offset().
+Result<std::unique_ptr<Log>> OpenLog(io::FileSystem& fs, OpenOptions options,
+                                     int64_t now_ms);
+
+}  // namespace tidemark::log

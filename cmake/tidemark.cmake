@@ -1,0 +1,52 @@
+# How every folder of tidemark is built: one static library per folder, one
+# test binary per test folder, warnings as errors.
+
+option(TIDEMARK_WERROR "Treat warnings as errors" ON)
+set(TIDEMARK_SANITIZE "" CACHE STRING "address,undefined or thread")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+if(TIDEMARK_SANITIZE)
+  add_compile_options(-fsanitize=${TIDEMARK_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${TIDEMARK_SANITIZE})
+endif()
+
+# Flags for our own code; generated code compiles without them.
+add_library(tidemark_flags INTERFACE)
+target_compile_options(tidemark_flags INTERFACE
+  -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wno-missing-field-initializers
+  $<$<BOOL:${TIDEMARK_WERROR}>:-Werror>)
+target_include_directories(tidemark_flags INTERFACE ${PROJECT_SOURCE_DIR})
+
+# tidemark_library(NAME DEPS...): every .cc of this folder except main.cc
+# becomes the static library NAME.
+function(tidemark_library name)
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  list(FILTER sources EXCLUDE REGEX "main\\.cc$")
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC tidemark_flags ${ARGN})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE tidemark_flags ${ARGN})
+  endif()
+endfunction()
+
+# tidemark_test(NAME DEPS...): every *_test.cc of this folder becomes the
+# GoogleTest binary NAME, run as one ctest entry.
+function(tidemark_test name)
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE tidemark_flags GTest::gmock_main ${ARGN})
+  target_compile_definitions(${name} PRIVATE
+    TIDEMARK_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+endfunction()

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace tidemark::io {
+
+// An open file. Writes land in the page cache; only Sync makes them survive
+// a power cut. Positional, so reads and Sync may run on other threads than
+// the writer's. Errors are kKafkaStorageError with path and errno text.
+class File {
+ public:
+  virtual ~File() = default;
+
+  // Reads up to `count` bytes; fewer only at the end of the file.
+  virtual Result<size_t> ReadAt(uint64_t at, char* to, size_t count) const = 0;
+  virtual Status WriteAt(uint64_t at, std::string_view bytes) = 0;
+  virtual Status Truncate(uint64_t size) = 0;
+  virtual Result<uint64_t> Size() const = 0;
+  // fdatasync. A failed sync must never be retried: the kernel may have
+  // dropped the pages (B-32).
+  virtual Status Sync() = 0;
+};
+
+// The only way to the disk; io::PosixFileSystem() in production, the
+// simulator's disk in simulation. Any thread.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  // For reading and writing; created empty when missing and `create`.
+  virtual Result<std::shared_ptr<File>> Open(const std::string& path,
+                                             bool create) = 0;
+  virtual Status CreateDirectories(const std::string& path) = 0;
+  // Names in `path`, without "." and "..", sorted.
+  virtual Result<std::vector<std::string>> List(const std::string& path) = 0;
+  virtual bool Exists(const std::string& path) = 0;
+  virtual Status Remove(const std::string& path) = 0;
+  virtual Status RemoveAll(const std::string& path) = 0;
+  virtual Status Rename(const std::string& from, const std::string& to) = 0;
+  // Makes names created, renamed or removed in `path` survive a power cut.
+  virtual Status SyncDirectory(const std::string& path) = 0;
+};
+
+FileSystem& PosixFileSystem();
+
+// tmp + sync + rename + directory sync: after return `path` holds `bytes`,
+// whatever happens; before it holds the old ones.
+Status WriteFileAtomically(FileSystem& fs, const std::string& path,
+                           std::string_view bytes);
+Result<std::string> ReadFile(FileSystem& fs, const std::string& path);
+
+}  // namespace tidemark::io

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/executor.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+
+namespace tidemark::quorum {
+
+// One entry that a majority of the controllers has on stable storage.
+struct Committed {
+  MetadataOffset offset;  // raft index; dense, from 1
+  uint64_t term;
+  std::string data;       // empty: the no-op a new leader starts with
+};
+
+// What the quorum drives: the controller. Every call comes on the quorum's
+// executor, one at a time.
+class StateMachine {
+ public:
+  virtual ~StateMachine() = default;
+
+  // Entries in log order, each exactly once between two LoadSnapshot calls.
+  virtual void Apply(std::span<const Committed> entries) = 0;
+  // Replaces everything by the state after entry `offset`.
+  virtual void LoadSnapshot(std::string data, MetadataOffset offset) = 0;
+  // The state after the last applied entry, for LoadSnapshot.
+  virtual std::string TakeSnapshot() = 0;
+  // This node leads `term` and has applied every entry of earlier terms.
+  virtual void BecomeActive(uint64_t term) = 0;
+  // It does not any more. Proposals not yet answered fail with
+  // kNotController: their outcome is unknown.
+  virtual void Resign() = 0;
+};
+
+struct Voter {
+  NodeId id;
+  std::string host;
+  uint16_t port;
+};
+
+struct QuorumStatus {
+  NodeId self = kNoNode;
+  NodeId leader = kNoNode;
+  uint64_t term = 0;
+  MetadataOffset last = 0, committed = 0, applied = 0, snapshot = 0;
+  struct Peer {
+    Voter voter;
+    MetadataOffset match = 0;  // known only on the leader
+    bool recently_active = false;
+  };
+  std::vector<Peer> peers;  // all voters, this one too
+};
+
+// The replicated log of the controllers: the pure raft core (controller/raft)
+// with a disk (controller/storage), a network (gRPC) and a clock.
+//
+// Owned by the process; all calls on the executor it was made with, unless a
+// method says otherwise.
+class Quorum {
+ public:
+  virtual ~Quorum() = default;
+
+  // Replicates `data`; `done` runs on the executor after the entry has been
+  // applied, with its offset, or with kNotController (this node does not lead
+  // or lost leadership: outcome unknown unless it failed at once).
+  virtual void Propose(std::string data,
+                       std::function<void(Result<MetadataOffset>)> done) = 0;
+
+  // Linearizable read barrier (raft thesis 6.4): `done` runs when everything
+  // committed before this call has been applied here and this node still led.
+  virtual void ReadIndex(std::function<void(Status)> done) = 0;
+
+  virtual QuorumStatus status() const = 0;
+  // kNoNode when none is known.
+  virtual NodeId leader() const = 0;
+  // Host and port of a voter's gRPC listener.
+  virtual std::optional<Voter> FindVoter(NodeId id) const = 0;
+};
+
+}  // namespace tidemark::quorum
