@@ -36,10 +36,10 @@ inline tl::unexpected<Error> Fail(Error error) {
 }  // namespace tidemark
 
 // Returns the error of `expr` from the enclosing function, if it has one.
-#define TM_RETURN_IF_ERROR(expr)                                 \
-  do {                                                           \
-    if (auto tm_status = (expr); !tm_status)                     \
-      return ::tidemark::Fail(std::move(tm_status).error());     \
+#define TM_RETURN_IF_ERROR(expr)                             \
+  do {                                                       \
+    if (auto tm_status = (expr); !tm_status)                 \
+      return ::tidemark::Fail(std::move(tm_status).error()); \
   } while (false)
 
 #define TM_CONCAT_INNER(a, b) a##b
@@ -48,7 +48,7 @@ inline tl::unexpected<Error> Fail(Error error) {
 // TM_ASSIGN_OR_RETURN(auto x, Compute()): declares x or returns the error.
 #define TM_ASSIGN_OR_RETURN(lhs, expr) \
   TM_ASSIGN_OR_RETURN_(TM_CONCAT(tm_result_, __LINE__), lhs, expr)
-#define TM_ASSIGN_OR_RETURN_(tmp, lhs, expr)                     \
-  auto tmp = (expr);                                             \
-  if (!tmp) return ::tidemark::Fail(std::move(tmp).error());     \
+#define TM_ASSIGN_OR_RETURN_(tmp, lhs, expr)                 \
+  auto tmp = (expr);                                         \
+  if (!tmp) return ::tidemark::Fail(std::move(tmp).error()); \
   lhs = std::move(*tmp)

@@ -28,9 +28,7 @@ void EventLoop::Stop() {
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-void EventLoop::Post(Task task) {
-  asio::post(impl_->context, std::move(task));
-}
+void EventLoop::Post(Task task) { asio::post(impl_->context, std::move(task)); }
 
 void EventLoop::PostAfter(Duration delay, Task task) {
   auto timer = std::make_shared<asio::steady_timer>(impl_->context, delay);

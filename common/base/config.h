@@ -1,0 +1,76 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace tidemark {
+
+enum class ConfigType { kString, kInt, kLong, kDouble, kBool, kList };
+
+// One key a process or resource understands. Kafka's names and defaults.
+struct ConfigKey {
+  std::string_view name;
+  ConfigType type = ConfigType::kString;
+  std::string_view default_value;
+  std::string_view documentation;
+  // Inclusive bounds of kInt/kLong; ignored when min > max.
+  int64_t min = 1;
+  int64_t max = 0;
+  // Allowed values of kString and elements of kList, '|' between; "": any.
+  std::string_view allowed = {};
+  bool required = false;
+};
+
+// Checks one value against its key. Error kInvalidConfig, with key, value and
+// what is allowed.
+Status ValidateConfig(const ConfigKey& key, std::string_view value);
+
+// The known key closest in spelling, for "did you mean"; "" when none is near.
+std::string_view NearestKey(std::span<const ConfigKey> keys,
+                            std::string_view name);
+
+// Java properties syntax: key=value, key: value, '#' and '!' comments,
+// trailing '\' continues, \uXXXX and the usual escapes.
+Result<std::map<std::string, std::string>> ParseProperties(
+    std::string_view text);
+
+// A process's settings: server.properties, then TIDEMARK_... environment
+// variables (TIDEMARK_NODE_ID = node.id), then overrides "key=value"; the
+// later wins. Immutable after Load.
+class Config {
+ public:
+  struct Sources {
+    std::string path;                      // "": no file
+    std::vector<std::string> overrides;    // "key=value"
+    std::vector<std::string> environment;  // "NAME=value", as in environ
+  };
+  // Unknown keys: a line in warnings() naming the nearest known one. Bad
+  // values and missing required keys: kInvalidConfig.
+  static Result<Config> Load(std::span<const ConfigKey> keys,
+                             const Sources& sources);
+
+  // REQUIRES: `name` is one of the keys, of that type.
+  std::string GetString(std::string_view name) const;
+  int64_t GetInt(std::string_view name) const;
+  double GetDouble(std::string_view name) const;
+  bool GetBool(std::string_view name) const;
+  std::vector<std::string> GetList(std::string_view name) const;
+  // Set by a source, not by default.
+  bool IsSet(std::string_view name) const;
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  std::span<const ConfigKey> keys() const { return keys_; }
+
+ private:
+  std::span<const ConfigKey> keys_;
+  std::map<std::string, std::string, std::less<>> values_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "common/base/config.h"
+#include "common/metadata/image.h"
+
+namespace tidemark::metadata {
+
+// Every topic setting tidemark acts on, with Kafka's names and defaults. A
+// name that is not here is refused, so no setting is silently without effect.
+std::span<const ConfigKey> TopicConfigKeys();
+
+// Settings of brokers that may be changed while they run, in the resource of
+// one broker or of all ("").
+std::span<const ConfigKey> DynamicBrokerConfigKeys();
+
+// The broker key that holds the default of a topic setting, e.g.
+// "log.retention.ms" for "retention.ms"; "" when there is none.
+std::string_view BrokerKeyOfTopicKey(std::string_view topic_key);
+
+// Where a value came from: Kafka's ConfigSource codes.
+enum class ConfigSource : int8_t {
+  kUnknown = 0,
+  kTopic = 1,
+  kDynamicBroker = 2,
+  kDynamicDefaultBroker = 3,
+  kStaticBroker = 4,
+  kDefault = 5,
+};
+
+struct ResolvedConfig {
+  std::string value;
+  ConfigSource source = ConfigSource::kDefault;
+};
+
+// A topic setting in force: topic -> this broker -> all brokers -> the
+// process's own file (`static_configs`, by broker key) -> built-in default.
+ResolvedConfig ResolveTopicConfig(
+    const Image& image, const std::string& topic, std::string_view key,
+    NodeId broker, const std::map<std::string, std::string>& static_configs);
+
+}  // namespace tidemark::metadata
