@@ -85,7 +85,8 @@ class Log {
   // kUnsupportedForMessageFormat, kOutOfOrderSequenceNumber,
   // kInvalidProducerEpoch, kInvalidTimestamp, kKafkaStorageError.
   virtual Result<AppendInfo> AppendAsLeader(std::string_view batch,
-                                            LeaderEpoch epoch, int64_t now_ms) = 0;
+                                            LeaderEpoch epoch,
+                                            int64_t now_ms) = 0;
 
   // The broker's own batches (coordinator records): as above, but control
   // and internal batches are allowed.
@@ -152,9 +153,9 @@ class Log {
 struct OpenOptions {
   std::string dir;  // <log dir>/<topic>-<partition>; created when missing
   TopicPartition partition;
-  Uuid topic_id;        // checked against partition.metadata, or written there
+  Uuid topic_id;  // checked against partition.metadata, or written there
   LogConfig config;
-  bool clean = false;   // the directory was shut down cleanly: no CRC scan
+  bool clean = false;  // the directory was shut down cleanly: no CRC scan
   Offset recovery_point = 0;  // scan starts at its segment (B-28)
 };
 
