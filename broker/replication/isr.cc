@@ -31,8 +31,11 @@ void Isr::Committed(std::vector<NodeId> isr, PartitionEpoch partition_epoch) {
   pending_.reset();
 }
 
-AlterOutcome Isr::Answered(const AlterPartitionResult& result) {
-  if (!pending_) return AlterOutcome::kIgnored;
+AlterOutcome Isr::Answered(const AlterPartitionResult& result,
+                           PartitionEpoch asked_with) {
+  if (!pending_ || asked_with != partition_epoch_) {
+    return AlterOutcome::kIgnored;
+  }
   switch (result.error) {
     case ErrorCode::kNone:
       if (result.leader_epoch != leader_epoch_ ||

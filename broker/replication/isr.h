@@ -67,7 +67,10 @@ class Isr {
   // not clear what has been proposed since. A higher one always wins.
   void Committed(std::vector<NodeId> isr, PartitionEpoch partition_epoch);
 
-  AlterOutcome Answered(const AlterPartitionResult& result);
+  // `asked_with`: the partition epoch the question was asked with. An answer
+  // to a question that metadata has overtaken says nothing about the next one.
+  AlterOutcome Answered(const AlterPartitionResult& result,
+                        PartitionEpoch asked_with);
 
  private:
   std::vector<NodeId> committed_;
