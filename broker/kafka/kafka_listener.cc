@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <asio/bind_executor.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/ip/v6_only.hpp>
 #include <future>
