@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/kafka/handler.h"
+#include "common/base/error_code.h"
 #include "common/metadata/image.h"
 
 namespace tidemark::server {
