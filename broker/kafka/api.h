@@ -78,7 +78,8 @@ struct Glue<Handler> {
                   &metrics](Response response) {
       metrics.Observe(key, SystemClock().Now() - received);
       if (!silent) {
-        responder.Send(kafka::EncodeResponse(response, version, correlation_id));
+        responder.Send(
+            kafka::EncodeResponse(response, version, correlation_id));
       } else if (HasError(response)) {
         responder.Close();
       } else {

@@ -136,18 +136,17 @@ void Connection::Write(kafka::EncodedFrame frame) {
   for (const SharedBytes& chunk : writing_.chunks) {
     buffers.emplace_back(chunk.data(), chunk.size());
   }
-  asio::async_write(socket_, std::move(buffers),
-                    [self = shared_from_this()](const std::error_code& error,
-                                                size_t count) {
-                      self->writing_ = {};
-                      if (self->closed_) return;
-                      if (error) return self->Close();
-                      self->metrics_.bytes_out.fetch_add(
-                          count, std::memory_order_relaxed);
-                      self->serving_ = false;
-                      self->last_activity_ = self->loop_.Now();
-                      self->Advance();
-                    });
+  asio::async_write(
+      socket_, std::move(buffers),
+      [self = shared_from_this()](const std::error_code& error, size_t count) {
+        self->writing_ = {};
+        if (self->closed_) return;
+        if (error) return self->Close();
+        self->metrics_.bytes_out.fetch_add(count, std::memory_order_relaxed);
+        self->serving_ = false;
+        self->last_activity_ = self->loop_.Now();
+        self->Advance();
+      });
 }
 
 void Connection::WatchIdle() {

@@ -24,7 +24,8 @@ void AnswerUnknownApiVersions(const Api& api, int32_t correlation_id,
 void ReportMalformed(const RequestContext& context, std::string_view reason,
                      NetworkMetrics& metrics) {
   metrics.malformed.fetch_add(1, std::memory_order_relaxed);
-  LOG_EVERY_T(WARNING, 1) << "closing a connection client=" << context.client_host
+  LOG_EVERY_T(WARNING, 1) << "closing a connection client="
+                          << context.client_host
                           << " listener=" << context.listener
                           << " api_key=" << context.api_key
                           << " version=" << context.version

@@ -13,8 +13,9 @@ constexpr size_t kFirstBuffer = 1024 * 1024 + 64 * 1024;
 
 int32_t LoadLength(const char* from) {
   const auto* byte = reinterpret_cast<const uint8_t*>(from);
-  return static_cast<int32_t>(uint32_t{byte[0]} << 24 | uint32_t{byte[1]} << 16 |
-                              uint32_t{byte[2]} << 8 | uint32_t{byte[3]});
+  return static_cast<int32_t>(uint32_t{byte[0]} << 24 |
+                              uint32_t{byte[1]} << 16 | uint32_t{byte[2]} << 8 |
+                              uint32_t{byte[3]});
 }
 
 }  // namespace

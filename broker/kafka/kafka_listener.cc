@@ -76,9 +76,8 @@ Status KafkaListener::State::Listen(const tcp::endpoint& endpoint) {
     if (!error) step();
   };
   attempt([&] { acceptor.open(endpoint.protocol(), error); });
-  attempt([&] {
-    acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  });
+  attempt(
+      [&] { acceptor.set_option(tcp::acceptor::reuse_address(true), error); });
   if (endpoint.address().is_v6() && endpoint.address().is_unspecified()) {
     attempt([&] { acceptor.set_option(asio::ip::v6_only(false), error); });
   }
@@ -103,8 +102,9 @@ Status KafkaListener::State::Bind() {
   const auto literal = asio::ip::make_address(options.host, error);
   if (!error) return Listen({literal, options.port});
   tcp::resolver resolver(shards.front()->context());
-  const auto found = resolver.resolve(
-      options.host, std::to_string(options.port), tcp::resolver::passive, error);
+  const auto found =
+      resolver.resolve(options.host, std::to_string(options.port),
+                       tcp::resolver::passive, error);
   if (error) return Fail(ErrorCode::kInvalidConfig, error.message());
   return Listen(found.begin()->endpoint());
 }
@@ -129,18 +129,17 @@ void KafkaListener::State::OnAccept(const std::error_code& error,
                           << options.name << " error=\"" << error.message()
                           << '"';
     // Out of descriptors: some will be free again later.
-    shards.front()->PostAfter(
-        std::chrono::milliseconds(100), [self = shared_from_this()] {
-          if (self->acceptor.is_open()) self->Accept();
-        });
+    shards.front()->PostAfter(std::chrono::milliseconds(100),
+                              [self = shared_from_this()] {
+                                if (self->acceptor.is_open()) self->Accept();
+                              });
     return;
   }
   Accept();
   if (metrics.connections.load(std::memory_order_relaxed) >=
       options.max_connections) {
     metrics.refused.fetch_add(1, std::memory_order_relaxed);
-    LOG_EVERY_T(WARNING, 1) << "refusing a connection listener="
-                            << options.name
+    LOG_EVERY_T(WARNING, 1) << "refusing a connection listener=" << options.name
                             << " max.connections=" << options.max_connections;
     return;
   }

@@ -10,7 +10,7 @@ namespace tidemark::server {
 
 // Upper bounds of the latency buckets, in microseconds; one more for the rest.
 inline constexpr std::array<int64_t, 15> kLatencyBucketsUs = {
-    100,    250,    500,     1'000,   2'500,     5'000,     10'000,   25'000,
+    100,    250,     500,     1'000,   2'500,     5'000,     10'000,    25'000,
     50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 10'000'000};
 inline constexpr int kMaxApiKey = 127;
 

@@ -69,8 +69,8 @@ constexpr ConfigKey kKeys[] = {
      "Bytes of a segment between two entries of its index.", 0, kIntMax},
     {"log.index.size.max.bytes", kInt, "10485760", "Largest index file.", 4,
      kIntMax},
-    {"log.cleanup.policy", kList, "delete",
-     "What happens to old records.", 1, 0, "delete|compact"},
+    {"log.cleanup.policy", kList, "delete", "What happens to old records.", 1,
+     0, "delete|compact"},
     {"log.message.timestamp.type", kString, "CreateTime",
      "Whose clock dates records.", 1, 0, "CreateTime|LogAppendTime"},
     {"log.flush.interval.messages", kLong, "1",
@@ -361,8 +361,8 @@ std::span<const ConfigKey> BrokerConfigKeys() { return kKeys; }
 
 Result<BrokerConfig> BrokerConfig::Parse(Config config) {
   BrokerConfig out;
-  out.node_id = static_cast<NodeId>(config.GetInt(
-      config.IsSet("node.id") ? "node.id" : "broker.id"));
+  out.node_id = static_cast<NodeId>(
+      config.GetInt(config.IsSet("node.id") ? "node.id" : "broker.id"));
   if (out.node_id < 0) {
     return Fail(ErrorCode::kInvalidConfig,
                 "missing required configuration node.id (the id of this "

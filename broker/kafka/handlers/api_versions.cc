@@ -1,8 +1,9 @@
+#include "common/kafka/messages/api_versions.h"
+
 #include <algorithm>
 
 #include "broker/kafka/handlers/cluster_view.h"
 #include "broker/kafka/handlers/table.h"
-#include "common/kafka/messages/api_versions.h"
 
 namespace tidemark::server {
 namespace {

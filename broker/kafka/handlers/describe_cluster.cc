@@ -19,8 +19,8 @@ void HandleDescribeCluster(RequestContext context,
     response.error_message = "This is a broker's port: it lists brokers only.";
     return reply(std::move(response));
   }
-  response.controller_id = AdminBroker(
-      *image, context.services->config->node_id, context.listener);
+  response.controller_id =
+      AdminBroker(*image, context.services->config->node_id, context.listener);
   if (request.include_cluster_authorized_operations) {
     response.cluster_authorized_operations = kAllClusterOperations;
   }

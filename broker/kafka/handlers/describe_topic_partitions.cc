@@ -15,8 +15,8 @@ using Topic = Response::DescribeTopicPartitionsResponseTopic;
 using Partition = Response::DescribeTopicPartitionsResponsePartition;
 
 Partition DescribePartition(const metadata::Image& image,
-                            const metadata::PartitionImage& from,
-                            int32_t index, const std::string& listener) {
+                            const metadata::PartitionImage& from, int32_t index,
+                            const std::string& listener) {
   Partition to;
   to.partition_index = index;
   to.leader_id = from.leader;
@@ -68,10 +68,9 @@ void HandleDescribeTopicPartitions(
   int64_t room = std::clamp<int64_t>(request.response_partition_limit, 1, most);
   std::set<std::string> names = Names(*image, request);
   Response response;
-  if (request.cursor &&
-      (request.cursor->partition_index < 0 ||
-       (!request.topics.empty() &&
-        !names.contains(request.cursor->topic_name)))) {
+  if (request.cursor && (request.cursor->partition_index < 0 ||
+                         (!request.topics.empty() &&
+                          !names.contains(request.cursor->topic_name)))) {
     for (const std::string& name : names) {
       response.topics.push_back(Failed(name, ErrorCode::kInvalidRequest));
     }
@@ -83,10 +82,9 @@ void HandleDescribeTopicPartitions(
   for (const std::string& name : names) {
     const metadata::TopicImage* topic = image->FindTopic(name);
     if (topic == nullptr) {
-      response.topics.push_back(
-          Failed(name, IsLegalTopicName(name)
-                           ? ErrorCode::kUnknownTopicOrPartition
-                           : ErrorCode::kInvalidTopicException));
+      response.topics.push_back(Failed(
+          name, IsLegalTopicName(name) ? ErrorCode::kUnknownTopicOrPartition
+                                       : ErrorCode::kInvalidTopicException));
       continue;
     }
     size_t next = request.cursor && request.cursor->topic_name == name
@@ -99,9 +97,9 @@ void HandleDescribeTopicPartitions(
       to.is_internal = IsInternalTopic(name);
       to.topic_authorized_operations = kAllTopicOperations;
       for (; next < topic->partitions.size() && room > 0; ++next, --room) {
-        to.partitions.push_back(DescribePartition(
-            *image, *topic->partitions[next], static_cast<int32_t>(next),
-            context.listener));
+        to.partitions.push_back(
+            DescribePartition(*image, *topic->partitions[next],
+                              static_cast<int32_t>(next), context.listener));
       }
       response.topics.push_back(std::move(to));
     }

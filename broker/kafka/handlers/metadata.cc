@@ -28,8 +28,8 @@ struct Ask {
 };
 
 Partition DescribePartition(const metadata::Image& image,
-                            const metadata::PartitionImage& from,
-                            int32_t index, const RequestContext& context) {
+                            const metadata::PartitionImage& from, int32_t index,
+                            const RequestContext& context) {
   constexpr int16_t kListenerNotFoundSince = 6;
   Partition to;
   to.partition_index = index;
@@ -37,17 +37,17 @@ Partition DescribePartition(const metadata::Image& image,
   to.leader_epoch = from.leader_epoch;
   to.replica_nodes = from.replicas;
   to.isr_nodes = from.isr;
-  to.offline_replicas =
-      OfflineReplicas(image, from.replicas, context.listener);
+  to.offline_replicas = OfflineReplicas(image, from.replicas, context.listener);
   const bool leader_alive =
       from.leader != kNoNode &&
       LiveEndpoint(image, from.leader, context.listener) != nullptr;
   if (!leader_alive) {
     const metadata::BrokerImage* leader = image.FindBroker(from.leader);
     const bool no_listener = leader != nullptr && !leader->fenced;
-    to.error_code = Code(no_listener && context.version >= kListenerNotFoundSince
-                             ? ErrorCode::kListenerNotFound
-                             : ErrorCode::kLeaderNotAvailable);
+    to.error_code =
+        Code(no_listener && context.version >= kListenerNotFoundSince
+                 ? ErrorCode::kListenerNotFound
+                 : ErrorCode::kLeaderNotAvailable);
     to.leader_id = kNoNode;
   } else if (context.version == 0 && !to.offline_replicas.empty()) {
     to.error_code = Code(ErrorCode::kReplicaNotAvailable);
@@ -71,9 +71,8 @@ Topic DescribeTopic(const metadata::Image& image,
   to.is_internal = IsInternalTopic(from.name);
   to.partitions.reserve(from.partitions.size());
   for (size_t i = 0; i < from.partitions.size(); ++i) {
-    to.partitions.push_back(DescribePartition(image, *from.partitions[i],
-                                              static_cast<int32_t>(i),
-                                              ask.context));
+    to.partitions.push_back(DescribePartition(
+        image, *from.partitions[i], static_cast<int32_t>(i), ask.context));
   }
   if (ask.request.include_topic_authorized_operations) {
     to.topic_authorized_operations = kAllTopicOperations;
@@ -202,15 +201,15 @@ void Create(const std::shared_ptr<Ask>& ask, std::vector<std::string> names) {
     } else {
       for (const auto& topic : created->topics()) {
         const auto code = static_cast<ErrorCode>(topic.code());
-        const bool exists = code == ErrorCode::kNone ||
-                            code == ErrorCode::kTopicAlreadyExists;
+        const bool exists =
+            code == ErrorCode::kNone || code == ErrorCode::kTopicAlreadyExists;
         ask->creation_errors[topic.name()] =
             exists ? ErrorCode::kLeaderNotAvailable : code;
         if (exists) continue;
         std::erase(waiting, topic.name());
-        LOG_EVERY_T(WARNING, 1)
-            << "cannot auto-create topic=" << topic.name() << " error="
-            << ErrorName(code) << " message=\"" << topic.message() << '"';
+        LOG_EVERY_T(WARNING, 1) << "cannot auto-create topic=" << topic.name()
+                                << " error=" << ErrorName(code) << " message=\""
+                                << topic.message() << '"';
       }
     }
     WaitForImage(
