@@ -57,8 +57,7 @@ Result<OffsetMap> DecodeOffsets(std::string_view text) {
       return Fail(ErrorCode::kCorruptMessage,
                   "checkpoint: bad line: " + std::string(line));
     }
-    auto partition =
-        ParseNumber(line.substr(first + 1, second - first - 1));
+    auto partition = ParseNumber(line.substr(first + 1, second - first - 1));
     auto offset = ParseNumber(line.substr(second + 1));
     if (!partition || !offset || *partition < 0 || *partition > INT32_MAX ||
         *offset < 0) {

@@ -39,9 +39,9 @@ Result<std::string> EntryFile::Reader::At(size_t index) const {
                             all.entry_size_);
   }
   std::string entry(all.entry_size_, '\0');
-  TM_ASSIGN_OR_RETURN(size_t read,
-                      file_->ReadAt(index * all.entry_size_, entry.data(),
-                                    all.entry_size_));
+  TM_ASSIGN_OR_RETURN(
+      size_t read,
+      file_->ReadAt(index * all.entry_size_, entry.data(), all.entry_size_));
   if (read != all.entry_size_) {
     return Fail(ErrorCode::kKafkaStorageError,
                 all.path_ + " is shorter than it was when opened");
@@ -65,8 +65,7 @@ Result<std::string> EntryFile::At(size_t index) const {
 
 Status EntryFile::Truncate(size_t count) {
   if (count >= on_disk_) {
-    tail_.resize(
-        std::min(tail_.size(), (count - on_disk_) * entry_size_));
+    tail_.resize(std::min(tail_.size(), (count - on_disk_) * entry_size_));
     return {};
   }
   tail_.clear();

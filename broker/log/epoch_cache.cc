@@ -12,8 +12,8 @@ bool EpochCache::Assign(LeaderEpoch epoch, Offset start) {
       entries_.back().start <= start) {
     return false;
   }
-  while (!entries_.empty() && (entries_.back().epoch >= epoch ||
-                               entries_.back().start >= start)) {
+  while (!entries_.empty() &&
+         (entries_.back().epoch >= epoch || entries_.back().start >= start)) {
     entries_.pop_back();
   }
   entries_.push_back({epoch, start});
@@ -64,9 +64,9 @@ bool EpochCache::TruncateFromStart(Offset start) {
 EpochEnd EpochCache::EndOffsetFor(LeaderEpoch epoch, Offset log_end) const {
   if (epoch < 0 || entries_.empty() || epoch > latest()) return {};
   if (epoch == latest()) return {epoch, log_end};
-  auto higher = std::find_if(
-      entries_.begin(), entries_.end(),
-      [&](const Entry& entry) { return entry.epoch > epoch; });
+  auto higher =
+      std::find_if(entries_.begin(), entries_.end(),
+                   [&](const Entry& entry) { return entry.epoch > epoch; });
   if (higher == entries_.begin()) return {epoch, higher->start};
   return {std::prev(higher)->epoch, higher->start};
 }
@@ -81,8 +81,8 @@ std::optional<LeaderEpoch> EpochCache::EpochOf(Offset offset) const {
 std::string EpochCache::Encode() const {
   std::string text = "0\n" + std::to_string(entries_.size()) + "\n";
   for (const Entry& entry : entries_) {
-    text += std::to_string(entry.epoch) + " " + std::to_string(entry.start) +
-            "\n";
+    text +=
+        std::to_string(entry.epoch) + " " + std::to_string(entry.start) + "\n";
   }
   return text;
 }

@@ -36,16 +36,15 @@ Status OffsetIndex::Append(Offset last_offset, uint32_t position) {
   return entries_.Append(entry);
 }
 
-Result<uint32_t> OffsetIndex::Lookup(Offset offset) const {
+Result<uint32_t> OffsetIndex::Search(size_t field, int64_t wanted) const {
   if (entries_.count() == 0) return 0u;
   TM_ASSIGN_OR_RETURN(auto reader, entries_.OpenReader());
-  const int64_t wanted = offset - base_offset_;
   uint32_t best = 0;
   size_t low = 0, high = entries_.count();
   while (low < high) {
     size_t middle = low + (high - low) / 2;
     TM_ASSIGN_OR_RETURN(std::string entry, reader.At(middle));
-    if (RelativeOffset(entry) <= wanted) {
+    if (LoadBigEndian<int32_t>(entry.data() + field) <= wanted) {
       best = Position(entry);
       low = middle + 1;
     } else {
@@ -53,6 +52,14 @@ Result<uint32_t> OffsetIndex::Lookup(Offset offset) const {
     }
   }
   return best;
+}
+
+Result<uint32_t> OffsetIndex::Lookup(Offset offset) const {
+  return Search(0, offset - base_offset_);
+}
+
+Result<uint32_t> OffsetIndex::FloorOfPosition(uint32_t position) const {
+  return Search(4, position);
 }
 
 Result<uint32_t> OffsetIndex::LastPosition() const {

@@ -27,6 +27,8 @@ class OffsetIndex {
   Status Append(Offset last_offset, uint32_t position);
   // A position at or before the batch that contains `offset`.
   Result<uint32_t> Lookup(Offset offset) const;
+  // The last indexed position at or before `position`; 0 when there is none.
+  Result<uint32_t> FloorOfPosition(uint32_t position) const;
   // Position of the last entry, 0 when there is none.
   Result<uint32_t> LastPosition() const;
   // Drops entries that point at or behind `position`.
@@ -36,6 +38,9 @@ class OffsetIndex {
   size_t count() const { return entries_.count(); }
 
  private:
+  // The position of the last entry whose field at `field` is at most `wanted`.
+  Result<uint32_t> Search(size_t field, int64_t wanted) const;
+
   EntryFile entries_;
   Offset base_offset_;
 };

@@ -147,7 +147,8 @@ std::string ProducerState::EncodeSnapshot() const {
   return bytes + body;
 }
 
-Result<ProducerState> ProducerState::DecodeSnapshot(std::string_view bytes) {
+Status ProducerState::LoadSnapshot(std::string_view bytes) {
+  producers_.clear();
   auto corrupt = [](const char* why) {
     return Fail(ErrorCode::kCorruptMessage,
                 std::string("producer snapshot: ") + why);
@@ -166,7 +167,6 @@ Result<ProducerState> ProducerState::DecodeSnapshot(std::string_view bytes) {
       bytes.size() != static_cast<size_t>(count) * kSnapshotEntry) {
     return corrupt("wrong number of entries");
   }
-  ProducerState state;
   for (; !bytes.empty(); bytes.remove_prefix(kSnapshotEntry)) {
     const char* at = bytes.data();
     Producer producer;
@@ -177,9 +177,9 @@ Result<ProducerState> ProducerState::DecodeSnapshot(std::string_view bytes) {
     last.offset_delta = record::LoadBigEndian<int32_t>(at + 22);
     last.timestamp_ms = record::LoadBigEndian<int64_t>(at + 26);
     Push(producer, last);
-    state.producers_[record::LoadBigEndian<int64_t>(at)] = producer;
+    producers_[record::LoadBigEndian<int64_t>(at)] = producer;
   }
-  return state;
+  return {};
 }
 
 }  // namespace tidemark::log

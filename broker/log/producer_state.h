@@ -84,8 +84,8 @@ class ProducerState {
   }
 
   std::string EncodeSnapshot() const;
-  // kCorruptMessage.
-  static Result<ProducerState> DecodeSnapshot(std::string_view bytes);
+  // Replaces the state. kCorruptMessage: and leaves it empty.
+  Status LoadSnapshot(std::string_view bytes);
 
  private:
   static void Push(Producer& producer, const ProducerBatch& batch);
