@@ -58,7 +58,6 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
     }
     if (IsLeader()) {
       if (recovering_ && !isr_.pending()) Propose({env_->self});
-      MaybeExpandIsr(now);
       MaybeAdvanceHighWatermark(now);
     }
     return;
@@ -128,6 +127,10 @@ void Partition::SetHighWatermark(Offset offset) {
   if (offset == high_watermark_) return;
   high_watermark_ = offset;
   effects_.high_watermark = true;
+  while (!uncommitted_.empty() && uncommitted_.front().first <= offset) {
+    committed_bytes_ = uncommitted_.front().second;
+    uncommitted_.pop_front();
+  }
 }
 
 FetchAnswer Partition::Read(Offset from, Offset limit, size_t max_bytes,
@@ -145,6 +148,12 @@ FetchAnswer Partition::Read(Offset from, Offset limit, size_t max_bytes,
   }
   answer.records = std::move(*records);
   return answer;
+}
+
+void Partition::CountAppended(size_t bytes) {
+  appended_bytes_ += bytes;
+  uncommitted_.emplace_back(log_->end_offset(), appended_bytes_);
+  effects_.appended = true;
 }
 
 // A log that has failed serves nothing any more; whoever waits must be told.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -110,7 +111,7 @@ class Partition {
   // epoch, the epoch's start is on disk before the call returns.
   void ApplyRow(const metadata::PartitionImage& row, Instant now);
   void UpdateConfig(const log::LogConfig& config, int32_t min_isr);
-  // A broker was fenced, unfenced or registered anew: ISR candidates change.
+  // A broker was fenced or unfenced: whether it counts may have changed.
   void BrokersChanged(Instant now);
 
   // --- leader -----------------------------------------------------------
@@ -175,6 +176,8 @@ class Partition {
   // All bytes ever appended in this process, to estimate what a waiting
   // fetch would get.
   uint64_t appended_bytes() const { return appended_bytes_; }
+  // Of those, the ones below the high watermark.
+  uint64_t committed_bytes() const { return committed_bytes_; }
   // Effective: never more than there are replicas.
   size_t min_isr() const;
   bool UnderReplicated() const {
@@ -192,7 +195,7 @@ class Partition {
   void BecomeLeader(const metadata::PartitionImage& row, Instant now);
   void BecomeFollower();
   void MaybeAdvanceHighWatermark(Instant now);
-  void MaybeExpandIsr(Instant now);
+  void MaybeExpandIsr(NodeId fetcher, const FollowerState& state, Instant now);
   void Propose(std::vector<NodeId> isr);
   IsrProposal MakeProposal(const std::vector<NodeId>& isr) const;
   ExpandCandidate CandidateOf(NodeId id, const FollowerState& state) const;
@@ -202,6 +205,7 @@ class Partition {
   FetchAnswer Read(Offset from, Offset limit, size_t max_bytes,
                    bool at_least_one);
   void LogChanged();
+  void CountAppended(size_t bytes);
 
   const TopicPartition name_;
   const Uuid topic_id_;
@@ -217,6 +221,9 @@ class Partition {
   bool recovering_ = false;  // elected uncleanly, not reported recovered yet
   Offset high_watermark_ = 0;
   uint64_t appended_bytes_ = 0;
+  uint64_t committed_bytes_ = 0;
+  // Appends above the high watermark: where they end, and appended_bytes_ then.
+  std::deque<std::pair<Offset, uint64_t>> uncommitted_;
 
   // While leading.
   Isr isr_;

@@ -53,10 +53,9 @@ Status Partition::AppendFetched(LeaderEpoch asked_epoch, Offset asked_offset,
       LogChanged();
       return Fail(std::move(appended).error());
     }
-    appended_bytes_ += records.size();
+    CountAppended(records.size());
     Stats::Add(env_->stats->replication_bytes_in,
                static_cast<int64_t>(records.size()));
-    effects_.appended = true;
     if (log_->flushed_offset() == log_->end_offset()) effects_.flushed = true;
   }
   // B-03. Never backwards: a new leader may not know yet what is committed.
@@ -80,6 +79,9 @@ Status Partition::Truncate(Offset offset) {
     Stats::Add(env_->stats->truncations_below_high_watermark, 1);
   }
   auto truncated = log_->TruncateTo(offset);
+  while (!uncommitted_.empty() && uncommitted_.back().first > offset) {
+    uncommitted_.pop_back();
+  }
   LogChanged();
   if (truncated && high_watermark_ > log_->end_offset()) {
     SetHighWatermark(log_->end_offset());

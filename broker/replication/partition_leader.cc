@@ -39,8 +39,7 @@ Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
     return info;
   }
   if (info->duplicate) return info;
-  appended_bytes_ += batch.size();
-  effects_.appended = true;
+  CountAppended(batch.size());
   Stats::Add(env_->stats->bytes_in, static_cast<int64_t>(batch.size()));
   Stats::Add(env_->stats->batches_in, 1);
   Stats::Add(env_->stats->messages_in,
@@ -105,7 +104,7 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
              static_cast<int64_t>(answer.records.size()));
   state.Fetched(fetch.fetch_offset, fetch.flushed_offset, fetch.broker_epoch,
                 log_->end_offset(), now);
-  MaybeExpandIsr(now);
+  MaybeExpandIsr(fetch.replica, state, now);
   MaybeAdvanceHighWatermark(now);
   answer.high_watermark = high_watermark_;
   return answer;
@@ -166,23 +165,23 @@ void Partition::MaybeAdvanceHighWatermark(Instant now) {
   if (next && *next > high_watermark_) SetHighWatermark(*next);
 }
 
-void Partition::MaybeExpandIsr(Instant now) {
-  if (isr_.pending() || recovering_ || now < no_proposal_before_) return;
-  std::vector<NodeId> isr = isr_.committed();
-  for (const auto& [id, state] : followers_) {
-    if (isr_.InCommitted(id)) continue;
-    if (MayJoinIsr(CandidateOf(id, state), high_watermark_, epoch_start_)) {
-      isr.push_back(id);
-    }
+// Only a follower that is fetching right now may join: one that is silent
+// would hold the high watermark back.
+void Partition::MaybeExpandIsr(NodeId fetcher, const FollowerState& state,
+                               Instant now) {
+  if (isr_.pending() || recovering_ || now < no_proposal_before_ ||
+      isr_.InCommitted(fetcher) ||
+      !MayJoinIsr(CandidateOf(fetcher, state), high_watermark_, epoch_start_)) {
+    return;
   }
-  if (isr.size() == isr_.committed().size()) return;
+  std::vector<NodeId> isr = isr_.committed();
+  isr.push_back(fetcher);
   Stats::Add(env_->stats->isr_expands, 1);
   Propose(std::move(isr));
 }
 
 void Partition::BrokersChanged(Instant now) {
   if (!IsLeader()) return;
-  MaybeExpandIsr(now);
   MaybeAdvanceHighWatermark(now);
 }
 
@@ -210,7 +209,6 @@ void Partition::Tick(Instant now) {
       Propose(std::move(isr));
     }
   }
-  MaybeExpandIsr(now);
   // A replica outside of the ISR may have stopped being caught up.
   MaybeAdvanceHighWatermark(now);
 }
@@ -262,7 +260,6 @@ void Partition::AlterPartitionAnswered(const AlterPartitionResult& result,
       return;
   }
   effects_.isr = true;
-  MaybeExpandIsr(now);
   MaybeAdvanceHighWatermark(now);
 }
 

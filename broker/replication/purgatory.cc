@@ -60,8 +60,11 @@ std::optional<ProduceQueue::Completed> ProduceQueue::Take(uint64_t id,
 }
 
 void FetchWatches::Add(uint64_t fetcher, std::weak_ptr<FetchWaiter> waiter,
-                       bool follower, Offset limit, uint64_t appended) {
-  Watch watch{fetcher, std::move(waiter), follower, limit, appended};
+                       bool follower, Offset limit,
+                       const Partition& partition) {
+  Watch watch{
+      fetcher, std::move(waiter), follower, limit,
+      follower ? partition.appended_bytes() : partition.committed_bytes()};
   for (Watch& other : watches_) {
     if (other.fetcher == fetcher || other.waiter.expired()) {
       other = std::move(watch);
@@ -71,15 +74,20 @@ void FetchWatches::Add(uint64_t fetcher, std::weak_ptr<FetchWaiter> waiter,
   watches_.push_back(std::move(watch));
 }
 
-void FetchWatches::Moved(Offset end, Offset high_watermark, uint64_t appended) {
+void FetchWatches::Moved(const Partition& partition) {
   std::erase_if(watches_, [&](Watch& watch) {
     const auto waiter = watch.waiter.lock();
     if (waiter == nullptr) return true;
-    const Offset limit = watch.follower ? end : high_watermark;
+    const Offset limit = watch.follower ? partition.log().end_offset()
+                                        : partition.high_watermark();
     if (limit <= watch.limit) return false;
     watch.limit = limit;
-    waiter->Grown(static_cast<int64_t>(appended - watch.appended));
-    watch.appended = appended;
+    const uint64_t bytes = watch.follower ? partition.appended_bytes()
+                                          : partition.committed_bytes();
+    // At least one: records from before this process count for nothing.
+    waiter->Grown(
+        std::max<int64_t>(static_cast<int64_t>(bytes - watch.bytes), 1));
+    watch.bytes = bytes;
     return false;
   });
 }

@@ -80,12 +80,11 @@ class FetchWaiter {
 // One thread, the partition's.
 class FetchWatches {
  public:
-  // `limit`: how far the fetcher could read when it looked. `appended`: the
-  // partition's appended_bytes() then.
+  // `limit`: how far the fetcher could read when it looked.
   void Add(uint64_t fetcher, std::weak_ptr<FetchWaiter> waiter, bool follower,
-           Offset limit, uint64_t appended);
-  // The log end and the high watermark are now these.
-  void Moved(Offset end, Offset high_watermark, uint64_t appended);
+           Offset limit, const Partition& partition);
+  // The partition's log end or high watermark has moved.
+  void Moved(const Partition& partition);
   void WakeAll();
   size_t size() const { return watches_.size(); }
 
@@ -95,7 +94,7 @@ class FetchWatches {
     std::weak_ptr<FetchWaiter> waiter;
     bool follower = false;
     Offset limit = 0;
-    uint64_t appended = 0;
+    uint64_t bytes = 0;  // appended or committed, when it looked
   };
   std::vector<Watch> watches_;
 };

@@ -193,8 +193,8 @@ ReplicaShard::Slot* ReplicaShard::Open(const TopicPartition& name,
                                        const metadata::TopicImage& topic) {
   int32_t min_isr = 1;
   const log::LogConfig config = LogConfigOf(name.topic, &min_isr);
-  auto opened = services_.logs->Open(name, topic.id, config,
-                                    executor_.WallMs());
+  auto opened =
+      services_.logs->Open(name, topic.id, config, executor_.WallMs());
   if (!opened) {
     LOG(ERROR) << "cannot open log partition=" << ToString(name)
                << " error=" << ToString(opened.error());
@@ -250,8 +250,7 @@ void ReplicaShard::Settle(Slot& slot) {
   }
   if (effects.role || effects.isr) Count(slot, false);
   if (effects.appended || effects.high_watermark) {
-    slot.watches.Moved(partition.log().end_offset(), partition.high_watermark(),
-                       partition.appended_bytes());
+    slot.watches.Moved(partition);
   }
   if (effects.flushed && !partition.IsLeader()) {
     if (const auto it = fetchers_.find(slot.fetching_from);
@@ -270,9 +269,10 @@ void ReplicaShard::StartSync(Slot& slot) {
   slot.syncing = true;
   // The log may be gone when the work is done; the name and id find it.
   services_.logs->Sync(
-      slot.partition.name(), *work, [this, alive = alive_, executor = &executor_,
-              name = slot.partition.name(), id = slot.partition.topic_id(),
-              work = *work](Status status) {
+      slot.partition.name(), *work,
+      [this, alive = alive_, executor = &executor_,
+       name = slot.partition.name(), id = slot.partition.topic_id(),
+       work = *work](Status status) {
         executor->Post([this, alive, name, id, work, status] {
           if (*alive) SyncDone(name, id, work, status);
         });
@@ -518,11 +518,9 @@ std::vector<FetchAnswer> ReplicaShard::Read(
   for (size_t i = 0; i < items.size(); ++i) {
     // Settling one partition cannot have removed another.
     slots[i]->watches.Add(reader.id, waiter, reader.IsFollower(),
-                          answers[i].limit,
-                          slots[i]->partition.appended_bytes());
-    slots[i]->watches.Moved(slots[i]->partition.log().end_offset(),
-                            slots[i]->partition.high_watermark(),
-                            slots[i]->partition.appended_bytes());
+                          answers[i].limit, slots[i]->partition);
+    // What another partition of this fetch has brought about meanwhile.
+    slots[i]->watches.Moved(slots[i]->partition);
   }
   return answers;
 }
@@ -613,9 +611,8 @@ void ReplicaShard::WriteCheckpoints() {
   std::vector<Slot*> slots;
   for (auto& [name, slot] : slots_) {
     log::Log& log = slot->partition.log();
-    if (log.failed() ||
-        (slot->checkpoint.recovery_point == log.end_offset() &&
-         slot->checkpoint.start_offset == log.start_offset())) {
+    if (log.failed() || (slot->checkpoint.recovery_point == log.end_offset() &&
+                         slot->checkpoint.start_offset == log.start_offset())) {
       continue;
     }
     const auto point = log.RecoveryPoint();

@@ -318,7 +318,8 @@ TEST_F(ReplicaManagerTest, OnlyStraysWithAnIdAreRemoved) {
   const Uuid id = cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
   auto& logs = cluster_.broker(3).logs;
   auto& mine = cluster_.broker(1).logs;
-  logs.strays = {{{"t", 0}, id}, {{"gone", 0}, TestUuid(7)}, {{"x", 0}, Uuid()}};
+  logs.strays = {
+      {{"t", 0}, id}, {{"gone", 0}, TestUuid(7)}, {{"x", 0}, Uuid()}};
   mine.strays = {{{"t", 0}, id}};
   const auto image = cluster_.broker(3).metadata.Get();
   cluster_.broker(3).replicas->RemoveStrays(image);

@@ -29,13 +29,15 @@ void TestTransport::Send(kafka::FetchRequest request, Done done) {
   call.on = &cluster_.executor;
   auto* executor = &cluster_.executor;
   const Duration latency = cluster_.latency;
-  executor->PostAfter(latency, [&peer, call, request, finish, executor,
-                                latency] {
-    peer.fetch->Fetch(call, request, [finish, executor, latency](
-                                         kafka::FetchResponse response) {
-      executor->PostAfter(latency, [finish, response] { finish(response); });
-    });
-  });
+  executor->PostAfter(
+      latency, [&peer, call, request, finish, executor, latency] {
+        peer.fetch->Fetch(
+            call, request,
+            [finish, executor, latency](kafka::FetchResponse response) {
+              executor->PostAfter(latency,
+                                  [finish, response] { finish(response); });
+            });
+      });
 }
 
 void TestTransport::Close() {
@@ -67,30 +69,29 @@ TestBroker::TestBroker(TestCluster& c, NodeId node)
 void TestBroker::AlterPartition(
     controller::v1::AlterPartitionRequest request,
     Done<controller::v1::AlterPartitionResponse> done) {
-  cluster.executor.PostAfter(
-      std::chrono::milliseconds(1), [this, request, done] {
-        ++cluster.alter_partitions;
-        controller::v1::AlterPartitionResponse response;
-        for (const auto& asked : request.partitions()) {
-          const auto topic_id = *Uuid::FromBytes(asked.topic_id());
-          const auto* topic = cluster.image().FindTopic(topic_id);
-          std::vector<NodeId> isr;
-          for (const auto& member : asked.isr()) {
-            isr.push_back(member.broker_id());
-          }
-          cluster.ChangePartition(topic->name, asked.partition(), isr, {});
-          const auto* row =
-              cluster.image().FindPartition(topic->name, asked.partition());
-          auto* answer = response.add_partitions();
-          answer->set_topic_id(asked.topic_id());
-          answer->set_partition(asked.partition());
-          answer->set_leader(row->leader);
-          answer->set_leader_epoch(row->leader_epoch);
-          answer->set_partition_epoch(row->partition_epoch);
-          answer->mutable_isr()->Add(isr.begin(), isr.end());
-        }
-        done(response);
-      });
+  cluster.executor.PostAfter(std::chrono::milliseconds(1), [this, request,
+                                                            done] {
+    ++cluster.alter_partitions;
+    controller::v1::AlterPartitionResponse response;
+    for (const auto& asked : request.partitions()) {
+      const auto topic_id = *Uuid::FromBytes(asked.topic_id());
+      const std::string topic = cluster.image().FindTopic(topic_id)->name;
+      std::vector<NodeId> isr;
+      for (const auto& member : asked.isr()) {
+        isr.push_back(member.broker_id());
+      }
+      cluster.ChangePartition(topic, asked.partition(), isr, {});
+      const auto* row = cluster.image().FindPartition(topic, asked.partition());
+      auto* answer = response.add_partitions();
+      answer->set_topic_id(asked.topic_id());
+      answer->set_partition(asked.partition());
+      answer->set_leader(row->leader);
+      answer->set_leader_epoch(row->leader_epoch);
+      answer->set_partition_epoch(row->partition_epoch);
+      answer->mutable_isr()->Add(isr.begin(), isr.end());
+    }
+    done(response);
+  });
 }
 
 void TestCluster::ChangePartition(const std::string& topic,

@@ -47,12 +47,12 @@ class TestLogStore final : public LogStore {
             std::function<void(Status)> done) override {
     ++syncs;
     if (hold_syncs) {
-      held.push_back([this, work, done] { done(log::PerformSync(disk_, work)); });
+      held.push_back(
+          [this, work, done] { done(log::PerformSync(disk_, work)); });
       return;
     }
-    executor_.PostAfter(sync_time, [this, work, done] {
-      done(log::PerformSync(disk_, work));
-    });
+    executor_.PostAfter(
+        sync_time, [this, work, done] { done(log::PerformSync(disk_, work)); });
   }
   std::vector<std::pair<TopicPartition, Uuid>> Unopened() override {
     return strays;
@@ -163,8 +163,8 @@ class TestCluster {
     metadata::v1::RecordBatch batch;
     for (const auto& record : records) *batch.add_records() = record;
     auto delta = std::make_shared<metadata::Delta>();
-    auto next = metadata::ApplyBatch(image_, batch, image_->offset() + 1,
-                                     delta.get());
+    auto next =
+        metadata::ApplyBatch(image_, batch, image_->offset() + 1, delta.get());
     CHECK(next) << ToString(next.error());
     image_ = *next;
     for (auto& broker : brokers_) {
@@ -200,8 +200,7 @@ class TestCluster {
   void Elect(const std::string& topic, PartitionIndex partition, NodeId leader,
              std::vector<NodeId> isr);
   void ChangePartition(const std::string& topic, PartitionIndex partition,
-                       std::vector<NodeId> isr,
-                       std::optional<NodeId> leader);
+                       std::vector<NodeId> isr, std::optional<NodeId> leader);
 
   ProduceOutcome Produce(NodeId at, const TopicPartition& partition,
                          const std::string& value, int16_t acks = -1,
