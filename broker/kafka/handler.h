@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/executor.h"
+#include "common/base/ids.h"
 #include "common/base/shared_bytes.h"
 
 namespace tidemark {
@@ -28,6 +29,7 @@ class ProducerIdAllocator;
 // What handlers work with; wired by broker/server, alive as long as any
 // request. Pointers are never null.
 struct Services {
+  std::string cluster_id;
   const BrokerConfig* config = nullptr;
   ImageHolder* metadata = nullptr;
   ControllerClient* controller = nullptr;

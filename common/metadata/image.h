@@ -103,7 +103,7 @@ struct Delta {
   std::set<std::string> changed_topics;  // created, or some partition changed
   // Deleted (also when created anew under the same name).
   std::map<Uuid, Image::TopicPtr> deleted_topics;
-  std::set<NodeId> changed_brokers;      // added, changed or removed
+  std::set<NodeId> changed_brokers;  // added, changed or removed
   std::set<Resource> changed_configs;
   bool from_snapshot = false;  // compared whole images, not records
 };

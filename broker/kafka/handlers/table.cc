@@ -1,0 +1,30 @@
+#include "broker/kafka/handlers/table.h"
+
+#include "broker/kafka/handlers/handlers.h"
+#include "common/kafka/messages/api_versions.h"
+#include "common/kafka/messages/create_partitions.h"
+#include "common/kafka/messages/create_topics.h"
+#include "common/kafka/messages/delete_topics.h"
+#include "common/kafka/messages/describe_cluster.h"
+#include "common/kafka/messages/describe_configs.h"
+#include "common/kafka/messages/describe_topic_partitions.h"
+#include "common/kafka/messages/incremental_alter_configs.h"
+#include "common/kafka/messages/init_producer_id.h"
+#include "common/kafka/messages/metadata.h"
+
+namespace tidemark::server {
+namespace {
+
+constexpr Api kTable[] = {
+    MakeApi<HandleMetadata>(),         MakeApi<HandleApiVersions>(),
+    MakeApi<HandleCreateTopics>(),     MakeApi<HandleDeleteTopics>(),
+    MakeApi<HandleInitProducerId>(),   MakeApi<HandleDescribeConfigs>(),
+    MakeApi<HandleCreatePartitions>(), MakeApi<HandleIncrementalAlterConfigs>(),
+    MakeApi<HandleDescribeCluster>(),  MakeApi<HandleDescribeTopicPartitions>(),
+};
+
+}  // namespace
+
+std::span<const Api> HandlerTable() { return kTable; }
+
+}  // namespace tidemark::server

@@ -1,0 +1,205 @@
+#include "common/metadata/configs.h"
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <vector>
+
+namespace tidemark::metadata {
+namespace {
+
+constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
+constexpr int64_t kMaxLong = std::numeric_limits<int64_t>::max();
+
+struct TopicKey {
+  ConfigKey key;
+  std::string_view broker_key;
+};
+
+// Kafka's names and defaults (org.apache.kafka TopicConfig, LogConfig).
+constexpr TopicKey kTopicKeys[] = {
+    {{"cleanup.policy", ConfigType::kList, "delete",
+      "What happens to old segments. compact is accepted and stored; old "
+      "values of a key are kept until compaction is available.",
+      1, 0, "compact|delete"},
+     "log.cleanup.policy"},
+    {{"compression.type", ConfigType::kString, "producer",
+      "Codec batches are stored with; producer: as they were sent.", 1, 0,
+      "uncompressed|zstd|lz4|snappy|gzip|producer"},
+     "compression.type"},
+    {{"delete.retention.ms", ConfigType::kLong, "86400000",
+      "How long delete markers of compacted topics are kept.", 0, kMaxLong},
+     "log.cleaner.delete.retention.ms"},
+    {{"file.delete.delay.ms", ConfigType::kLong, "60000",
+      "How long a deleted segment's file stays on disk.", 0, kMaxLong},
+     "log.segment.delete.delay.ms"},
+    {{"flush.messages", ConfigType::kLong, "1",
+      "Records between two syncs to disk. 1: every acknowledged record is on "
+      "disk first; 9223372036854775807: leave it to the operating system.",
+      1, kMaxLong},
+     "log.flush.interval.messages"},
+    {{"flush.ms", ConfigType::kLong, "9223372036854775807",
+      "Longest time between two syncs to disk.", 0, kMaxLong},
+     "log.flush.interval.ms"},
+    {{"index.interval.bytes", ConfigType::kInt, "4096",
+      "Bytes of log between two entries of the offset index.", 0, kMaxInt},
+     "log.index.interval.bytes"},
+    {{"max.compaction.lag.ms", ConfigType::kLong, "9223372036854775807",
+      "Longest time a record may stay uncompacted.", 1, kMaxLong},
+     "log.cleaner.max.compaction.lag.ms"},
+    {{"max.message.bytes", ConfigType::kInt, "1048588",
+      "Largest record batch accepted.", 0, kMaxInt},
+     "message.max.bytes"},
+    {{"message.timestamp.after.max.ms", ConfigType::kLong,
+      "9223372036854775807",
+      "How far a record's timestamp may be ahead of the broker's clock.", 0,
+      kMaxLong},
+     "log.message.timestamp.after.max.ms"},
+    {{"message.timestamp.before.max.ms", ConfigType::kLong,
+      "9223372036854775807",
+      "How far a record's timestamp may be behind the broker's clock.", 0,
+      kMaxLong},
+     "log.message.timestamp.before.max.ms"},
+    {{"message.timestamp.type", ConfigType::kString, "CreateTime",
+      "Whose clock a record's timestamp is from.", 1, 0,
+      "CreateTime|LogAppendTime"},
+     "log.message.timestamp.type"},
+    {{"min.cleanable.dirty.ratio", ConfigType::kDouble, "0.5",
+      "Share of uncompacted log that starts a compaction."},
+     "log.cleaner.min.cleanable.ratio"},
+    {{"min.compaction.lag.ms", ConfigType::kLong, "0",
+      "How long a record stays uncompacted at least.", 0, kMaxLong},
+     "log.cleaner.min.compaction.lag.ms"},
+    {{"min.insync.replicas", ConfigType::kInt, "1",
+      "In-sync replicas needed to accept writes with acks=all.", 1, kMaxInt},
+     "min.insync.replicas"},
+    {{"preallocate", ConfigType::kBool, "false",
+      "Reserve a new segment's space on disk."},
+     "log.preallocate"},
+    {{"retention.bytes", ConfigType::kLong, "-1",
+      "Size of a partition above which old segments go; -1: no limit.", -1,
+      kMaxLong},
+     "log.retention.bytes"},
+    {{"retention.ms", ConfigType::kLong, "604800000",
+      "Age at which segments go; -1: never.", -1, kMaxLong},
+     "log.retention.ms"},
+    {{"segment.bytes", ConfigType::kInt, "1073741824",
+      "Size at which a new segment starts.", 14, kMaxInt},
+     "log.segment.bytes"},
+    {{"segment.index.bytes", ConfigType::kInt, "10485760",
+      "Largest size of a segment's index.", 4, kMaxInt},
+     "log.index.size.max.bytes"},
+    {{"segment.jitter.ms", ConfigType::kLong, "0",
+      "Random part taken from segment.ms.", 0, kMaxLong},
+     "log.roll.jitter.ms"},
+    {{"segment.ms", ConfigType::kLong, "604800000",
+      "Age at which a new segment starts.", 1, kMaxLong},
+     "log.roll.ms"},
+    {{"unclean.leader.election.enable", ConfigType::kBool, "false",
+      "Let a replica outside the in-sync set lead, losing records, when no "
+      "other is left."},
+     "unclean.leader.election.enable"},
+};
+constexpr size_t kCount = std::size(kTopicKeys);
+
+using KeyArray = std::array<ConfigKey, kCount>;
+
+const TopicKey* Find(std::string_view name) {
+  for (const TopicKey& entry : kTopicKeys) {
+    if (entry.key.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+// Kafka's coarser keys of the same setting, with their factor to ms.
+struct CoarseKey {
+  std::string_view broker_key, name;
+  int64_t factor;
+};
+constexpr CoarseKey kCoarseKeys[] = {
+    {"log.retention.ms", "log.retention.minutes", 60'000},
+    {"log.retention.ms", "log.retention.hours", 3'600'000},
+    {"log.roll.ms", "log.roll.hours", 3'600'000},
+    {"log.roll.jitter.ms", "log.roll.jitter.hours", 3'600'000},
+};
+
+std::optional<std::string> FindStatic(
+    const std::map<std::string, std::string>& configs,
+    std::string_view broker_key) {
+  if (auto found = configs.find(std::string(broker_key));
+      found != configs.end()) {
+    return found->second;
+  }
+  for (const CoarseKey& coarse : kCoarseKeys) {
+    if (coarse.broker_key != broker_key) continue;
+    auto found = configs.find(std::string(coarse.name));
+    if (found == configs.end()) continue;
+    int64_t value = 0;
+    const std::string& text = found->second;
+    auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || value > kMaxLong / coarse.factor) continue;
+    return value < 0 ? "-1" : std::to_string(value * coarse.factor);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::span<const ConfigKey> TopicConfigKeys() {
+  static const KeyArray keys = [] {
+    KeyArray out;
+    for (size_t i = 0; i < kCount; ++i) out[i] = kTopicKeys[i].key;
+    return out;
+  }();
+  return keys;
+}
+
+std::span<const ConfigKey> DynamicBrokerConfigKeys() {
+  static const KeyArray keys = [] {
+    KeyArray out;
+    for (size_t i = 0; i < kCount; ++i) {
+      out[i] = kTopicKeys[i].key;
+      out[i].name = kTopicKeys[i].broker_key;
+    }
+    return out;
+  }();
+  return keys;
+}
+
+std::string_view BrokerKeyOfTopicKey(std::string_view topic_key) {
+  const TopicKey* found = Find(topic_key);
+  return found == nullptr ? std::string_view() : found->broker_key;
+}
+
+ResolvedConfig ResolveTopicConfig(
+    const Image& image, const std::string& topic, std::string_view key,
+    NodeId broker, const std::map<std::string, std::string>& static_configs) {
+  auto find = [&](ResourceType type, const std::string& name,
+                  std::string_view wanted) -> const std::string* {
+    const Image::Configs* configs = image.FindConfigs({type, name});
+    if (configs == nullptr) return nullptr;
+    auto found = configs->find(std::string(wanted));
+    return found == configs->end() ? nullptr : &found->second;
+  };
+  if (auto* value = find(ResourceType::kTopic, topic, key)) {
+    return {*value, ConfigSource::kTopic};
+  }
+  const TopicKey* entry = Find(key);
+  if (entry == nullptr) return {"", ConfigSource::kUnknown};
+  if (broker != kNoNode) {
+    if (auto* value = find(ResourceType::kBroker, std::to_string(broker),
+                           entry->broker_key)) {
+      return {*value, ConfigSource::kDynamicBroker};
+    }
+  }
+  if (auto* value = find(ResourceType::kBroker, "", entry->broker_key)) {
+    return {*value, ConfigSource::kDynamicDefaultBroker};
+  }
+  if (auto value = FindStatic(static_configs, entry->broker_key)) {
+    return {*value, ConfigSource::kStaticBroker};
+  }
+  return {std::string(entry->key.default_value), ConfigSource::kDefault};
+}
+
+}  // namespace tidemark::metadata

@@ -1,0 +1,302 @@
+#include "common/metadata/apply.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "common/metadata/snapshot.h"
+
+namespace tidemark::metadata {
+namespace {
+
+Uuid Id(uint8_t n) {
+  Uuid id;
+  id.bytes[0] = n;
+  id.bytes[15] = 1;
+  return id;
+}
+
+v1::Record Register(NodeId id, uint8_t incarnation, bool fenced = true) {
+  v1::Record out;
+  auto* r = out.mutable_register_broker();
+  r->set_broker_id(id);
+  r->set_incarnation_id(Id(incarnation).ToBytes());
+  r->set_fenced(fenced);
+  return out;
+}
+
+v1::Record Change(NodeId id, BrokerEpoch epoch, bool fenced) {
+  v1::Record out;
+  auto* r = out.mutable_change_broker();
+  r->set_broker_id(id);
+  r->set_broker_epoch(epoch);
+  r->set_fenced(fenced);
+  return out;
+}
+
+v1::Record Topic(const std::string& name, uint8_t id) {
+  v1::Record out;
+  out.mutable_add_topic()->set_name(name);
+  out.mutable_add_topic()->set_topic_id(Id(id).ToBytes());
+  return out;
+}
+
+v1::Record RemoveTopic(uint8_t id) {
+  v1::Record out;
+  out.mutable_remove_topic()->set_topic_id(Id(id).ToBytes());
+  return out;
+}
+
+v1::Record Partition(uint8_t topic, int index, std::vector<NodeId> replicas) {
+  v1::Record out;
+  auto* p = out.mutable_add_partition();
+  p->set_topic_id(Id(topic).ToBytes());
+  p->set_partition(index);
+  p->mutable_replicas()->Add(replicas.begin(), replicas.end());
+  p->mutable_isr()->Add(replicas.begin(), replicas.end());
+  p->set_leader(replicas.empty() ? kNoNode : replicas[0]);
+  return out;
+}
+
+v1::Record ChangeP(uint8_t topic, int index, std::vector<NodeId> isr) {
+  v1::Record out;
+  auto* p = out.mutable_change_partition();
+  p->set_topic_id(Id(topic).ToBytes());
+  p->set_partition(index);
+  p->mutable_isr()->Add(isr.begin(), isr.end());
+  return out;
+}
+
+v1::Record Config(v1::ResourceType type, const std::string& name,
+                  const std::string& key, const char* value) {
+  v1::Record out;
+  auto* c = out.mutable_set_config();
+  c->set_type(type);
+  c->set_name(name);
+  c->set_key(key);
+  if (value != nullptr) c->set_value(value);
+  return out;
+}
+
+v1::RecordBatch Batch(std::vector<v1::Record> records) {
+  v1::RecordBatch out;
+  for (auto& r : records) *out.add_records() = std::move(r);
+  return out;
+}
+
+// Applies; the test fails when a batch is refused.
+struct World {
+  ImagePtr image = std::make_shared<Image>();
+  MetadataOffset next = 1;
+  Delta last;
+
+  void Do(std::vector<v1::Record> records) {
+    last = {};
+    auto result = ApplyBatch(image, Batch(std::move(records)), next++, &last);
+    ASSERT_TRUE(result) << result.error().message;
+    image = *result;
+  }
+  bool Refuses(v1::Record record) {
+    return !ApplyBatch(image, Batch({std::move(record)}), next, nullptr);
+  }
+};
+
+TEST(Apply, BrokerEpochIsTheRegistrationsOffset) {
+  World w;
+  w.Do({Topic("a", 1)});
+  w.Do({Register(1, 7)});
+  EXPECT_EQ(w.image->FindBroker(1)->epoch, 2);
+  EXPECT_TRUE(w.image->FindBroker(1)->fenced);
+}
+
+TEST(Apply, SameIncarnationKeepsEpochAndFencing) {
+  World w;
+  w.Do({Register(1, 7)});
+  w.Do({Change(1, 1, false)});
+  w.Do({Register(1, 7)});
+  EXPECT_EQ(w.image->FindBroker(1)->epoch, 1);
+  EXPECT_FALSE(w.image->FindBroker(1)->fenced);
+  w.Do({Register(1, 8)});
+  EXPECT_EQ(w.image->FindBroker(1)->epoch, 4);
+  EXPECT_TRUE(w.image->FindBroker(1)->fenced);
+}
+
+TEST(Apply, EveryPartitionChangeAddsOneToItsEpoch) {
+  World w;
+  w.Do({Topic("a", 1), Partition(1, 0, {1, 2}), Partition(1, 1, {2, 1})});
+  ImagePtr before = w.image;
+  w.Do({ChangeP(1, 0, {1})});
+  EXPECT_EQ(w.image->FindPartition("a", 0)->partition_epoch, 1);
+  EXPECT_EQ(w.image->FindPartition("a", 1)->partition_epoch, 0);
+  EXPECT_EQ(before->FindPartition("a", 0)->partition_epoch, 0);
+  EXPECT_EQ(before->FindTopic("a")->partitions[1],
+            w.image->FindTopic("a")->partitions[1])
+      << "unchanged partitions are shared";
+  EXPECT_EQ(w.last.changed_topics, std::set<std::string>{"a"});
+}
+
+TEST(Apply, RecreatedTopicIsDeletedAndChanged) {
+  World w;
+  w.Do({Topic("a", 1), Partition(1, 0, {1}),
+        Config(v1::TOPIC, "a", "retention.ms", "5")});
+  w.Do({RemoveTopic(1), Topic("a", 2), Partition(2, 0, {1})});
+  EXPECT_EQ(w.last.deleted_topics.count(Id(1)), 1u);
+  EXPECT_EQ(w.last.changed_topics.count("a"), 1u);
+  EXPECT_EQ(w.image->FindTopic("a")->id, Id(2));
+  EXPECT_EQ(w.image->FindConfigs({ResourceType::kTopic, "a"}), nullptr);
+}
+
+TEST(Apply, ATopicThatCameAndWentIsNotReported) {
+  World w;
+  w.Do({Topic("a", 1), RemoveTopic(1)});
+  EXPECT_TRUE(w.last.changed_topics.empty());
+  EXPECT_TRUE(w.last.deleted_topics.empty());
+}
+
+TEST(Apply, RefusesWhatContradictsTheImage) {
+  World w;
+  w.Do({Register(1, 7), Topic("a", 1), Partition(1, 0, {1, 2})});
+  EXPECT_TRUE(w.Refuses(v1::Record()));
+  EXPECT_TRUE(w.Refuses(Register(-2, 7)));
+  EXPECT_TRUE(w.Refuses(Change(1, 99, false)));
+  EXPECT_TRUE(w.Refuses(Change(2, 1, false)));
+  EXPECT_TRUE(w.Refuses(Topic("a", 9)));
+  EXPECT_TRUE(w.Refuses(Topic("b", 1)));
+  EXPECT_TRUE(w.Refuses(Topic("", 3)));
+  EXPECT_TRUE(w.Refuses(RemoveTopic(3)));
+  EXPECT_TRUE(w.Refuses(Partition(1, 5, {1})));
+  EXPECT_TRUE(w.Refuses(Partition(1, -1, {1})));
+  EXPECT_TRUE(w.Refuses(Partition(1, 1, {})));
+  EXPECT_TRUE(w.Refuses(Partition(1, 1, {1, 1})));
+  EXPECT_TRUE(w.Refuses(ChangeP(1, 0, {3})));
+  EXPECT_TRUE(w.Refuses(ChangeP(1, 0, {2}))) << "leader outside the ISR";
+  EXPECT_TRUE(w.Refuses(ChangeP(1, 7, {1})));
+  EXPECT_TRUE(w.Refuses(Config(v1::TOPIC, "nope", "a", "b")));
+  EXPECT_TRUE(w.Refuses(Config(v1::UNKNOWN, "a", "a", "b")));
+  v1::Record bad_id;
+  bad_id.mutable_add_topic()->set_name("c");
+  bad_id.mutable_add_topic()->set_topic_id("short");
+  EXPECT_TRUE(w.Refuses(bad_id));
+  v1::Record same_epoch;
+  auto* change = same_epoch.mutable_change_partition();
+  change->set_topic_id(Id(1).ToBytes());
+  change->set_leader(2);
+  EXPECT_TRUE(w.Refuses(same_epoch)) << "new leader, old leader epoch";
+  v1::Record ids;
+  ids.mutable_allocate_producer_ids()->set_next_producer_id(0);
+  EXPECT_TRUE(w.Refuses(ids));
+}
+
+TEST(Difference, FindsDeletions) {
+  World w;
+  w.Do({Register(1, 7), Topic("a", 1), Partition(1, 0, {1}),
+        Config(v1::BROKER, "", "log.retention.ms", "5")});
+  ImagePtr full = w.image;
+  auto empty = std::make_shared<Image>();
+  Delta delta = Difference(*full, *empty);
+  EXPECT_TRUE(delta.from_snapshot);
+  EXPECT_EQ(delta.deleted_topics.size(), 1u);
+  EXPECT_EQ(delta.changed_brokers.size(), 1u);
+  EXPECT_EQ(delta.changed_configs.size(), 1u);
+  EXPECT_TRUE(delta.changed_topics.empty());
+}
+
+// Any record at all; many are refused.
+v1::Record RandomRecord(std::mt19937& rng, const Image& image) {
+  auto pick = [&](int n) { return static_cast<int>(rng() % n); };
+  uint8_t topic = static_cast<uint8_t>(1 + pick(5));
+  std::string name = "t" + std::to_string(topic);
+  const TopicImage* found = image.FindTopic(Id(topic));
+  int count = found == nullptr ? 0 : static_cast<int>(found->partitions.size());
+  switch (pick(9)) {
+    case 0:
+      return Register(pick(4), static_cast<uint8_t>(1 + pick(3)), pick(2));
+    case 1: {
+      const BrokerImage* broker = image.FindBroker(pick(4));
+      return broker == nullptr ? Change(1, 1, true)
+                               : Change(broker->id, broker->epoch, pick(2));
+    }
+    case 2:
+      return Topic(name, topic);
+    case 3:
+      return pick(3) == 0 ? RemoveTopic(topic) : Topic(name, topic);
+    case 4:
+      return Partition(topic, count, {1, 2, 3});
+    case 5: {
+      std::vector<NodeId> isr;
+      for (NodeId id = 1; id <= 3; ++id) {
+        if (pick(2)) isr.push_back(id);
+      }
+      v1::Record out = ChangeP(topic, count == 0 ? 0 : pick(count), isr);
+      if (pick(2)) {
+        out.mutable_change_partition()->set_leader(pick(4) - 1);
+        out.mutable_change_partition()->set_leader_epoch(pick(50));
+        out.mutable_change_partition()->set_recovery(pick(2) ? v1::RECOVERING
+                                                             : v1::RECOVERED);
+      }
+      return out;
+    }
+    case 6:
+      return Config(v1::TOPIC, name, "k" + std::to_string(pick(3)),
+                    pick(3) == 0 ? nullptr : "v");
+    case 7:
+      return Config(v1::BROKER, pick(2) ? "" : "1", "k",
+                    pick(2) ? "v" : nullptr);
+    default: {
+      v1::Record out;
+      out.mutable_allocate_producer_ids()->set_next_producer_id(pick(9000));
+      return out;
+    }
+  }
+}
+
+// C-27: the state is the same from the log, and from any snapshot with the
+// log's tail; deltas name exactly what differs.
+TEST(ApplyProperty, ReplayEqualsSnapshotPlusTail) {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    std::mt19937 rng(seed);
+    ImagePtr live = std::make_shared<Image>();
+    ImagePtr from_snapshot = live;
+    int accepted = 0;
+    for (MetadataOffset offset = 1; offset <= 400; ++offset) {
+      v1::RecordBatch batch;
+      for (unsigned i = rng() % 3; i < 3; ++i) {
+        *batch.add_records() = RandomRecord(rng, *live);
+      }
+      Delta delta;
+      auto next = ApplyBatch(live, batch, offset, &delta);
+      auto twin = ApplyBatch(from_snapshot, batch, offset, nullptr);
+      ASSERT_EQ(next.has_value(), twin.has_value());
+      if (!next) continue;
+      ++accepted;
+      Delta compared = Difference(*live, **next);
+      for (const auto& name : compared.changed_topics) {
+        EXPECT_TRUE(delta.changed_topics.contains(name));
+      }
+      for (const auto& [id, topic] : compared.deleted_topics) {
+        EXPECT_TRUE(delta.deleted_topics.contains(id));
+      }
+      for (NodeId id : compared.changed_brokers) {
+        EXPECT_TRUE(delta.changed_brokers.contains(id));
+      }
+      for (const auto& resource : compared.changed_configs) {
+        EXPECT_TRUE(delta.changed_configs.contains(resource));
+      }
+      live = *next;
+      from_snapshot = *twin;
+      ASSERT_TRUE(Equal(*live, *from_snapshot)) << "seed " << seed;
+      if (rng() % 10 == 0) {
+        auto reloaded = FromRecords(ToRecords(*live), offset);
+        ASSERT_TRUE(reloaded) << reloaded.error().message;
+        ASSERT_TRUE(Equal(*live, **reloaded)) << "seed " << seed;
+        ASSERT_EQ(ToRecords(*live).SerializeAsString(),
+                  ToRecords(**reloaded).SerializeAsString());
+        from_snapshot = *reloaded;
+      }
+    }
+    EXPECT_GT(accepted, 20);
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::metadata
