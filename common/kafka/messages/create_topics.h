@@ -2,7 +2,8 @@
 
 #include "common/kafka/message.h"
 
-// Creates topics.
+// Creates topics. A result's `configs` default to empty; null says that the
+// caller may not read them.
 namespace tidemark::kafka {
 
 struct CreateTopicsRequest {

@@ -3,7 +3,9 @@
 #include "common/kafka/message.h"
 
 // Reads batches, for consumers and for following replicas. Sessions: KIP-227;
-// diverging epochs: KIP-595; leader hints: KIP-951.
+// diverging epochs: KIP-595; leader hints: KIP-951. `flushed_offset` is
+// tidemark's own: what the asking replica has on disk. Records default to
+// empty, not to null, which breaks librdkafka (KAFKA-18646).
 namespace tidemark::kafka {
 
 struct FetchRequest {

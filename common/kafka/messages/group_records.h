@@ -36,6 +36,7 @@ struct OffsetCommitValue {
   std::string metadata;
   int64_t commit_timestamp = 0;
   int64_t expire_timestamp = -1;
+  Uuid topic_id;
 
   bool operator==(const OffsetCommitValue&) const = default;
   template <class Self, class Visitor>
@@ -45,6 +46,7 @@ struct OffsetCommitValue {
     visit("metadata", self.metadata);
     visit("commit_timestamp", self.commit_timestamp);
     visit("expire_timestamp", self.expire_timestamp, Since(1).Until(1));
+    visit("topic_id", self.topic_id, Tagged(0, 4));
   }
 };
 

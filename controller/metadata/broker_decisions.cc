@@ -1,0 +1,274 @@
+#include "controller/metadata/broker_decisions.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+namespace tidemark::controller {
+namespace {
+
+void SetError(ErrorCode code, const std::string& message,
+              rpc_v1::Failure* out) {
+  out->set_code(static_cast<int32_t>(code));
+  out->set_message(message);
+}
+
+// Removes `broker` from ISRs and leaderships.
+void Evict(const Image& state, NodeId broker, const Settings& settings,
+           Records* out) {
+  Eligibility eligible = Eligibility::Without(state, broker);
+  for (const auto& [name, topic] : state.topics()) {
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      const PartitionImage& now = *topic->partitions[i];
+      if (std::find(now.isr.begin(), now.isr.end(), broker) == now.isr.end()) {
+        continue;
+      }
+      PartitionChange change(*topic, static_cast<PartitionIndex>(i), eligible);
+      change.WithoutIsrMember(broker).UncleanIf([&, topic_name = &name] {
+        return UncleanElectionEnabled(state, *topic_name, settings);
+      });
+      if (auto record = change.Build()) out->push_back(std::move(*record));
+    }
+  }
+}
+
+// Leaders for partitions that wait for `broker`.
+void ElectLeaderless(const Image& state, NodeId broker,
+                     const Settings& settings, Records* out) {
+  Eligibility eligible = Eligibility::With(state, broker);
+  for (const auto& [name, topic] : state.topics()) {
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      const PartitionImage& now = *topic->partitions[i];
+      if (now.leader != kNoNode ||
+          std::find(now.replicas.begin(), now.replicas.end(), broker) ==
+              now.replicas.end()) {
+        continue;
+      }
+      PartitionChange change(*topic, static_cast<PartitionIndex>(i), eligible);
+      change.UncleanIf([&, topic_name = &name] {
+        return UncleanElectionEnabled(state, *topic_name, settings);
+      });
+      if (auto record = change.Build()) out->push_back(std::move(*record));
+    }
+  }
+}
+
+record_v1::Record ChangeOf(const BrokerImage& broker, bool fenced) {
+  record_v1::Record record;
+  record_v1::ChangeBroker* change = record.mutable_change_broker();
+  change->set_broker_id(broker.id);
+  change->set_broker_epoch(broker.epoch);
+  change->set_fenced(fenced);
+  return record;
+}
+
+Status CheckEndpoints(const rpc_v1::RegisterRequest& request) {
+  std::set<std::string> names;
+  for (const record_v1::Endpoint& endpoint : request.endpoints()) {
+    if (endpoint.name().empty() || endpoint.host().empty() ||
+        endpoint.port() == 0 || endpoint.port() > 65535) {
+      return Fail(ErrorCode::kInvalidRequest,
+                  "a listener needs a name, a host and a port from 1 to 65535");
+    }
+    if (!names.insert(endpoint.name()).second) {
+      return Fail(ErrorCode::kInvalidRequest,
+                  "listener " + endpoint.name() + " is given twice");
+    }
+  }
+  if (names.empty()) {
+    return Fail(ErrorCode::kInvalidRequest, "a broker needs a listener");
+  }
+  return {};
+}
+
+Status CheckDirectories(const Image& state,
+                        const rpc_v1::RegisterRequest& request) {
+  std::set<Uuid> own;
+  for (const std::string& raw : request.directory_ids()) {
+    auto id = Uuid::FromBytes(raw);
+    if (!id || id->IsZero() || !own.insert(*id).second) {
+      return Fail(ErrorCode::kInvalidRequest,
+                  "directory ids must be unique and not zero");
+    }
+  }
+  if (own.empty()) {
+    return Fail(ErrorCode::kInvalidRequest, "a broker needs a log directory");
+  }
+  for (const auto& [id, broker] : state.brokers()) {
+    if (id == request.broker_id()) continue;
+    for (const Uuid& directory : broker->directories) {
+      if (own.contains(directory)) {
+        return Fail(ErrorCode::kDuplicateBrokerRegistration,
+                    "log directory " + ToString(directory) +
+                        " belongs to broker " + std::to_string(id));
+      }
+    }
+  }
+  return {};
+}
+
+Status CheckRegister(const Image& state, const rpc_v1::RegisterRequest& request,
+                     const BrokerImage* old, bool has_session,
+                     const Settings& settings) {
+  if (request.cluster_id() != settings.cluster_id) {
+    return Fail(ErrorCode::kInconsistentClusterId,
+                "broker is of cluster " + request.cluster_id() +
+                    ", controllers are of " + settings.cluster_id);
+  }
+  auto incarnation = Uuid::FromBytes(request.incarnation_id());
+  if (request.broker_id() < 0 || !incarnation || incarnation->IsZero()) {
+    return Fail(ErrorCode::kInvalidRequest, "bad broker or incarnation id");
+  }
+  if (old != nullptr && old->incarnation != *incarnation && !old->fenced &&
+      has_session) {
+    return Fail(ErrorCode::kDuplicateBrokerRegistration,
+                "another process is running as broker " +
+                    std::to_string(request.broker_id()));
+  }
+  TM_RETURN_IF_ERROR(CheckEndpoints(request));
+  return CheckDirectories(state, request);
+}
+
+void DecideShutdown(const Image& state, const BrokerImage& broker,
+                    const HeartbeatFacts& facts, const Settings& settings,
+                    Decision<rpc_v1::HeartbeatResponse>* out) {
+  if (broker.fenced) {
+    out->response.set_should_shut_down(true);
+    return;
+  }
+  if (!broker.in_controlled_shutdown) {
+    Evict(state, broker.id, settings, &out->records);
+    record_v1::Record record;
+    record_v1::ChangeBroker* change = record.mutable_change_broker();
+    change->set_broker_id(broker.id);
+    change->set_broker_epoch(broker.epoch);
+    change->set_in_controlled_shutdown(true);
+    out->records.push_back(std::move(record));
+    return;
+  }
+  if (!facts.leaders_moved_everywhere) return;
+  out->records = DecideFence(state, broker.id, settings);
+  out->response.set_fenced(true);
+  out->response.set_should_shut_down(true);
+}
+
+}  // namespace
+
+Decision<rpc_v1::RegisterResponse> DecideRegister(
+    const Image& state, const rpc_v1::RegisterRequest& request,
+    bool has_session, const Settings& settings) {
+  Decision<rpc_v1::RegisterResponse> out;
+  const BrokerImage* old = state.FindBroker(request.broker_id());
+  if (Status ok = CheckRegister(state, request, old, has_session, settings);
+      !ok) {
+    SetError(ok.error().code, ok.error().message, out.response.mutable_error());
+    return out;
+  }
+  bool same =
+      old != nullptr && old->incarnation.ToBytes() == request.incarnation_id();
+  // C-03: without proof that everything reached the disk the broker is not in
+  // sync. An unfenced one leaves too: its new life starts fenced.
+  if (old != nullptr && !same &&
+      (!old->fenced || request.previous_broker_epoch() != old->epoch)) {
+    Evict(state, request.broker_id(), settings, &out.records);
+  }
+  record_v1::Record record;
+  record_v1::RegisterBroker* reg = record.mutable_register_broker();
+  reg->set_broker_id(request.broker_id());
+  reg->set_incarnation_id(request.incarnation_id());
+  *reg->mutable_endpoints() = request.endpoints();
+  reg->set_rack(request.rack());
+  *reg->mutable_directory_ids() = request.directory_ids();
+  reg->set_fenced(true);
+  out.records.push_back(std::move(record));
+  return out;
+}
+
+Decision<rpc_v1::HeartbeatResponse> DecideHeartbeat(
+    const Image& state, const rpc_v1::HeartbeatRequest& request,
+    const HeartbeatFacts& facts, const Settings& settings) {
+  Decision<rpc_v1::HeartbeatResponse> out;
+  const BrokerImage* broker = state.FindBroker(request.broker_id());
+  if (broker == nullptr) {
+    SetError(ErrorCode::kBrokerIdNotRegistered, "register first",
+             out.response.mutable_error());
+    return out;
+  }
+  if (broker->epoch != request.broker_epoch()) {
+    SetError(ErrorCode::kStaleBrokerEpoch,
+             "broker epoch is not the registered one: register again",
+             out.response.mutable_error());
+    return out;
+  }
+  // Its own registration, not the log's end, which may never hold still
+  // (KAFKA-13959).
+  bool caught_up = request.metadata_offset() >= broker->epoch;
+  out.response.set_caught_up(caught_up);
+  out.response.set_fenced(broker->fenced);
+  if (request.want_shut_down()) {
+    DecideShutdown(state, *broker, facts, settings, &out);
+  } else if (!broker->fenced && request.want_fence()) {
+    out.records = DecideFence(state, broker->id, settings);
+    out.response.set_fenced(true);
+  } else if (broker->fenced && !request.want_fence() && caught_up &&
+             facts.connected && !broker->in_controlled_shutdown) {
+    out.records.push_back(ChangeOf(*broker, false));
+    ElectLeaderless(state, broker->id, settings, &out.records);
+    out.response.set_fenced(false);
+  }
+  return out;
+}
+
+Records DecideFence(const Image& state, NodeId id, const Settings& settings) {
+  Records out;
+  Evict(state, id, settings, &out);
+  out.push_back(ChangeOf(*state.FindBroker(id), true));
+  return out;
+}
+
+Result<Decision<admin_v1::UnregisterBrokerResponse>> DecideUnregister(
+    const Image& state, const admin_v1::UnregisterBrokerRequest& request,
+    const Settings& settings) {
+  const BrokerImage* broker = state.FindBroker(request.broker_id());
+  if (broker == nullptr) {
+    return Fail(
+        ErrorCode::kBrokerIdNotRegistered,
+        "broker " + std::to_string(request.broker_id()) + " is not registered");
+  }
+  Decision<admin_v1::UnregisterBrokerResponse> out;
+  Evict(state, broker->id, settings, &out.records);
+  record_v1::Record record;
+  record.mutable_unregister_broker()->set_broker_id(broker->id);
+  record.mutable_unregister_broker()->set_broker_epoch(broker->epoch);
+  out.records.push_back(std::move(record));
+  return out;
+}
+
+Decision<rpc_v1::AllocateProducerIdsResponse> DecideAllocateProducerIds(
+    const Image& state, const rpc_v1::AllocateProducerIdsRequest& request) {
+  Decision<rpc_v1::AllocateProducerIdsResponse> out;
+  const BrokerImage* broker = state.FindBroker(request.broker_id());
+  if (broker == nullptr || broker->epoch != request.broker_epoch()) {
+    SetError(ErrorCode::kStaleBrokerEpoch,
+             "broker epoch is not the registered one: register again",
+             out.response.mutable_error());
+    return out;
+  }
+  ProducerId first = state.next_producer_id();
+  if (first > std::numeric_limits<ProducerId>::max() - kProducerIdBlock) {
+    SetError(ErrorCode::kUnknownServerError, "no producer ids left",
+             out.response.mutable_error());
+    return out;
+  }
+  record_v1::Record record;
+  auto* ids = record.mutable_allocate_producer_ids();
+  ids->set_broker_id(request.broker_id());
+  ids->set_broker_epoch(request.broker_epoch());
+  ids->set_next_producer_id(first + kProducerIdBlock);
+  out.records.push_back(std::move(record));
+  out.response.set_first(first);
+  out.response.set_count(kProducerIdBlock);
+  return out;
+}
+
+}  // namespace tidemark::controller

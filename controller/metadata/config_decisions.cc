@@ -1,0 +1,189 @@
+#include "controller/metadata/config_decisions.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "common/metadata/configs.h"
+
+namespace tidemark::controller {
+namespace {
+
+using metadata::Image;
+using metadata::Resource;
+using metadata::ResourceType;
+using Change = admin_v1::AlterConfigsRequest::Change;
+
+const ConfigKey* FindKey(std::span<const ConfigKey> keys,
+                         std::string_view name) {
+  auto found =
+      std::find_if(keys.begin(), keys.end(),
+                   [&](const ConfigKey& key) { return key.name == name; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+tl::unexpected<Error> UnknownKey(std::span<const ConfigKey> keys,
+                                 const std::string& name, const char* what) {
+  std::string message =
+      std::string("Unknown ") + what + " config name: " + name;
+  if (auto near = NearestKey(keys, name); !near.empty()) {
+    message += "; did you mean " + std::string(near) + "?";
+  }
+  return Fail(ErrorCode::kInvalidConfig, std::move(message));
+}
+
+std::vector<std::string> SplitList(const std::string& text) {
+  std::vector<std::string> out;
+  size_t from = 0;
+  while (from <= text.size() && !text.empty()) {
+    size_t end = std::min(text.find(',', from), text.size());
+    if (end > from) out.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+  return out;
+}
+
+std::string JoinList(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) {
+    if (!out.empty()) out += ',';
+    out += part;
+  }
+  return out;
+}
+
+// The list in `value` with the elements of `change` added or removed.
+std::string EditList(const std::string& value, const Change& change) {
+  std::vector<std::string> parts = SplitList(value);
+  for (const std::string& part : SplitList(change.value())) {
+    auto found = std::find(parts.begin(), parts.end(), part);
+    if (change.op() == admin_v1::APPEND && found == parts.end()) {
+      parts.push_back(part);
+    } else if (change.op() == admin_v1::SUBTRACT && found != parts.end()) {
+      parts.erase(found);
+    }
+  }
+  return JoinList(parts);
+}
+
+Status CheckResource(const Image& state, const Resource& resource) {
+  if (resource.type == ResourceType::kTopic) {
+    if (state.FindTopic(resource.name) != nullptr) return {};
+    return Fail(ErrorCode::kUnknownTopicOrPartition,
+                "The topic '" + resource.name + "' does not exist.");
+  }
+  if (resource.name.empty()) return {};
+  NodeId id = kNoNode;
+  const char* end = resource.name.data() + resource.name.size();
+  auto [stop, error] = std::from_chars(resource.name.data(), end, id);
+  if (error != std::errc() || stop != end) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "broker name must be a number, not '" + resource.name + "'");
+  }
+  if (state.FindBroker(id) == nullptr) {
+    return Fail(ErrorCode::kBrokerIdNotRegistered,
+                "broker " + resource.name + " is not registered");
+  }
+  return {};
+}
+
+// One resource's records, or why none is written.
+Result<Records> DecideResource(
+    const Image& state,
+    const admin_v1::AlterConfigsRequest::ResourceChanges& wanted) {
+  int32_t type = wanted.resource().type();
+  if (type != static_cast<int32_t>(ResourceType::kTopic) &&
+      type != static_cast<int32_t>(ResourceType::kBroker)) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "only topics (2) and brokers (4) have configurations");
+  }
+  Resource resource{static_cast<ResourceType>(type), wanted.resource().name()};
+  TM_RETURN_IF_ERROR(CheckResource(state, resource));
+  bool topic = resource.type == ResourceType::kTopic;
+  auto keys =
+      topic ? metadata::TopicConfigKeys() : metadata::DynamicBrokerConfigKeys();
+  const Image::Configs* present = state.FindConfigs(resource);
+  Records out;
+  std::set<std::string> seen;
+  for (const Change& change : wanted.changes()) {
+    if (!seen.insert(change.key()).second) {
+      return Fail(ErrorCode::kInvalidRequest,
+                  "Error due to duplicate config keys: " + change.key());
+    }
+    const ConfigKey* key = FindKey(keys, change.key());
+    if (key == nullptr) {
+      return UnknownKey(keys, change.key(), topic ? "topic" : "broker");
+    }
+    record_v1::Record record;
+    record_v1::SetConfig* set = record.mutable_set_config();
+    set->set_type(static_cast<record_v1::ResourceType>(resource.type));
+    set->set_name(resource.name);
+    set->set_key(change.key());
+    bool edits_list =
+        change.op() == admin_v1::APPEND || change.op() == admin_v1::SUBTRACT;
+    if (edits_list && key->type != ConfigType::kList) {
+      return Fail(ErrorCode::kInvalidConfig,
+                  "Can't append to or subtract from config " + change.key() +
+                      ": it is not a list");
+    }
+    if (edits_list) {
+      std::string value(key->default_value);
+      if (present != nullptr && present->contains(change.key())) {
+        value = present->at(change.key());
+      }
+      set->set_value(EditList(value, change));
+    } else if (change.op() == admin_v1::SET) {
+      set->set_value(change.value());
+    } else if (change.op() != admin_v1::DELETE) {
+      return Fail(ErrorCode::kInvalidRequest, "unknown operation");
+    }
+    if (set->has_value()) {
+      TM_RETURN_IF_ERROR(ValidateConfig(*key, set->value()));
+    }
+    out.push_back(std::move(record));
+  }
+  return out;
+}
+
+}  // namespace
+
+Status CheckTopicConfigs(const std::map<std::string, std::string>& configs) {
+  auto keys = metadata::TopicConfigKeys();
+  for (const auto& [name, value] : configs) {
+    const ConfigKey* key = FindKey(keys, name);
+    if (key == nullptr) return UnknownKey(keys, name, "topic");
+    TM_RETURN_IF_ERROR(ValidateConfig(*key, value));
+  }
+  return {};
+}
+
+Decision<admin_v1::AlterConfigsResponse> DecideAlterConfigs(
+    const Image& state, const admin_v1::AlterConfigsRequest& request) {
+  Decision<admin_v1::AlterConfigsResponse> out;
+  std::set<std::pair<int32_t, std::string>> seen;
+  for (const auto& wanted : request.resources()) {
+    auto* result = out.response.add_resources();
+    *result->mutable_resource() = wanted.resource();
+    Result<Records> records =
+        Fail(ErrorCode::kInvalidRequest, "the resource is given twice");
+    if (seen.insert({wanted.resource().type(), wanted.resource().name()})
+            .second) {
+      records = DecideResource(state, wanted);
+    }
+    if (records && out.records.size() + records->size() > kMaxRecordsPerBatch) {
+      records =
+          Fail(ErrorCode::kPolicyViolation, "too many changes in one request");
+    }
+    if (!records) {
+      result->set_code(static_cast<int32_t>(records.error().code));
+      result->set_message(records.error().message);
+      continue;
+    }
+    if (request.validate_only()) continue;
+    std::move(records->begin(), records->end(),
+              std::back_inserter(out.records));
+  }
+  return out;
+}
+
+}  // namespace tidemark::controller

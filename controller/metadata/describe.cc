@@ -1,0 +1,201 @@
+#include "controller/metadata/describe.h"
+
+#include <charconv>
+
+#include "common/metadata/configs.h"
+
+namespace tidemark::controller {
+namespace {
+
+using metadata::BrokerImage;
+using metadata::ConfigSource;
+using metadata::Image;
+using metadata::PartitionImage;
+using metadata::ResourceType;
+using metadata::TopicImage;
+
+void Write(const TopicImage& topic, admin_v1::Topic* out) {
+  out->set_name(topic.name);
+  out->set_topic_id(topic.id.ToBytes());
+  out->set_internal(IsInternalTopic(topic.name));
+  for (size_t i = 0; i < topic.partitions.size(); ++i) {
+    const PartitionImage& p = *topic.partitions[i];
+    admin_v1::Partition* to = out->add_partitions();
+    to->set_partition(static_cast<int32_t>(i));
+    to->set_leader(p.leader);
+    to->set_leader_epoch(p.leader_epoch);
+    to->set_partition_epoch(p.partition_epoch);
+    to->mutable_replicas()->Add(p.replicas.begin(), p.replicas.end());
+    to->mutable_isr()->Add(p.isr.begin(), p.isr.end());
+  }
+}
+
+const char* SourceName(ConfigSource source) {
+  switch (source) {
+    case ConfigSource::kTopic:
+      return "DYNAMIC_TOPIC_CONFIG";
+    case ConfigSource::kDynamicBroker:
+      return "DYNAMIC_BROKER_CONFIG";
+    case ConfigSource::kDynamicDefaultBroker:
+      return "DYNAMIC_DEFAULT_BROKER_CONFIG";
+    case ConfigSource::kStaticBroker:
+      return "STATIC_BROKER_CONFIG";
+    case ConfigSource::kDefault:
+      return "DEFAULT_CONFIG";
+    case ConfigSource::kUnknown:
+      break;
+  }
+  return "UNKNOWN";
+}
+
+using ConfigResult = admin_v1::DescribeConfigsResponse::Result;
+
+void AddEntry(const ConfigKey& key, const metadata::ResolvedConfig& config,
+              ConfigSource own, ConfigResult* out) {
+  auto* entry = out->add_entries();
+  entry->set_key(std::string(key.name));
+  entry->set_value(config.value);
+  entry->set_is_default(config.source != own);
+  entry->set_source(SourceName(config.source));
+  entry->set_documentation(std::string(key.documentation));
+}
+
+void DescribeTopicConfigs(const Image& image, const std::string& topic,
+                          const Settings& settings, ConfigResult* out) {
+  if (image.FindTopic(topic) == nullptr) {
+    out->set_code(static_cast<int32_t>(ErrorCode::kUnknownTopicOrPartition));
+    out->set_message("The topic '" + topic + "' does not exist.");
+    return;
+  }
+  for (const ConfigKey& key : metadata::TopicConfigKeys()) {
+    AddEntry(key,
+             metadata::ResolveTopicConfig(image, topic, key.name, kNoNode,
+                                          settings.static_configs),
+             ConfigSource::kTopic, out);
+  }
+}
+
+void DescribeBrokerConfigs(const Image& image, const std::string& name,
+                           const Settings& settings, ConfigResult* out) {
+  NodeId id = kNoNode;
+  if (!name.empty()) {
+    const char* end = name.data() + name.size();
+    auto [stop, error] = std::from_chars(name.data(), end, id);
+    if (error != std::errc() || stop != end ||
+        image.FindBroker(id) == nullptr) {
+      out->set_code(static_cast<int32_t>(ErrorCode::kBrokerIdNotRegistered));
+      out->set_message("broker " + name + " is not registered");
+      return;
+    }
+  }
+  auto topic_keys = metadata::TopicConfigKeys();
+  auto broker_keys = metadata::DynamicBrokerConfigKeys();
+  for (size_t i = 0; i < broker_keys.size(); ++i) {
+    AddEntry(broker_keys[i],
+             metadata::ResolveTopicConfig(image, "", topic_keys[i].name, id,
+                                          settings.static_configs),
+             name.empty() ? ConfigSource::kDynamicDefaultBroker
+                          : ConfigSource::kDynamicBroker,
+             out);
+  }
+}
+
+}  // namespace
+
+bool IsInternalTopic(const std::string& name) {
+  return name == "__consumer_offsets" || name == "__transaction_state";
+}
+
+admin_v1::DescribeTopicsResponse DescribeTopics(
+    const Image& image, const admin_v1::DescribeTopicsRequest& request) {
+  admin_v1::DescribeTopicsResponse out;
+  auto add = [&](const std::string& name, const TopicImage* topic) {
+    auto* result = out.add_topics();
+    result->set_name(name);
+    if (topic != nullptr) return Write(*topic, result->mutable_topic());
+    result->set_code(static_cast<int32_t>(ErrorCode::kUnknownTopicOrPartition));
+    result->set_message("The topic '" + name + "' does not exist.");
+  };
+  for (const std::string& name : request.names()) {
+    add(name, image.FindTopic(name));
+  }
+  if (request.names().empty()) {
+    for (const auto& [name, topic] : image.topics()) add(name, topic.get());
+  }
+  return out;
+}
+
+admin_v1::DescribeConfigsResponse DescribeConfigs(
+    const Image& image, const admin_v1::DescribeConfigsRequest& request,
+    const Settings& settings) {
+  admin_v1::DescribeConfigsResponse out;
+  for (const admin_v1::Resource& resource : request.resources()) {
+    ConfigResult* result = out.add_resources();
+    *result->mutable_resource() = resource;
+    if (resource.type() == static_cast<int32_t>(ResourceType::kTopic)) {
+      DescribeTopicConfigs(image, resource.name(), settings, result);
+    } else if (resource.type() == static_cast<int32_t>(ResourceType::kBroker)) {
+      DescribeBrokerConfigs(image, resource.name(), settings, result);
+    } else {
+      result->set_code(static_cast<int32_t>(ErrorCode::kInvalidRequest));
+      result->set_message(
+          "only topics (2) and brokers (4) have configurations");
+    }
+  }
+  return out;
+}
+
+admin_v1::DescribeClusterResponse DescribeCluster(const Image& image,
+                                                  const Settings& settings) {
+  admin_v1::DescribeClusterResponse out;
+  out.set_cluster_id(settings.cluster_id);
+  std::map<NodeId, std::pair<int32_t, int32_t>> load;  // leaders, replicas
+  for (const auto& [name, topic] : image.topics()) {
+    for (const auto& partition : topic->partitions) {
+      if (partition->leader != kNoNode) ++load[partition->leader].first;
+      for (NodeId id : partition->replicas) ++load[id].second;
+    }
+  }
+  for (const auto& [id, broker] : image.brokers()) {
+    admin_v1::Broker* to = out.add_brokers();
+    to->set_id(id);
+    if (!broker->endpoints.empty()) {
+      to->set_host(broker->endpoints[0].host);
+      to->set_port(broker->endpoints[0].port);
+    }
+    to->set_rack(broker->rack);
+    to->set_fenced(broker->fenced);
+    to->set_in_controlled_shutdown(broker->in_controlled_shutdown);
+    to->set_epoch(broker->epoch);
+    to->set_leaders(load[id].first);
+    to->set_replicas(load[id].second);
+  }
+  Counts counts = Count(image);
+  out.set_topics(static_cast<int32_t>(counts.topics));
+  out.set_partitions(static_cast<int32_t>(counts.partitions));
+  out.set_offline_partitions(static_cast<int32_t>(counts.offline));
+  out.set_under_replicated_partitions(
+      static_cast<int32_t>(counts.under_replicated));
+  return out;
+}
+
+Counts Count(const Image& image) {
+  Counts out;
+  for (const auto& [name, topic] : image.topics()) {
+    ++out.topics;
+    for (const auto& partition : topic->partitions) {
+      ++out.partitions;
+      if (partition->leader == kNoNode) ++out.offline;
+      if (partition->isr.size() < partition->replicas.size()) {
+        ++out.under_replicated;
+      }
+      if (partition->leader != partition->replicas[0]) ++out.not_preferred;
+    }
+  }
+  for (const auto& [id, broker] : image.brokers()) {
+    ++(broker->fenced ? out.fenced_brokers : out.active_brokers);
+  }
+  return out;
+}
+
+}  // namespace tidemark::controller

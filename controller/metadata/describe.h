@@ -1,0 +1,36 @@
+#pragma once
+
+#include "common/metadata/image.h"
+#include "controller/metadata/decision.h"
+#include "proto/admin.pb.h"
+
+namespace tidemark::controller {
+
+namespace admin_v1 = tidemark::admin::v1;
+
+// Read-only answers about committed metadata.
+admin_v1::DescribeTopicsResponse DescribeTopics(
+    const metadata::Image& image,
+    const admin_v1::DescribeTopicsRequest& request);
+
+admin_v1::DescribeConfigsResponse DescribeConfigs(
+    const metadata::Image& image,
+    const admin_v1::DescribeConfigsRequest& request, const Settings& settings);
+
+// All but the active controller.
+admin_v1::DescribeClusterResponse DescribeCluster(const metadata::Image& image,
+                                                  const Settings& settings);
+
+// Topics of the system itself, e.g. __consumer_offsets.
+bool IsInternalTopic(const std::string& name);
+
+struct Counts {
+  int64_t topics = 0, partitions = 0;
+  int64_t offline = 0;           // without a leader
+  int64_t under_replicated = 0;  // ISR smaller than the replica set
+  int64_t not_preferred = 0;     // led by another than the first replica
+  int64_t active_brokers = 0, fenced_brokers = 0;
+};
+Counts Count(const metadata::Image& image);
+
+}  // namespace tidemark::controller

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "common/metadata/image.h"
+#include "controller/metadata/decision.h"
+
+namespace tidemark::controller {
+
+using metadata::BrokerImage;
+using metadata::Image;
+using metadata::PartitionImage;
+using metadata::TopicImage;
+
+// Which brokers may lead or be in sync: registered, not fenced, not shutting
+// down (C-10).
+class Eligibility {
+ public:
+  explicit Eligibility(const Image& image) : image_(image) {}
+  // As if the broker were already out / in.
+  static Eligibility Without(const Image& image, NodeId broker);
+  static Eligibility With(const Image& image, NodeId broker);
+
+  bool operator()(NodeId broker) const;
+
+ private:
+  const Image& image_;
+  NodeId out_ = kNoNode;
+  NodeId in_ = kNoNode;
+};
+
+enum class Election {
+  kOnline,     // keep the leader if it can stay, else the first valid replica
+  kPreferred,  // the first replica if valid, else as kOnline
+};
+
+// One partition's next state, by the rules C-10 to C-14 without eligible
+// leader replicas: the ISR is never empty, so its last member stays in it
+// even when it is gone, and only it may lead again unless an unclean election
+// is allowed.
+class PartitionChange {
+ public:
+  PartitionChange(const TopicImage& topic, PartitionIndex index,
+                  Eligibility eligible);
+
+  // The ISR wanted; defaults to the present one.
+  PartitionChange& Isr(std::vector<NodeId> isr);
+  PartitionChange& WithoutIsrMember(NodeId broker);
+  PartitionChange& Kind(Election kind);
+  // Called only if no replica is valid.
+  PartitionChange& UncleanIf(std::function<bool()> allowed);
+  PartitionChange& Recovered();
+
+  // The record, or nothing when all stays as it is.
+  std::optional<record_v1::Record> Build();
+  // After Build: the outcome.
+  const PartitionImage& next() const { return next_; }
+  bool unclean() const { return unclean_; }
+
+ private:
+  bool Valid(NodeId broker) const;
+  void Elect();
+
+  const TopicImage& topic_;
+  PartitionIndex index_;
+  const PartitionImage& old_;
+  Eligibility eligible_;
+  PartitionImage next_;
+  Election kind_ = Election::kOnline;
+  std::function<bool()> unclean_allowed_;
+  bool unclean_ = false;
+};
+
+// unclean.leader.election.enable of a topic.
+bool UncleanElectionEnabled(const Image& image, const std::string& topic,
+                            const Settings& settings);
+
+}  // namespace tidemark::controller

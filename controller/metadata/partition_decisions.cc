@@ -1,0 +1,226 @@
+#include "controller/metadata/partition_decisions.h"
+
+#include <algorithm>
+#include <set>
+
+namespace tidemark::controller {
+namespace {
+
+using AlterRequest = rpc_v1::AlterPartitionRequest;
+using AlterResponse = rpc_v1::AlterPartitionResponse;
+
+bool Contains(const std::vector<NodeId>& ids, NodeId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// C-17, rules 2 to 11, in that order; the first that fails is the answer.
+ErrorCode CheckAlter(const Image& state, NodeId sender,
+                     const AlterRequest::Partition& wanted,
+                     const TopicImage* topic) {
+  if (topic == nullptr) return ErrorCode::kUnknownTopicId;
+  if (wanted.partition() < 0 ||
+      static_cast<size_t>(wanted.partition()) >= topic->partitions.size()) {
+    return ErrorCode::kUnknownTopicOrPartition;
+  }
+  const PartitionImage& now = *topic->partitions[wanted.partition()];
+  // The sender knows a later state: this controller is behind (KAFKA-14154).
+  if (wanted.leader_epoch() > now.leader_epoch ||
+      wanted.partition_epoch() > now.partition_epoch) {
+    return ErrorCode::kNotController;
+  }
+  if (wanted.leader_epoch() < now.leader_epoch) {
+    return ErrorCode::kFencedLeaderEpoch;
+  }
+  if (sender != now.leader) return ErrorCode::kInvalidRequest;
+  if (wanted.partition_epoch() < now.partition_epoch) {
+    return ErrorCode::kInvalidUpdateVersion;
+  }
+  std::set<NodeId> members;
+  for (const AlterRequest::IsrMember& member : wanted.isr()) {
+    if (!Contains(now.replicas, member.broker_id()) ||
+        !members.insert(member.broker_id()).second) {
+      return ErrorCode::kInvalidRequest;
+    }
+  }
+  if (members.empty()) return ErrorCode::kInvalidRequest;
+  if (!members.contains(sender)) return ErrorCode::kInvalidRequest;
+  bool recovering = wanted.recovery() == record_v1::RECOVERING;
+  if (recovering && members.size() > 1) return ErrorCode::kInvalidRequest;
+  if (recovering && !now.recovering) return ErrorCode::kInvalidRequest;
+  Eligibility eligible(state);
+  for (const AlterRequest::IsrMember& member : wanted.isr()) {
+    // KIP-841: fenced or leaving. KIP-903: another life of the broker.
+    if (!eligible(member.broker_id()) ||
+        (member.broker_epoch() != -1 &&
+         member.broker_epoch() !=
+             state.FindBroker(member.broker_id())->epoch)) {
+      return ErrorCode::kIneligibleReplica;
+    }
+  }
+  return ErrorCode::kNone;
+}
+
+void DescribeState(const PartitionImage& state, AlterResponse::Partition* out) {
+  out->set_leader(state.leader);
+  out->set_leader_epoch(state.leader_epoch);
+  out->mutable_isr()->Add(state.isr.begin(), state.isr.end());
+  out->set_recovery(state.recovering ? record_v1::RECOVERING
+                                     : record_v1::RECOVERED);
+  out->set_partition_epoch(state.partition_epoch);
+}
+
+struct ElectOutcome {
+  ErrorCode code = ErrorCode::kNone;
+  std::optional<record_v1::Record> record;
+};
+
+ElectOutcome ElectPreferred(const Image& state, const TopicImage& topic,
+                            PartitionIndex index) {
+  const PartitionImage& now = *topic.partitions[index];
+  if (now.leader == now.replicas[0]) return {ErrorCode::kElectionNotNeeded, {}};
+  Eligibility eligible(state);
+  if (!eligible(now.replicas[0]) || !Contains(now.isr, now.replicas[0])) {
+    return {ErrorCode::kPreferredLeaderNotAvailable, {}};
+  }
+  PartitionChange change(topic, index, eligible);
+  return {ErrorCode::kNone, change.Kind(Election::kPreferred).Build()};
+}
+
+ElectOutcome ElectUnclean(const Image& state, const TopicImage& topic,
+                          PartitionIndex index) {
+  const PartitionImage& now = *topic.partitions[index];
+  if (now.leader != kNoNode) return {ErrorCode::kElectionNotNeeded, {}};
+  PartitionChange change(topic, index, Eligibility(state));
+  auto record = change.UncleanIf([] { return true; }).Build();
+  if (!record) return {ErrorCode::kEligibleLeadersNotAvailable, {}};
+  return {ErrorCode::kNone, std::move(record)};
+}
+
+std::string Explain(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kElectionNotNeeded:
+      return "The partition already has the leader asked for.";
+    case ErrorCode::kPreferredLeaderNotAvailable:
+      return "The preferred replica is not alive or not in sync.";
+    case ErrorCode::kEligibleLeadersNotAvailable:
+      return "No replica of the partition is alive.";
+    case ErrorCode::kUnknownTopicOrPartition:
+      return "No such topic or partition.";
+    case ErrorCode::kPolicyViolation:
+      return "Too many partitions in one request: ask again for the rest.";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+Decision<AlterResponse> DecideAlterPartition(const Image& state,
+                                             const AlterRequest& request) {
+  Decision<AlterResponse> out;
+  const BrokerImage* broker = state.FindBroker(request.broker_id());
+  if (broker == nullptr || broker->epoch != request.broker_epoch()) {
+    out.response.mutable_error()->set_code(
+        static_cast<int32_t>(ErrorCode::kStaleBrokerEpoch));
+    out.response.mutable_error()->set_message(
+        "broker epoch is not the registered one: register again");
+    return out;
+  }
+  std::set<std::pair<std::string, PartitionIndex>> seen;
+  for (const AlterRequest::Partition& wanted : request.partitions()) {
+    AlterResponse::Partition* answer = out.response.add_partitions();
+    answer->set_topic_id(wanted.topic_id());
+    answer->set_partition(wanted.partition());
+    auto id = Uuid::FromBytes(wanted.topic_id());
+    const TopicImage* topic = id ? state.FindTopic(*id) : nullptr;
+    ErrorCode code = CheckAlter(state, request.broker_id(), wanted, topic);
+    // A second change of a partition would be decided on the state before
+    // the first.
+    if (code == ErrorCode::kNone &&
+        (!seen.insert({wanted.topic_id(), wanted.partition()}).second ||
+         out.records.size() == kMaxRecordsPerBatch)) {
+      code = ErrorCode::kInvalidRequest;
+    }
+    answer->set_code(static_cast<int32_t>(code));
+    if (code != ErrorCode::kNone) continue;
+    std::vector<NodeId> isr;
+    for (const AlterRequest::IsrMember& member : wanted.isr()) {
+      isr.push_back(member.broker_id());
+    }
+    PartitionChange change(*topic, wanted.partition(), Eligibility(state));
+    change.Isr(std::move(isr));
+    if (wanted.recovery() == record_v1::RECOVERED) change.Recovered();
+    if (auto record = change.Build()) {
+      out.records.push_back(std::move(*record));
+    }
+    DescribeState(change.next(), answer);
+  }
+  return out;
+}
+
+Decision<admin_v1::ElectLeadersResponse> DecideElectLeaders(
+    const Image& state, const admin_v1::ElectLeadersRequest& request) {
+  Decision<admin_v1::ElectLeadersResponse> out;
+  std::set<TopicPartition> seen;
+  auto elect = [&](const std::string& name, PartitionIndex index, bool all) {
+    if (!seen.insert({name, index}).second) return;
+    ElectOutcome outcome{ErrorCode::kUnknownTopicOrPartition, {}};
+    if (state.FindPartition(name, index) != nullptr) {
+      const TopicImage& topic = *state.FindTopic(name);
+      outcome = request.unclean() ? ElectUnclean(state, topic, index)
+                                  : ElectPreferred(state, topic, index);
+    }
+    if (all && outcome.code == ErrorCode::kElectionNotNeeded) return;
+    if (outcome.record && out.records.size() == kMaxRecordsPerBatch) {
+      outcome = {ErrorCode::kPolicyViolation, {}};
+    }
+    if (outcome.record) out.records.push_back(std::move(*outcome.record));
+    auto* result = out.response.add_partitions();
+    result->set_topic(name);
+    result->set_partition(index);
+    result->set_code(static_cast<int32_t>(outcome.code));
+    result->set_message(Explain(outcome.code));
+  };
+  for (const auto& wanted : request.partitions()) {
+    elect(wanted.topic(), wanted.partition(), false);
+  }
+  if (request.partitions().empty()) {
+    for (const auto& [name, topic] : state.topics()) {
+      for (size_t i = 0; i < topic->partitions.size(); ++i) {
+        elect(name, static_cast<PartitionIndex>(i), true);
+      }
+    }
+  }
+  return out;
+}
+
+Records DecidePreferredLeaders(const Image& state, size_t limit) {
+  Records out;
+  for (const auto& [name, topic] : state.topics()) {
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      if (out.size() >= limit) return out;
+      auto outcome =
+          ElectPreferred(state, *topic, static_cast<PartitionIndex>(i));
+      if (outcome.record) out.push_back(std::move(*outcome.record));
+    }
+  }
+  return out;
+}
+
+Records DecideUncleanLeaders(const Image& state, const Settings& settings,
+                             size_t limit) {
+  Records out;
+  for (const auto& [name, topic] : state.topics()) {
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      if (out.size() >= limit) return out;
+      if (topic->partitions[i]->leader != kNoNode) continue;
+      if (!UncleanElectionEnabled(state, name, settings)) break;
+      auto outcome =
+          ElectUnclean(state, *topic, static_cast<PartitionIndex>(i));
+      if (outcome.record) out.push_back(std::move(*outcome.record));
+    }
+  }
+  return out;
+}
+
+}  // namespace tidemark::controller

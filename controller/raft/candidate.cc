@@ -1,0 +1,64 @@
+// Raft on the way to leadership: raft.h. Pre-vote (thesis 9.6), then vote.
+#include <glog/logging.h>
+
+#include "controller/raft/raft.h"
+
+namespace tidemark::raft {
+
+void Raft::Campaign() {
+  if (!IsLeader()) BecomePreCandidate();
+}
+
+void Raft::BecomePreCandidate() {
+  role_ = PreCandidate{.timeout = RandomTimeout()};
+  std::get<PreCandidate>(role_).votes.emplace(config_.self, true);
+  AskForVotes(MessageType::kPreVote, term() + 1);
+  CountPreVotes();
+}
+
+void Raft::CountPreVotes() {
+  switch (voters_.Tally(std::get<PreCandidate>(role_).votes)) {
+    case VoteOutcome::kPending:
+      return;
+    case VoteOutcome::kWon:
+      return BecomeCandidate();
+    case VoteOutcome::kLost:
+      return BecomeFollower(term(), kNoNode);
+  }
+}
+
+void Raft::BecomeCandidate() {
+  hard_state_ = {term() + 1, config_.self};
+  role_ = Candidate{.timeout = RandomTimeout()};
+  // The own vote counts when it is durable: OnWritten().
+  AskForVotes(MessageType::kVote, term());
+}
+
+void Raft::AskForVotes(MessageType type, Term term) {
+  const LogPosition last = log_.last();
+  for (NodeId voter : voters_.voters()) {
+    if (voter == config_.self) continue;
+    Send({.type = type,
+          .from = config_.self,
+          .to = voter,
+          .term = term,
+          .index = last.index,
+          .log_term = last.term});
+  }
+}
+
+void Raft::CountVotes() {
+  switch (voters_.Tally(std::get<Candidate>(role_).votes)) {
+    case VoteOutcome::kPending:
+      return;
+    case VoteOutcome::kLost:
+      return BecomeFollower(term(), kNoNode);
+    case VoteOutcome::kWon:
+      break;
+  }
+  // Votes of others may be enough while the own one is still on its way to
+  // the disk; then this node could lead a term it may forget.
+  if (durable_hard_state_ == hard_state_) BecomeLeader();
+}
+
+}  // namespace tidemark::raft

@@ -1,0 +1,102 @@
+// Raft as a follower: raft.h. Appends (raft paper 5.3), heartbeats, snapshots.
+#include <algorithm>
+
+#include "controller/raft/raft.h"
+
+namespace tidemark::raft {
+
+void Raft::TickFollower(Follower& follower) {
+  if (++follower.elapsed >= follower.timeout) BecomePreCandidate();
+}
+
+Status Raft::FollowAppend(const Message& m) {
+  auto& follower = std::get<Follower>(role_);
+  Message reply = MakeReply(m, MessageType::kAppendReply);
+  if (m.index < log_.committed()) {
+    // Old news; everything committed matches by definition.
+    reply.index = log_.committed();
+    Send(std::move(reply));
+    return {};
+  }
+  if (!log_.Holds({m.index, m.log_term})) {
+    const LogPosition hint = log_.ConflictHint(m.index, m.log_term);
+    reply.reject = true;
+    reply.index = m.index;
+    reply.reject_hint = hint.index;
+    reply.hint_term = hint.term;
+    Send(std::move(reply));
+    return {};
+  }
+  if (!log_.Merge(m.entries))
+    return Fail(ErrorCode::kInvalidRequest,
+                "raft message: contradicts committed entries");
+  const LogIndex matched = m.index + m.entries.size();
+  follower.matched = std::max(follower.matched, matched);
+  log_.CommitTo(std::min(m.commit, follower.matched));
+  reply.index = matched;
+  Send(std::move(reply));
+  return {};
+}
+
+void Raft::FollowHeartbeat(const Message& m) {
+  auto& follower = std::get<Follower>(role_);
+  // A heartbeat's commit index is one this node has acknowledged to this very
+  // leader, maybe before a restart of which the leader knows nothing: the log
+  // is known to match up to there.
+  follower.matched =
+      std::max(follower.matched, std::min(m.commit, log_.last_index()));
+  log_.CommitTo(std::min(m.commit, follower.matched));
+  Message reply = MakeReply(m, MessageType::kHeartbeatReply);
+  reply.context = m.context;
+  Send(std::move(reply));
+}
+
+Status Raft::FollowSnapshot(Message m) {
+  auto& follower = std::get<Follower>(role_);
+  const SnapshotChunk& chunk = m.snapshot;
+  if (chunk.last.index <= log_.committed()) {
+    follower.incoming.reset();
+    Message reply = MakeReply(m, MessageType::kAppendReply);
+    reply.index = log_.committed();
+    Send(std::move(reply));
+    return {};
+  }
+  auto& incoming = follower.incoming;
+  if (!incoming || incoming->last != chunk.last) {
+    if (incoming && chunk.last.index < incoming->last.index) return {};
+    incoming.emplace(Follower::Incoming{chunk.last, {}});
+  }
+  if (incoming->bytes.size() + chunk.data.size() > config_.max_snapshot_bytes) {
+    incoming.reset();
+    return Fail(ErrorCode::kInvalidRequest, "raft message: snapshot too large");
+  }
+  const bool expected = chunk.position == incoming->bytes.size();
+  if (expected) incoming->bytes.append(chunk.data.view());
+  if (expected && chunk.is_last) {
+    InstallSnapshot(follower);
+    Message reply = MakeReply(m, MessageType::kAppendReply);
+    reply.index = log_.committed();
+    Send(std::move(reply));
+    return {};
+  }
+  Message reply = MakeReply(m, MessageType::kSnapshotReply);
+  reply.index = chunk.last.index;
+  reply.context = incoming->bytes.size();
+  Send(std::move(reply));
+  return {};
+}
+
+void Raft::InstallSnapshot(Follower& follower) {
+  Follower::Incoming incoming = std::move(*follower.incoming);
+  follower.incoming.reset();
+  follower.matched = std::max(follower.matched, incoming.last.index);
+  if (log_.Holds(incoming.last)) {
+    // The log has it all: what follows the snapshot is worth keeping.
+    log_.CommitTo(incoming.last.index);
+    return;
+  }
+  log_.Restore(incoming.last);
+  installed_ = Snapshot{incoming.last, SharedBytes(std::move(incoming.bytes))};
+}
+
+}  // namespace tidemark::raft

@@ -1,0 +1,284 @@
+#include "controller/raft/raft.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tidemark::raft {
+
+Raft::Raft(Config config, Stored stored)
+    : config_(std::move(config)),
+      voters_(config_.voters),
+      random_(static_cast<uint32_t>(config_.seed ^ (config_.seed >> 32))),
+      log_(stored),
+      hard_state_(stored.hard_state) {
+  CHECK(voters_.Contains(config_.self)) << "only voters run the core";
+  CHECK_GE(config_.election_ticks_max, config_.election_ticks_min);
+  CHECK_GT(config_.election_ticks_min, config_.heartbeat_ticks);
+  random_.discard(16);  // near seeds begin alike
+  handed_hard_state_ = durable_hard_state_ = hard_state_;
+  // An entry of a later term proves that the term has begun.
+  if (log_.last().term > hard_state_.term)
+    hard_state_ = {log_.last().term, kNoNode};
+  // Also an ex-leader starts as follower: it must not lead its term again,
+  // since it may have forgotten entries it gave out.
+  // Asking for pre-votes early is safe, and a group that starts together need
+  // not wait out a whole timeout.
+  const auto early =
+      static_cast<uint32_t>(2 + random_() % config_.election_ticks_min);
+  role_ = Follower{.timeout = std::min(early, config_.election_ticks_min)};
+}
+
+void Raft::Tick() {
+  if (auto* follower = std::get_if<Follower>(&role_)) {
+    TickFollower(*follower);
+  } else if (auto* pre = std::get_if<PreCandidate>(&role_)) {
+    if (++pre->elapsed >= pre->timeout) BecomePreCandidate();
+  } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
+    if (++candidate->elapsed >= candidate->timeout) BecomePreCandidate();
+  } else {
+    TickLeader(std::get<Leader>(role_));
+  }
+}
+
+Status Raft::Step(Message m) {
+  TM_RETURN_IF_ERROR(Validate(m));
+  if (m.to != config_.self || m.from == config_.self ||
+      !voters_.Contains(m.from))
+    return Fail(ErrorCode::kInvalidRequest,
+                "raft message: wrong sender or receiver");
+  // Pre-votes speak of a term that has not begun: they come before terms.
+  if (m.type == MessageType::kPreVote) return StepPreVote(m), Status();
+  if (m.type == MessageType::kPreVoteReply)
+    return StepPreVoteReply(m), Status();
+
+  if (m.term < term()) return StepLowerTerm(m), Status();
+  if (m.term > term() && !StepHigherTerm(m)) return {};
+
+  switch (m.type) {
+    case MessageType::kVote:
+      StepVote(m);
+      return {};
+    case MessageType::kVoteReply:
+      if (auto* candidate = std::get_if<Candidate>(&role_)) {
+        candidate->votes.emplace(m.from, !m.reject);
+        CountVotes();
+      }
+      return {};
+    case MessageType::kAppend:
+    case MessageType::kHeartbeat:
+    case MessageType::kSnapshot:
+      return StepFromLeader(std::move(m));
+    default:
+      break;
+  }
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return {};
+  leader->peers.at(m.from).silent_ticks = 0;
+  if (m.type == MessageType::kAppendReply) return LeadAppendReply(m);
+  if (m.type == MessageType::kHeartbeatReply) LeadHeartbeatReply(m);
+  if (m.type == MessageType::kSnapshotReply) LeadSnapshotReply(m);
+  return {};
+}
+
+// Whether a live leader has a claim on this node, so that it refuses votes: a
+// node that was cut off and comes back must not unseat a healthy leader
+// (thesis 4.2.3).
+bool Raft::InLease() const {
+  if (IsLeader()) return true;
+  const auto* follower = std::get_if<Follower>(&role_);
+  return follower != nullptr && follower->leader != kNoNode &&
+         follower->elapsed < config_.election_ticks_min;
+}
+
+// False: the message is to be ignored.
+bool Raft::StepHigherTerm(const Message& m) {
+  if (m.type == MessageType::kVote && InLease()) return false;
+  const bool from_leader = m.type == MessageType::kAppend ||
+                           m.type == MessageType::kHeartbeat ||
+                           m.type == MessageType::kSnapshot;
+  BecomeFollower(m.term, from_leader ? m.from : kNoNode);
+  return true;
+}
+
+// Tells a sender that lives in the past, so that an old leader steps down and
+// a candidate behind catches up. Replies of the past are dropped.
+void Raft::StepLowerTerm(const Message& m) {
+  if (m.type == MessageType::kVote) {
+    Message reply = MakeReply(m, MessageType::kVoteReply);
+    reply.reject = true;
+    Send(std::move(reply));
+  } else if (m.type == MessageType::kAppend ||
+             m.type == MessageType::kHeartbeat ||
+             m.type == MessageType::kSnapshot) {
+    Send(MakeReply(m, MessageType::kHeartbeatReply));
+  }
+}
+
+void Raft::StepPreVote(const Message& m) {
+  Message reply = MakeReply(m, MessageType::kPreVoteReply);
+  reply.reject =
+      m.term <= term() || InLease() || !log_.MayVoteFor({m.index, m.log_term});
+  if (!reply.reject) reply.term = m.term;
+  Send(std::move(reply));
+}
+
+void Raft::StepPreVoteReply(const Message& m) {
+  if (m.reject && m.term > term()) return BecomeFollower(m.term, kNoNode);
+  auto* pre = std::get_if<PreCandidate>(&role_);
+  if (pre == nullptr) return;
+  if (m.term != term() + (m.reject ? 0 : 1)) return;
+  pre->votes.emplace(m.from, !m.reject);
+  CountPreVotes();
+}
+
+void Raft::StepVote(const Message& m) {
+  Message reply = MakeReply(m, MessageType::kVoteReply);
+  const bool may =
+      vote() == m.from || (vote() == kNoNode && leader() == kNoNode);
+  reply.reject = !may || !log_.MayVoteFor({m.index, m.log_term});
+  if (!reply.reject) {
+    hard_state_.vote = m.from;
+    // Only a granted vote restarts the clock.
+    if (auto* follower = std::get_if<Follower>(&role_)) follower->elapsed = 0;
+  }
+  Send(std::move(reply));
+}
+
+Status Raft::StepFromLeader(Message m) {
+  if (IsLeader())
+    return Fail(ErrorCode::kInvalidRequest,
+                "raft message: second leader in one term");
+  auto* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr) {
+    BecomeFollower(term(), m.from);
+    follower = &std::get<Follower>(role_);
+  }
+  if (follower->leader == kNoNode) {
+    follower->leader = m.from;
+    follower->timeout = RandomTimeout();
+  }
+  if (follower->leader != m.from)
+    return Fail(ErrorCode::kInvalidRequest,
+                "raft message: second leader in one term");
+  follower->elapsed = 0;
+  if (m.type == MessageType::kAppend) return FollowAppend(m);
+  if (m.type == MessageType::kSnapshot) return FollowSnapshot(std::move(m));
+  FollowHeartbeat(m);
+  return {};
+}
+
+void Raft::BecomeFollower(Term term, NodeId leader) {
+  CHECK_GE(term, this->term());
+  if (term > this->term()) hard_state_ = {term, kNoNode};
+  Follower next{.leader = leader, .timeout = RandomTimeout()};
+  // A higher term alone is no reason to wait longer for a leader.
+  const auto* before = std::get_if<Follower>(&role_);
+  if (before != nullptr && leader == kNoNode) {
+    next.elapsed = before->elapsed;
+    next.timeout = before->timeout;
+  }
+  role_ = std::move(next);
+}
+
+void Raft::LeaderUnreachable(NodeId node) {
+  auto* follower = std::get_if<Follower>(&role_);
+  if (follower == nullptr || follower->leader != node || node == kNoNode)
+    return;
+  follower->leader = kNoNode;
+  follower->timeout = follower->elapsed + 1 + random_() % 2;
+}
+
+NodeId Raft::leader() const {
+  if (IsLeader()) return config_.self;
+  const auto* follower = std::get_if<Follower>(&role_);
+  return follower == nullptr ? kNoNode : follower->leader;
+}
+
+uint32_t Raft::RandomTimeout() {
+  const uint32_t span =
+      config_.election_ticks_max - config_.election_ticks_min + 1;
+  return config_.election_ticks_min + random_() % span;
+}
+
+Message Raft::MakeReply(const Message& to, MessageType type) const {
+  return {.type = type, .from = config_.self, .to = to.from, .term = term()};
+}
+
+void Raft::Send(Message m) {
+  bool promises = false;
+  switch (m.type) {
+    case MessageType::kPreVote:
+    case MessageType::kPreVoteReply:
+    case MessageType::kSnapshotReply:
+      break;
+    case MessageType::kVote:
+      promises = true;  // the own vote, and the log that is asked to lead
+      break;
+    case MessageType::kVoteReply:
+    case MessageType::kAppendReply:
+      promises = !m.reject;
+      break;
+    case MessageType::kAppend:
+    case MessageType::kHeartbeat:
+    case MessageType::kHeartbeatReply:
+    case MessageType::kSnapshot:
+      break;
+  }
+  // No one learns of a term that this node could forget.
+  if (m.term > durable_hard_state_.term && m.type != MessageType::kPreVote &&
+      m.type != MessageType::kPreVoteReply)
+    promises = true;
+  (promises ? after_write_ : now_).push_back(std::move(m));
+}
+
+Ready Raft::TakeReady() {
+  Ready ready;
+  if (IsLeader()) FlushLeader(&ready);
+  ready.snapshot = installed_;
+  TakeWrite(&ready);
+  for (Message& m : std::exchange(now_, {}))
+    ready.messages.push_back(std::move(m));
+  ready.committed = log_.TakeCommitted(config_.max_apply_bytes);
+  return ready;
+}
+
+void Raft::TakeWrite(Ready* ready) {
+  Write write;
+  if (hard_state_ != handed_hard_state_)
+    handed_hard_state_ = *(write.hard_state = hard_state_);
+  write.snapshot = std::exchange(installed_, std::nullopt);
+  write.entries = log_.TakeUnwritten();
+  write.messages = std::exchange(after_write_, {});
+  if (write.IsOnlyMessages()) {
+    if (write.messages.empty()) return;
+    if (!log_.writing()) {
+      // What they promise is durable already.
+      ready->messages = std::move(write.messages);
+      return;
+    }
+  }
+  write.id = next_write_++;
+  log_.BeginWrite(write.id);
+  if (write.hard_state)
+    hard_state_writes_.push_back({write.id, *write.hard_state});
+  ready->write = std::move(write);
+}
+
+void Raft::OnWritten(uint64_t id) {
+  log_.EndWrite(id);
+  if (!hard_state_writes_.empty() && hard_state_writes_.front().id == id) {
+    durable_hard_state_ = hard_state_writes_.front().state;
+    hard_state_writes_.pop_front();
+  }
+  if (auto* candidate = std::get_if<Candidate>(&role_)) {
+    if (durable_hard_state_ == hard_state_) {
+      candidate->votes.emplace(config_.self, true);
+      CountVotes();
+    }
+  }
+  if (auto* leader = std::get_if<Leader>(&role_)) MaybeCommit(*leader);
+}
+
+}  // namespace tidemark::raft

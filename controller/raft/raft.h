@@ -1,0 +1,160 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "common/base/result.h"
+#include "controller/raft/log.h"
+#include "controller/raft/majority.h"
+#include "controller/raft/message.h"
+#include "controller/raft/ready.h"
+#include "controller/raft/roles.h"
+#include "controller/raft/types.h"
+
+namespace tidemark::raft {
+
+struct Config {
+  NodeId self = kNoNode;
+  std::set<NodeId> voters;  // `self` among them
+
+  // A follower that hears no leader asks for votes after a random number of
+  // ticks in [min, max]; for `min` ticks after hearing one it refuses to vote
+  // for others; a leader that hears no majority for `max` ticks steps down.
+  uint32_t election_ticks_min = 6;
+  uint32_t election_ticks_max = 12;
+  uint32_t heartbeat_ticks = 1;
+
+  size_t max_append_bytes = 512 * 1024;  // entries in one message
+  size_t max_inflight_messages = 128;    // to one follower
+  size_t max_inflight_bytes = 8 << 20;
+  size_t max_uncommitted_bytes = 64 << 20;   // more proposals are refused
+  size_t max_apply_bytes = 4 << 20;          // entries to apply in one Ready
+  uint64_t max_snapshot_bytes = 4ull << 30;  // accepted from a leader
+
+  uint64_t seed = 0;  // of the election timeouts
+};
+
+// One node's part in the Raft consensus (Ongaro & Ousterhout 2014; thesis
+// 2014): elections with pre-vote and check-quorum, log replication, ReadIndex,
+// snapshots. The voters are fixed.
+//
+// Pure: no clock, thread, disk or network. Time is Tick(), the network is
+// Step() and Ready::messages, the disk is Ready::write and OnWritten(). The
+// same inputs in the same order give the same outputs. One owner thread.
+//
+// Writes are asynchronous: the core goes on while one is on its way to the
+// disk, and holds back only the messages that promise what it stores. A
+// leader counts itself like a follower: for what it has durably.
+class Raft {
+ public:
+  // `stored` is what the disk holds; the state machine holds the snapshot.
+  Raft(Config config, Stored stored);
+
+  void Tick();
+  // Refuses (kInvalidRequest) what a correct voter never sends; nothing has
+  // changed then. Any bytes that came from a network are safe to give.
+  Status Step(Message message);
+  // Asks for votes now. No effect on a leader.
+  void Campaign();
+  // The connection from `node` broke. If it is the leader, this follower no
+  // longer counts on it and asks for votes within two ticks; voters that
+  // still hear the leader will refuse, so asking is safe.
+  void LeaderUnreachable(NodeId node);
+  // The position the entry has if it is ever committed. kNotController;
+  // kThrottlingQuotaExceeded when too much is uncommitted.
+  Result<LogPosition> Propose(SharedBytes data);
+  // A linearizable read: a ReadState with `context` follows, or never if this
+  // node loses leadership. kNotController.
+  Status ReadIndex(uint64_t context);
+
+  // Everything to do now; see ready.h. Until it is empty, call it again.
+  Ready TakeReady();
+  // Write `id` is durable. In the order of the ids.
+  void OnWritten(uint64_t id);
+  // The app's newest durable snapshot, after Ready::wants_snapshot.
+  void ProvideSnapshot(Snapshot snapshot);
+  // A durable snapshot covers at least `index`, and the storage has dropped
+  // the entries up to it. REQUIRES: index <= log().applied().
+  void Compact(LogIndex index) { log_.CompactTo(index); }
+
+  NodeId self() const { return config_.self; }
+  Term term() const { return hard_state_.term; }
+  NodeId vote() const { return hard_state_.vote; }
+  // kNoNode when none is known.
+  NodeId leader() const;
+  bool IsLeader() const { return std::holds_alternative<Leader>(role_); }
+  const Role& role() const { return role_; }
+  const Log& log() const { return log_; }
+  const Majority& voters() const { return voters_; }
+  const Config& config() const { return config_; }
+
+ private:
+  // raft.cc
+  bool InLease() const;
+  bool StepHigherTerm(const Message& message);
+  void StepLowerTerm(const Message& message);
+  void StepPreVote(const Message& message);
+  void StepPreVoteReply(const Message& message);
+  void StepVote(const Message& message);
+  Status StepFromLeader(Message message);
+  void BecomeFollower(Term term, NodeId leader);
+  uint32_t RandomTimeout();
+  Message MakeReply(const Message& to, MessageType type) const;
+  // Now, or when it may: see ready.h.
+  void Send(Message message);
+  void TakeWrite(Ready* ready);
+
+  // follower.cc
+  void TickFollower(Follower& follower);
+  Status FollowAppend(const Message& message);
+  void FollowHeartbeat(const Message& message);
+  Status FollowSnapshot(Message message);
+  void InstallSnapshot(Follower& follower);
+
+  // candidate.cc
+  void BecomePreCandidate();
+  void BecomeCandidate();
+  void AskForVotes(MessageType type, Term term);
+  void CountPreVotes();
+  void CountVotes();
+
+  // leader.cc
+  void BecomeLeader();
+  void TickLeader(Leader& leader);
+  Status LeadAppendReply(const Message& message);
+  void LeadHeartbeatReply(const Message& message);
+  void LeadSnapshotReply(const Message& message);
+  void MaybeCommit(Leader& leader);
+  void ConfirmReads(Leader& leader);
+  void FlushLeader(Ready* ready);
+  void SendHeartbeats(Leader& leader);
+  void Replicate(Leader& leader, NodeId to, Progress& progress);
+  void SendAppend(NodeId to, Progress& progress);
+  void SendChunk(Leader& leader, NodeId to, Progress& progress);
+
+  struct HardStateWrite {
+    uint64_t id;
+    HardState state;
+  };
+
+  Config config_;
+  Majority voters_;
+  std::minstd_rand random_;
+  Log log_;
+  Role role_;
+
+  HardState hard_state_;
+  HardState handed_hard_state_;
+  HardState durable_hard_state_;
+  std::deque<HardStateWrite> hard_state_writes_;
+
+  uint64_t next_write_ = 1;
+  std::vector<Message> now_;
+  std::vector<Message> after_write_;
+  std::optional<Snapshot> installed_;  // not yet in a Ready
+};
+
+}  // namespace tidemark::raft

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "controller/raft/progress.h"
+#include "controller/raft/read_index.h"
+#include "controller/raft/types.h"
+
+namespace tidemark::raft {
+
+// What a node is, with the state only that role has: changing the role drops
+// the old role's state, so nothing of an earlier term is left behind.
+
+struct Follower {
+  // A snapshot arriving in chunks.
+  struct Incoming {
+    LogPosition last;
+    std::string bytes;
+  };
+
+  NodeId leader = kNoNode;
+  uint32_t elapsed = 0;  // ticks since the leader was heard or a vote given
+  uint32_t timeout = 0;  // election at this many
+  LogIndex matched = 0;  // known to equal the leader's log up to here
+  std::optional<Incoming> incoming;
+};
+
+struct PreCandidate {
+  std::map<NodeId, bool> votes;
+  uint32_t elapsed = 0;
+  uint32_t timeout = 0;
+};
+
+struct Candidate {
+  std::map<NodeId, bool> votes;  // the own one once it is durable
+  uint32_t elapsed = 0;
+  uint32_t timeout = 0;
+};
+
+struct Leader {
+  std::map<NodeId, Progress> peers;  // every voter but this one
+  LogIndex term_start = 0;           // index of the own term's no-op
+  size_t uncommitted_bytes = 0;
+  uint32_t heartbeat_elapsed = 0;
+  bool heartbeat_due = false;
+  ReadIndexQueue reads;
+  std::vector<ReadState> confirmed_reads;
+  std::optional<Snapshot> snapshot;  // in transfer to at least one follower
+  bool snapshot_asked = false;
+};
+
+using Role = std::variant<Follower, PreCandidate, Candidate, Leader>;
+
+}  // namespace tidemark::raft
