@@ -154,6 +154,8 @@ template <class T>
 bool IsDefault(const T& value, FieldSpec spec) {
   if constexpr (std::integral<T>) {
     return value == static_cast<T>(spec.default_number);
+  } else if constexpr (kIsOptional<T>) {
+    return !value.has_value();
   } else {
     return value == T{};
   }

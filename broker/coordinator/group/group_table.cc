@@ -195,23 +195,19 @@ std::optional<Instant> GroupTable::NextDeadline() const {
   return wakeup_order_.begin()->first;
 }
 
-Decision GroupTable::OnTimer(Moment at) {
-  Decision all;
+std::vector<Decision> GroupTable::OnTimer(Moment at) {
   std::vector<std::string> due;
   for (const auto& [when, id] : wakeup_order_) {
     if (when > at.now) break;
     due.push_back(id);
   }
+  std::vector<Decision> out;
   for (const std::string& id : due) {
     Step step = NewStep(at);
     coordinator::OnTimer(*Find(id), step);
-    Decision one = Finish(id, std::move(step));
-    std::move(one.records.begin(), one.records.end(),
-              std::back_inserter(all.records));
-    std::move(one.answers.begin(), one.answers.end(),
-              std::back_inserter(all.answers));
+    out.push_back(Finish(id, std::move(step)));
   }
-  return all;
+  return out;
 }
 
 std::vector<Decision> GroupTable::Expire(int64_t wall_ms) const {

@@ -37,7 +37,8 @@ class GroupTable {
   Decision OnStored(const AssignmentWrite& write, bool committed, Moment at);
 
   std::optional<Instant> NextDeadline() const;
-  Decision OnTimer(Moment at);
+  // One decision for each group that was due.
+  std::vector<Decision> OnTimer(Moment at);
 
   // One decision for each group that has something to forget.
   std::vector<Decision> Expire(int64_t wall_ms) const;

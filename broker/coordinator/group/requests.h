@@ -100,7 +100,7 @@ struct LeaveResult {
   void Fail(ErrorCode code) { *this = LeaveResult{.error = code}; }
 };
 
-// What a consumer stored for a partition. offset < 0 never stands here.
+// What a consumer stored for a partition.
 struct CommittedOffset {
   Offset offset = -1;
   LeaderEpoch leader_epoch = -1;

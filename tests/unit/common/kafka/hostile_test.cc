@@ -91,6 +91,7 @@ struct Refused {
   const char* name;
   std::string body;
   int16_t version;
+  const char* reason;
 };
 
 class RefusedMetadata : public testing::TestWithParam<Refused> {};
@@ -100,35 +101,43 @@ TEST_P(RefusedMetadata, Request) {
       SharedBytes(GetParam().body), GetParam().version);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(result.error().message, GetParam().reason);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Hostile, RefusedMetadata,
-    testing::Values(
-        Refused{"CountOf2To31", FromHex("7fffffff"), 0},
-        Refused{"CountBeyondTheBytes", FromHex("000000030001"), 0},
-        Refused{"NegativeCount", FromHex("fffffffe"), 1},
-        Refused{"NullArrayBeforeItIsNullable", FromHex("ffffffff"), 0},
-        Refused{"NullString", FromHex("00000001ffff"), 0},
-        Refused{"NegativeStringLength", FromHex("00000001fffe"), 0},
-        Refused{"StringBeyondTheBytes", FromHex("00000001000541"), 0},
-        Refused{"CompactCountOf2To32",
-                FromHex("ffffffff0f010000"
-                        "00"),
-                9},
-        Refused{"VarintOfSixBytes", FromHex("808080808000010000"), 9},
-        Refused{"CompactNullString",
-                FromHex("020000"
-                        "01000000"),
-                9},
-        Refused{"TagBeyondTheBytes",
-                FromHex("0001000001"
-                        "0505"),
-                9},
-        Refused{"TagCountBeyondTheBytes",
-                FromHex("00010000"
-                        "ffffffff0f"),
-                9}),
+    testing::Values(Refused{"CountOf2To31", FromHex("7fffffff"), 0,
+                            "array count larger than the message"},
+                    Refused{"CountBeyondTheBytes", FromHex("000000030001"), 0,
+                            "array count larger than the message"},
+                    Refused{"NegativeCount", FromHex("fffffffe"), 1,
+                            "negative array count"},
+                    Refused{"NullArrayBeforeItIsNullable", FromHex("ffffffff"),
+                            0, "null array"},
+                    Refused{"NullString", FromHex("00000001ffff"), 0,
+                            "null string"},
+                    Refused{"NegativeStringLength", FromHex("00000001fffe"), 0,
+                            "negative string length"},
+                    Refused{"StringBeyondTheBytes", FromHex("00000001000541"),
+                            0, "message ends early"},
+                    Refused{"CompactCountOf2To32",
+                            FromHex("ffffffff0f010000"
+                                    "00"),
+                            9, "array count larger than the message"},
+                    Refused{"VarintOfSixBytes", FromHex("808080808000010000"),
+                            9, "varint cut off or too large"},
+                    Refused{"CompactNullString",
+                            FromHex("020000"
+                                    "01000000"),
+                            9, "null string"},
+                    Refused{"TagBeyondTheBytes",
+                            FromHex("0001000001"
+                                    "0505"),
+                            9, "tagged field longer than the message"},
+                    Refused{"TagCountBeyondTheBytes",
+                            FromHex("00010000"
+                                    "ffffffff0f"),
+                            9, "varint cut off or too large"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Hostile, CompactStringsHaveTheOldLimit) {
