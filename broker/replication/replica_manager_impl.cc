@@ -37,8 +37,8 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
     };
     services.connect = connect;
     services.listeners = &listeners_;
-    shards_.push_back(std::make_unique<ReplicaShard>(
-        *executor, options_.shard, std::move(services)));
+    shards_.push_back(std::make_unique<ReplicaShard>(*executor, options_.shard,
+                                                     std::move(services)));
   }
 }
 
@@ -67,12 +67,12 @@ void ReplicaManagerImpl::Start() {
 }
 
 void ReplicaManagerImpl::Every(Duration interval, std::function<void()> work) {
-  executors_.front()->PostAfter(interval, [this, interval,
-                                           work = std::move(work)] {
-    if (closing_) return;
-    work();
-    Every(interval, work);
-  });
+  executors_.front()->PostAfter(interval,
+                                [this, interval, work = std::move(work)] {
+                                  if (closing_) return;
+                                  work();
+                                  Every(interval, work);
+                                });
 }
 
 size_t ReplicaManagerImpl::ShardIndexOf(const TopicPartition& partition) const {
@@ -161,17 +161,16 @@ void ReplicaManagerImpl::AppendCommitted(
   executors_[index]->Post([shard = shards_[index].get(), partition, epoch,
                            batch = std::move(batch), deadline, &on,
                            done = std::move(done)] {
-    shard->Produce(
-        {partition, batch}, -1, AppendOrigin::kCoordinator, epoch, deadline,
-        [&on, done](ProduceOutcome outcome, Offset last) {
-          on.Post([done, outcome = std::move(outcome), last] {
-            if (outcome.error != ErrorCode::kNone) {
-              done(Fail(outcome.error, outcome.message));
-            } else {
-              done(last);
-            }
-          });
-        });
+    shard->Produce({partition, batch}, -1, AppendOrigin::kCoordinator, epoch,
+                   deadline, [&on, done](ProduceOutcome outcome, Offset last) {
+                     on.Post([done, outcome = std::move(outcome), last] {
+                       if (outcome.error != ErrorCode::kNone) {
+                         done(Fail(outcome.error, outcome.message));
+                       } else {
+                         done(last);
+                       }
+                     });
+                   });
   });
 }
 

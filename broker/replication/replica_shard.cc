@@ -199,9 +199,9 @@ ReplicaShard::Slot* ReplicaShard::Open(const TopicPartition& name,
                << " error=" << ToString(opened.error());
     return nullptr;
   }
-  auto slot = std::make_unique<Slot>(name, topic.id, std::move(*opened), &env_,
-                                     services_.logs->HighWatermark(name),
-                                     min_isr);
+  auto slot =
+      std::make_unique<Slot>(name, topic.id, std::move(*opened), &env_,
+                             services_.logs->HighWatermark(name), min_isr);
   Stats::Add(services_.stats->partitions, 1);
   return slots_.emplace(name, std::move(slot)).first->second.get();
 }
@@ -236,9 +236,9 @@ void ReplicaShard::Settle(Slot& slot) {
   if (effects.proposal) services_.propose_isr(std::move(*effects.proposal));
   std::vector<ProduceQueue::Completed> completed;
   if (effects.role) {
-    completed = slot.produces.TakeAll(
-        partition.failed() ? ErrorCode::kKafkaStorageError
-                           : ErrorCode::kNotLeaderOrFollower);
+    completed = slot.produces.TakeAll(partition.failed()
+                                          ? ErrorCode::kKafkaStorageError
+                                          : ErrorCode::kNotLeaderOrFollower);
     slot.watches.WakeAll();
     Announce(slot, false);
   } else if (effects.high_watermark || effects.flushed) {
@@ -367,10 +367,10 @@ void ReplicaShard::RouteFetcher(Slot& slot, bool epoch_changed) {
             : broker->FindEndpoint(options_.inter_broker_listener);
     if (endpoint == nullptr) return;  // until the broker's row arrives
     it = fetchers_
-             .emplace(from, std::make_unique<Fetcher>(
-                                executor_, options_.fetcher, from,
-                                endpoint->host, endpoint->port,
-                                services_.connect, *source_))
+             .emplace(from,
+                      std::make_unique<Fetcher>(
+                          executor_, options_.fetcher, from, endpoint->host,
+                          endpoint->port, services_.connect, *source_))
              .first;
   }
   slot.fetching_from = from;
@@ -418,9 +418,8 @@ void ReplicaShard::Produce(
   if (epoch >= 0 && partition.leader_epoch() != epoch) {
     return refuse(ErrorCode::kNotLeaderOrFollower, "another leader epoch");
   }
-  const auto info =
-      partition.AppendAsLeader(item.batch.view(), acks, origin, executor_.Now(),
-                               executor_.WallMs());
+  const auto info = partition.AppendAsLeader(
+      item.batch.view(), acks, origin, executor_.Now(), executor_.WallMs());
   if (!info) {
     Settle(*slot);
     return refuse(info.error().code, info.error().message);

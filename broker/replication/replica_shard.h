@@ -66,8 +66,7 @@ class ReplicaShard {
 
   // The part of an image that concerns this shard's partitions; `mine` says
   // which they are.
-  void ApplyImage(const metadata::ImagePtr& image,
-                  const metadata::Delta& delta,
+  void ApplyImage(const metadata::ImagePtr& image, const metadata::Delta& delta,
                   const std::function<bool(const TopicPartition&)>& mine);
 
   // `done` runs on this executor, with nothing of the shard on its stack but

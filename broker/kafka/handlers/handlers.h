@@ -20,8 +20,12 @@ TM_HANDLER(DeleteTopics)
 TM_HANDLER(DescribeCluster)
 TM_HANDLER(DescribeConfigs)
 TM_HANDLER(DescribeTopicPartitions)
+TM_HANDLER(Fetch)
 TM_HANDLER(IncrementalAlterConfigs)
 TM_HANDLER(InitProducerId)
+TM_HANDLER(ListOffsets)
 TM_HANDLER(Metadata)
+TM_HANDLER(OffsetForLeaderEpoch)
+TM_HANDLER(Produce)
 
 #undef TM_HANDLER

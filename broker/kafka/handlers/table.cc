@@ -8,14 +8,20 @@
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
+#include "common/kafka/messages/fetch.h"
 #include "common/kafka/messages/incremental_alter_configs.h"
 #include "common/kafka/messages/init_producer_id.h"
+#include "common/kafka/messages/list_offsets.h"
 #include "common/kafka/messages/metadata.h"
+#include "common/kafka/messages/offset_for_leader_epoch.h"
+#include "common/kafka/messages/produce.h"
 
 namespace tidemark::server {
 namespace {
 
 constexpr Api kTable[] = {
+    MakeApi<HandleProduce>(),          MakeApi<HandleFetch>(),
+    MakeApi<HandleListOffsets>(),      MakeApi<HandleOffsetForLeaderEpoch>(),
     MakeApi<HandleMetadata>(),         MakeApi<HandleApiVersions>(),
     MakeApi<HandleCreateTopics>(),     MakeApi<HandleDeleteTopics>(),
     MakeApi<HandleInitProducerId>(),   MakeApi<HandleDescribeConfigs>(),
