@@ -113,6 +113,15 @@ TEST_F(GroupPartitionTest,
   EXPECT_EQ(Fetched("g"), 6);
 }
 
+TEST_F(GroupPartitionTest, ALoadTakesAsManyReadsAsTheLogIsLong) {
+  Lead();
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(CommitError("g" + std::to_string(i), i), ErrorCode::kNone);
+  Lead();
+  EXPECT_EQ(groups->Availability(), ErrorCode::kNone);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Fetched("g" + std::to_string(i)), i);
+}
+
 TEST_F(GroupPartitionTest, ResigningFailsWhoeverWaits) {
   Lead();
   replicas.auto_commit = false;
@@ -223,7 +232,7 @@ TEST_F(GroupPartitionTest, ARebalanceRunsOnTimersAndSurvivesFailover) {
   groups->Resign(++replicas.epoch);
   Lead();
   executor.Advance(seconds(9));
-  EXPECT_EQ(groups->Describe("g").state, "Stable");
+  ASSERT_EQ(groups->Describe("g").state, "Stable");
   EXPECT_EQ(groups->Describe("g").members[0].assignment, "x");
   executor.Advance(seconds(2));
   EXPECT_EQ(groups->Describe("g").state, "Empty");
