@@ -263,8 +263,7 @@ ControllerSession::ControllerSession(
 
 ControllerSession::~ControllerSession() { Stop(); }
 
-void ControllerSession::Start(
-    std::vector<metadata::EndpointImage> endpoints) {
+void ControllerSession::Start(std::vector<metadata::EndpointImage> endpoints) {
   state_->Post([endpoints = std::move(endpoints)](State& state) {
     state.endpoints = endpoints;
     state.Register();

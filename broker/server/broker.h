@@ -1,6 +1,6 @@
 #pragma once
 
-#include <memory>
+#include <functional>
 
 #include "broker/metadata/broker_config.h"
 
@@ -14,27 +14,25 @@ namespace tidemark::server {
 // registered -> metadata caught up and in force -> unfenced: ready.
 class Broker {
  public:
+  // `failed` is called, once, when the broker cannot go on: the controllers
+  // refuse it for good, or every log directory is gone. On any thread.
+  using Failed = std::function<void(const Error&)>;
+
   // Runs the start up to the open port; the rest goes on by itself. Errors
-  // are one line that says what to do.
-  static Result<std::unique_ptr<Broker>> Start(BrokerConfig config);
+  // are one line that says what to do. The broker is never destroyed: calls of
+  // gRPC may still be on their way back when the process ends.
+  static Result<Broker*> Start(BrokerConfig config, Failed failed);
 
   // SIGTERM: hands over leaderships while serving goes on, then closes the
   // port and the logs. The status is not ok when the next start has to recover
   // the logs. Blocking; once.
   Status Shutdown();
 
-  // Blocks until the broker cannot go on (the controllers refuse it for good,
-  // or every log directory is gone), or until Shutdown.
-  Error WaitForFailure();
-
-  // Not destroyed: calls of gRPC may still be on their way back, and the
-  // process ends anyway.
-  ~Broker() = delete;
-
  private:
   struct Impl;
-  explicit Broker(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Broker(Impl* impl) : impl_(impl) {}
+  ~Broker() = default;
+  Impl* const impl_;
 };
 
 }  // namespace tidemark::server

@@ -25,8 +25,7 @@ class Families {
     family.type = type;
     return family.metric.emplace_back();
   }
-  void Counter(const std::string& name, const std::string& help,
-               double value) {
+  void Counter(const std::string& name, const std::string& help, double value) {
     Add(name, help, MetricType::Counter).counter.value = value;
   }
   void Gauge(const std::string& name, const std::string& help, double value) {
@@ -133,8 +132,7 @@ void AddNetwork(const NetworkMetrics& network, Families* out) {
   out->Counter("tidemark_connections_refused_total",
                "Connections beyond max.connections.", of(network.refused));
   out->Counter("tidemark_connections_malformed_total",
-               "Connections closed for what they sent.",
-               of(network.malformed));
+               "Connections closed for what they sent.", of(network.malformed));
   out->Counter("tidemark_network_bytes_in_total", "Bytes of all requests.",
                of(network.bytes_in));
   out->Counter("tidemark_network_bytes_out_total", "Bytes of all answers.",
@@ -158,8 +156,8 @@ void AddNetwork(const NetworkMetrics& network, Families* out) {
     metric.histogram.sample_count = count;
     metric.histogram.sample_sum = of(api.total_us) / 1e6;
     metric.label.push_back(
-        {"request", std::string(kafka::ApiName(
-                        static_cast<kafka::ApiKey>(static_cast<int16_t>(key))))});
+        {"request", std::string(kafka::ApiName(static_cast<kafka::ApiKey>(
+                        static_cast<int16_t>(key))))});
     latency.metric.push_back(std::move(metric));
   }
 }

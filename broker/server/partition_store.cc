@@ -74,9 +74,7 @@ class PartitionStore::BorrowedLog final : public log::Log {
     log_->UpdateConfig(config);
   }
   Result<Offset> RecoveryPoint() override { return log_->RecoveryPoint(); }
-  const TopicPartition& partition() const override {
-    return log_->partition();
-  }
+  const TopicPartition& partition() const override { return log_->partition(); }
   const Uuid& topic_id() const override { return log_->topic_id(); }
   const std::string& dir() const override { return log_->dir(); }
   Status AdoptTopicId(const Uuid& topic_id) override {
