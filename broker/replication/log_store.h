@@ -25,8 +25,10 @@ class LogStore {
   // Of the last checkpoint; -1 when there is none.
   virtual Offset HighWatermark(const TopicPartition& partition) = 0;
   virtual Status WriteHighWatermarks(const log::OffsetMap& offsets) = 0;
-  // Carries out the work on another thread, then runs `done` there.
-  virtual void Sync(log::SyncWork work, std::function<void(Status)> done) = 0;
+  // Carries out the work of a partition's log on another thread, then runs
+  // `done` there.
+  virtual void Sync(const TopicPartition& partition, log::SyncWork work,
+                    std::function<void(Status)> done) = 0;
   // A log is about to be closed or deleted: it is out of the store's books.
   virtual void Forget(const TopicPartition& partition) = 0;
 };

@@ -270,7 +270,7 @@ void ReplicaShard::StartSync(Slot& slot) {
   slot.syncing = true;
   // The log may be gone when the work is done; the name and id find it.
   services_.logs->Sync(
-      *work, [this, alive = alive_, executor = &executor_,
+      slot.partition.name(), *work, [this, alive = alive_, executor = &executor_,
               name = slot.partition.name(), id = slot.partition.topic_id(),
               work = *work](Status status) {
         executor->Post([this, alive, name, id, work, status] {

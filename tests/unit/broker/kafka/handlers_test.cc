@@ -29,11 +29,30 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
         std::to_string(api.advertised.max);
   }
   const std::map<std::string, std::string> expected = {
-      {"Metadata", "0-12"},        {"ApiVersions", "0-4"},
-      {"CreateTopics", "2-7"},     {"DeleteTopics", "1-6"},
-      {"InitProducerId", "0-5"},   {"DescribeConfigs", "1-4"},
-      {"CreatePartitions", "0-3"}, {"IncrementalAlterConfigs", "0-1"},
-      {"DescribeCluster", "0-2"},  {"DescribeTopicPartitions", "0-0"},
+      {"Produce", "0-11"},
+      {"Fetch", "4-16"},
+      {"ListOffsets", "1-8"},
+      {"Metadata", "0-12"},
+      {"OffsetCommit", "1-9"},
+      {"OffsetFetch", "1-9"},
+      {"FindCoordinator", "0-5"},
+      {"JoinGroup", "0-9"},
+      {"Heartbeat", "0-4"},
+      {"LeaveGroup", "0-5"},
+      {"SyncGroup", "0-5"},
+      {"DescribeGroups", "0-6"},
+      {"ListGroups", "0-5"},
+      {"ApiVersions", "0-4"},
+      {"CreateTopics", "2-7"},
+      {"DeleteTopics", "1-6"},
+      {"InitProducerId", "0-5"},
+      {"OffsetForLeaderEpoch", "2-4"},
+      {"DescribeConfigs", "1-4"},
+      {"CreatePartitions", "0-3"},
+      {"DeleteGroups", "0-2"},
+      {"IncrementalAlterConfigs", "0-1"},
+      {"DescribeCluster", "0-2"},
+      {"DescribeTopicPartitions", "0-0"},
   };
   EXPECT_EQ(ranges, expected);
 }

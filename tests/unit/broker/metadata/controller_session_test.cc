@@ -16,7 +16,6 @@ class ControllerSessionTest : public testing::Test {
     options.node_id = 3;
     options.cluster_id = "cluster";
     options.incarnation = incarnation_;
-    options.endpoints = {{"PLAINTEXT", "host", 9092, "PLAINTEXT"}};
     options.previous_epoch = 42;
     options.heartbeat_interval = std::chrono::milliseconds(10);
     ControllerSession::Events events;
@@ -25,7 +24,7 @@ class ControllerSessionTest : public testing::Test {
     session_ = std::make_unique<ControllerSession>(
         options, std::make_shared<ControllerChannels>(std::move(addresses)),
         loop_, events);
-    session_->Start();
+    session_->Start({{"PLAINTEXT", "host", 9092, "PLAINTEXT"}});
   }
   void TearDown() override {
     if (session_ != nullptr) session_->Stop();
