@@ -108,7 +108,7 @@ void ReplicaShard::ApplyImage(
       const TopicPartition name{topic->name, static_cast<PartitionIndex>(i)};
       Slot* slot = FindSlot(name);
       if (slot != nullptr && slot->partition.topic_id() == id) {
-        Remove(name, true);
+        Remove(name);
       }
     }
   }
@@ -171,11 +171,11 @@ void ReplicaShard::Apply(const TopicPartition& name,
                                   options_.self) != row.replicas.end();
   Slot* slot = FindSlot(name);
   if (slot != nullptr && slot->partition.topic_id() != topic.id) {
-    Remove(name, true);
+    Remove(name);
     slot = nullptr;
   }
   if (!assigned) {
-    if (slot != nullptr) Remove(name, true);
+    if (slot != nullptr) Remove(name);
     return;
   }
   if (slot == nullptr) slot = Open(name, topic);
@@ -193,7 +193,8 @@ ReplicaShard::Slot* ReplicaShard::Open(const TopicPartition& name,
                                        const metadata::TopicImage& topic) {
   int32_t min_isr = 1;
   const log::LogConfig config = LogConfigOf(name.topic, &min_isr);
-  auto opened = services_.logs->Open(name, topic.id, config);
+  auto opened = services_.logs->Open(name, topic.id, config,
+                                    executor_.WallMs());
   if (!opened) {
     LOG(ERROR) << "cannot open log partition=" << ToString(name)
                << " error=" << ToString(opened.error());
@@ -206,7 +207,7 @@ ReplicaShard::Slot* ReplicaShard::Open(const TopicPartition& name,
   return slots_.emplace(name, std::move(slot)).first->second.get();
 }
 
-void ReplicaShard::Remove(const TopicPartition& name, bool delete_log) {
+void ReplicaShard::Remove(const TopicPartition& name) {
   const auto it = slots_.find(name);
   if (it == slots_.end()) return;
   const std::unique_ptr<Slot> slot = std::move(it->second);
@@ -220,11 +221,10 @@ void ReplicaShard::Remove(const TopicPartition& name, bool delete_log) {
   Announce(*slot, true);
   Count(*slot, true);
   Stats::Add(services_.stats->partitions, -1);
-  services_.logs->Forget(name);
-  if (!delete_log) return;
   LOG(INFO) << "deleting replica partition=" << ToString(name)
             << " topic_id=" << ToString(slot->partition.topic_id());
-  if (auto deleted = slot->partition.log().Delete(); !deleted) {
+  if (auto deleted = services_.logs->Delete(slot->partition.ReleaseLog());
+      !deleted) {
     LOG(ERROR) << "cannot delete log partition=" << ToString(name)
                << " error=" << ToString(deleted.error());
   }
@@ -608,20 +608,49 @@ void ReplicaShard::CollectHighWatermarks(log::OffsetMap* into) const {
   }
 }
 
-Status ReplicaShard::Close() {
+void ReplicaShard::WriteCheckpoints() {
+  std::vector<std::pair<TopicPartition, LogStore::Checkpoint>> changed;
+  std::vector<Slot*> slots;
+  for (auto& [name, slot] : slots_) {
+    log::Log& log = slot->partition.log();
+    if (log.failed() ||
+        (slot->checkpoint.recovery_point == log.end_offset() &&
+         slot->checkpoint.start_offset == log.start_offset())) {
+      continue;
+    }
+    const auto point = log.RecoveryPoint();
+    if (!point) {
+      LOG(ERROR) << "no recovery point partition=" << ToString(name)
+                 << " error=" << ToString(point.error());
+      Settle(*slot);
+      continue;
+    }
+    changed.emplace_back(name,
+                         LogStore::Checkpoint{*point, log.start_offset()});
+    slots.push_back(slot.get());
+  }
+  if (changed.empty()) return;
+  if (auto written = services_.logs->WriteCheckpoints(changed); !written) {
+    LOG(ERROR) << "cannot write checkpoints error="
+               << ToString(written.error());
+    return;
+  }
+  for (size_t i = 0; i < slots.size(); ++i) {
+    slots[i]->checkpoint = changed[i].second;
+  }
+}
+
+std::vector<std::unique_ptr<log::Log>> ReplicaShard::Close() {
   closed_ = true;
   fetchers_.clear();
-  Status status;
+  std::vector<std::unique_ptr<log::Log>> logs;
   for (auto& [name, slot] : slots_) {
-    slot->fetching_from = kNoNode;
     Complete(slot->produces.TakeAll(ErrorCode::kNotLeaderOrFollower));
     slot->watches.WakeAll();
-    if (slot->partition.failed()) continue;
-    auto closed = slot->partition.log().Close();
-    if (!closed && status) status = closed;
+    logs.push_back(slot->partition.ReleaseLog());
   }
   slots_.clear();
-  return status;
+  return logs;
 }
 
 }  // namespace tidemark::replication

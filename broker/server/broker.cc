@@ -94,7 +94,6 @@ struct Broker::Impl {
 
   void OnDirectoryOffline(const std::string& dir);
   void OnFenced(bool now_fenced);
-  void RemoveStrays(const metadata::Image& image);
   Status Ready() const;
   std::string Metrics() const;
   void HandOverLeaderships();
@@ -197,7 +196,9 @@ void Broker::Impl::Assemble() {
   parts.groups = groups.get();
   parts.session = session.get();
   parts.executor = control.get();
-  parts.first = [this](const metadata::Image& image) { RemoveStrays(image); };
+  parts.remove_strays = [this](const metadata::ImagePtr& image) {
+    replicas->RemoveStrays(image);
+  };
   publisher = std::make_unique<Publisher>(std::move(parts));
 
   services.config = &config;
@@ -271,30 +272,6 @@ void Broker::Impl::OnFenced(bool now_fenced) {
   if (!now_fenced && !stopping) NotifySystemd("READY=1");
 }
 
-// Logs of partitions that were deleted or moved away while this broker was
-// down (B-31). Only those the controllers' metadata speaks of by topic id.
-void Broker::Impl::RemoveStrays(const metadata::Image& image) {
-  for (const log::LoadedPartition& loaded : logs->LoadedPartitions()) {
-    if (loaded.topic_id.IsZero()) continue;
-    const metadata::TopicImage* topic = image.FindTopic(loaded.topic_id);
-    const auto index = static_cast<size_t>(loaded.partition.partition);
-    if (topic != nullptr && index < topic->partitions.size() &&
-        std::ranges::count(topic->partitions[index]->replicas, config.node_id) >
-            0) {
-      continue;
-    }
-    LOG(WARNING) << "removing a stray log partition="
-                 << ToString(loaded.partition)
-                 << " topic_id=" << ToString(loaded.topic_id);
-    Status removed = logs->RemoveStray(loaded.partition, loaded.topic_id);
-    if (!removed) {
-      LOG(ERROR) << "cannot remove a stray log partition="
-                 << ToString(loaded.partition) << " error=\""
-                 << ToString(removed.error()) << '"';
-    }
-  }
-}
-
 Status Broker::Impl::Ready() const {
   if (stopping) {
     return Fail(ErrorCode::kBrokerNotAvailable, "shutting down");
@@ -344,12 +321,12 @@ Status Broker::Shutdown() {
   impl_->subscriber->Stop();
   impl_->session->Stop();
   std::promise<Status> closed;
-  impl_->replicas->Close([&](Status status) { closed.set_value(status); });
+  impl_->replicas->Close(impl_->session->broker_epoch(),
+                         [&](Status status) { closed.set_value(status); });
   Status status = closed.get_future().get();
-  if (!status) return status;
   for (const auto& shard : impl_->shards) shard->Stop();
   impl_->control->Stop();
-  return impl_->store->ShutDownCleanly(impl_->session->broker_epoch());
+  return status;
 }
 
 }  // namespace tidemark::server

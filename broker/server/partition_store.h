@@ -1,8 +1,7 @@
 #pragma once
 
-#include <map>
 #include <memory>
-#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "broker/log/log_manager.h"
@@ -10,34 +9,31 @@
 
 namespace tidemark::server {
 
-// The log manager as replication sees it. A log that replication closes, or
-// lets go when a replica is moved away, comes back here and can be opened
-// again; at the end all of them are there for the clean shutdown. Any thread.
+// The log manager as replication sees it. Any thread.
 class PartitionStore final : public replication::LogStore {
  public:
-  // `manager` outlives the store and its logs.
+  // `manager` outlives the store.
   explicit PartitionStore(log::LogManager& manager) : manager_(manager) {}
 
   Result<std::unique_ptr<log::Log>> Open(const TopicPartition& partition,
                                          const Uuid& topic_id,
-                                         const log::LogConfig& config) override;
+                                         const log::LogConfig& config,
+                                         int64_t now_ms) override;
+  Status Delete(std::unique_ptr<log::Log> log) override;
   Offset HighWatermark(const TopicPartition& partition) override;
   Status WriteHighWatermarks(const log::OffsetMap& offsets) override;
+  Status WriteCheckpoints(
+      const std::vector<std::pair<TopicPartition, Checkpoint>>& logs) override;
   void Sync(const TopicPartition& partition, log::SyncWork work,
             std::function<void(Status)> done) override;
-  void Forget(const TopicPartition& partition) override;
-
-  // Closes everything and marks the directories clean (B-28). Once replication
-  // has closed all its logs. `broker_epoch` goes into the marker (C-03).
-  Status ShutDownCleanly(BrokerEpoch broker_epoch);
+  std::vector<std::pair<TopicPartition, Uuid>> Unopened() override;
+  Status RemoveStray(const TopicPartition& partition,
+                     const Uuid& topic_id) override;
+  Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
+                  BrokerEpoch broker_epoch) override;
 
  private:
-  class BorrowedLog;
-  void Return(std::unique_ptr<log::Log> log);
-
   log::LogManager& manager_;
-  std::mutex mutex_;
-  std::map<TopicPartition, std::unique_ptr<log::Log>> returned_;
 };
 
 }  // namespace tidemark::server

@@ -11,12 +11,12 @@ namespace tidemark::server {
 
 void Publisher::Publish(metadata::ImagePtr image,
                         std::shared_ptr<const metadata::Delta> delta) {
-  if (!started_) {
+  const bool first = !started_;
+  if (first) {
     if (!HasOwnRegistration(*image)) return;
     started_ = true;
     delta = std::make_shared<const metadata::Delta>(
         metadata::Difference(metadata::Image(), *image));
-    parts_.first(*image);
   }
   parts_.metadata->Set(image);
   std::set<std::string> deleted;
@@ -25,7 +25,7 @@ void Publisher::Publish(metadata::ImagePtr image,
   }
   parts_.groups->OnTopicsDeleted(deleted);
   parts_.replicas->ApplyImage(image, std::move(delta), *parts_.executor,
-                              [this, image] { OnApplied(image); });
+                              [this, image, first] { OnApplied(image, first); });
 }
 
 bool Publisher::HasOwnRegistration(const metadata::Image& image) const {
@@ -34,7 +34,8 @@ bool Publisher::HasOwnRegistration(const metadata::Image& image) const {
          broker->epoch >= parts_.session->broker_epoch();
 }
 
-void Publisher::OnApplied(const metadata::ImagePtr& image) {
+void Publisher::OnApplied(const metadata::ImagePtr& image, bool first) {
+  if (first) parts_.remove_strays(image);
   parts_.session->SetApplied(image->offset());
   parts_.session->SetReadyToUnfence();
   // A broker that shuts down waits until everybody has seen its leaders go.

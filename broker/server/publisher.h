@@ -35,8 +35,8 @@ class Publisher {
     coordinator::GroupCoordinator* groups = nullptr;
     ControllerSession* session = nullptr;
     Executor* executor = nullptr;
-    // Once, with the first image, before replicas are made of it.
-    std::function<void(const metadata::Image&)> first;
+    // Once, when the first image has been applied (B-31).
+    std::function<void(const metadata::ImagePtr&)> remove_strays;
   };
 
   explicit Publisher(Parts parts) : parts_(std::move(parts)) {}
@@ -46,7 +46,7 @@ class Publisher {
 
  private:
   bool HasOwnRegistration(const metadata::Image& image) const;
-  void OnApplied(const metadata::ImagePtr& image);
+  void OnApplied(const metadata::ImagePtr& image, bool first);
 
   const Parts parts_;
   bool started_ = false;
