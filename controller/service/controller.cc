@@ -124,6 +124,7 @@ std::string Controller::TakeSnapshot() {
 }
 
 void Controller::BecomeActive(uint64_t term) {
+  if (stopping_) return;
   active_ = true;
   draining_ = false;
   term_ = term;
@@ -150,6 +151,11 @@ void Controller::Resign() {
   LOG(INFO) << "controller: no longer active epoch=" << term_;
   FailInFlight();
   feed_.Close(NotActive());
+}
+
+void Controller::Stop() {
+  stopping_ = true;
+  Resign();
 }
 
 void Controller::FailInFlight() {
@@ -206,11 +212,12 @@ void Controller::Propose(InFlight entry) {
   in_flight_.push_back(std::move(entry));
   quorum_->Propose(std::move(data), [this, generation = generation_,
                                      id](Result<MetadataOffset> result) {
-    if (!result) ProposalFailed(generation, id);
+    if (!result) ProposalFailed(generation, id, result.error());
   });
 }
 
-void Controller::ProposalFailed(uint64_t generation, uint64_t id) {
+void Controller::ProposalFailed(uint64_t generation, uint64_t id,
+                                const Error& error) {
   if (generation != generation_) return;
   ++failures_;
   auto found =
@@ -227,7 +234,9 @@ void Controller::ProposalFailed(uint64_t generation, uint64_t id) {
   } else {
     pending_ = committed_;
   }
-  for (Done& each : done) each(Fail(NotActive()));
+  // Too large, for instance: trying again would not help.
+  Error answer = error.code == ErrorCode::kNotController ? NotActive() : error;
+  for (Done& each : done) each(Fail(answer));
 }
 
 template <class Response>

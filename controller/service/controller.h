@@ -56,6 +56,8 @@ class Controller final : public quorum::StateMachine {
   std::string TakeSnapshot() override;
   void BecomeActive(uint64_t term) override;
   void Resign() override;
+  // The process ends: answers everyone, and takes nothing new.
+  void Stop();
 
   // Of brokers. Failures of a request are in the response; an Error means
   // that this node could not take it.
@@ -123,7 +125,7 @@ class Controller final : public quorum::StateMachine {
   // records: when all that is on its way is, since the decision saw it.
   void Commit(Records records, Done done);
   void Propose(InFlight entry);
-  void ProposalFailed(uint64_t generation, uint64_t id);
+  void ProposalFailed(uint64_t generation, uint64_t id, const Error& error);
   void FailInFlight();
   std::vector<Done> ApplyOne(const quorum::Committed& entry);
   void RebuildPending();
@@ -147,6 +149,7 @@ class Controller final : public quorum::StateMachine {
   metadata::ImagePtr committed_, pending_;
   std::deque<InFlight> in_flight_;
   bool active_ = false;
+  bool stopping_ = false;
   // A proposal failed while this node leads: no more until the rest is known.
   bool draining_ = false;
   uint64_t term_ = 0;
