@@ -18,7 +18,7 @@ namespace tidemark::quorum {
 struct Committed {
   MetadataOffset offset;  // raft index; dense, from 1
   uint64_t term;
-  std::string data;       // empty: the no-op a new leader starts with
+  std::string data;  // empty: the no-op a new leader starts with
 };
 
 // What the quorum drives: the controller. Every call comes on the quorum's

@@ -40,7 +40,11 @@ Status Raft::FollowAppend(const Message& m) {
 
 void Raft::FollowHeartbeat(const Message& m) {
   auto& follower = std::get<Follower>(role_);
-  // Beyond `matched` the log may still hold what a dead leader left.
+  // A heartbeat's commit index is one this node has acknowledged to this very
+  // leader, maybe before a restart of which the leader knows nothing: the log
+  // is known to match up to there.
+  follower.matched =
+      std::max(follower.matched, std::min(m.commit, log_.last_index()));
   log_.CommitTo(std::min(m.commit, follower.matched));
   Message reply = MakeReply(m, MessageType::kHeartbeatReply);
   reply.context = m.context;

@@ -23,7 +23,11 @@ Raft::Raft(Config config, Stored stored)
     hard_state_ = {log_.last().term, kNoNode};
   // Also an ex-leader starts as follower: it must not lead its term again,
   // since it may have forgotten entries it gave out.
-  role_ = Follower{.timeout = RandomTimeout()};
+  // Asking for pre-votes early is safe, and a group that starts together need
+  // not wait out a whole timeout.
+  const auto early =
+      static_cast<uint32_t>(2 + random_() % config_.election_ticks_min);
+  role_ = Follower{.timeout = std::min(early, config_.election_ticks_min)};
 }
 
 void Raft::Tick() {

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/uuid.h"
+
+namespace tidemark::io {
+
+// Who a data directory belongs to: Kafka's `meta.properties`, version 1.
+//
+//   version=1
+//   cluster.id=MkU3OEVBNTcwNTJENDM2Qg
+//   node.id=1
+//   directory.id=2N7Jx0bWQYuM7ahkY5hVxw
+//
+// The directory id is random: a wiped and newly formatted disk is another
+// directory, even under the same node id.
+struct MetaProperties {
+  std::string cluster_id;
+  NodeId node_id = kNoNode;
+  Uuid directory_id;
+
+  bool operator==(const MetaProperties&) const = default;
+};
+
+inline constexpr char kMetaPropertiesFile[] = "meta.properties";
+
+// Makes `directory` (created if missing) belong to (cluster, node), durably.
+// kInvalidConfig if it belongs to anyone already; kKafkaStorageError if it
+// cannot be written. Blocking.
+Result<MetaProperties> FormatDirectory(const std::string& directory,
+                                       const std::string& cluster_id,
+                                       NodeId node_id);
+
+// What the directory says. kInvalidConfig with what to do when it is not
+// formatted, or its file is damaged or of a version this program is too old
+// for. Blocking.
+Result<MetaProperties> LoadMetaProperties(const std::string& directory);
+
+// The same, and refuses (kInvalidConfig) a directory of another node, or, if
+// `cluster_id` is not empty, of another cluster.
+Result<MetaProperties> LoadMetaProperties(const std::string& directory,
+                                          const std::string& cluster_id,
+                                          NodeId node_id);
+
+// Keeps other processes off a directory while it lives (flock on `.lock`).
+class DirectoryLock {
+ public:
+  // kInvalidConfig naming the directory when another process has it.
+  static Result<std::unique_ptr<DirectoryLock>> Acquire(
+      const std::string& directory);
+  ~DirectoryLock();
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  explicit DirectoryLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+}  // namespace tidemark::io

@@ -1,0 +1,214 @@
+#include "controller/quorum/peer_client.h"
+
+#include <glog/logging.h>
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <future>
+#include <mutex>
+
+#include "controller/quorum/wire.h"
+#include "proto/raft.grpc.pb.h"
+
+namespace tidemark::quorum {
+namespace {
+
+using raft::v1::Envelope;
+using raft::v1::RaftPeer;
+using raft::v1::StreamEnd;
+
+constexpr int64_t kMinPauseMs = 50;
+constexpr int64_t kMaxPauseMs = 500;
+constexpr size_t kMaxQueuedBytes = 32 << 20;
+constexpr size_t kMaxQueued = 4096;
+// While there is no stream only the newest messages are worth keeping.
+constexpr size_t kMaxQueuedUnconnected = 64;
+constexpr auto kDeadAfter = std::chrono::seconds(2);
+
+std::shared_ptr<grpc::Channel> MakeChannel(const Voter& peer) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinPauseMs);
+  // Also the longest a connection attempt may take.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMaxPauseMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxPauseMs);
+  // A new channel must mean a new connection.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  std::string host = peer.host;
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return grpc::CreateCustomChannel(host + ":" + std::to_string(peer.port),
+                                   grpc::InsecureChannelCredentials(),
+                                   arguments);
+}
+
+}  // namespace
+
+// The gRPC side: lives until gRPC is done with it, on gRPC's threads.
+class PeerClient::Stream final
+    : public grpc::ClientBidiReactor<Envelope, StreamEnd>,
+      public std::enable_shared_from_this<Stream> {
+ public:
+  Stream(std::weak_ptr<PeerClient> owner, Executor& executor, const Voter& peer)
+      : owner_(std::move(owner)),
+        executor_(executor),
+        stub_(RaftPeer::NewStub(MakeChannel(peer))) {}
+
+  void Start(Envelope hello) {
+    self_ = shared_from_this();
+    envelope_ = std::move(hello);
+    stub_->async()->Send(&context_, this);
+    // Writes start from another thread than gRPC's: the hold keeps OnDone
+    // away until no more will come.
+    AddHold();
+    StartRead(&nothing_);
+    StartWrite(&envelope_);
+    StartCall();
+  }
+
+  // REQUIRES: the last write is done.
+  void Write(Envelope envelope) {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    envelope_ = std::move(envelope);
+    StartWrite(&envelope_);
+  }
+
+  void Cancel() { context_.TryCancel(); }
+  void WaitUntilDone() { done_.get_future().wait(); }
+
+  void OnReadInitialMetadataDone(bool ok) override {
+    if (ok) Tell(&PeerClient::OnEstablished);
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok) Tell(&PeerClient::OnWritten);
+  }
+  void OnReadDone(bool ok) override {
+    if (ok) return StartRead(&nothing_);
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    RemoveHold();
+  }
+  void OnDone(const grpc::Status& status) override {
+    const bool refused =
+        status.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
+    executor_.Post([owner = owner_, self = self_.get(), keep = self_, refused,
+                    error = status.error_message()] {
+      if (auto peer = owner.lock()) peer->OnEnded(self, error, refused);
+    });
+    done_.set_value();
+    self_.reset();
+  }
+
+ private:
+  void Tell(void (PeerClient::*what)(const Stream*)) {
+    executor_.Post([owner = owner_, self = shared_from_this(), what] {
+      if (auto peer = owner.lock()) (peer.get()->*what)(self.get());
+    });
+  }
+
+  const std::weak_ptr<PeerClient> owner_;
+  Executor& executor_;
+  std::unique_ptr<RaftPeer::Stub> stub_;
+  grpc::ClientContext context_;
+  Envelope envelope_;
+  StreamEnd nothing_;
+  std::mutex mutex_;  // closed_ against Write
+  bool closed_ = false;
+  std::promise<void> done_;
+  std::shared_ptr<Stream> self_;  // until OnDone
+};
+
+PeerClient::PeerClient(Executor& executor, Voter peer, raft::v1::Hello hello)
+    : executor_(executor),
+      peer_(std::move(peer)),
+      hello_(std::move(hello)),
+      pause_ms_(kMinPauseMs) {}
+
+PeerClient::~PeerClient() {
+  if (!stream_) return;
+  stream_->Cancel();
+  stream_->WaitUntilDone();
+}
+
+void PeerClient::Connect() {
+  if (stream_) return;
+  stream_ = std::make_shared<Stream>(weak_from_this(), executor_, peer_);
+  Envelope hello;
+  *hello.mutable_hello() = hello_;
+  writing_ = true;
+  stream_->Start(std::move(hello));
+}
+
+void PeerClient::Send(const raft::Message& message) {
+  const size_t limit = established_ ? kMaxQueued : kMaxQueuedUnconnected;
+  while (queue_.size() >= limit && !established_) DropQueue();
+  if (queue_.size() >= limit || queued_bytes_ > kMaxQueuedBytes) return;
+  Envelope envelope;
+  *envelope.mutable_message() = Encode(message);
+  queued_bytes_ += envelope.ByteSizeLong();
+  queue_.push_back(std::move(envelope));
+  if (unanswered_since_ == Instant{}) unanswered_since_ = executor_.Now();
+  WriteNext();
+}
+
+void PeerClient::DropQueue() {
+  queued_bytes_ -= queue_.front().ByteSizeLong();
+  queue_.pop_front();
+}
+
+void PeerClient::WriteNext() {
+  if (!stream_ || !established_ || writing_ || queue_.empty()) return;
+  queued_bytes_ -= queue_.front().ByteSizeLong();
+  writing_ = true;
+  stream_->Write(std::move(queue_.front()));
+  queue_.pop_front();
+}
+
+void PeerClient::OnEstablished(const Stream* stream) {
+  if (stream != stream_.get()) return;
+  established_ = true;
+  refused_ = false;
+  pause_ms_ = kMinPauseMs;
+  unanswered_since_ = {};
+  WriteNext();
+}
+
+void PeerClient::OnWritten(const Stream* stream) {
+  if (stream != stream_.get()) return;
+  writing_ = false;
+  WriteNext();
+}
+
+void PeerClient::OnEnded(const Stream* stream, std::string error,
+                         bool refused) {
+  if (stream != stream_.get()) return;
+  stream_.reset();
+  established_ = writing_ = false;
+  unanswered_since_ = {};
+  if (refused && !refused_) {
+    LOG(WARNING) << "controller " << peer_.id << " at " << peer_.host << ":"
+                 << peer_.port << " refuses this one: " << error;
+    refused_ = true;
+  }
+  if (waiting_) return;
+  waiting_ = true;
+  executor_.PostAfter(std::chrono::milliseconds(pause_ms_),
+                      [weak = weak_from_this()] {
+                        auto self = weak.lock();
+                        if (!self) return;
+                        self->waiting_ = false;
+                        self->Connect();
+                      });
+  pause_ms_ = std::min(pause_ms_ * 2, kMaxPauseMs);
+}
+
+void PeerClient::Tick() {
+  if (!stream_ || unanswered_since_ == Instant{}) return;
+  if (executor_.Now() - unanswered_since_ < kDeadAfter) return;
+  unanswered_since_ = {};
+  stream_->Cancel();
+}
+
+}  // namespace tidemark::quorum

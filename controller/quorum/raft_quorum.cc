@@ -1,0 +1,403 @@
+#include "controller/quorum/raft_quorum.h"
+
+#include <glog/logging.h>
+#include <grpcpp/impl/codegen/service_type.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "controller/quorum/peer_client.h"
+#include "controller/quorum/proposals.h"
+#include "controller/quorum/raft_service.h"
+#include "controller/quorum/storage_thread.h"
+#include "controller/raft/raft.h"
+
+namespace tidemark::quorum {
+namespace {
+
+// Overhead of an entry beside its data, for deciding when to snapshot.
+constexpr uint64_t kEntryOverheadBytes = 32;
+
+Status CheckOptions(const Options& options) {
+  std::set<NodeId> ids;
+  for (const Voter& voter : options.voters) {
+    if (!ids.insert(voter.id).second)
+      return Fail(ErrorCode::kInvalidConfig,
+                  "controller.quorum.voters names node " +
+                      std::to_string(voter.id) + " twice");
+  }
+  if (!ids.contains(options.self))
+    return Fail(ErrorCode::kInvalidConfig,
+                "node.id " + std::to_string(options.self) +
+                    " is not in controller.quorum.voters");
+  if (options.tick_ms < 1 || options.heartbeat_ticks < 1 ||
+      options.election_ticks_min <= options.heartbeat_ticks ||
+      options.election_ticks_max < options.election_ticks_min)
+    return Fail(ErrorCode::kInvalidConfig,
+                "quorum timing: the election timeout must be longer than the "
+                "heartbeat interval");
+  return {};
+}
+
+raft::Config CoreConfig(const Options& options) {
+  raft::Config config;
+  config.self = options.self;
+  for (const Voter& voter : options.voters) config.voters.insert(voter.id);
+  config.election_ticks_min = options.election_ticks_min;
+  config.election_ticks_max = options.election_ticks_max;
+  config.heartbeat_ticks = options.heartbeat_ticks;
+  config.max_inflight_messages = options.max_inflight_messages;
+  config.seed = options.seed != 0 ? options.seed : std::random_device()();
+  return config;
+}
+
+class Driver final : public RaftQuorum {
+ public:
+  Driver(Options options, Executor& executor, StateMachine& machine,
+         std::unique_ptr<storage::RaftStorage> storage, raft::Stored stored,
+         raft::Snapshot snapshot);
+  ~Driver() override;
+
+  void Start() override;
+  grpc::Service& service() override { return *service_; }
+  const io::MetaProperties& meta() const override { return storage_->meta(); }
+
+  void Propose(std::string data,
+               std::function<void(Result<MetadataOffset>)> done) override;
+  void ReadIndex(std::function<void(Status)> done) override;
+  QuorumStatus status() const override;
+  NodeId leader() const override { return core_.leader(); }
+  std::optional<Voter> FindVoter(NodeId id) const override;
+
+ private:
+  // What tasks and streams hold weakly: gone when the driver is.
+  struct Self final : Inbox {
+    explicit Self(Driver* driver) : driver(driver) {}
+    void Receive(raft::Message message) override {
+      driver->Receive(std::move(message));
+    }
+    void StreamBegan(NodeId from) override;
+    void StreamEnded(NodeId from) override;
+    Driver* driver;
+  };
+
+  void Receive(raft::Message message);
+  void Tick(Instant due);
+  void SchedulePump();
+  void Pump();
+  void FollowLeadership();
+  void CarryOut(raft::Ready ready);
+  void Apply(const std::vector<raft::Entry>& entries);
+  void OnWritten(std::vector<raft::Write> writes);
+  void Send(const std::vector<raft::Message>& messages);
+  void MaybeTakeSnapshot();
+  void FetchSnapshot();
+
+  const Options options_;
+  Executor& executor_;
+  StateMachine& machine_;
+  raft::Raft core_;
+  raft::Snapshot initial_snapshot_;  // until Start
+  raft::LogPosition applied_;
+  raft::LogIndex snapshot_index_ = 0;
+  uint64_t bytes_since_snapshot_ = 0;
+  bool taking_snapshot_ = false;
+  Proposals proposals_;
+  raft::Term leading_ = 0;  // the term this node leads; 0: none
+  bool active_ = false;     // the state machine knows
+  NodeId known_leader_ = kNoNode;
+  bool pump_scheduled_ = false;
+  uint64_t refused_messages_ = 0;
+
+  std::shared_ptr<Self> self_;
+  std::shared_ptr<StorageThread::Written> written_;
+  std::unique_ptr<grpc::Service> service_;
+  std::map<NodeId, std::shared_ptr<PeerClient>> peers_;
+  std::unique_ptr<StorageThread> storage_;
+};
+
+Driver::Driver(Options options, Executor& executor, StateMachine& machine,
+               std::unique_ptr<storage::RaftStorage> storage,
+               raft::Stored stored, raft::Snapshot snapshot)
+    : options_(std::move(options)),
+      executor_(executor),
+      machine_(machine),
+      core_(CoreConfig(options_), std::move(stored)),
+      initial_snapshot_(std::move(snapshot)),
+      self_(std::make_shared<Self>(this)) {
+  written_ = std::make_shared<StorageThread::Written>(
+      [weak = std::weak_ptr(self_)](std::vector<raft::Write> writes) {
+        if (auto self = weak.lock()) self->driver->OnWritten(std::move(writes));
+      });
+  Admission admission{storage->meta().cluster_id, options_.self, {}};
+  for (const Voter& voter : options_.voters) {
+    admission.voters.insert(voter.id);
+    if (voter.id == options_.self) continue;
+    raft::v1::Hello hello;
+    hello.set_cluster_id(storage->meta().cluster_id);
+    hello.set_from(options_.self);
+    hello.set_to(voter.id);
+    hello.set_directory_id(storage->meta().directory_id.ToBytes());
+    peers_[voter.id] =
+        std::make_shared<PeerClient>(executor_, voter, std::move(hello));
+  }
+  service_ = MakeRaftService(std::move(admission), executor_, self_);
+  storage_ = std::make_unique<StorageThread>(std::move(storage), executor_);
+}
+
+Driver::~Driver() {
+  self_.reset();
+  storage_.reset();
+  peers_.clear();
+}
+
+void Driver::Start() {
+  applied_ = initial_snapshot_.last;
+  snapshot_index_ = applied_.index;
+  if (applied_.index > 0)
+    machine_.LoadSnapshot(
+        std::string(std::exchange(initial_snapshot_, {}).data.view()),
+        static_cast<MetadataOffset>(applied_.index));
+  for (auto& [id, peer] : peers_) peer->Connect();
+  // Nobody to wait for.
+  if (core_.voters().IsSingle()) core_.Campaign();
+  Tick(executor_.Now());
+}
+
+void Driver::Self::StreamBegan(NodeId from) {
+  // It can be reached again: do not wait for the end of a pause.
+  driver->peers_.at(from)->Connect();
+}
+
+void Driver::Self::StreamEnded(NodeId from) {
+  driver->core_.LeaderUnreachable(from);
+  driver->SchedulePump();
+}
+
+void Driver::Receive(raft::Message message) {
+  const NodeId from = message.from;
+  if (auto peer = peers_.find(from); peer != peers_.end())
+    peer->second->Heard();
+  auto status = core_.Step(std::move(message));
+  // The first few say enough; a hostile peer must not fill the disk.
+  if (!status && ++refused_messages_ <= 10)
+    LOG(WARNING) << "refused a message of controller " << from << ": "
+                 << status.error().message;
+  SchedulePump();
+}
+
+// Ticks keep their pace when one comes late, but a process that was stopped
+// for long does not make up for it: it would believe its leader dead.
+void Driver::Tick(Instant due) {
+  core_.Tick();
+  for (auto& [id, peer] : peers_) peer->Tick();
+  Pump();
+  const Instant now = executor_.Now();
+  const auto period = std::chrono::milliseconds(options_.tick_ms);
+  due = std::max(due + period, now);
+  executor_.PostAfter(due - now, [weak = std::weak_ptr(self_), due] {
+    if (auto self = weak.lock()) self->driver->Tick(due);
+  });
+}
+
+// Everything that arrives in one turn of the executor shares one Ready: one
+// sync, one message to each follower.
+void Driver::SchedulePump() {
+  if (pump_scheduled_) return;
+  pump_scheduled_ = true;
+  executor_.Post([weak = std::weak_ptr(self_)] {
+    auto self = weak.lock();
+    if (!self) return;
+    self->driver->pump_scheduled_ = false;
+    self->driver->Pump();
+  });
+}
+
+void Driver::Pump() {
+  while (true) {
+    FollowLeadership();
+    raft::Ready ready = core_.TakeReady();
+    if (ready.empty()) break;
+    CarryOut(std::move(ready));
+  }
+  MaybeTakeSnapshot();
+}
+
+void Driver::FollowLeadership() {
+  if (core_.leader() != known_leader_) {
+    known_leader_ = core_.leader();
+    LOG(INFO) << "quorum leader=" << known_leader_ << " term=" << core_.term();
+  }
+  const raft::Term leads = core_.IsLeader() ? core_.term() : 0;
+  if (leads != leading_) {
+    if (leading_ != 0) {
+      leading_ = 0;
+      proposals_.FailAll();
+      if (std::exchange(active_, false)) machine_.Resign();
+    }
+    leading_ = leads;
+  }
+  if (leading_ == 0 || active_) return;
+  // Its own no-op applied, the state machine has all earlier terms.
+  if (applied_.term != leading_) return;
+  active_ = true;
+  machine_.BecomeActive(leading_);
+}
+
+void Driver::CarryOut(raft::Ready ready) {
+  Send(ready.messages);
+  if (ready.write) storage_->Write(std::move(*ready.write), written_);
+  if (ready.snapshot) {
+    LOG(INFO) << "installed snapshot offset=" << ready.snapshot->last.index
+              << " bytes=" << ready.snapshot->data.size();
+    applied_ = ready.snapshot->last;
+    snapshot_index_ = applied_.index;
+    bytes_since_snapshot_ = 0;
+    machine_.LoadSnapshot(std::string(ready.snapshot->data.view()),
+                          static_cast<MetadataOffset>(applied_.index));
+  }
+  Apply(ready.committed);
+  for (const raft::ReadState& read : ready.reads) proposals_.Confirmed(read);
+  proposals_.AppliedTo(applied_.index);
+  if (ready.wants_snapshot) FetchSnapshot();
+}
+
+void Driver::Apply(const std::vector<raft::Entry>& entries) {
+  if (entries.empty()) return;
+  std::vector<Committed> committed;
+  committed.reserve(entries.size());
+  for (const raft::Entry& entry : entries) {
+    committed.push_back({static_cast<MetadataOffset>(entry.index), entry.term,
+                         std::string(entry.data.view())});
+    bytes_since_snapshot_ += entry.data.size() + kEntryOverheadBytes;
+  }
+  applied_ = entries.back().position();
+  machine_.Apply(committed);
+  for (const raft::Entry& entry : entries) proposals_.Applied(entry);
+}
+
+void Driver::OnWritten(std::vector<raft::Write> writes) {
+  for (const raft::Write& write : writes) {
+    Send(write.messages);
+    core_.OnWritten(write.id);
+  }
+  Pump();
+}
+
+void Driver::Send(const std::vector<raft::Message>& messages) {
+  for (const raft::Message& message : messages)
+    peers_.at(message.to)->Send(message);
+}
+
+void Driver::MaybeTakeSnapshot() {
+  if (taking_snapshot_ || applied_.index == snapshot_index_) return;
+  if (bytes_since_snapshot_ < options_.snapshot_every_bytes &&
+      applied_.index - snapshot_index_ < options_.snapshot_every_entries)
+    return;
+  taking_snapshot_ = true;
+  bytes_since_snapshot_ = 0;
+  const raft::LogPosition last = applied_;
+  const raft::LogIndex slack = options_.snapshot_slack_entries;
+  const raft::LogIndex compact_to = last.index > slack ? last.index - slack : 0;
+  raft::Snapshot snapshot{last, SharedBytes(machine_.TakeSnapshot())};
+  LOG(INFO) << "took snapshot offset=" << last.index
+            << " bytes=" << snapshot.data.size();
+  storage_->SaveSnapshot(std::move(snapshot), compact_to,
+                         [weak = std::weak_ptr(self_), last, compact_to] {
+                           auto self = weak.lock();
+                           if (!self) return;
+                           Driver& driver = *self->driver;
+                           driver.taking_snapshot_ = false;
+                           driver.snapshot_index_ =
+                               std::max(driver.snapshot_index_, last.index);
+                           driver.core_.Compact(compact_to);
+                         });
+}
+
+void Driver::FetchSnapshot() {
+  storage_->LoadSnapshot(
+      [weak = std::weak_ptr(self_)](raft::Snapshot snapshot) {
+        auto self = weak.lock();
+        if (!self) return;
+        self->driver->core_.ProvideSnapshot(std::move(snapshot));
+        self->driver->SchedulePump();
+      });
+}
+
+void Driver::Propose(std::string data,
+                     std::function<void(Result<MetadataOffset>)> done) {
+  if (data.size() > kMaxEntryBytes)
+    return done(Fail(ErrorCode::kMessageTooLarge,
+                     "a metadata change of " + std::to_string(data.size()) +
+                         " bytes is larger than " +
+                         std::to_string(kMaxEntryBytes)));
+  if (data.empty())
+    return done(Fail(ErrorCode::kInvalidRequest, "an empty metadata change"));
+  auto position = core_.Propose(SharedBytes(std::move(data)));
+  if (!position) return done(Fail(position.error()));
+  proposals_.Add(*position, std::move(done));
+  SchedulePump();
+}
+
+void Driver::ReadIndex(std::function<void(Status)> done) {
+  if (!core_.IsLeader())
+    return done(
+        Fail(ErrorCode::kNotController, "this controller does not lead"));
+  const uint64_t context = proposals_.AddRead(std::move(done));
+  CHECK(core_.ReadIndex(context));
+  SchedulePump();
+}
+
+QuorumStatus Driver::status() const {
+  QuorumStatus status;
+  status.self = options_.self;
+  status.leader = core_.leader();
+  status.term = core_.term();
+  status.last = static_cast<MetadataOffset>(core_.log().last_index());
+  status.committed = static_cast<MetadataOffset>(core_.log().committed());
+  status.applied = static_cast<MetadataOffset>(applied_.index);
+  status.snapshot = static_cast<MetadataOffset>(snapshot_index_);
+  const auto* leads = std::get_if<raft::Leader>(&core_.role());
+  for (const Voter& voter : options_.voters) {
+    QuorumStatus::Peer peer{.voter = voter};
+    if (voter.id == options_.self) {
+      peer.match = static_cast<MetadataOffset>(core_.log().durable());
+      peer.recently_active = true;
+    } else if (leads != nullptr) {
+      const raft::Progress& progress = leads->peers.at(voter.id);
+      peer.match = static_cast<MetadataOffset>(progress.match());
+      peer.recently_active =
+          progress.silent_ticks < options_.election_ticks_max;
+    } else {
+      peer.recently_active = voter.id == core_.leader();
+    }
+    status.peers.push_back(std::move(peer));
+  }
+  return status;
+}
+
+std::optional<Voter> Driver::FindVoter(NodeId id) const {
+  for (const Voter& voter : options_.voters)
+    if (voter.id == id) return voter;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RaftQuorum>> RaftQuorum::Open(Options options,
+                                                     Executor& executor,
+                                                     StateMachine& machine) {
+  TM_RETURN_IF_ERROR(CheckOptions(options));
+  TM_ASSIGN_OR_RETURN(auto storage,
+                      storage::RaftStorage::Open(
+                          options.directory, options.cluster_id, options.self));
+  TM_ASSIGN_OR_RETURN(raft::Stored stored, storage->Load());
+  TM_ASSIGN_OR_RETURN(raft::Snapshot snapshot, storage->LoadSnapshot());
+  return std::make_unique<Driver>(std::move(options), executor, machine,
+                                  std::move(storage), std::move(stored),
+                                  std::move(snapshot));
+}
+
+}  // namespace tidemark::quorum

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/io/meta_properties.h"
+#include "controller/quorum/quorum.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace tidemark::quorum {
+
+struct Options {
+  NodeId self = kNoNode;
+  std::string directory;      // formatted for `self`
+  std::string cluster_id;     // empty: whatever the directory says
+  std::vector<Voter> voters;  // `self` among them
+
+  int64_t tick_ms = 50;
+  uint32_t heartbeat_ticks = 1;
+  uint32_t election_ticks_min = 6;
+  uint32_t election_ticks_max = 12;
+
+  size_t max_inflight_messages = 128;  // appends to one follower
+  // A snapshot is taken after so much was applied, and leaves so many entries
+  // behind it for followers that lag a little.
+  uint64_t snapshot_every_bytes = 20 << 20;
+  uint64_t snapshot_every_entries = 100'000;
+  uint64_t snapshot_slack_entries = 1'000;
+
+  uint64_t seed = 0;  // of the election timeouts; 0: random
+};
+
+// Largest entry Propose takes (kMessageTooLarge above): with its append it
+// stays below gRPC's 4 MiB.
+inline constexpr size_t kMaxEntryBytes = 3 << 20;
+
+// The Quorum of a controller process: raft core on its executor, storage on
+// one thread of its own, gRPC streams to the other voters.
+//
+// Heartbeats never wait for the disk; what promises something does. A storage
+// error ends the process: LOG(FATAL).
+//
+// Order of life: Open; register service() with the gRPC server and start it;
+// Start. At the end shut the server down first, then destroy this object, on
+// the executor's thread or after the executor has stopped.
+class RaftQuorum : public Quorum {
+ public:
+  // Opens and reads the disk; blocking. kInvalidConfig with what to do for a
+  // directory or a voter list that does not fit.
+  static Result<std::unique_ptr<RaftQuorum>> Open(Options options,
+                                                  Executor& executor,
+                                                  StateMachine& machine);
+
+  // Gives the state machine the newest snapshot, then takes part in the
+  // quorum. Once, on the executor. The only voter of a quorum elects itself
+  // at once.
+  virtual void Start() = 0;
+
+  // The RaftPeer service, for the process's gRPC server; lives as long as
+  // this object.
+  virtual grpc::Service& service() = 0;
+  virtual const io::MetaProperties& meta() const = 0;
+};
+
+}  // namespace tidemark::quorum

@@ -1,0 +1,109 @@
+#include "controller/quorum/storage_thread.h"
+
+#include <glog/logging.h>
+#include <pthread.h>
+
+namespace tidemark::quorum {
+namespace {
+
+void DieOn(const Status& status) {
+  if (status) return;
+  LOG(FATAL) << "controller storage failed, stopping: "
+             << ToString(status.error());
+}
+
+}  // namespace
+
+StorageThread::StorageThread(std::unique_ptr<storage::RaftStorage> storage,
+                             Executor& executor)
+    : storage_(std::move(storage)), executor_(executor) {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "raft-storage");
+    Loop();
+  });
+}
+
+StorageThread::~StorageThread() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void StorageThread::Add(Job job) {
+  {
+    std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  wake_.notify_one();
+}
+
+void StorageThread::Write(raft::Write write,
+                          const std::shared_ptr<Written>& done) {
+  Add({std::move(write), done, nullptr});
+}
+
+void StorageThread::SaveSnapshot(raft::Snapshot snapshot,
+                                 raft::LogIndex compact_to,
+                                 std::function<void()> done) {
+  Add({{},
+       nullptr,
+       [this, snapshot = std::move(snapshot), compact_to,
+        done = std::move(done)] {
+         DieOn(storage_->SaveSnapshot(snapshot, compact_to));
+         executor_.Post(done);
+       }});
+}
+
+void StorageThread::LoadSnapshot(std::function<void(raft::Snapshot)> done) {
+  Add({{}, nullptr, [this, done = std::move(done)] {
+         auto snapshot = storage_->LoadSnapshot();
+         if (!snapshot) DieOn(Fail(snapshot.error()));
+         executor_.Post(
+             [done, snapshot = std::move(*snapshot)] { done(snapshot); });
+       }});
+}
+
+void StorageThread::Loop() {
+  while (true) {
+    std::vector<Job> writes;
+    Job other;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+      if (jobs_.empty()) return;
+      while (!jobs_.empty() && jobs_.front().written) {
+        writes.push_back(std::move(jobs_.front()));
+        jobs_.pop_front();
+      }
+      if (writes.empty()) {
+        other = std::move(jobs_.front());
+        jobs_.pop_front();
+      }
+    }
+    if (!writes.empty()) {
+      RunWrites(std::move(writes));
+    } else {
+      other.run();
+    }
+  }
+}
+
+void StorageThread::RunWrites(std::vector<Job> jobs) {
+  std::shared_ptr<Written> done = jobs.front().written;
+  std::vector<raft::Write> writes;
+  writes.reserve(jobs.size());
+  for (Job& job : jobs) writes.push_back(std::move(job.write));
+  DieOn(storage_->Write(writes));
+  for (raft::Write& write : writes) {
+    write.entries.clear();
+    write.snapshot.reset();
+  }
+  // A shared holder: std::function wants to be copyable.
+  auto batch = std::make_shared<std::vector<raft::Write>>(std::move(writes));
+  executor_.Post([done, batch] { (*done)(std::move(*batch)); });
+}
+
+}  // namespace tidemark::quorum

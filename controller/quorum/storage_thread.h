@@ -1,0 +1,55 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "common/base/executor.h"
+#include "controller/storage/raft_storage.h"
+
+namespace tidemark::quorum {
+
+// Runs a RaftStorage on a thread of its own, in order, so that nobody waits
+// for the disk who need not. Writes that queue up while one is synced share
+// the next sync. Callbacks run on `executor`. Any error is fatal: LOG(FATAL).
+class StorageThread {
+ public:
+  StorageThread(std::unique_ptr<storage::RaftStorage> storage,
+                Executor& executor);
+  // Finishes what is queued; callbacks may not run any more.
+  ~StorageThread();
+
+  // `done` gets the writes back (without their entries) once they are durable.
+  using Written = std::function<void(std::vector<raft::Write>)>;
+  void Write(raft::Write write, const std::shared_ptr<Written>& done);
+  void SaveSnapshot(raft::Snapshot snapshot, raft::LogIndex compact_to,
+                    std::function<void()> done);
+  void LoadSnapshot(std::function<void(raft::Snapshot)> done);
+
+  const io::MetaProperties& meta() const { return storage_->meta(); }
+
+ private:
+  struct Job {
+    // Either a write, or anything else.
+    raft::Write write;
+    std::shared_ptr<Written> written;
+    std::function<void()> run;
+  };
+  void Add(Job job);
+  void Loop();
+  void RunWrites(std::vector<Job> jobs);
+
+  std::unique_ptr<storage::RaftStorage> storage_;
+  Executor& executor_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> jobs_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace tidemark::quorum

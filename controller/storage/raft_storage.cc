@@ -1,0 +1,396 @@
+#include "controller/storage/raft_storage.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "controller/storage/keys.h"
+
+namespace tidemark::storage {
+namespace {
+
+using raft::Entry;
+using raft::LogIndex;
+using raft::LogPosition;
+
+// Values of a snapshot larger than this would each be copied in one piece.
+constexpr size_t kSnapshotPartBytes = 1 << 20;
+constexpr char kFormat[] = "format";
+constexpr char kFormatVersion[] = "1";
+constexpr char kIdentity[] = "identity";
+constexpr char kHardState[] = "hard_state";
+constexpr char kBase[] = "base";
+constexpr char kMeta[] = "meta";
+
+rocksdb::Slice ToSlice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+// A controller's data is small and its memory is meant to be: a few MB.
+rocksdb::Options SmallOptions() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.write_buffer_size = 2 << 20;
+  options.db_write_buffer_size = 4 << 20;
+  options.max_write_buffer_number = 2;
+  options.arena_block_size = 64 << 10;
+  options.max_total_wal_size = 8 << 20;
+  options.avoid_flush_during_recovery = true;
+  options.max_open_files = 32;
+  options.max_background_jobs = 2;
+  options.max_file_opening_threads = 1;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 1 << 20;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.compression = rocksdb::kNoCompression;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(1 << 20, 0);
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+std::string PackPosition(LogPosition position) {
+  std::string value;
+  AppendFixed(&value, position.index, 8);
+  AppendFixed(&value, position.term, 8);
+  return value;
+}
+
+std::optional<LogPosition> TakePosition(std::string_view* from) {
+  const auto index = TakeFixed(from, 8);
+  const auto term = TakeFixed(from, 8);
+  if (!index || !term) return std::nullopt;
+  return LogPosition{*index, *term};
+}
+
+std::string PartKey(LogIndex index, size_t part) {
+  return OrderedKey(index) + OrderedKey(part, 4);
+}
+
+class RocksRaftStorage final : public RaftStorage {
+ public:
+  RocksRaftStorage(io::MetaProperties meta,
+                   std::unique_ptr<io::DirectoryLock> lock, std::string path)
+      : meta_(std::move(meta)),
+        lock_(std::move(lock)),
+        path_(std::move(path)) {}
+
+  ~RocksRaftStorage() override {
+    for (auto* family : {log_, state_, snapshot_})
+      if (family != nullptr) db_->DestroyColumnFamilyHandle(family);
+    if (db_ != nullptr) db_->Close();
+  }
+
+  Status OpenDb();
+  const io::MetaProperties& meta() const override { return meta_; }
+  Result<raft::Stored> Load() override;
+  Result<raft::Snapshot> LoadSnapshot() override;
+  Status Write(std::span<const raft::Write> writes) override;
+  Status SaveSnapshot(const raft::Snapshot& snapshot,
+                      LogIndex compact_to) override;
+
+ private:
+  Status Check(const rocksdb::Status& status, const char* what) const;
+  tl::unexpected<Error> Damaged(const std::string& what) const;
+  Result<std::optional<std::string>> Get(rocksdb::ColumnFamilyHandle* family,
+                                         const char* key);
+  Status CheckIdentity();
+  Status LoadPositions();
+  Status LoadEntries(std::vector<Entry>* entries);
+  Status Commit(rocksdb::WriteBatch* batch);
+  void PutEntries(const std::vector<Entry>& entries,
+                  rocksdb::WriteBatch* batch);
+  void PutSnapshot(const raft::Snapshot& snapshot, rocksdb::WriteBatch* batch);
+  void CutPrefix(LogPosition base, rocksdb::WriteBatch* batch);
+
+  io::MetaProperties meta_;
+  std::unique_ptr<io::DirectoryLock> lock_;
+  std::string path_;
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::ColumnFamilyHandle* log_ = nullptr;
+  rocksdb::ColumnFamilyHandle* state_ = nullptr;
+  rocksdb::ColumnFamilyHandle* snapshot_ = nullptr;
+
+  // What the rows say, to know what to overwrite.
+  LogPosition snapshot_last_;
+  size_t snapshot_bytes_ = 0;
+  LogPosition base_;
+  LogIndex last_ = 0;
+};
+
+Status RocksRaftStorage::Check(const rocksdb::Status& status,
+                               const char* what) const {
+  if (status.ok()) return {};
+  return Fail(
+      ErrorCode::kKafkaStorageError,
+      std::string("cannot ") + what + " " + path_ + ": " + status.ToString());
+}
+
+tl::unexpected<Error> RocksRaftStorage::Damaged(const std::string& what) const {
+  return Fail(ErrorCode::kKafkaStorageError,
+              path_ + " is damaged: " + what +
+                  "; move the directory away and format a new one");
+}
+
+Status RocksRaftStorage::OpenDb() {
+  const rocksdb::Options options = SmallOptions();
+  rocksdb::ColumnFamilyOptions family(options);
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  TM_RETURN_IF_ERROR(
+      Check(rocksdb::DB::Open(options, path_,
+                              {{rocksdb::kDefaultColumnFamilyName, family},
+                               {"raft_log", family},
+                               {"raft_state", family},
+                               {"snapshot", family}},
+                              &handles, &db),
+            "open"));
+  db_.reset(db);
+  db_->DestroyColumnFamilyHandle(handles[0]);
+  log_ = handles[1];
+  state_ = handles[2];
+  snapshot_ = handles[3];
+  TM_RETURN_IF_ERROR(CheckIdentity());
+  return LoadPositions();
+}
+
+Result<std::optional<std::string>> RocksRaftStorage::Get(
+    rocksdb::ColumnFamilyHandle* family, const char* key) {
+  std::string value;
+  const auto status = db_->Get(rocksdb::ReadOptions(), family, key, &value);
+  if (status.IsNotFound()) return std::nullopt;
+  TM_RETURN_IF_ERROR(Check(status, "read"));
+  return value;
+}
+
+// The rows must be those of the directory they lie in: a copied database
+// would vote a second time.
+Status RocksRaftStorage::CheckIdentity() {
+  const std::string identity = meta_.cluster_id + "\n" +
+                               std::to_string(meta_.node_id) + "\n" +
+                               ToString(meta_.directory_id);
+  TM_ASSIGN_OR_RETURN(const auto format, Get(state_, kFormat));
+  TM_ASSIGN_OR_RETURN(const auto known, Get(state_, kIdentity));
+  if (!format && !known) {
+    rocksdb::WriteBatch batch;
+    batch.Put(state_, kFormat, kFormatVersion);
+    batch.Put(state_, kIdentity, identity);
+    return Commit(&batch);
+  }
+  if (format != kFormatVersion)
+    return Fail(ErrorCode::kUnsupportedVersion,
+                path_ + " has storage format " + format.value_or("unknown") +
+                    ", this program knows only " + kFormatVersion);
+  if (known != identity)
+    return Fail(ErrorCode::kInvalidConfig,
+                path_ +
+                    " was written for another directory, node or "
+                    "cluster than its meta.properties says; restore the "
+                    "directory as a whole");
+  return {};
+}
+
+Status RocksRaftStorage::LoadPositions() {
+  TM_ASSIGN_OR_RETURN(const auto base, Get(state_, kBase));
+  if (base) {
+    std::string_view rest = *base;
+    const auto position = TakePosition(&rest);
+    if (!position || !rest.empty()) return Damaged("log base");
+    base_ = *position;
+  }
+  TM_ASSIGN_OR_RETURN(const auto meta, Get(snapshot_, kMeta));
+  if (meta) {
+    std::string_view rest = *meta;
+    const auto position = TakePosition(&rest);
+    const auto bytes = TakeFixed(&rest, 8);
+    if (!position || !bytes || !rest.empty()) return Damaged("snapshot row");
+    snapshot_last_ = *position;
+    snapshot_bytes_ = *bytes;
+  }
+  if (base_.index > snapshot_last_.index)
+    return Damaged("entries are missing behind the snapshot");
+  last_ = base_.index;
+  std::unique_ptr<rocksdb::Iterator> it(
+      db_->NewIterator(rocksdb::ReadOptions(), log_));
+  it->SeekToLast();
+  if (it->Valid()) {
+    if (it->key().size() != 8) return Damaged("log key");
+    last_ = FromOrderedKey({it->key().data(), it->key().size()});
+  }
+  return Check(it->status(), "read");
+}
+
+Result<raft::Stored> RocksRaftStorage::Load() {
+  raft::Stored stored;
+  stored.snapshot = snapshot_last_;
+  stored.base = base_;
+  TM_ASSIGN_OR_RETURN(const auto state, Get(state_, kHardState));
+  if (state) {
+    std::string_view rest = *state;
+    const auto term = TakeFixed(&rest, 8);
+    const auto vote = TakeFixed(&rest, 4);
+    if (!term || !vote || !rest.empty()) return Damaged("hard state");
+    stored.hard_state = {*term, static_cast<NodeId>(*vote)};
+  }
+  TM_RETURN_IF_ERROR(LoadEntries(&stored.entries));
+  if (last_ < snapshot_last_.index)
+    return Damaged("the log ends before the snapshot");
+  return stored;
+}
+
+Status RocksRaftStorage::LoadEntries(std::vector<Entry>* entries) {
+  std::unique_ptr<rocksdb::Iterator> it(
+      db_->NewIterator(rocksdb::ReadOptions(), log_));
+  LogPosition previous = base_;
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const std::string_view key(it->key().data(), it->key().size());
+    std::string_view value(it->value().data(), it->value().size());
+    if (key.size() != 8 || FromOrderedKey(key) != previous.index + 1)
+      return Damaged("no log entry " + std::to_string(previous.index + 1));
+    const auto term = TakeFixed(&value, 8);
+    if (!term || *term < previous.term)
+      return Damaged("log entry " + std::to_string(previous.index + 1));
+    entries->push_back(
+        {previous.index + 1, *term,
+         value.empty() ? SharedBytes() : SharedBytes(std::string(value))});
+    previous = entries->back().position();
+  }
+  return Check(it->status(), "read");
+}
+
+Result<raft::Snapshot> RocksRaftStorage::LoadSnapshot() {
+  raft::Snapshot snapshot;
+  snapshot.last = snapshot_last_;
+  std::string data;
+  for (size_t part = 0; data.size() < snapshot_bytes_; ++part) {
+    std::string value;
+    const auto status = db_->Get(rocksdb::ReadOptions(), snapshot_,
+                                 PartKey(snapshot_last_.index, part), &value);
+    if (status.IsNotFound() || (status.ok() && value.empty()))
+      return Damaged("snapshot part " + std::to_string(part));
+    TM_RETURN_IF_ERROR(Check(status, "read"));
+    data += value;
+  }
+  if (data.size() != snapshot_bytes_) return Damaged("snapshot size");
+  snapshot.data = SharedBytes(std::move(data));
+  return snapshot;
+}
+
+Status RocksRaftStorage::Commit(rocksdb::WriteBatch* batch) {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return Check(db_->Write(options, batch), "write");
+}
+
+void RocksRaftStorage::PutEntries(const std::vector<Entry>& entries,
+                                  rocksdb::WriteBatch* batch) {
+  // A conflicting suffix goes in the same batch: half of it would make a log
+  // that never was. Single deletions: a range tombstone would cost every
+  // later read of the log.
+  const LogIndex end = entries.back().index;
+  for (LogIndex index = end + 1; index <= last_; ++index)
+    batch->Delete(log_, OrderedKey(index));
+  for (const Entry& entry : entries) {
+    std::string term;
+    AppendFixed(&term, entry.term, 8);
+    const std::string key_bytes = OrderedKey(entry.index);
+    const rocksdb::Slice key(key_bytes);
+    const rocksdb::Slice parts[] = {term, ToSlice(entry.data.view())};
+    batch->Put(log_, rocksdb::SliceParts(&key, 1),
+               rocksdb::SliceParts(parts, 2));
+  }
+  last_ = end;
+}
+
+void RocksRaftStorage::PutSnapshot(const raft::Snapshot& snapshot,
+                                   rocksdb::WriteBatch* batch) {
+  if (snapshot_bytes_ > 0)
+    batch->DeleteRange(snapshot_, PartKey(snapshot_last_.index, 0),
+                       PartKey(snapshot_last_.index, UINT32_MAX));
+  std::string_view rest = snapshot.data.view();
+  for (size_t part = 0; !rest.empty(); ++part) {
+    const std::string_view piece = rest.substr(0, kSnapshotPartBytes);
+    batch->Put(snapshot_, PartKey(snapshot.last.index, part), ToSlice(piece));
+    rest.remove_prefix(piece.size());
+  }
+  std::string meta = PackPosition(snapshot.last);
+  AppendFixed(&meta, snapshot.data.size(), 8);
+  batch->Put(snapshot_, kMeta, meta);
+  snapshot_last_ = snapshot.last;
+  snapshot_bytes_ = snapshot.data.size();
+}
+
+void RocksRaftStorage::CutPrefix(LogPosition base, rocksdb::WriteBatch* batch) {
+  batch->DeleteRange(log_, OrderedKey(base_.index), OrderedKey(base.index + 1));
+  batch->Put(state_, kBase, PackPosition(base));
+  base_ = base;
+  last_ = std::max(last_, base.index);
+}
+
+Status RocksRaftStorage::Write(std::span<const raft::Write> writes) {
+  rocksdb::WriteBatch batch;
+  for (const raft::Write& write : writes) {
+    if (write.hard_state) {
+      std::string value;
+      AppendFixed(&value, write.hard_state->term, 8);
+      AppendFixed(&value, static_cast<uint32_t>(write.hard_state->vote), 4);
+      batch.Put(state_, kHardState, value);
+    }
+    if (write.snapshot) {
+      PutSnapshot(*write.snapshot, &batch);
+      // The whole log goes, also what lies beyond the snapshot.
+      batch.DeleteRange(
+          log_, OrderedKey(0),
+          OrderedKey(std::max(last_, write.snapshot->last.index) + 1));
+      last_ = 0;
+      CutPrefix(write.snapshot->last, &batch);
+    }
+    if (!write.entries.empty()) PutEntries(write.entries, &batch);
+  }
+  if (batch.Count() == 0) return {};
+  return Commit(&batch);
+}
+
+Status RocksRaftStorage::SaveSnapshot(const raft::Snapshot& snapshot,
+                                      LogIndex compact_to) {
+  if (snapshot.last.index <= snapshot_last_.index) return {};
+  rocksdb::WriteBatch batch;
+  PutSnapshot(snapshot, &batch);
+  if (compact_to > base_.index) {
+    std::string value;
+    TM_RETURN_IF_ERROR(Check(
+        db_->Get(rocksdb::ReadOptions(), log_, OrderedKey(compact_to), &value),
+        "read"));
+    std::string_view rest = value;
+    const auto term = TakeFixed(&rest, 8);
+    if (!term) return Damaged("log entry " + std::to_string(compact_to));
+    CutPrefix({compact_to, *term}, &batch);
+  }
+  return Commit(&batch);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RaftStorage>> RaftStorage::Open(
+    const std::string& directory, const std::string& cluster_id,
+    NodeId node_id) {
+  TM_ASSIGN_OR_RETURN(io::MetaProperties meta,
+                      io::LoadMetaProperties(directory, cluster_id, node_id));
+  TM_ASSIGN_OR_RETURN(auto lock, io::DirectoryLock::Acquire(directory));
+  auto storage = std::make_unique<RocksRaftStorage>(
+      std::move(meta), std::move(lock), directory + "/raft");
+  TM_RETURN_IF_ERROR(storage->OpenDb());
+  return storage;
+}
+
+}  // namespace tidemark::storage

@@ -1,0 +1,429 @@
+// Three controllers' quorums in one process: real disks, real gRPC on
+// loopback, real time. Every wait is for a condition, with a long limit.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include "common/io/event_loop.h"
+#include "controller/quorum/raft_quorum.h"
+#include "proto/raft.grpc.pb.h"
+
+namespace tidemark::quorum {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+// A free port below the ephemeral range.
+uint16_t FreePort() {
+  static std::atomic<uint16_t> next = 21000 + getpid() % 5000;
+  while (true) {
+    const uint16_t port = next++;
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool free =
+        ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    ::close(fd);
+    if (free) return port;
+  }
+}
+
+// Keeps everything applied, one line an entry.
+class Recorder final : public StateMachine {
+ public:
+  void Apply(std::span<const Committed> entries) override {
+    for (const Committed& entry : entries) {
+      ASSERT_EQ(entry.offset, last + 1);
+      last = entry.offset;
+      if (!entry.data.empty()) state += entry.data + "\n";
+    }
+  }
+  void LoadSnapshot(std::string data, MetadataOffset offset) override {
+    state = std::move(data);
+    last = offset;
+    ++loads;
+  }
+  std::string TakeSnapshot() override { return state; }
+  void BecomeActive(uint64_t) override {
+    EXPECT_FALSE(active);
+    active = true;
+  }
+  void Resign() override {
+    EXPECT_TRUE(active);
+    active = false;
+  }
+
+  std::string state;
+  MetadataOffset last = 0;
+  int loads = 0;
+  bool active = false;
+};
+
+// One controller process, in miniature.
+class Node {
+ public:
+  Node(Options options) : options_(std::move(options)), loop_("quorum") {
+    auto opened = RaftQuorum::Open(options_, loop_, machine_);
+    if (!opened) {
+      error_ = ToString(opened.error());
+      return;
+    }
+    quorum_ = std::move(*opened);
+    grpc::ServerBuilder builder;
+    for (const Voter& voter : options_.voters)
+      if (voter.id == options_.self)
+        builder.AddListeningPort("127.0.0.1:" + std::to_string(voter.port),
+                                 grpc::InsecureServerCredentials());
+    builder.RegisterService(&quorum_->service());
+    server_ = builder.BuildAndStart();
+    Run([this] { quorum_->Start(); });
+  }
+  ~Node() {
+    if (server_) server_->Shutdown(std::chrono::system_clock::now());
+    if (quorum_) Run([this] { quorum_.reset(); });
+  }
+
+  template <class F>
+  std::invoke_result_t<F> Run(F f) {
+    std::packaged_task<std::invoke_result_t<F>()> task(std::move(f));
+    auto future = task.get_future();
+    loop_.Post([&task] { task(); });
+    return future.get();
+  }
+  bool active() {
+    return Run([this] { return machine_.active; });
+  }
+  std::string state() {
+    return Run([this] { return machine_.state; });
+  }
+  int loads() {
+    return Run([this] { return machine_.loads; });
+  }
+  QuorumStatus status() {
+    return Run([this] { return quorum_->status(); });
+  }
+  Result<MetadataOffset> Propose(std::string data) {
+    auto promise = std::make_shared<std::promise<Result<MetadataOffset>>>();
+    auto future = promise->get_future();
+    loop_.Post([this, data, promise] {
+      quorum_->Propose(data, [promise](Result<MetadataOffset> result) {
+        promise->set_value(std::move(result));
+      });
+    });
+    return future.get();
+  }
+  Status ReadIndex() {
+    auto promise = std::make_shared<std::promise<Status>>();
+    auto future = promise->get_future();
+    loop_.Post([this, promise] {
+      quorum_->ReadIndex(
+          [promise](Status status) { promise->set_value(std::move(status)); });
+    });
+    return future.get();
+  }
+  const std::string& error() const { return error_; }
+
+ private:
+  Options options_;
+  Recorder machine_;
+  io::EventLoop loop_;
+  std::unique_ptr<RaftQuorum> quorum_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string error_;
+};
+
+class QuorumTest : public testing::Test {
+ protected:
+  QuorumTest() {
+    std::string name = fs::temp_directory_path() / "quorum_test_XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+  }
+  ~QuorumTest() override {
+    nodes_.clear();
+    fs::remove_all(directory_);
+  }
+
+  void MakeVoters(int count) {
+    for (NodeId id = 1; id <= count; ++id) {
+      options_.voters.push_back({id, "127.0.0.1", FreePort()});
+      ASSERT_TRUE(io::FormatDirectory(DirectoryOf(id), "c1", id));
+    }
+    // The disk under a test machine may be slow.
+    options_.election_ticks_min = 10;
+    options_.election_ticks_max = 20;
+  }
+  std::string DirectoryOf(NodeId id) {
+    return directory_ + "/" + std::to_string(id);
+  }
+  void Start(NodeId id) {
+    Options options = options_;
+    options.self = id;
+    options.directory = DirectoryOf(id);
+    nodes_[id] = std::make_unique<Node>(options);
+    ASSERT_EQ(nodes_[id]->error(), "");
+  }
+  void StartAll() {
+    for (const Voter& voter : options_.voters) Start(voter.id);
+  }
+  template <class F>
+  bool Eventually(F condition) {
+    const auto limit = std::chrono::steady_clock::now() + kLimit;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > limit) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
+  }
+  Node* WaitForActive() {
+    Node* active = nullptr;
+    EXPECT_TRUE(Eventually([&] {
+      for (auto& [id, node] : nodes_)
+        if (node->active()) active = node.get();
+      return active != nullptr;
+    }));
+    return active;
+  }
+  // Retries like a client that does not know the leader.
+  void ProposeSomewhere(const std::string& data) {
+    ASSERT_TRUE(Eventually([&] {
+      for (auto& [id, node] : nodes_)
+        if (node->active() && node->Propose(data)) return true;
+      return false;
+    }));
+  }
+  NodeId IdOf(Node* node) { return node->status().self; }
+
+  static constexpr auto kLimit = std::chrono::seconds(30);
+  std::string directory_;
+  Options options_;
+  std::map<NodeId, std::unique_ptr<Node>> nodes_;
+};
+
+TEST_F(QuorumTest, SingleVoterLeadsAtOnceAndComesBackFromDisk) {
+  MakeVoters(1);
+  Start(1);
+  Node* node = WaitForActive();
+  ASSERT_NE(node, nullptr);
+  auto first = node->Propose("a");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(*first, 2);
+  EXPECT_TRUE(node->ReadIndex());
+  nodes_.clear();
+  Start(1);
+  node = WaitForActive();
+  EXPECT_EQ(node->state(), "a\n");
+  EXPECT_EQ(node->status().term, 2u);
+}
+
+TEST_F(QuorumTest, ThreeVotersReplicateAndSurviveTheLeader) {
+  MakeVoters(3);
+  StartAll();
+  Node* leader = WaitForActive();
+  ASSERT_NE(leader, nullptr);
+  for (int i = 0; i < 100; ++i)
+    ASSERT_TRUE(leader->Propose("before" + std::to_string(i)));
+  EXPECT_TRUE(leader->ReadIndex());
+  const std::string state = leader->state();
+  for (auto& [id, node] : nodes_)
+    EXPECT_TRUE(Eventually([&] { return node->state() == state; }));
+
+  const NodeId old = IdOf(leader);
+  nodes_.erase(old);
+  const auto killed = std::chrono::steady_clock::now();
+  leader = WaitForActive();
+  ASSERT_NE(leader, nullptr);
+  const auto gap = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - killed);
+  RecordProperty("failover_ms", static_cast<int>(gap.count()));
+  std::cout << "failover " << gap.count() << " ms\n";
+  ProposeSomewhere("after");
+
+  Start(old);
+  EXPECT_TRUE(
+      Eventually([&] { return nodes_[old]->state() == state + "after\n"; }));
+}
+
+TEST_F(QuorumTest, FollowerRefusesProposalsAndReads) {
+  MakeVoters(3);
+  StartAll();
+  Node* leader = WaitForActive();
+  for (auto& [id, node] : nodes_) {
+    if (node.get() == leader) continue;
+    EXPECT_EQ(node->Propose("x").error().code, ErrorCode::kNotController);
+    EXPECT_EQ(node->ReadIndex().error().code, ErrorCode::kNotController);
+    EXPECT_TRUE(
+        Eventually([&] { return node->status().leader == IdOf(leader); }));
+  }
+  EXPECT_EQ(leader->Propose("").error().code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(leader->Propose(std::string(kMaxEntryBytes + 1, 'x')).error().code,
+            ErrorCode::kMessageTooLarge);
+}
+
+TEST_F(QuorumTest, LargestEntryIsReplicated) {
+  MakeVoters(3);
+  StartAll();
+  Node* leader = WaitForActive();
+  const std::string big(kMaxEntryBytes, 'x');
+  ASSERT_TRUE(leader->Propose(big));
+  for (auto& [id, node] : nodes_)
+    EXPECT_TRUE(Eventually([&] { return node->state() == big + "\n"; }));
+}
+
+TEST_F(QuorumTest, WithoutAMajorityNothingIsAnsweredAndTheLeaderResigns) {
+  MakeVoters(3);
+  StartAll();
+  Node* leader = WaitForActive();
+  const NodeId id = IdOf(leader);
+  for (NodeId other = 1; other <= 3; ++other)
+    if (other != id) nodes_.erase(other);
+  auto result = leader->Propose("lost");
+  EXPECT_EQ(result.error().code, ErrorCode::kNotController);
+  EXPECT_FALSE(leader->active());
+}
+
+TEST_F(QuorumTest, AllRestartFromDisk) {
+  MakeVoters(3);
+  StartAll();
+  ProposeSomewhere("a");
+  ProposeSomewhere("b");
+  nodes_.clear();
+  StartAll();
+  ProposeSomewhere("c");
+  for (auto& [id, node] : nodes_)
+    EXPECT_TRUE(Eventually([&] { return node->state() == "a\nb\nc\n"; }));
+}
+
+TEST_F(QuorumTest, LaggingNodeGetsASnapshot) {
+  MakeVoters(3);
+  options_.snapshot_every_entries = 20;
+  options_.snapshot_slack_entries = 2;
+  Start(1);
+  Start(2);
+  Node* leader = WaitForActive();
+  ASSERT_NE(leader, nullptr);
+  // More than one chunk.
+  const std::string line(20'000, 'x');
+  for (int i = 0; i < 60; ++i)
+    ASSERT_TRUE(leader->Propose(std::to_string(i) + line));
+  EXPECT_GE(leader->status().snapshot, 20);
+  Start(3);
+  ASSERT_TRUE(
+      Eventually([&] { return nodes_[3]->state() == leader->state(); }));
+  EXPECT_EQ(nodes_[3]->loads(), 1);
+  // And keeps it.
+  nodes_.erase(3);
+  Start(3);
+  ASSERT_TRUE(
+      Eventually([&] { return nodes_[3]->state() == leader->state(); }));
+}
+
+TEST_F(QuorumTest, MisfitOptionsAreRefusedWithWhatToDo) {
+  MakeVoters(1);
+  auto error = [&](auto change) {
+    Options options = options_;
+    options.self = 1;
+    options.directory = DirectoryOf(1);
+    change(options);
+    return Node(options).error();
+  };
+  EXPECT_EQ(error([](Options&) {}), "");
+  EXPECT_THAT(error([](Options& o) { o.self = 9; }),
+              HasSubstr("not in controller.quorum.voters"));
+  EXPECT_THAT(error([](Options& o) { o.voters.push_back(o.voters[0]); }),
+              HasSubstr("twice"));
+  EXPECT_THAT(error([](Options& o) { o.cluster_id = "c2"; }),
+              HasSubstr("belongs to cluster c1"));
+  EXPECT_THAT(error([](Options& o) { o.directory += "/none"; }),
+              HasSubstr("tidemark storage format"));
+}
+
+// What a stranger may write into the peer port.
+class HostileTest : public QuorumTest {
+ protected:
+  grpc::Status Talk(const std::vector<raft::v1::Envelope>& envelopes) {
+    auto stub = raft::v1::RaftPeer::NewStub(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(options_.voters[0].port),
+        grpc::InsecureChannelCredentials()));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kLimit);
+    auto stream = stub->Send(&context);
+    for (const auto& envelope : envelopes) stream->Write(envelope);
+    stream->WritesDone();
+    return stream->Finish();
+  }
+  static raft::v1::Envelope Hello(const std::string& cluster, NodeId from,
+                                  NodeId to) {
+    raft::v1::Envelope envelope;
+    envelope.mutable_hello()->set_cluster_id(cluster);
+    envelope.mutable_hello()->set_from(from);
+    envelope.mutable_hello()->set_to(to);
+    return envelope;
+  }
+  static raft::v1::Envelope Message(uint32_t type, NodeId from, NodeId to,
+                                    uint64_t term) {
+    raft::v1::Envelope envelope;
+    envelope.mutable_message()->set_type(type);
+    envelope.mutable_message()->set_from(from);
+    envelope.mutable_message()->set_to(to);
+    envelope.mutable_message()->set_term(term);
+    return envelope;
+  }
+};
+
+TEST_F(HostileTest, WrongHelloIsRefused) {
+  MakeVoters(3);
+  Start(1);
+  const auto code = grpc::StatusCode::FAILED_PRECONDITION;
+  EXPECT_EQ(Talk({Hello("c2", 2, 1)}).error_code(), code);
+  EXPECT_EQ(Talk({Hello("c1", 2, 3)}).error_code(), code);
+  EXPECT_EQ(Talk({Hello("c1", 7, 1)}).error_code(), code);
+  EXPECT_EQ(Talk({Hello("c1", 1, 1)}).error_code(), code);
+  EXPECT_EQ(Talk({Message(7, 2, 1, 1)}).error_code(), code);
+  EXPECT_EQ(Talk({Hello("c1", 2, 1), Message(7, 3, 1, 1)}).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(HostileTest, NonsenseAfterAGoodHelloChangesNothing) {
+  MakeVoters(3);
+  StartAll();
+  Node* leader = WaitForActive();
+  ASSERT_TRUE(leader->Propose("a"));
+  std::vector<raft::v1::Envelope> envelopes{Hello("c1", 2, 1)};
+  for (uint32_t type : {0u, 11u, 255u, 300u, UINT32_MAX})
+    envelopes.push_back(Message(type, 2, 1, 1));
+  auto gap = Message(5, 2, 1, 1);
+  gap.mutable_message()->add_entries()->set_index(UINT64_MAX);
+  envelopes.push_back(gap);
+  auto contradiction = Message(5, 2, 1, leader->status().term);
+  auto* entry = contradiction.mutable_message()->add_entries();
+  entry->set_index(1);
+  entry->set_term(leader->status().term);
+  entry->set_data("other");
+  envelopes.push_back(contradiction);
+  auto chunk = Message(9, 2, 1, 1);
+  chunk.mutable_message()->mutable_snapshot()->set_index(UINT64_MAX);
+  chunk.mutable_message()->mutable_snapshot()->set_position(UINT64_MAX);
+  envelopes.push_back(chunk);
+  auto ack = Message(6, 2, 1, leader->status().term);
+  ack.mutable_message()->set_index(1'000'000);
+  envelopes.push_back(ack);
+  Talk(envelopes);
+  ProposeSomewhere("b");
+  for (auto& [id, node] : nodes_)
+    EXPECT_TRUE(Eventually([&] { return node->state() == "a\nb\n"; }));
+}
+
+}  // namespace
+}  // namespace tidemark::quorum

@@ -1,0 +1,273 @@
+// What the golden scenarios do not show: odd messages, leases, big snapshots.
+#include "controller/raft/raft.h"
+
+#include <gtest/gtest.h>
+
+namespace tidemark::raft {
+namespace {
+
+Raft MakeNode(NodeId self, Stored stored = {}) {
+  Config config;
+  config.self = self;
+  config.voters = {1, 2, 3};
+  config.seed = self;
+  return Raft(config, std::move(stored));
+}
+
+// Carries out every write at once; returns what the node says.
+std::vector<Message> Drain(Raft& node) {
+  std::vector<Message> said;
+  while (true) {
+    Ready ready = node.TakeReady();
+    if (ready.empty()) return said;
+    for (Message& m : ready.messages) said.push_back(std::move(m));
+    if (!ready.write) continue;
+    for (Message& m : ready.write->messages) said.push_back(std::move(m));
+    node.OnWritten(ready.write->id);
+  }
+}
+
+Message Make(MessageType type, NodeId from, NodeId to, Term term) {
+  return {.type = type, .from = from, .to = to, .term = term};
+}
+
+void Lead(Raft& node) {
+  node.Campaign();
+  Drain(node);
+  const Term term = node.term() + 1;
+  ASSERT_TRUE(node.Step(Make(MessageType::kPreVoteReply, 2, 1, term)));
+  Drain(node);
+  ASSERT_TRUE(node.Step(Make(MessageType::kVoteReply, 2, 1, term)));
+  ASSERT_TRUE(node.IsLeader());
+  Drain(node);
+}
+
+TEST(Raft, MessagesNoVoterSendsAreRefused) {
+  struct Case {
+    const char* name;
+    Message message;
+  };
+  auto with = [](auto change) {
+    Message m = Make(MessageType::kAppend, 1, 2, 5);
+    change(m);
+    return m;
+  };
+  const Case cases[] = {
+      {"OtherReceiver", with([](Message& m) { m.to = 3; })},
+      {"FromItself", with([](Message& m) { m.from = 2; })},
+      {"FromAStranger", with([](Message& m) { m.from = 9; })},
+      {"TypeZero", with([](Message& m) { m.type = MessageType(0); })},
+      {"TypeUnknown", with([](Message& m) { m.type = MessageType(200); })},
+      {"NoTerm", with([](Message& m) { m.term = 0; })},
+      {"HugeIndex", with([](Message& m) { m.index = UINT64_MAX; })},
+      {"HugeTerm", with([](Message& m) { m.term = UINT64_MAX; })},
+      {"EntriesWithAGap", with([](Message& m) {
+         m.entries = {{1, 1, {}}, {3, 1, {}}};
+       })},
+      {"EntriesNotAfterPrevious", with([](Message& m) {
+         m.entries = {{2, 1, {}}};
+       })},
+      {"TermsRunBackwards", with([](Message& m) {
+         m.entries = {{1, 3, {}}, {2, 2, {}}};
+       })},
+      {"EntryOfTheFuture", with([](Message& m) {
+         m.entries = {{1, 6, {}}};
+       })},
+      {"EntriesInAHeartbeat", with([](Message& m) {
+         m.type = MessageType::kHeartbeat;
+         m.entries = {{1, 1, {}}};
+       })},
+      {"OversizedChunk", with([](Message& m) {
+         m.type = MessageType::kSnapshot;
+         m.snapshot = {{5, 1},
+                       0,
+                       SharedBytes(std::string(kSnapshotChunkBytes + 1, 'x')),
+                       true};
+       })},
+      {"SnapshotOfNothing",
+       with([](Message& m) { m.type = MessageType::kSnapshot; })},
+  };
+  for (const Case& c : cases) {
+    Raft node = MakeNode(2);
+    EXPECT_FALSE(node.Step(c.message)) << c.name;
+    EXPECT_EQ(node.term(), 0u) << c.name;
+    EXPECT_TRUE(Drain(node).empty()) << c.name;
+  }
+}
+
+TEST(Raft, SecondLeaderInOneTermIsRefused) {
+  Raft node = MakeNode(2);
+  EXPECT_TRUE(node.Step(Make(MessageType::kHeartbeat, 1, 2, 1)));
+  EXPECT_FALSE(node.Step(Make(MessageType::kHeartbeat, 3, 2, 1)));
+  EXPECT_EQ(node.leader(), 1);
+}
+
+TEST(Raft, LeaderRefusesAnAcknowledgementOfWhatDoesNotExist) {
+  Raft node = MakeNode(1);
+  Lead(node);
+  Message ack = Make(MessageType::kAppendReply, 2, 1, node.term());
+  ack.index = 99;
+  EXPECT_FALSE(node.Step(ack));
+  EXPECT_EQ(node.log().committed(), 0u);
+}
+
+TEST(Raft, VoterThatHearsALeaderIgnoresACandidate) {
+  Raft node = MakeNode(2);
+  EXPECT_TRUE(node.Step(Make(MessageType::kHeartbeat, 1, 2, 1)));
+  Drain(node);
+  EXPECT_TRUE(node.Step(Make(MessageType::kVote, 3, 2, 7)));
+  EXPECT_EQ(node.term(), 1u);
+  EXPECT_TRUE(Drain(node).empty());
+  // Not any more once the leader has been silent for the shortest timeout,
+  // or its stream is gone.
+  node.LeaderUnreachable(1);
+  EXPECT_TRUE(node.Step(Make(MessageType::kVote, 3, 2, 7)));
+  EXPECT_EQ(node.vote(), 3);
+}
+
+TEST(Raft, LeaseEndsWithTheShortestTimeout) {
+  Raft node = MakeNode(2);
+  EXPECT_TRUE(node.Step(Make(MessageType::kHeartbeat, 1, 2, 1)));
+  for (uint32_t i = 1; i < node.config().election_ticks_min; ++i) node.Tick();
+  EXPECT_TRUE(node.Step(Make(MessageType::kVote, 3, 2, 7)));
+  EXPECT_EQ(node.term(), 1u);
+  node.Tick();
+  EXPECT_TRUE(node.Step(Make(MessageType::kVote, 3, 2, 7)));
+  EXPECT_EQ(node.term(), 7u);
+}
+
+// a refused (pre-)vote must not put off the own election.
+TEST(Raft, RefusedVoteDoesNotRestartTheClock) {
+  Stored stored;
+  stored.hard_state = {1, kNoNode};
+  stored.entries = {{1, 1, {}}};
+  Raft node = MakeNode(2, stored);
+  for (int tick = 0; tick < 20; ++tick) {
+    node.Tick();
+    if (!std::holds_alternative<Follower>(node.role())) return;
+    EXPECT_TRUE(node.Step(Make(MessageType::kPreVote, 3, 2, 100 + tick)));
+    EXPECT_TRUE(node.Step(Make(MessageType::kVote, 3, 2, 100 + tick)));
+  }
+  FAIL() << "never stood for election";
+}
+
+TEST(Raft, OneVoteATerm) {
+  Raft node = MakeNode(2);
+  EXPECT_TRUE(node.Step(Make(MessageType::kVote, 1, 2, 4)));
+  EXPECT_TRUE(node.Step(Make(MessageType::kVote, 3, 2, 4)));
+  EXPECT_TRUE(node.Step(Make(MessageType::kVote, 1, 2, 4)));
+  const auto said = Drain(node);
+  ASSERT_EQ(said.size(), 3u);
+  EXPECT_EQ(said[0].to, 1);
+  EXPECT_FALSE(said[0].reject);
+  EXPECT_EQ(said[1].to, 3);
+  EXPECT_TRUE(said[1].reject);
+}
+
+// Votes of others can be enough while the own one is still being written.
+TEST(Raft, LeadsOnlyOnceItsOwnVoteIsDurable) {
+  Raft node = MakeNode(1);
+  node.Campaign();
+  Drain(node);
+  ASSERT_TRUE(node.Step(Make(MessageType::kPreVoteReply, 2, 1, 1)));
+  const Ready ready = node.TakeReady();
+  ASSERT_TRUE(ready.write);
+  EXPECT_TRUE(ready.messages.empty());
+  ASSERT_TRUE(node.Step(Make(MessageType::kVoteReply, 2, 1, 1)));
+  ASSERT_TRUE(node.Step(Make(MessageType::kVoteReply, 3, 1, 1)));
+  EXPECT_FALSE(node.IsLeader());
+  node.OnWritten(ready.write->id);
+  EXPECT_TRUE(node.IsLeader());
+}
+
+// beyond what the leader has matched lie perhaps a dead leader's
+// entries; the leader's commit index does not speak of them.
+TEST(Raft, FollowerCommitsNoFurtherThanItMatches) {
+  Stored stored;
+  stored.hard_state = {1, kNoNode};
+  stored.entries = {{1, 1, {}}, {2, 1, {}}, {3, 1, {}}};
+  Raft node = MakeNode(2, stored);
+  Message append = Make(MessageType::kAppend, 1, 2, 2);
+  append.index = 1;
+  append.log_term = 1;
+  append.commit = 3;
+  EXPECT_TRUE(node.Step(append));
+  EXPECT_EQ(node.log().committed(), 1u);
+}
+
+TEST(Raft, TermOfTheLogCountsAfterARestart) {
+  Stored stored;
+  stored.hard_state = {3, 1};
+  stored.entries = {{1, 5, {}}};
+  Raft node = MakeNode(2, stored);
+  EXPECT_EQ(node.term(), 5u);
+  EXPECT_EQ(node.vote(), kNoNode);
+  EXPECT_EQ(node.TakeReady().write->hard_state, (HardState{5, kNoNode}));
+}
+
+TEST(Raft, ProposalsBeyondTheLimitAreRefused) {
+  Config config;
+  config.self = 1;
+  config.voters = {1, 2, 3};
+  config.max_uncommitted_bytes = 10;
+  Raft node(config, {});
+  Lead(node);
+  EXPECT_TRUE(node.Propose(SharedBytes(std::string(20, 'x'))));
+  EXPECT_EQ(node.Propose(SharedBytes("y")).error().code,
+            ErrorCode::kThrottlingQuotaExceeded);
+  Drain(node);
+  Message ack = Make(MessageType::kAppendReply, 2, 1, node.term());
+  ack.index = 2;
+  EXPECT_TRUE(node.Step(ack));
+  EXPECT_TRUE(node.Propose(SharedBytes("y")));
+}
+
+// A snapshot of several chunks, with one lost, one twice, and a restart of
+// the follower in the middle.
+TEST(Raft, SnapshotInChunks) {
+  Stored stored;
+  stored.hard_state = {1, kNoNode};
+  stored.snapshot = stored.base = {100, 1};
+  Raft leader = MakeNode(1, stored);
+  Lead(leader);
+  std::string state;
+  for (size_t i = 0; i < 3 * kSnapshotChunkBytes + 5; ++i)
+    state.push_back(static_cast<char>(i * 7));
+  auto follower = std::make_unique<Raft>(MakeNode(3));
+  int chunks = 0;
+  std::optional<Snapshot> installed;
+  for (int round = 0; round < 200 && !installed; ++round) {
+    leader.Tick();
+    Ready ready = leader.TakeReady();
+    if (ready.write) leader.OnWritten(ready.write->id);
+    if (ready.wants_snapshot)
+      leader.ProvideSnapshot({{100, 1}, SharedBytes(std::string(state))});
+    for (const Message& m : ready.messages) {
+      if (m.to != 3) continue;
+      if (m.type == MessageType::kSnapshot) {
+        ++chunks;
+        if (chunks == 2) continue;
+        if (chunks == 3) {
+          EXPECT_TRUE(follower->Step(m));
+        }
+        if (chunks == 4) follower = std::make_unique<Raft>(MakeNode(3));
+      }
+      EXPECT_TRUE(follower->Step(m));
+    }
+    // Keeps the leader in office.
+    leader.Step(Make(MessageType::kHeartbeatReply, 2, 1, leader.term()));
+    Ready answers = follower->TakeReady();
+    if (answers.snapshot) installed = answers.snapshot;
+    if (answers.write) {
+      for (Message& m : answers.write->messages) leader.Step(std::move(m));
+      follower->OnWritten(answers.write->id);
+    }
+    for (Message& m : answers.messages) leader.Step(std::move(m));
+  }
+  ASSERT_TRUE(installed);
+  EXPECT_EQ(installed->data.view(), state);
+  EXPECT_EQ(follower->log().base(), (LogPosition{100, 1}));
+}
+
+}  // namespace
+}  // namespace tidemark::raft

@@ -1,0 +1,217 @@
+#include "controller/storage/raft_storage.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace tidemark::storage {
+namespace {
+
+namespace fs = std::filesystem;
+using raft::Entry;
+using raft::HardState;
+using raft::LogPosition;
+using testing::HasSubstr;
+
+class RaftStorageTest : public testing::Test {
+ protected:
+  RaftStorageTest() {
+    std::string name = fs::temp_directory_path() / "raft_storage_XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+  }
+  ~RaftStorageTest() override {
+    storage_.reset();
+    fs::remove_all(directory_);
+  }
+
+  void Format(NodeId node = 1, const std::string& cluster = "c1") {
+    auto meta = io::FormatDirectory(directory_, cluster, node);
+    ASSERT_TRUE(meta) << ToString(meta.error());
+  }
+  void Open() {
+    storage_.reset();
+    auto opened = RaftStorage::Open(directory_, "c1", 1);
+    ASSERT_TRUE(opened) << ToString(opened.error());
+    storage_ = std::move(*opened);
+  }
+  std::string OpenError(NodeId node = 1, const std::string& cluster = "c1") {
+    auto opened = RaftStorage::Open(directory_, cluster, node);
+    return opened ? "" : ToString(opened.error());
+  }
+  raft::Stored Load() {
+    auto stored = storage_->Load();
+    EXPECT_TRUE(stored) << ToString(stored.error());
+    return stored.value_or(raft::Stored{});
+  }
+  void Write(raft::Write write) {
+    auto status = storage_->Write({&write, 1});
+    ASSERT_TRUE(status) << ToString(status.error());
+  }
+  static Entry MakeEntry(uint64_t index, uint64_t term, std::string data) {
+    return {index, term, SharedBytes(std::move(data))};
+  }
+
+  std::string directory_;
+  std::unique_ptr<RaftStorage> storage_;
+};
+
+TEST_F(RaftStorageTest, StartsEmpty) {
+  Format();
+  Open();
+  const raft::Stored stored = Load();
+  EXPECT_EQ(stored.hard_state, HardState{});
+  EXPECT_EQ(stored.base, LogPosition{});
+  EXPECT_TRUE(stored.entries.empty());
+  EXPECT_EQ(storage_->LoadSnapshot()->last, LogPosition{});
+}
+
+TEST_F(RaftStorageTest, WhatWasWrittenIsThereAfterReopening) {
+  Format();
+  Open();
+  Write({.hard_state = HardState{7, 3},
+         .entries = {MakeEntry(1, 6, "a"), MakeEntry(2, 7, "")}});
+  Open();
+  const raft::Stored stored = Load();
+  EXPECT_EQ(stored.hard_state, (HardState{7, 3}));
+  ASSERT_EQ(stored.entries.size(), 2u);
+  EXPECT_EQ(stored.entries[0], MakeEntry(1, 6, "a"));
+  EXPECT_EQ(stored.entries[1].term, 7u);
+  EXPECT_TRUE(stored.entries[1].data.empty());
+}
+
+TEST_F(RaftStorageTest, NoVoteIsKeptAsNoVote) {
+  Format();
+  Open();
+  Write({.hard_state = HardState{9, kNoNode}});
+  Open();
+  EXPECT_EQ(Load().hard_state, (HardState{9, kNoNode}));
+}
+
+TEST_F(RaftStorageTest, EntriesReplaceTheConflictingSuffix) {
+  Format();
+  Open();
+  Write({.entries = {MakeEntry(1, 1, "a"), MakeEntry(2, 1, "b"),
+                     MakeEntry(3, 1, "c"), MakeEntry(4, 1, "d")}});
+  Write({.entries = {MakeEntry(2, 2, "x")}});
+  Open();
+  const raft::Stored stored = Load();
+  ASSERT_EQ(stored.entries.size(), 2u);
+  EXPECT_EQ(stored.entries[1], MakeEntry(2, 2, "x"));
+}
+
+TEST_F(RaftStorageTest, SeveralWritesInOneBatchApplyInOrder) {
+  Format();
+  Open();
+  std::vector<raft::Write> writes(3);
+  writes[0].entries = {MakeEntry(1, 1, "a"), MakeEntry(2, 1, "b"),
+                       MakeEntry(3, 1, "c")};
+  writes[1].entries = {MakeEntry(2, 2, "x")};
+  writes[2].entries = {MakeEntry(3, 2, "y")};
+  writes[2].hard_state = HardState{2, 1};
+  ASSERT_TRUE(storage_->Write(writes));
+  Open();
+  const raft::Stored stored = Load();
+  ASSERT_EQ(stored.entries.size(), 3u);
+  EXPECT_EQ(stored.entries[1], MakeEntry(2, 2, "x"));
+  EXPECT_EQ(stored.entries[2], MakeEntry(3, 2, "y"));
+}
+
+TEST_F(RaftStorageTest, OwnSnapshotKeepsTheEntriesBehindIt) {
+  Format();
+  Open();
+  std::vector<Entry> entries;
+  for (uint64_t i = 1; i <= 10; ++i) entries.push_back(MakeEntry(i, 1, "e"));
+  Write({.entries = entries});
+  const std::string big(3 << 20, 's');
+  ASSERT_TRUE(
+      storage_->SaveSnapshot({{8, 1}, SharedBytes(std::string(big))}, 5));
+  Open();
+  raft::Stored stored = Load();
+  EXPECT_EQ(stored.snapshot, (LogPosition{8, 1}));
+  EXPECT_EQ(stored.base, (LogPosition{5, 1}));
+  ASSERT_EQ(stored.entries.size(), 5u);
+  EXPECT_EQ(stored.entries[0].index, 6u);
+  EXPECT_EQ(storage_->LoadSnapshot()->data.view(), big);
+  // The next one replaces it; an older one is ignored.
+  ASSERT_TRUE(storage_->SaveSnapshot({{10, 1}, SharedBytes("small")}, 8));
+  ASSERT_TRUE(storage_->SaveSnapshot({{9, 1}, SharedBytes("older")}, 8));
+  Open();
+  EXPECT_EQ(Load().base, (LogPosition{8, 1}));
+  EXPECT_EQ(storage_->LoadSnapshot()->data.view(), "small");
+}
+
+TEST_F(RaftStorageTest, InstalledSnapshotReplacesTheWholeLog) {
+  Format();
+  Open();
+  Write({.entries = {MakeEntry(1, 1, "a"), MakeEntry(2, 1, "b")}});
+  Write({.snapshot = raft::Snapshot{{100, 4}, SharedBytes("state")},
+         .entries = {MakeEntry(101, 4, "z")}});
+  Open();
+  const raft::Stored stored = Load();
+  EXPECT_EQ(stored.snapshot, (LogPosition{100, 4}));
+  EXPECT_EQ(stored.base, (LogPosition{100, 4}));
+  ASSERT_EQ(stored.entries.size(), 1u);
+  EXPECT_EQ(stored.entries[0], MakeEntry(101, 4, "z"));
+  EXPECT_EQ(storage_->LoadSnapshot()->data.view(), "state");
+}
+
+TEST_F(RaftStorageTest, InstalledSnapshotDropsALongerDeadLog) {
+  Format();
+  Open();
+  std::vector<Entry> entries;
+  for (uint64_t i = 1; i <= 20; ++i) entries.push_back(MakeEntry(i, 1, "e"));
+  Write({.entries = entries});
+  Write({.snapshot = raft::Snapshot{{10, 2}, SharedBytes("state")}});
+  Open();
+  EXPECT_TRUE(Load().entries.empty());
+  EXPECT_EQ(Load().base, (LogPosition{10, 2}));
+}
+
+TEST_F(RaftStorageTest, UnformattedDirectoryIsRefusedWithWhatToDo) {
+  EXPECT_THAT(OpenError(), HasSubstr("tidemark storage format"));
+}
+
+TEST_F(RaftStorageTest, DirectoryOfAnotherNodeOrClusterIsRefused) {
+  Format();
+  EXPECT_THAT(OpenError(2), HasSubstr("belongs to node 1, not to node 2"));
+  EXPECT_THAT(OpenError(1, "c2"), HasSubstr("belongs to cluster c1"));
+  EXPECT_EQ(OpenError(1, ""), "");
+}
+
+TEST_F(RaftStorageTest, FormattingTwiceIsRefused) {
+  Format();
+  auto again = io::FormatDirectory(directory_, "c1", 1);
+  ASSERT_FALSE(again);
+  EXPECT_THAT(again.error().message, HasSubstr("already formatted"));
+}
+
+TEST_F(RaftStorageTest, SecondProcessIsRefused) {
+  Format();
+  Open();
+  EXPECT_THAT(OpenError(), HasSubstr("another process is using the directory " +
+                                     directory_));
+}
+
+TEST_F(RaftStorageTest, CopiedDatabaseUnderANewIdentityIsRefused) {
+  Format();
+  Open();
+  storage_.reset();
+  fs::remove(directory_ + "/meta.properties");
+  Format();
+  EXPECT_THAT(OpenError(), HasSubstr("another directory, node or cluster"));
+}
+
+TEST_F(RaftStorageTest, DamagedMetaPropertiesAreRefused) {
+  for (const char* text :
+       {"", "version=2\ncluster.id=c1\nnode.id=1\n",
+        "version=1\ncluster.id=c1\nnode.id=x\n",
+        "version=1\ncluster.id=c1\nnode.id=1\ndirectory.id=short\n"}) {
+    std::ofstream(directory_ + "/meta.properties") << text;
+    EXPECT_THAT(OpenError(), HasSubstr("meta.properties")) << text;
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::storage
