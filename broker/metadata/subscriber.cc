@@ -160,7 +160,7 @@ void Subscriber::State::OnEnd(uint64_t from, const grpc::Status& status) {
 }
 
 void Subscriber::State::Leave(const std::string& why, bool rotate) {
-  LOG_EVERY_T(INFO, 1) << "metadata feed interrupted controller="
+  LOG_EVERY_T(INFO, 5) << "metadata feed interrupted controller="
                        << peer->address << " offset=" << image->offset()
                        << " reason=\"" << why << '"';
   if (rotate) channels->Failed(*peer, "");
