@@ -125,7 +125,8 @@ class Log {
   virtual void SyncFailed(const SyncWork& work) = 0;
   virtual bool failed() const = 0;
 
-  // Leader epochs (KIP-101, B-07..B-09). AssignEpoch is on disk on return.
+  // Leader epochs (KIP-101, B-07..B-09). AssignEpoch is on disk on return;
+  // the epoch of a log that never had a batch, together with its first one.
   virtual Status AssignEpoch(LeaderEpoch epoch, Offset start) = 0;
   virtual LeaderEpoch latest_epoch() const = 0;  // -1: none
   // B-09: largest known epoch <= `epoch` and where it ends. An epoch older

@@ -64,6 +64,12 @@ Status PartitionLog::CutAt(Offset offset) {
   ForgetPlaces();
   const Offset end =
       found ? std::min(offset, found->header.base_offset) : offset;
+  // Gone for good before new batches take these offsets: a snapshot that came
+  // back after a crash would tell of producers of the batches cut now.
+  if (!snapshots_.empty() && snapshots_.back() > end) {
+    TM_RETURN_IF_ERROR(RemoveSnapshots(end + 1, INT64_MAX));
+    TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
+  }
   TM_RETURN_IF_ERROR(DropSegmentsBehind(index + 1));
   if (found) {
     TM_RETURN_IF_ERROR(active().TruncateTo(found->position, end));
@@ -72,7 +78,6 @@ Status PartitionLog::CutAt(Offset offset) {
   flushed_ = std::min(flushed_, end_);
   synced_ = std::min(synced_, end_);
   sync_taken_ = synced_;
-  TM_RETURN_IF_ERROR(RemoveSnapshots(end_ + 1, INT64_MAX));
   if (epochs_.TruncateFromEnd(end_)) epochs_dirty_ = true;
   if (!producers_.TruncateTo(end_)) TM_RETURN_IF_ERROR(RebuildProducers());
   return {};
@@ -90,8 +95,8 @@ Status PartitionLog::CutFully(Offset offset) {
   ++generation_;
   changed_ = true;
   ForgetPlaces();
-  TM_RETURN_IF_ERROR(DropSegmentsBehind(0));
   TM_RETURN_IF_ERROR(RemoveSnapshots(0, INT64_MAX));
+  TM_RETURN_IF_ERROR(DropSegmentsBehind(0));
   producers_.Clear();
   epochs_.Clear();
   auto segment = std::make_unique<Segment>(fs_, options_.dir, offset);

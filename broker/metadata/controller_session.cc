@@ -90,6 +90,8 @@ struct ControllerSession::State
   std::atomic<MetadataOffset> applied = 0;
   std::atomic<bool> stopped = false;
 
+  std::vector<metadata::EndpointImage> endpoints;
+  std::vector<Uuid> offline;  // directories
   bool registering = false;
   bool beating = false;  // a heartbeat is under way
   bool hurry = false;    // another one is wanted when it is back
@@ -109,7 +111,7 @@ void ControllerSession::State::Register() {
   request.set_cluster_id(options.cluster_id);
   request.set_broker_id(options.node_id);
   request.set_incarnation_id(options.incarnation.ToBytes());
-  for (const auto& endpoint : options.endpoints) {
+  for (const auto& endpoint : endpoints) {
     auto* to = request.add_endpoints();
     to->set_name(endpoint.name);
     to->set_host(endpoint.host);
@@ -180,6 +182,9 @@ void ControllerSession::State::Beat() {
   request.set_metadata_offset(applied.load());
   request.set_want_fence(!ready_to_unfence);
   request.set_want_shut_down(shutting_down);
+  for (const Uuid& directory : offline) {
+    request.add_offline_directory_ids(directory.ToBytes());
+  }
   auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
                  const HeartbeatRequest* from, HeartbeatResponse* to,
                  std::function<void(grpc::Status)> done) {
@@ -258,8 +263,19 @@ ControllerSession::ControllerSession(
 
 ControllerSession::~ControllerSession() { Stop(); }
 
-void ControllerSession::Start() {
-  state_->Post([](State& state) { state.Register(); });
+void ControllerSession::Start(std::vector<metadata::EndpointImage> endpoints) {
+  state_->Post([endpoints = std::move(endpoints)](State& state) {
+    state.endpoints = endpoints;
+    state.Register();
+  });
+}
+
+void ControllerSession::ReportOffline(const Uuid& directory) {
+  state_->Post([directory](State& state) {
+    state.offline.push_back(directory);
+    state.hurry = true;
+    state.Beat();
+  });
 }
 
 void ControllerSession::SetApplied(MetadataOffset offset) {

@@ -19,7 +19,6 @@ struct SessionOptions {
   NodeId node_id = kNoNode;
   std::string cluster_id;
   Uuid incarnation;  // random, new with every process (C-08)
-  std::vector<metadata::EndpointImage> endpoints;
   std::string rack;
   std::vector<Uuid> directories;
   // Broker epoch of the last clean shutdown, -1 when it was not clean (C-03).
@@ -47,12 +46,14 @@ class ControllerSession final : public ControllerClient {
                     Executor& executor, Events events);
   ~ControllerSession() override;
 
-  // Any thread.
-  void Start();
+  // Registers with these endpoints, and goes on from there. Once, any thread.
+  void Start(std::vector<metadata::EndpointImage> endpoints);
   // Metadata up to here is in force on this broker. Any thread.
   void SetApplied(MetadataOffset offset);
   // From now on asks to be unfenced (C-08). Any thread.
   void SetReadyToUnfence();
+  // The replicas in this directory are lost to this process (C-09). Any thread.
+  void ReportOffline(const Uuid& directory);
   // A heartbeat now rather than at the next tick. Any thread.
   void Hurry();
   // Asks to hand over all leaderships (C-06); `done` runs on the executor

@@ -23,9 +23,8 @@ FetchOperation::FetchOperation(FetchService& service, FetchCall call,
       done_(std::move(done)) {}
 
 void FetchOperation::Start() {
-  reader_.replica =
-      call_.version >= 15 ? request_.replica_state.replica_id
-                          : request_.replica_id;
+  reader_.replica = call_.version >= 15 ? request_.replica_state.replica_id
+                                        : request_.replica_id;
   reader_.broker_epoch = request_.replica_state.replica_epoch;
   reader_.id = call_.connection_id;
   const Instant now = call_.on->Now();
@@ -33,8 +32,8 @@ void FetchOperation::Start() {
       now + std::chrono::milliseconds(std::max(request_.max_wait_ms, 0));
   max_bytes_ = static_cast<size_t>(std::max(request_.max_bytes, 0));
   if (!reader_.IsFollower()) {
-    max_bytes_ = std::min(
-        max_bytes_, static_cast<size_t>(service_.options_.max_bytes));
+    max_bytes_ =
+        std::min(max_bytes_, static_cast<size_t>(service_.options_.max_bytes));
   }
   min_bytes_ = std::min(static_cast<size_t>(std::max(request_.min_bytes, 0)),
                         max_bytes_);
@@ -94,8 +93,8 @@ void FetchOperation::Read() {
   reading_ = true;
   woken_ = false;
   ++round_;
-  const bool any_unknown = std::any_of(
-      parts_.begin(), parts_.end(), [](const Part& p) { return !p.known; });
+  const bool any_unknown = std::any_of(parts_.begin(), parts_.end(),
+                                       [](const Part& p) { return !p.known; });
   const bool may_wait = min_bytes_ > 0 && !any_unknown &&
                         call_.on->Now() < deadline_ && !parts_.empty();
   waiter_.reset();
@@ -121,8 +120,8 @@ void FetchOperation::Read() {
       std::vector<const ReadItem*> items;
       items.reserve(indexes.size());
       for (const size_t i : indexes) items.push_back(&self->parts_[i].item);
-      auto answers = shard.Read(self->reader_, items, budget, self->min_bytes_,
-                                waiter);
+      auto answers =
+          shard.Read(self->reader_, items, budget, self->min_bytes_, waiter);
       for (size_t i = 0; i < indexes.size(); ++i) {
         self->parts_[indexes[i]].answer = std::move(answers[i]);
       }
@@ -150,11 +149,10 @@ void FetchOperation::ReadDone() {
   for (Part& part : parts_) part.answer.records = SharedBytes();
   if (timer_set_) return;
   timer_set_ = true;
-  call_.on->PostAfter(deadline_ - call_.on->Now(),
-                      [self = shared_from_this()] {
-                        if (self->finished_ || self->reading_) return;
-                        self->Read();
-                      });
+  call_.on->PostAfter(deadline_ - call_.on->Now(), [self = shared_from_this()] {
+    if (self->finished_ || self->reading_) return;
+    self->Read();
+  });
 }
 
 void FetchOperation::Woken(uint64_t round) {

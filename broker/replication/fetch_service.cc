@@ -69,12 +69,12 @@ void FetchService::FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
 
 void FetchService::EndOffsets(std::vector<OffsetQuery> queries, Executor& on,
                               Answers<log::EpochEnd> done) {
-  AskShards<log::EpochEnd>(
-      replicas_, std::move(queries), on, std::move(done),
-      [](ReplicaShard& shard, const OffsetQuery& query) {
-        return shard.EndOffsetFor(query.partition, query.epoch,
-                                  query.current_leader_epoch);
-      });
+  AskShards<log::EpochEnd>(replicas_, std::move(queries), on, std::move(done),
+                           [](ReplicaShard& shard, const OffsetQuery& query) {
+                             return shard.EndOffsetFor(
+                                 query.partition, query.epoch,
+                                 query.current_leader_epoch);
+                           });
 }
 
 }  // namespace tidemark::replication

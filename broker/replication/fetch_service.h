@@ -24,7 +24,7 @@ struct FetchCall {
 struct OffsetQuery {
   TopicPartition partition;
   LeaderEpoch current_leader_epoch = -1;
-  int64_t timestamp = 0;  // FindOffset
+  int64_t timestamp = 0;   // FindOffset
   LeaderEpoch epoch = -1;  // EndOffsets
 };
 

@@ -83,7 +83,9 @@ class FetchSessionCache {
   // may take the place of any consumer's.
   FetchSessionCache(size_t limit, Duration evict_after, uint64_t seed,
                     Stats* stats)
-      : limit_(limit), evict_after_(evict_after), random_(seed),
+      : limit_(limit),
+        evict_after_(evict_after),
+        random_(seed),
         stats_(stats) {}
 
   // What a request's session id and epoch mean. The session is nullptr for a

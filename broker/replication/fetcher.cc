@@ -158,11 +158,10 @@ void Fetcher::SendFetch() {
   to_report_.clear();  // this fetch carries it all
   fetch_out_ = true;
   const uint64_t round = ++round_;
-  main_->Send(std::move(request),
-              [this, alive = alive_,
-               round](Result<kafka::FetchResponse> response) {
-                if (*alive) FetchDone(round, std::move(response));
-              });
+  main_->Send(std::move(request), [this, alive = alive_, round](
+                                      Result<kafka::FetchResponse> response) {
+    if (*alive) FetchDone(round, std::move(response));
+  });
 }
 
 void Fetcher::FetchDone(uint64_t round, Result<kafka::FetchResponse> response) {
@@ -225,8 +224,8 @@ void Fetcher::Handle(const TopicPartition& name, LeaderEpoch asked_epoch,
       it->second.backoff = Duration::zero();
     }
   } else if (error == ErrorCode::kOffsetOutOfRange) {
-    status = partition->OutOfRange(asked_epoch, asked_offset,
-                                   data.log_start_offset);
+    status =
+        partition->OutOfRange(asked_epoch, asked_offset, data.log_start_offset);
     if (partition->log().end_offset() == end_before &&
         partition->log().start_offset() == start_before) {
       Delay(name);
@@ -253,23 +252,22 @@ void Fetcher::Delay(const TopicPartition& name) {
   state.in_session = false;
   state.backoff = std::clamp(state.backoff * 2, options_.error_backoff_min,
                              options_.error_backoff_max);
-  executor_.PostAfter(
-      state.backoff, [this, alive = alive_, name,
-                      generation = state.generation] {
-        if (!*alive) return;
-        const auto it = partitions_.find(name);
-        if (it == partitions_.end() || it->second.generation != generation) {
-          return;
-        }
-        it->second.delayed = false;
-        forgotten_.erase(name);
-        dirty_.insert(name);
-        if (fetch_out_) {
-          Interrupt();
-        } else {
-          Kick();
-        }
-      });
+  executor_.PostAfter(state.backoff, [this, alive = alive_, name,
+                                      generation = state.generation] {
+    if (!*alive) return;
+    const auto it = partitions_.find(name);
+    if (it == partitions_.end() || it->second.generation != generation) {
+      return;
+    }
+    it->second.delayed = false;
+    forgotten_.erase(name);
+    dirty_.insert(name);
+    if (fetch_out_) {
+      Interrupt();
+    } else {
+      Kick();
+    }
+  });
 }
 
 // Frees the main connection of a parked fetch. Not more often than every
@@ -278,8 +276,8 @@ void Fetcher::Interrupt() {
   if (interrupt_armed_) return;
   interrupt_armed_ = true;
   const Instant now = executor_.Now();
-  const Duration delay = std::max(
-      Duration::zero(), last_interrupt_ + kInterruptEvery - now);
+  const Duration delay =
+      std::max(Duration::zero(), last_interrupt_ + kInterruptEvery - now);
   auto interrupt = [this, alive = alive_] {
     if (!*alive) return;
     interrupt_armed_ = false;

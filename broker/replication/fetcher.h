@@ -16,10 +16,10 @@ namespace tidemark::replication {
 
 struct FetcherOptions {
   NodeId self = kNoNode;
-  int32_t max_wait_ms = 500;               // replica.fetch.wait.max.ms
-  int32_t min_bytes = 1;                   // replica.fetch.min.bytes
-  int32_t max_bytes = 10 << 20;            // replica.fetch.response.max.bytes
-  int32_t partition_max_bytes = 1 << 20;   // replica.fetch.max.bytes
+  int32_t max_wait_ms = 500;              // replica.fetch.wait.max.ms
+  int32_t min_bytes = 1;                  // replica.fetch.min.bytes
+  int32_t max_bytes = 10 << 20;           // replica.fetch.response.max.bytes
+  int32_t partition_max_bytes = 1 << 20;  // replica.fetch.max.bytes
   // Of one partition the leader refused: doubles up to the maximum.
   Duration error_backoff_min = std::chrono::milliseconds(20);
   Duration error_backoff_max = std::chrono::milliseconds(500);
@@ -101,7 +101,8 @@ class Fetcher {
     Offset asked_offset = -1;
   };
 
-  void Kick();  // on the next turn, so that changes made in one turn go together
+  void
+  Kick();  // on the next turn, so that changes made in one turn go together
   void SendFetch();
   void SendReport();
   bool AddToRequest(const TopicPartition& name, State& state, bool report,

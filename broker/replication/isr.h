@@ -22,7 +22,7 @@ struct AlterPartitionResult {
 
 // What a leader does with an AlterPartitionResult (B-21).
 enum class AlterOutcome : uint8_t {
-  kApplied,  // the controller committed it
+  kApplied,   // the controller committed it
   kReverted,  // refused: the last committed ISR is in force again
   kAwaiting,  // the controller knows more than this leader: metadata will tell
   kResend,    // not decided: the same proposal once more
@@ -82,8 +82,8 @@ class Isr {
 
 // What the decision to add a replica to the ISR rests on.
 struct ExpandCandidate {
-  Offset flushed_offset = -1;      // -1: has not fetched in this epoch
-  BrokerEpoch fetch_epoch = -1;    // of its last fetch; -1: not told
+  Offset flushed_offset = -1;    // -1: has not fetched in this epoch
+  BrokerEpoch fetch_epoch = -1;  // of its last fetch; -1: not told
   const metadata::BrokerImage* broker = nullptr;  // nullptr: not registered
 };
 

@@ -19,8 +19,7 @@ AlterPartitionResult ResultOf(
   result.leader_epoch = partition.leader_epoch();
   result.isr.assign(partition.isr().begin(), partition.isr().end());
   result.partition_epoch = partition.partition_epoch();
-  result.recovering =
-      partition.recovery() == metadata::v1::RECOVERING;
+  result.recovering = partition.recovery() == metadata::v1::RECOVERING;
   return result;
 }
 
@@ -61,9 +60,8 @@ void IsrUpdater::Send() {
   controller_.AlterPartition(
       std::move(request),
       [this](Result<controller::v1::AlterPartitionResponse> response) {
-        executor_.Post([this, response = std::move(response)] {
-          Done(response);
-        });
+        executor_.Post(
+            [this, response = std::move(response)] { Done(response); });
       });
 }
 

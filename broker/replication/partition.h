@@ -181,6 +181,8 @@ class Partition {
     return IsLeader() && isr_.committed().size() < replicas_.size();
   }
   bool failed() const { return log_->failed(); }
+  // Ends the partition; only destruction is left.
+  std::unique_ptr<log::Log> ReleaseLog() { return std::move(log_); }
   log::Log& log() { return *log_; }
   const log::Log& log() const { return *log_; }
 
@@ -203,7 +205,7 @@ class Partition {
 
   const TopicPartition name_;
   const Uuid topic_id_;
-  const std::unique_ptr<log::Log> log_;
+  std::unique_ptr<log::Log> log_;
   const PartitionEnv* const env_;
   int32_t configured_min_isr_;
 

@@ -11,8 +11,8 @@
 namespace tidemark::replication {
 
 std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
-  if (role_ != Role::kFollower || leader_ == kNoNode ||
-      leader_ == env_->self || failed()) {
+  if (role_ != Role::kFollower || leader_ == kNoNode || leader_ == env_->self ||
+      failed()) {
     return std::nullopt;
   }
   FetchPositionOfFollower position;
@@ -90,9 +90,14 @@ Status Partition::Truncate(Offset offset) {
 Status Partition::Diverged(LeaderEpoch asked_epoch, Offset asked_offset,
                            log::EpochEnd leader) {
   TM_RETURN_IF_ERROR(AtPosition(asked_epoch, asked_offset));
+  // A leader names an epoch this log has or has passed; one newer than all
+  // of it would leave nothing to compare but the offset.
+  const log::EpochEnd own =
+      leader.epoch > log_->latest_epoch()
+          ? log::EpochEnd{log_->latest_epoch(), log_->end_offset()}
+          : log_->EndOffsetFor(leader.epoch);
   const Offset target =
-      TruncationTarget(leader, log_->EndOffsetFor(leader.epoch),
-                       log_->start_offset(), log_->end_offset());
+      TruncationTarget(leader, own, log_->start_offset(), log_->end_offset());
   LOG(INFO) << "truncating partition=" << ToString(name_) << " to=" << target
             << " from=" << log_->end_offset() << " epoch=" << leader_epoch_
             << " diverging_epoch=" << leader.epoch

@@ -83,8 +83,9 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
   }
   const FetchCheck check = CheckFetchPosition(
       fetch.fetch_offset, fetch.last_fetched_epoch,
-      fetch.last_fetched_epoch < 0 ? log::EpochEnd()
-                                   : log_->EndOffsetFor(fetch.last_fetched_epoch),
+      fetch.last_fetched_epoch < 0
+          ? log::EpochEnd()
+          : log_->EndOffsetFor(fetch.last_fetched_epoch),
       log_->latest_epoch(), log_->start_offset(), log_->end_offset());
   if (check.position != FetchPosition::kValid) {
     answer.high_watermark = high_watermark_;
@@ -117,8 +118,9 @@ FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
   if (answer.error != ErrorCode::kNone) return answer;
   const FetchCheck check = CheckFetchPosition(
       fetch.fetch_offset, fetch.last_fetched_epoch,
-      fetch.last_fetched_epoch < 0 ? log::EpochEnd()
-                                   : log_->EndOffsetFor(fetch.last_fetched_epoch),
+      fetch.last_fetched_epoch < 0
+          ? log::EpochEnd()
+          : log_->EndOffsetFor(fetch.last_fetched_epoch),
       log_->latest_epoch(), log_->start_offset(), log_->end_offset());
   if (check.position != FetchPosition::kValid) {
     answer.high_watermark = high_watermark_;
@@ -159,8 +161,8 @@ void Partition::MaybeAdvanceHighWatermark(Instant now) {
       others.push_back(state.flushed_offset());
     }
   }
-  const auto next = ComputeHighWatermark(
-      log_->flushed_offset(), others, isr_.committed().size(), min_isr());
+  const auto next = ComputeHighWatermark(log_->flushed_offset(), others,
+                                         isr_.committed().size(), min_isr());
   if (next && *next > high_watermark_) SetHighWatermark(*next);
 }
 

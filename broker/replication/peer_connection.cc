@@ -43,22 +43,21 @@ class Link : public std::enable_shared_from_this<Link> {
                                     asio::ip::tcp::resolver::results_type to) {
           if (self->failed_) return;
           if (error) return self->Fail(error.message());
-          asio::async_connect(
-              self->socket_, to,
-              [self](const asio::error_code& error,
-                     const asio::ip::tcp::endpoint&) {
-                if (self->failed_) return;
-                if (error) return self->Fail(error.message());
-                self->Connected();
-              });
+          asio::async_connect(self->socket_, to,
+                              [self](const asio::error_code& error,
+                                     const asio::ip::tcp::endpoint&) {
+                                if (self->failed_) return;
+                                if (error) return self->Fail(error.message());
+                                self->Connected();
+                              });
         });
   }
 
   void Send(kafka::FetchRequest request, FetchTransport::Done done) {
     const Duration wait = std::chrono::milliseconds(request.max_wait_ms);
     waiting_.push_back({++correlation_, wait, std::move(done)});
-    out_.push_back(kafka::EncodeRequest(request, kFetchVersion, correlation_,
-                                        client_id_));
+    out_.push_back(
+        kafka::EncodeRequest(request, kFetchVersion, correlation_, client_id_));
     if (connected_) {
       Expect(wait + kSilence);
       Write();
@@ -119,15 +118,15 @@ class Link : public std::enable_shared_from_this<Link> {
     for (const SharedBytes& chunk : out_.front().chunks) {
       buffers.emplace_back(chunk.data(), chunk.size());
     }
-    asio::async_write(socket_, buffers,
-                      [self = shared_from_this()](const asio::error_code& error,
-                                                  size_t) {
-                        if (self->failed_) return;
-                        if (error) return self->Fail(error.message());
-                        self->writing_ = false;
-                        self->out_.pop_front();
-                        self->Write();
-                      });
+    asio::async_write(
+        socket_, buffers,
+        [self = shared_from_this()](const asio::error_code& error, size_t) {
+          if (self->failed_) return;
+          if (error) return self->Fail(error.message());
+          self->writing_ = false;
+          self->out_.pop_front();
+          self->Write();
+        });
   }
 
   void ReadLength() {
@@ -147,26 +146,25 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void ReadBody(uint32_t length) {
     auto body = std::make_shared<std::vector<char>>(length);
-    asio::async_read(
-        socket_, asio::buffer(*body),
-        [self = shared_from_this(), body](const asio::error_code& error,
-                                          size_t) {
-          if (self->failed_) return;
-          if (error) return self->Fail(error.message());
-          const std::string_view view(body->data(), body->size());
-          self->Received(SharedBytes(body, view));
-        });
+    asio::async_read(socket_, asio::buffer(*body),
+                     [self = shared_from_this(), body](
+                         const asio::error_code& error, size_t) {
+                       if (self->failed_) return;
+                       if (error) return self->Fail(error.message());
+                       const std::string_view view(body->data(), body->size());
+                       self->Received(SharedBytes(body, view));
+                     });
   }
 
   void Received(const SharedBytes& frame) {
-    auto header =
-        kafka::DecodeResponseHeader(frame, kafka::ApiKey::kFetch, kFetchVersion);
+    auto header = kafka::DecodeResponseHeader(frame, kafka::ApiKey::kFetch,
+                                              kFetchVersion);
     if (!header || waiting_.empty() ||
         header->correlation_id != waiting_.front().correlation) {
       return Fail("unexpected answer");
     }
-    auto response =
-        kafka::DecodeResponse<kafka::FetchResponse>(header->body, kFetchVersion);
+    auto response = kafka::DecodeResponse<kafka::FetchResponse>(header->body,
+                                                                kFetchVersion);
     if (!response) return Fail(response.error().message);
     Call call = std::move(waiting_.front());
     waiting_.pop_front();

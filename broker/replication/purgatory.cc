@@ -31,9 +31,9 @@ std::vector<ProduceQueue::Completed> ProduceQueue::TakeReached(
       ++it;
       continue;
     }
-    completed.push_back(
-        {std::move(waiter.done),
-         waiter.committed ? after_commit : ErrorCode::kNone, waiter.deadline});
+    completed.push_back({std::move(waiter.done),
+                         waiter.committed ? after_commit : ErrorCode::kNone,
+                         waiter.deadline});
     it = waiters_.erase(it);
   }
   return completed;
@@ -52,8 +52,7 @@ std::optional<ProduceQueue::Completed> ProduceQueue::Take(uint64_t id,
                                                           ErrorCode error) {
   for (auto it = waiters_.begin(); it != waiters_.end(); ++it) {
     if (it->second.id != id) continue;
-    Completed completed{std::move(it->second.done), error,
-                        it->second.deadline};
+    Completed completed{std::move(it->second.done), error, it->second.deadline};
     waiters_.erase(it);
     return completed;
   }
@@ -72,8 +71,7 @@ void FetchWatches::Add(uint64_t fetcher, std::weak_ptr<FetchWaiter> waiter,
   watches_.push_back(std::move(watch));
 }
 
-void FetchWatches::Moved(Offset end, Offset high_watermark,
-                         uint64_t appended) {
+void FetchWatches::Moved(Offset end, Offset high_watermark, uint64_t appended) {
   std::erase_if(watches_, [&](Watch& watch) {
     const auto waiter = watch.waiter.lock();
     if (waiter == nullptr) return true;

@@ -37,8 +37,8 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
     };
     services.connect = connect;
     services.listeners = &listeners_;
-    shards_.push_back(std::make_unique<ReplicaShard>(
-        *executor, options_.shard, std::move(services)));
+    shards_.push_back(std::make_unique<ReplicaShard>(*executor, options_.shard,
+                                                     std::move(services)));
   }
 }
 
@@ -56,6 +56,10 @@ void ReplicaManagerImpl::Start() {
     OnEveryShard([](ReplicaShard& shard, size_t) { shard.ApplyRetention(); },
                  [] {});
   });
+  Every(options_.recovery_point_checkpoint, [this] {
+    OnEveryShard([](ReplicaShard& shard, size_t) { shard.WriteCheckpoints(); },
+                 [] {});
+  });
   Every(options_.high_watermark_checkpoint, [this] {
     CheckpointHighWatermarks([](Status status) {
       if (!status) {
@@ -67,12 +71,12 @@ void ReplicaManagerImpl::Start() {
 }
 
 void ReplicaManagerImpl::Every(Duration interval, std::function<void()> work) {
-  executors_.front()->PostAfter(interval, [this, interval,
-                                           work = std::move(work)] {
-    if (closing_) return;
-    work();
-    Every(interval, work);
-  });
+  executors_.front()->PostAfter(interval,
+                                [this, interval, work = std::move(work)] {
+                                  if (closing_) return;
+                                  work();
+                                  Every(interval, work);
+                                });
 }
 
 size_t ReplicaManagerImpl::ShardIndexOf(const TopicPartition& partition) const {
@@ -161,17 +165,16 @@ void ReplicaManagerImpl::AppendCommitted(
   executors_[index]->Post([shard = shards_[index].get(), partition, epoch,
                            batch = std::move(batch), deadline, &on,
                            done = std::move(done)] {
-    shard->Produce(
-        {partition, batch}, -1, AppendOrigin::kCoordinator, epoch, deadline,
-        [&on, done](ProduceOutcome outcome, Offset last) {
-          on.Post([done, outcome = std::move(outcome), last] {
-            if (outcome.error != ErrorCode::kNone) {
-              done(Fail(outcome.error, outcome.message));
-            } else {
-              done(last);
-            }
-          });
-        });
+    shard->Produce({partition, batch}, -1, AppendOrigin::kCoordinator, epoch,
+                   deadline, [&on, done](ProduceOutcome outcome, Offset last) {
+                     on.Post([done, outcome = std::move(outcome), last] {
+                       if (outcome.error != ErrorCode::kNone) {
+                         done(Fail(outcome.error, outcome.message));
+                       } else {
+                         done(last);
+                       }
+                     });
+                   });
   });
 }
 
@@ -205,24 +208,55 @@ void ReplicaManagerImpl::CheckpointHighWatermarks(
         offsets->merge(own);
       },
       [this, offsets, done = std::move(done)] {
+        {
+          std::lock_guard lock(written_mutex_);
+          if (*offsets == written_) return done({});
+          written_ = *offsets;
+        }
         done(logs_.WriteHighWatermarks(*offsets));
       });
 }
 
-void ReplicaManagerImpl::Close(std::function<void(Status)> done) {
+void ReplicaManagerImpl::RemoveStrays(const metadata::ImagePtr& image) {
+  const NodeId self = options_.shard.self;
+  for (const auto& [name, topic_id] : logs_.Unopened()) {
+    // Without an id nothing says whose it was.
+    if (topic_id.IsZero()) continue;
+    const metadata::TopicImage* topic = image->FindTopic(topic_id);
+    if (topic != nullptr && topic->name == name.topic &&
+        static_cast<size_t>(name.partition) < topic->partitions.size()) {
+      const auto& replicas = topic->partitions[name.partition]->replicas;
+      if (std::find(replicas.begin(), replicas.end(), self) != replicas.end()) {
+        continue;
+      }
+    }
+    LOG(INFO) << "removing stray replica partition=" << ToString(name)
+              << " topic_id=" << ToString(topic_id);
+    if (auto removed = logs_.RemoveStray(name, topic_id); !removed) {
+      LOG(WARNING) << "cannot remove stray partition=" << ToString(name)
+                   << " error=" << ToString(removed.error());
+    }
+  }
+}
+
+void ReplicaManagerImpl::Close(BrokerEpoch broker_epoch,
+                               std::function<void(Status)> done) {
   closing_ = true;
-  CheckpointHighWatermarks([this, done = std::move(done)](Status written) {
-    auto statuses = std::make_shared<std::vector<Status>>(shards_.size());
+  CheckpointHighWatermarks([this, broker_epoch,
+                            done = std::move(done)](Status written) {
+    using Logs = std::vector<std::unique_ptr<log::Log>>;
+    auto by_shard = std::make_shared<std::vector<Logs>>(shards_.size());
     OnEveryShard(
-        [statuses](ReplicaShard& shard, size_t index) {
-          (*statuses)[index] = shard.Close();
+        [by_shard](ReplicaShard& shard, size_t index) {
+          (*by_shard)[index] = shard.Close();
         },
-        [statuses, written, done] {
-          Status first = written;
-          for (const Status& status : *statuses) {
-            if (first && !status) first = status;
+        [this, by_shard, broker_epoch, written, done] {
+          Logs all;
+          for (Logs& logs : *by_shard) {
+            for (auto& log : logs) all.push_back(std::move(log));
           }
-          done(first);
+          const Status closed = logs_.ShutDown(std::move(all), broker_epoch);
+          done(written ? closed : written);
         });
   });
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,10 @@ namespace tidemark::replication {
 
 struct ReplicaManagerOptions {
   ShardOptions shard;
+  // replica.high.watermark.checkpoint.interval.ms
   Duration high_watermark_checkpoint = std::chrono::seconds(5);
+  // log.flush.offset.checkpoint.interval.ms
+  Duration recovery_point_checkpoint = std::chrono::minutes(1);
   // log.retention.check.interval.ms
   Duration retention_check = std::chrono::minutes(5);
 };
@@ -56,12 +60,16 @@ class ReplicaManagerImpl final : public ReplicaManager {
   Stats& stats() { return stats_; }
   const Stats& stats() const { return stats_; }
 
-  // Writes the high watermarks of all shards, then runs `done`.
+  // Writes the high watermarks of all shards, then runs `done` on a shard.
   void CheckpointHighWatermarks(std::function<void(Status)> done);
+  // Removes logs found on disk that `image` does not assign to this broker
+  // (B-31). REQUIRES: `image` is complete, that is, not older than the
+  // controllers' when this process registered, and has been applied.
+  void RemoveStrays(const metadata::ImagePtr& image);
   // The clean stop: no more fetching, high watermarks written, every log
-  // synced and closed. `done` runs on a shard; its status is the first
-  // failure, and then the stop must not be called clean.
-  void Close(std::function<void(Status)> done);
+  // synced and closed, the directories marked clean with `broker_epoch`.
+  // `done` runs on a shard.
+  void Close(BrokerEpoch broker_epoch, std::function<void(Status)> done);
 
  private:
   // Runs `work` on every shard, then `done` on the last one to finish.
@@ -77,6 +85,8 @@ class ReplicaManagerImpl final : public ReplicaManager {
   std::unique_ptr<IsrUpdater> isr_updater_;
   std::vector<std::unique_ptr<ReplicaShard>> shards_;
   std::atomic<bool> closing_{false};
+  std::mutex written_mutex_;  // guards the next; never held with another
+  log::OffsetMap written_;    // high watermarks as last written
 };
 
 }  // namespace tidemark::replication

@@ -108,7 +108,7 @@ void ReplicaShard::ApplyImage(
       const TopicPartition name{topic->name, static_cast<PartitionIndex>(i)};
       Slot* slot = FindSlot(name);
       if (slot != nullptr && slot->partition.topic_id() == id) {
-        Remove(name, true);
+        Remove(name);
       }
     }
   }
@@ -171,11 +171,11 @@ void ReplicaShard::Apply(const TopicPartition& name,
                                   options_.self) != row.replicas.end();
   Slot* slot = FindSlot(name);
   if (slot != nullptr && slot->partition.topic_id() != topic.id) {
-    Remove(name, true);
+    Remove(name);
     slot = nullptr;
   }
   if (!assigned) {
-    if (slot != nullptr) Remove(name, true);
+    if (slot != nullptr) Remove(name);
     return;
   }
   if (slot == nullptr) slot = Open(name, topic);
@@ -193,20 +193,21 @@ ReplicaShard::Slot* ReplicaShard::Open(const TopicPartition& name,
                                        const metadata::TopicImage& topic) {
   int32_t min_isr = 1;
   const log::LogConfig config = LogConfigOf(name.topic, &min_isr);
-  auto opened = services_.logs->Open(name, topic.id, config);
+  auto opened = services_.logs->Open(name, topic.id, config,
+                                    executor_.WallMs());
   if (!opened) {
     LOG(ERROR) << "cannot open log partition=" << ToString(name)
                << " error=" << ToString(opened.error());
     return nullptr;
   }
-  auto slot = std::make_unique<Slot>(name, topic.id, std::move(*opened), &env_,
-                                     services_.logs->HighWatermark(name),
-                                     min_isr);
+  auto slot =
+      std::make_unique<Slot>(name, topic.id, std::move(*opened), &env_,
+                             services_.logs->HighWatermark(name), min_isr);
   Stats::Add(services_.stats->partitions, 1);
   return slots_.emplace(name, std::move(slot)).first->second.get();
 }
 
-void ReplicaShard::Remove(const TopicPartition& name, bool delete_log) {
+void ReplicaShard::Remove(const TopicPartition& name) {
   const auto it = slots_.find(name);
   if (it == slots_.end()) return;
   const std::unique_ptr<Slot> slot = std::move(it->second);
@@ -220,11 +221,10 @@ void ReplicaShard::Remove(const TopicPartition& name, bool delete_log) {
   Announce(*slot, true);
   Count(*slot, true);
   Stats::Add(services_.stats->partitions, -1);
-  services_.logs->Forget(name);
-  if (!delete_log) return;
   LOG(INFO) << "deleting replica partition=" << ToString(name)
             << " topic_id=" << ToString(slot->partition.topic_id());
-  if (auto deleted = slot->partition.log().Delete(); !deleted) {
+  if (auto deleted = services_.logs->Delete(slot->partition.ReleaseLog());
+      !deleted) {
     LOG(ERROR) << "cannot delete log partition=" << ToString(name)
                << " error=" << ToString(deleted.error());
   }
@@ -236,9 +236,9 @@ void ReplicaShard::Settle(Slot& slot) {
   if (effects.proposal) services_.propose_isr(std::move(*effects.proposal));
   std::vector<ProduceQueue::Completed> completed;
   if (effects.role) {
-    completed = slot.produces.TakeAll(
-        partition.failed() ? ErrorCode::kKafkaStorageError
-                           : ErrorCode::kNotLeaderOrFollower);
+    completed = slot.produces.TakeAll(partition.failed()
+                                          ? ErrorCode::kKafkaStorageError
+                                          : ErrorCode::kNotLeaderOrFollower);
     slot.watches.WakeAll();
     Announce(slot, false);
   } else if (effects.high_watermark || effects.flushed) {
@@ -270,7 +270,7 @@ void ReplicaShard::StartSync(Slot& slot) {
   slot.syncing = true;
   // The log may be gone when the work is done; the name and id find it.
   services_.logs->Sync(
-      *work, [this, alive = alive_, executor = &executor_,
+      slot.partition.name(), *work, [this, alive = alive_, executor = &executor_,
               name = slot.partition.name(), id = slot.partition.topic_id(),
               work = *work](Status status) {
         executor->Post([this, alive, name, id, work, status] {
@@ -367,10 +367,10 @@ void ReplicaShard::RouteFetcher(Slot& slot, bool epoch_changed) {
             : broker->FindEndpoint(options_.inter_broker_listener);
     if (endpoint == nullptr) return;  // until the broker's row arrives
     it = fetchers_
-             .emplace(from, std::make_unique<Fetcher>(
-                                executor_, options_.fetcher, from,
-                                endpoint->host, endpoint->port,
-                                services_.connect, *source_))
+             .emplace(from,
+                      std::make_unique<Fetcher>(
+                          executor_, options_.fetcher, from, endpoint->host,
+                          endpoint->port, services_.connect, *source_))
              .first;
   }
   slot.fetching_from = from;
@@ -418,9 +418,8 @@ void ReplicaShard::Produce(
   if (epoch >= 0 && partition.leader_epoch() != epoch) {
     return refuse(ErrorCode::kNotLeaderOrFollower, "another leader epoch");
   }
-  const auto info =
-      partition.AppendAsLeader(item.batch.view(), acks, origin, executor_.Now(),
-                               executor_.WallMs());
+  const auto info = partition.AppendAsLeader(
+      item.batch.view(), acks, origin, executor_.Now(), executor_.WallMs());
   if (!info) {
     Settle(*slot);
     return refuse(info.error().code, info.error().message);
@@ -609,20 +608,49 @@ void ReplicaShard::CollectHighWatermarks(log::OffsetMap* into) const {
   }
 }
 
-Status ReplicaShard::Close() {
+void ReplicaShard::WriteCheckpoints() {
+  std::vector<std::pair<TopicPartition, LogStore::Checkpoint>> changed;
+  std::vector<Slot*> slots;
+  for (auto& [name, slot] : slots_) {
+    log::Log& log = slot->partition.log();
+    if (log.failed() ||
+        (slot->checkpoint.recovery_point == log.end_offset() &&
+         slot->checkpoint.start_offset == log.start_offset())) {
+      continue;
+    }
+    const auto point = log.RecoveryPoint();
+    if (!point) {
+      LOG(ERROR) << "no recovery point partition=" << ToString(name)
+                 << " error=" << ToString(point.error());
+      Settle(*slot);
+      continue;
+    }
+    changed.emplace_back(name,
+                         LogStore::Checkpoint{*point, log.start_offset()});
+    slots.push_back(slot.get());
+  }
+  if (changed.empty()) return;
+  if (auto written = services_.logs->WriteCheckpoints(changed); !written) {
+    LOG(ERROR) << "cannot write checkpoints error="
+               << ToString(written.error());
+    return;
+  }
+  for (size_t i = 0; i < slots.size(); ++i) {
+    slots[i]->checkpoint = changed[i].second;
+  }
+}
+
+std::vector<std::unique_ptr<log::Log>> ReplicaShard::Close() {
   closed_ = true;
   fetchers_.clear();
-  Status status;
+  std::vector<std::unique_ptr<log::Log>> logs;
   for (auto& [name, slot] : slots_) {
-    slot->fetching_from = kNoNode;
     Complete(slot->produces.TakeAll(ErrorCode::kNotLeaderOrFollower));
     slot->watches.WakeAll();
-    if (slot->partition.failed()) continue;
-    auto closed = slot->partition.log().Close();
-    if (!closed && status) status = closed;
+    logs.push_back(slot->partition.ReleaseLog());
   }
   slots_.clear();
-  return status;
+  return logs;
 }
 
 }  // namespace tidemark::replication

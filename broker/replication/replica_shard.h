@@ -66,8 +66,7 @@ class ReplicaShard {
 
   // The part of an image that concerns this shard's partitions; `mine` says
   // which they are.
-  void ApplyImage(const metadata::ImagePtr& image,
-                  const metadata::Delta& delta,
+  void ApplyImage(const metadata::ImagePtr& image, const metadata::Delta& delta,
                   const std::function<bool(const TopicPartition&)>& mine);
 
   // `done` runs on this executor, with nothing of the shard on its stack but
@@ -98,9 +97,11 @@ class ReplicaShard {
   void Tick();            // ISR shrink
   void ApplyRetention();  // by time and size
   void CollectHighWatermarks(log::OffsetMap* into) const;
-  // Clean shutdown: no more fetching, every log synced and closed. After it
-  // nothing is served.
-  Status Close();
+  // Recovery points and log starts to the checkpoint files, of the logs whose
+  // numbers have changed.
+  void WriteCheckpoints();
+  // The logs of all partitions; after it nothing is served.
+  std::vector<std::unique_ptr<log::Log>> Close();
 
   // nullptr: not here.
   Partition* Find(const TopicPartition& partition);
@@ -122,6 +123,8 @@ class ReplicaShard {
     // What the listeners know.
     LeaderEpoch announced_epoch = -1;
     bool announced_leader = false;
+    // What the checkpoint files say.
+    LogStore::Checkpoint checkpoint{-1, -1};
   };
   class Source;
 
@@ -129,7 +132,7 @@ class ReplicaShard {
   void Apply(const TopicPartition& name, const metadata::TopicImage& topic,
              const metadata::PartitionImage& row);
   Slot* Open(const TopicPartition& name, const metadata::TopicImage& topic);
-  void Remove(const TopicPartition& name, bool delete_log);
+  void Remove(const TopicPartition& name);
   log::LogConfig LogConfigOf(const std::string& topic, int32_t* min_isr) const;
   ErrorCode WhyAbsent(const TopicPartition& partition,
                       const Uuid& topic_id) const;

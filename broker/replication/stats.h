@@ -10,8 +10,8 @@ namespace tidemark::replication {
 struct Stats {
   using Counter = std::atomic<int64_t>;
 
-  Counter bytes_in{0};     // appended by producers
-  Counter bytes_out{0};    // read by consumers
+  Counter bytes_in{0};   // appended by producers
+  Counter bytes_out{0};  // read by consumers
   Counter batches_in{0};
   Counter messages_in{0};
   Counter produce_requests{0};

@@ -5,9 +5,9 @@
 namespace tidemark::replication {
 
 FetchCheck CheckFetchPosition(Offset fetch_offset,
-                              LeaderEpoch last_fetched_epoch,
-                              log::EpochEnd own, LeaderEpoch own_latest,
-                              Offset start_offset, Offset end_offset) {
+                              LeaderEpoch last_fetched_epoch, log::EpochEnd own,
+                              LeaderEpoch own_latest, Offset start_offset,
+                              Offset end_offset) {
   FetchCheck check;
   if (last_fetched_epoch >= 0) {
     if (last_fetched_epoch > own_latest) {

@@ -22,9 +22,9 @@ struct FetchCheck {
 // the record before `fetch_offset`, -1 when the fetcher does not say; `own` is
 // the leader's EndOffsetFor(last_fetched_epoch), `own_latest` its newest epoch.
 FetchCheck CheckFetchPosition(Offset fetch_offset,
-                              LeaderEpoch last_fetched_epoch,
-                              log::EpochEnd own, LeaderEpoch own_latest,
-                              Offset start_offset, Offset end_offset);
+                              LeaderEpoch last_fetched_epoch, log::EpochEnd own,
+                              LeaderEpoch own_latest, Offset start_offset,
+                              Offset end_offset);
 
 // The follower's side (B-12): where to cut after the leader answered
 // `leader`; `own` is the follower's EndOffsetFor(leader.epoch). The next fetch

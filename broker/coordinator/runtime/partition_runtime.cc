@@ -20,7 +20,8 @@ constexpr size_t kBatchBytes = 512 << 10;
 constexpr size_t kMaxQueueBytes = 64 << 20;
 constexpr size_t kRecordOverhead = 32;
 constexpr Duration kAppendTimeout = seconds(60);
-constexpr Duration kCommitPoll = milliseconds(5);
+constexpr Duration kFirstCommitPoll = milliseconds(2);
+constexpr Duration kMaxCommitPoll = milliseconds(100);
 constexpr Duration kRetry = milliseconds(100);
 constexpr Duration kUnreadableRetry = seconds(5);
 
@@ -113,6 +114,7 @@ void PartitionRuntime::StartLoad() {
   machine_.Clear();
   next_offset_ = 0;
   records_loaded_ = 0;
+  commit_poll_ = kFirstCommitPoll;
   load_started_ = executor_.Now();
   ReadMore();
 }
@@ -146,7 +148,8 @@ void PartitionRuntime::OnChunk(Result<replication::LogChunk> chunk) {
     next_offset_ = chunk->end_offset;
   if (next_offset_ < chunk->end_offset) return ReadMore();
   if (chunk->high_watermark < chunk->end_offset) {
-    executor_.PostAfter(kCommitPoll, [weak = weak_from_this(), term = term_] {
+    commit_poll_ = std::min(commit_poll_ * 2, kMaxCommitPoll);
+    executor_.PostAfter(commit_poll_, [weak = weak_from_this(), term = term_] {
       auto self = weak.lock();
       if (self && self->IsCurrent(term)) self->ReadMore();
     });

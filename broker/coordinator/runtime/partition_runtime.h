@@ -83,6 +83,7 @@ class PartitionRuntime : public std::enable_shared_from_this<PartitionRuntime> {
   uint64_t term_ = 0;       // +1 whenever earlier callbacks stop being wanted
   Offset next_offset_ = 0;  // of the load
   Instant load_started_;
+  Duration commit_poll_{};  // between looks at the high watermark
   uint64_t records_loaded_ = 0;
   std::deque<LogRecord> queue_;
   size_t queue_bytes_ = 0;

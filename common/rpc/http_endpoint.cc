@@ -1,0 +1,82 @@
+#include "common/rpc/http_endpoint.h"
+
+#include <httplib.h>
+
+#include <thread>
+
+namespace tidemark::rpc {
+
+struct HttpEndpoint::Impl {
+  httplib::Server server;
+  std::thread thread;
+  uint16_t port = 0;
+};
+
+namespace {
+
+constexpr char kPlain[] = "text/plain; charset=utf-8";
+
+void Route(httplib::Server* server, HttpEndpoint::Handlers handlers) {
+  server->Get("/livez", [](const httplib::Request&, httplib::Response& out) {
+    out.set_content("ok\n", kPlain);
+  });
+  server->Get("/readyz", [ready = handlers.ready](const httplib::Request&,
+                                                  httplib::Response& out) {
+    Status status = ready();
+    if (!status) out.status = 503;
+    out.set_content(status ? "ok\n" : status.error().message + "\n", kPlain);
+  });
+  server->Get("/metrics", [metrics = handlers.metrics](const httplib::Request&,
+                                                       httplib::Response& out) {
+    out.set_content(metrics(), "text/plain; version=0.0.4; charset=utf-8");
+  });
+}
+
+}  // namespace
+
+HttpEndpoint::HttpEndpoint(std::unique_ptr<Impl> impl)
+    : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
+    const std::string& host, uint16_t port, Handlers handlers) {
+  auto impl = std::make_unique<Impl>();
+  httplib::Server& server = impl->server;
+  server.new_task_queue = [] { return new httplib::ThreadPool(1); };
+  // A thread serves one connection at a time, so none may keep it.
+  server.set_keep_alive_max_count(1);
+  server.set_read_timeout(2, 0);
+  server.set_write_timeout(2, 0);
+  server.set_payload_max_length(64 << 10);
+  server.set_socket_options([](socket_t socket) {
+    int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
+  Route(&server, std::move(handlers));
+  int bound = port;
+  if (port == 0) {
+    bound = server.bind_to_any_port(host.c_str());
+  } else if (!server.bind_to_port(host.c_str(), port)) {
+    bound = -1;
+  }
+  if (bound <= 0) {
+    return Fail(ErrorCode::kNetworkException,
+                "cannot listen on " + host + ":" + std::to_string(port) +
+                    " (HTTP): is the port in use? Set http.port to a free one");
+  }
+  impl->port = static_cast<uint16_t>(bound);
+  impl->thread = std::thread([&server] { server.listen_after_bind(); });
+  return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(impl)));
+}
+
+HttpEndpoint::~HttpEndpoint() {
+  // The library ignores a stop that comes before its loop runs.
+  while (!impl_->server.is_running()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  impl_->server.stop();
+  impl_->thread.join();
+}
+
+uint16_t HttpEndpoint::port() const { return impl_->port; }
+
+}  // namespace tidemark::rpc

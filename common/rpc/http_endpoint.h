@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/result.h"
+
+namespace tidemark::rpc {
+
+// The HTTP port every process has for its operators: GET /livez, /readyz and
+// /metrics. Own threads (two); the callbacks run on them.
+class HttpEndpoint {
+ public:
+  struct Handlers {
+    // Ready, or the sentence that says what is missing (503).
+    std::function<Status()> ready;
+    // Prometheus text format.
+    std::function<std::string()> metrics;
+  };
+
+  // `port` 0: any free one. Fails with one line that names the address.
+  static Result<std::unique_ptr<HttpEndpoint>> Start(const std::string& host,
+                                                     uint16_t port,
+                                                     Handlers handlers);
+  // Stops and joins.
+  ~HttpEndpoint();
+
+  uint16_t port() const;
+
+ private:
+  struct Impl;
+  explicit HttpEndpoint(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tidemark::rpc

@@ -1,0 +1,250 @@
+#include "controller/console/controller_config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <set>
+
+#include "common/metadata/configs.h"
+
+namespace tidemark::controller {
+namespace {
+
+constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
+
+constexpr ConfigKey kOwnKeys[] = {
+    {"process.roles", ConfigType::kList, "controller",
+     "Roles of this process; tidemark-controller has one.", 1, 0, "controller"},
+    {"node.id", ConfigType::kInt, "", "Id of this controller.", 0, kMaxInt, "",
+     true},
+    {"cluster.id", ConfigType::kString, "",
+     "Refuse a directory of another cluster."},
+    {"controller.quorum.voters", ConfigType::kString, "",
+     "All controllers: id@host:port, separated by commas.", 1, 0, "", true},
+    {"listeners", ConfigType::kList, "",
+     "CONTROLLER://host:port to listen on; this controller's address among "
+     "the voters if not set."},
+    {"advertised.listeners", ConfigType::kList, "",
+     "Accepted; the voters' addresses are what others use."},
+    {"controller.listener.names", ConfigType::kList, "CONTROLLER",
+     "Name of the listener for controllers, brokers and operators."},
+    {"listener.security.protocol.map", ConfigType::kList, "",
+     "Accepted; only PLAINTEXT is available."},
+    {"inter.broker.listener.name", ConfigType::kString, "",
+     "Accepted; of use to brokers only."},
+    {"metadata.log.dir", ConfigType::kString, "",
+     "Data directory; the first of log.dirs if not set."},
+    {"log.dirs", ConfigType::kList, "", "Data directories."},
+    {"log.dir", ConfigType::kString, "", "Data directory."},
+    {"http.host", ConfigType::kString, "0.0.0.0",
+     "Address of /livez, /readyz and /metrics."},
+    {"http.port", ConfigType::kInt, "9644",
+     "Port of /livez, /readyz and /metrics.", 0, 65535},
+    {"broker.session.timeout.ms", ConfigType::kInt, "2000",
+     "A broker not heard of for so long is fenced.", 100, kMaxInt},
+    {"broker.heartbeat.interval.ms", ConfigType::kInt, "500",
+     "How often brokers report.", 10, kMaxInt},
+    {"broker.reconnect.grace.ms", ConfigType::kInt, "300",
+     "A broker whose metadata feed broke and is not back in time is fenced.", 0,
+     kMaxInt},
+    {"controller.quorum.tick.ms", ConfigType::kInt, "50",
+     "Interval of the quorum's heartbeats.", 5, 10'000},
+    {"controller.quorum.election.timeout.ms", ConfigType::kInt, "300",
+     "Silence after which another leader is sought; up to twice that.", 20,
+     600'000},
+    {"metadata.max.idle.interval.ms", ConfigType::kInt, "60000",
+     "The log moves at least so often.", 100, kMaxInt},
+    {"auto.leader.rebalance.enable", ConfigType::kBool, "true",
+     "Move leadership back to preferred replicas."},
+    {"leader.imbalance.check.interval.seconds", ConfigType::kInt, "300",
+     "How often.", 1, kMaxInt},
+    {"default.replication.factor", ConfigType::kInt, "1",
+     "Replicas of a new topic that does not say.", 1, 32767},
+    {"num.partitions", ConfigType::kInt, "1",
+     "Partitions of a new topic that does not say.", 1, 10'000},
+    {"log.retention.hours", ConfigType::kInt, "168",
+     "Default of retention.ms, in hours.", -1, kMaxInt},
+    {"log.retention.minutes", ConfigType::kInt, "", "The same in minutes.", -1,
+     kMaxInt},
+    {"log.roll.hours", ConfigType::kInt, "168",
+     "Default of segment.ms, in hours.", 1, kMaxInt},
+    {"log.roll.jitter.hours", ConfigType::kInt, "0",
+     "Default of segment.jitter.ms, in hours.", 0, kMaxInt},
+    {"offsets.topic.replication.factor", ConfigType::kInt, "3",
+     "Accepted; of use to brokers only.", 1, 32767},
+    {"offsets.topic.num.partitions", ConfigType::kInt, "50",
+     "Accepted; of use to brokers only.", 1, kMaxInt},
+    {"transaction.state.log.replication.factor", ConfigType::kInt, "3",
+     "Accepted; of use to brokers only.", 1, 32767},
+    {"transaction.state.log.min.isr", ConfigType::kInt, "2",
+     "Accepted; of use to brokers only.", 1, 32767},
+    {"group.initial.rebalance.delay.ms", ConfigType::kInt, "3000",
+     "Accepted; of use to brokers only.", 0, kMaxInt},
+    {"auto.create.topics.enable", ConfigType::kBool, "true",
+     "Accepted; of use to brokers only."},
+};
+
+tl::unexpected<Error> Bad(const std::string& what) {
+  return Fail(ErrorCode::kInvalidConfig, what);
+}
+
+struct Address {
+  std::string host;
+  uint16_t port = 0;
+};
+
+// "host:port" or "[v6]:port"; the host may be empty.
+std::optional<Address> ParseAddress(std::string_view text) {
+  size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  Address out;
+  std::string_view host = text.substr(0, colon);
+  std::string_view port = text.substr(colon + 1);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  out.host = std::string(host);
+  const char* end = port.data() + port.size();
+  auto [stop, error] = std::from_chars(port.data(), end, out.port);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return out;
+}
+
+Result<Address> ListenAddress(const Config& config, const quorum::Voter& self) {
+  auto listeners = config.GetList("listeners");
+  if (listeners.empty()) return Address{self.host, self.port};
+  auto names = config.GetList("controller.listener.names");
+  for (const std::string& listener : listeners) {
+    size_t split = listener.find("://");
+    if (split == std::string::npos) continue;
+    if (std::find(names.begin(), names.end(), listener.substr(0, split)) ==
+        names.end()) {
+      continue;
+    }
+    auto address = ParseAddress(std::string_view(listener).substr(split + 3));
+    if (!address) {
+      return Bad("Invalid value '" + listener +
+                 "' for configuration listeners: must be NAME://host:port");
+    }
+    if (address->host.empty()) address->host = "0.0.0.0";
+    return *address;
+  }
+  return Bad(
+      "Invalid configuration listeners: none is named in "
+      "controller.listener.names (CONTROLLER://host:port)");
+}
+
+Result<std::string> DataDirectory(const Config& config) {
+  if (config.IsSet("metadata.log.dir")) {
+    return config.GetString("metadata.log.dir");
+  }
+  auto directories = config.GetList("log.dirs");
+  if (!directories.empty()) return directories[0];
+  if (config.IsSet("log.dir")) return config.GetString("log.dir");
+  return Bad(
+      "missing required configuration metadata.log.dir (data directory)");
+}
+
+void FillOptions(const Config& config, NodeId self, ControllerOptions* out) {
+  using std::chrono::milliseconds;
+  out->self = self;
+  out->liveness.session =
+      milliseconds(config.GetInt("broker.session.timeout.ms"));
+  out->liveness.reconnect_grace =
+      milliseconds(config.GetInt("broker.reconnect.grace.ms"));
+  out->balance_leaders = config.GetBool("auto.leader.rebalance.enable");
+  out->balance_interval = std::chrono::seconds(
+      config.GetInt("leader.imbalance.check.interval.seconds"));
+  out->max_idle = milliseconds(config.GetInt("metadata.max.idle.interval.ms"));
+  Settings& settings = out->settings;
+  settings.default_replication_factor =
+      static_cast<int32_t>(config.GetInt("default.replication.factor"));
+  settings.default_partitions =
+      static_cast<int32_t>(config.GetInt("num.partitions"));
+  for (const ConfigKey& key : config.keys()) {
+    if (!config.IsSet(key.name)) continue;
+    settings.static_configs[std::string(key.name)] = config.GetString(key.name);
+  }
+}
+
+}  // namespace
+
+std::span<const ConfigKey> ControllerConfigKeys() {
+  static const std::vector<ConfigKey> keys = [] {
+    std::vector<ConfigKey> out(std::begin(kOwnKeys), std::end(kOwnKeys));
+    auto broker = metadata::DynamicBrokerConfigKeys();
+    out.insert(out.end(), broker.begin(), broker.end());
+    return out;
+  }();
+  return keys;
+}
+
+Result<std::vector<quorum::Voter>> ParseVoters(const std::string& text) {
+  std::vector<quorum::Voter> out;
+  std::set<NodeId> ids;
+  std::set<std::pair<std::string, uint16_t>> addresses;
+  std::string_view rest = text;
+  auto bad = [&] {
+    return Bad(
+        "Invalid value '" + text +
+        "' for configuration controller.quorum.voters: must be "
+        "id@host:port,id@host:port,... with different ids and addresses");
+  };
+  while (!rest.empty()) {
+    size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view entry = rest.substr(0, comma);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    while (entry.starts_with(' ')) entry.remove_prefix(1);
+    while (entry.ends_with(' ')) entry.remove_suffix(1);
+    size_t at = entry.find('@');
+    if (at == std::string_view::npos) return bad();
+    NodeId id = kNoNode;
+    auto [stop, error] = std::from_chars(entry.data(), entry.data() + at, id);
+    auto address = ParseAddress(entry.substr(at + 1));
+    if (error != std::errc() || stop != entry.data() + at || id < 0 ||
+        !address || address->host.empty() || address->port == 0 ||
+        !ids.insert(id).second ||
+        !addresses.insert({address->host, address->port}).second) {
+      return bad();
+    }
+    out.push_back({id, address->host, address->port});
+  }
+  if (out.empty()) return bad();
+  return out;
+}
+
+Result<ControllerConfig> MakeControllerConfig(const Config& config) {
+  ControllerConfig out;
+  out.node_id = static_cast<NodeId>(config.GetInt("node.id"));
+  TM_ASSIGN_OR_RETURN(
+      out.voters, ParseVoters(config.GetString("controller.quorum.voters")));
+  auto self = std::find_if(
+      out.voters.begin(), out.voters.end(),
+      [&](const quorum::Voter& voter) { return voter.id == out.node_id; });
+  if (self == out.voters.end()) {
+    return Bad("node.id " + std::to_string(out.node_id) +
+               " is not among controller.quorum.voters");
+  }
+  TM_ASSIGN_OR_RETURN(Address listen, ListenAddress(config, *self));
+  out.listen_host = listen.host;
+  out.listen_port = listen.port;
+  TM_ASSIGN_OR_RETURN(out.data_directory, DataDirectory(config));
+  out.http_host = config.GetString("http.host");
+  out.http_port = static_cast<uint16_t>(config.GetInt("http.port"));
+  out.tick_ms = config.GetInt("controller.quorum.tick.ms");
+  int64_t election = config.GetInt("controller.quorum.election.timeout.ms");
+  if (election < 3 * out.tick_ms) {
+    return Bad(
+        "controller.quorum.election.timeout.ms must be at least three times "
+        "controller.quorum.tick.ms");
+  }
+  out.election_ticks_min = static_cast<uint32_t>(election / out.tick_ms);
+  out.election_ticks_max = 2 * out.election_ticks_min;
+  FillOptions(config, out.node_id, &out.options);
+  out.options.settings.cluster_id = config.GetString("cluster.id");
+  return out;
+}
+
+}  // namespace tidemark::controller

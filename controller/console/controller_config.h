@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/config.h"
+#include "controller/quorum/quorum.h"
+#include "controller/service/controller.h"
+
+namespace tidemark::controller {
+
+// Every key a controller's server.properties may have.
+std::span<const ConfigKey> ControllerConfigKeys();
+
+// The settings of a controller process, checked.
+struct ControllerConfig {
+  NodeId node_id = kNoNode;
+  std::string data_directory;
+  std::string listen_host;
+  uint16_t listen_port = 0;
+  std::string http_host;
+  uint16_t http_port = 0;
+  std::vector<quorum::Voter> voters;
+  int64_t tick_ms = 50;
+  uint32_t election_ticks_min = 6, election_ticks_max = 12;
+  ControllerOptions options;  // cluster id not set
+};
+
+// Error kInvalidConfig: the key, its value, and what it should be.
+Result<ControllerConfig> MakeControllerConfig(const Config& config);
+
+// "1@host:port,2@host:port"; ids and addresses differ.
+Result<std::vector<quorum::Voter>> ParseVoters(const std::string& text);
+
+}  // namespace tidemark::controller

@@ -1,0 +1,63 @@
+#include "controller/console/http_server.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+
+#include "controller/console/metrics.h"
+
+namespace tidemark::controller {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(1);
+
+// Runs `ask` on the executor; nothing when it does not come in time.
+template <class T>
+std::optional<T> Ask(Executor* executor, std::function<T()> ask) {
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable came;
+    std::optional<T> value;
+  };
+  auto answer = std::make_shared<Answer>();
+  executor->Post([answer, ask = std::move(ask)] {
+    T value = ask();
+    std::lock_guard lock(answer->mutex);
+    answer->value = std::move(value);
+    answer->came.notify_one();
+  });
+  std::unique_lock lock(answer->mutex);
+  answer->came.wait_for(lock, kPatience,
+                        [&] { return answer->value.has_value(); });
+  return answer->value;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
+    const std::string& host, uint16_t port, Controller* controller,
+    Executor* executor) {
+  rpc::HttpEndpoint::Handlers handlers;
+  handlers.ready = [controller, executor]() -> Status {
+    auto leader = Ask<NodeId>(
+        executor, [controller] { return controller->quorum()->leader(); });
+    if (!leader) {
+      return Fail(ErrorCode::kRequestTimedOut, "the controller is busy");
+    }
+    if (*leader != kNoNode) return {};
+    return Fail(ErrorCode::kNotController,
+                "no leader known: is a majority of the controllers running?");
+  };
+  handlers.metrics = [controller, executor] {
+    auto view = Ask<MetricsView>(executor, [controller] {
+      return MetricsView{controller->committed(),
+                         controller->quorum()->status(), controller->active(),
+                         controller->feed_subscribers(),
+                         controller->counters()};
+    });
+    return view ? RenderMetrics(*view) : std::string();
+  };
+  return rpc::HttpEndpoint::Start(host, port, std::move(handlers));
+}
+
+}  // namespace tidemark::controller

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/executor.h"
+#include "common/rpc/http_endpoint.h"
+
+namespace tidemark::controller {
+
+class Controller;
+
+// The controller's HTTP port. Ready when it knows a leader. Questions run on
+// the controller's executor, so an executor that is stuck is not ready; stop
+// the server before the executor.
+Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
+    const std::string& host, uint16_t port, Controller* controller,
+    Executor* executor);
+
+}  // namespace tidemark::controller

@@ -1,0 +1,212 @@
+// The controller process: reads its configuration, builds the parts, and
+// waits for a signal.
+
+#include <glog/logging.h>
+#include <grpcpp/impl/service_type.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <random>
+
+#include "common/base/config.h"
+#include "common/io/event_loop.h"
+#include "common/rpc/systemd.h"
+#include "controller/console/controller_config.h"
+#include "controller/console/http_server.h"
+#include "controller/quorum/raft_quorum.h"
+#include "controller/service/admin_service.h"
+#include "controller/service/broker_service.h"
+#include "controller/service/grpc_server.h"
+
+extern char** environ;
+
+namespace tidemark::controller {
+namespace {
+
+constexpr char kUsage[] =
+    "usage: tidemark-controller --config FILE [--override KEY=VALUE]...\n"
+    "\n"
+    "Runs a tidemark controller until SIGTERM or SIGINT.\n"
+    "\n"
+    "  --config FILE          server.properties\n"
+    "  --override KEY=VALUE   set one key, over the file and the environment\n"
+    "                         (TIDEMARK_NODE_ID=1 is node.id=1)\n"
+    "  --help                 this text, and every key\n"
+    "  --version              the version\n";
+constexpr char kVersion[] = "tidemark-controller 0.1.0\n";
+constexpr unsigned kStopSeconds = 3;
+
+void PrintHelp() {
+  std::cout << kUsage << "\nkeys:\n";
+  for (const ConfigKey& key : ControllerConfigKeys()) {
+    std::cout << "  " << key.name;
+    if (!key.default_value.empty()) std::cout << " = " << key.default_value;
+    std::cout << "\n      " << key.documentation << "\n";
+  }
+}
+
+// nullopt: the process is done, with `*exit_code`.
+std::optional<Config::Sources> ParseArguments(int argc, char** argv,
+                                              int* exit_code) {
+  Config::Sources out;
+  *exit_code = 0;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    if (argument == "--help" || argument == "-h") {
+      PrintHelp();
+      return std::nullopt;
+    }
+    if (argument == "--version") {
+      std::cout << kVersion;
+      return std::nullopt;
+    }
+    std::string value;
+    size_t split = argument.find('=');
+    if (argument.starts_with("--config=")) {
+      value = argument.substr(split + 1);
+      argument = "--config";
+    } else if (argument.starts_with("--override=")) {
+      value = argument.substr(split + 1);
+      argument = "--override";
+    } else if (i + 1 < argc) {
+      value = argv[++i];
+    }
+    if (argument == "--config" && !value.empty()) {
+      out.path = value;
+    } else if (argument == "--override" && !value.empty()) {
+      out.overrides.push_back(value);
+    } else {
+      std::cerr << "tidemark-controller: cannot understand '" << argument
+                << "'; see --help\n";
+      *exit_code = 1;
+      return std::nullopt;
+    }
+  }
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    out.environment.emplace_back(*variable);
+  }
+  return out;
+}
+
+Randomness DeviceRandomness() {
+  auto engine = std::make_shared<std::mt19937_64>(std::random_device{}());
+  return {[] { return Uuid::Random(); },
+          [engine](size_t bound) {
+            return std::uniform_int_distribution<size_t>(0, bound - 1)(*engine);
+          }};
+}
+
+quorum::Options QuorumOptions(const ControllerConfig& config) {
+  quorum::Options out;
+  out.self = config.node_id;
+  out.directory = config.data_directory;
+  out.cluster_id = config.options.settings.cluster_id;
+  out.voters = config.voters;
+  out.tick_ms = config.tick_ms;
+  out.election_ticks_min = config.election_ticks_min;
+  out.election_ticks_max = config.election_ticks_max;
+  return out;
+}
+
+// Blocked in every thread, so that Run can wait for them.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+// Everything that must outlive a stop is on disk already: a call that does
+// not end must not keep the process.
+void LimitStop() {
+  signal(SIGALRM, [](int) { _exit(0); });
+  alarm(kStopSeconds);
+}
+
+Status Run(ControllerConfig config, const sigset_t& signals) {
+  // The cluster id is the directory's; the quorum checks the rest of it.
+  TM_ASSIGN_OR_RETURN(auto meta,
+                      io::LoadMetaProperties(config.data_directory,
+                                             config.options.settings.cluster_id,
+                                             config.node_id));
+  config.options.settings.cluster_id = meta.cluster_id;
+  io::EventLoop loop("controller");
+  Controller controller(config.options, &loop, DeviceRandomness());
+  TM_ASSIGN_OR_RETURN(
+      auto quorum,
+      quorum::RaftQuorum::Open(QuorumOptions(config), loop, controller));
+  controller.Attach(quorum.get());
+  auto brokers = MakeBrokerService(&controller, &loop);
+  auto admin = MakeAdminService(&controller, &loop);
+  auto server =
+      GrpcServer::Start(config.listen_host, config.listen_port,
+                        {&quorum->service(), brokers.get(), admin.get()});
+  Status failed;
+  std::unique_ptr<rpc::HttpEndpoint> http;
+  if (server) {
+    auto started =
+        StartHttpServer(config.http_host, config.http_port, &controller, &loop);
+    if (started) {
+      http = std::move(*started);
+    } else {
+      failed = Fail(started.error());
+    }
+  } else {
+    failed = Fail(server.error());
+  }
+  if (failed) {
+    loop.Post([&] { quorum->Start(); });
+    LOG(INFO) << "controller: started node=" << config.node_id
+              << " cluster=" << meta.cluster_id
+              << " grpc=" << config.listen_host << ":" << (*server)->port()
+              << " http=" << config.http_host << ":" << http->port();
+    rpc::NotifyServiceManager("READY=1");
+    int signal_number = 0;
+    sigwait(&signals, &signal_number);
+    LOG(INFO) << "controller: stopping on signal=" << signal_number;
+    rpc::NotifyServiceManager("STOPPING=1");
+  }
+  LimitStop();
+  http.reset();
+  loop.Post([&] { controller.Stop(); });
+  if (server) server->reset();
+  loop.Stop();
+  quorum.reset();
+  return failed;
+}
+
+int Main(int argc, char** argv) {
+  // gRPC's own lines say nothing that ours do not.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
+  FLAGS_logtostderr = true;
+  google::InitGoogleLogging(argv[0]);
+  int exit_code = 0;
+  auto sources = ParseArguments(argc, argv, &exit_code);
+  if (!sources) return exit_code;
+  auto fail = [](const Error& error) {
+    std::cerr << "tidemark-controller: " << error.message << "\n";
+    return 1;
+  };
+  auto settings = Config::Load(ControllerConfigKeys(), *sources);
+  if (!settings) return fail(settings.error());
+  for (const std::string& warning : settings->warnings()) {
+    LOG(WARNING) << warning;
+  }
+  auto config = MakeControllerConfig(*settings);
+  if (!config) return fail(config.error());
+  sigset_t signals = BlockSignals();
+  Status status = Run(std::move(*config), signals);
+  return status ? 0 : fail(status.error());
+}
+
+}  // namespace
+}  // namespace tidemark::controller
+
+int main(int argc, char** argv) {
+  return tidemark::controller::Main(argc, argv);
+}

@@ -1,0 +1,293 @@
+#include "controller/service/admin_service.h"
+
+#include <glog/logging.h>
+
+#include <map>
+
+#include "common/rpc/channel.h"
+#include "controller/service/call.h"
+#include "controller/service/controller.h"
+#include "proto/admin.grpc.pb.h"
+
+namespace tidemark::controller {
+namespace {
+
+using Stub = admin_v1::Admin::StubInterface;
+using Forwarder = Stub::async_interface;
+
+// How often a call was passed on; two controllers that each believe the other
+// active must not pass it for ever.
+constexpr char kHopsKey[] = "tidemark-hops";
+constexpr int kMaxHops = 2;
+constexpr Duration kRetry = std::chrono::milliseconds(20);
+constexpr Duration kWatch = std::chrono::milliseconds(100);
+constexpr auto kDefaultDeadline = std::chrono::seconds(30);
+
+using Deadline = std::chrono::system_clock::time_point;
+
+// Stubs of the other controllers. Executor thread.
+class Peers {
+ public:
+  std::shared_ptr<Stub> Find(const quorum::Voter& voter) {
+    std::string address = rpc::HostPort(voter.host, voter.port);
+    Peer& peer = peers_[voter.id];
+    if (peer.address != address) {
+      peer.address = address;
+      peer.stub =
+          admin_v1::Admin::NewStub(rpc::MakeChannel(voter.host, voter.port));
+    }
+    return peer.stub;
+  }
+
+ private:
+  struct Peer {
+    std::string address;
+    std::shared_ptr<Stub> stub;
+  };
+  std::map<NodeId, Peer> peers_;
+};
+
+int HopsOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  auto found = metadata.find(kHopsKey);
+  if (found == metadata.end()) return 0;
+  return found->second == "1" ? 1 : kMaxHops;
+}
+
+// One call until it is answered. Executor thread.
+template <class Request, class Response>
+class AdminCall
+    : public std::enable_shared_from_this<AdminCall<Request, Response>> {
+ public:
+  using Local = void (Controller::*)(const Request&, Reply<Response>);
+  using Remote = void (Forwarder::*)(grpc::ClientContext*, const Request*,
+                                     Response*,
+                                     std::function<void(grpc::Status)>);
+
+  AdminCall(std::shared_ptr<Call> call, const Request* request,
+            Response* response, Local local, Remote remote,
+            Controller* controller, Executor* executor, Peers* peers)
+      : call_(std::move(call)),
+        request_(request),
+        response_(response),
+        local_(local),
+        remote_(remote),
+        controller_(controller),
+        executor_(executor),
+        peers_(peers),
+        hops_(HopsOf(*call_->context())) {
+    deadline_ = std::min(call_->context()->deadline(),
+                         std::chrono::system_clock::now() + kDefaultDeadline);
+  }
+
+  void Attempt() {
+    if (call_->Expired()) {
+      return call_->Finish(Fail(ErrorCode::kRequestTimedOut, "too late"));
+    }
+    if (std::chrono::system_clock::now() >= deadline_) {
+      return call_->Finish(
+          Fail(ErrorCode::kNotController,
+               "no active controller: is a majority of them running?"));
+    }
+    if (controller_->active()) return RunHere();
+    quorum::Quorum* quorum = controller_->quorum();
+    NodeId leader = quorum->leader();
+    auto voter = quorum->FindVoter(leader);
+    if (leader == kNoNode || leader == quorum->status().self || !voter) {
+      return Retry();
+    }
+    if (hops_ >= kMaxHops) {
+      return call_->Finish(Fail(controller_->NotActive()));
+    }
+    Forward(*voter);
+  }
+
+ private:
+  // What an attempt in flight owns.
+  struct Flight {
+    grpc::ClientContext context;
+    Response response;
+    std::shared_ptr<Stub> stub;
+    bool done = false;  // executor only
+  };
+
+  void Retry() {
+    executor_->PostAfter(
+        kRetry, [self = this->shared_from_this()] { self->Attempt(); });
+  }
+
+  void RunHere() {
+    (controller_->*local_)(
+        *request_, [self = this->shared_from_this()](Result<Response> r) {
+          if (!r && r.error().code == ErrorCode::kNotController) {
+            return self->Retry();
+          }
+          if (!r) return self->call_->Finish(Fail(r.error()));
+          *self->response_ = std::move(*r);
+          self->call_->Finish({});
+        });
+  }
+
+  void Forward(const quorum::Voter& voter) {
+    auto flight = std::make_shared<Flight>();
+    flight->stub = peers_->Find(voter);
+    flight->context.set_deadline(deadline_);
+    flight->context.AddMetadata(kHopsKey, std::to_string(hops_ + 1));
+    (flight->stub->async()->*remote_)(
+        &flight->context, request_, &flight->response,
+        [self = this->shared_from_this(), flight](grpc::Status status) {
+          self->executor_->Post([self, flight, status] {
+            self->Forwarded(flight.get(), status);
+          });
+        });
+    Watch(flight, voter.id);
+  }
+
+  // Gives up on a controller that stopped leading without an answer.
+  void Watch(std::shared_ptr<Flight> flight, NodeId leader) {
+    executor_->PostAfter(kWatch,
+                         [self = this->shared_from_this(), flight, leader] {
+                           if (flight->done) return;
+                           NodeId now = self->controller_->quorum()->leader();
+                           if (now != leader || self->call_->Expired()) {
+                             return flight->context.TryCancel();
+                           }
+                           self->Watch(flight, leader);
+                         });
+  }
+
+  void Forwarded(Flight* flight, const grpc::Status& status) {
+    flight->done = true;
+    bool again = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                 status.error_code() == grpc::StatusCode::CANCELLED;
+    if (again) return Retry();
+    if (status.ok()) {
+      *response_ = std::move(flight->response);
+    } else {
+      const auto& trailers = flight->context.GetServerTrailingMetadata();
+      auto code = trailers.find(rpc::kErrorCodeKey);
+      if (code != trailers.end()) {
+        call_->context()->AddTrailingMetadata(
+            rpc::kErrorCodeKey,
+            std::string(code->second.data(), code->second.size()));
+      }
+    }
+    call_->FinishWith(status);
+  }
+
+  const std::shared_ptr<Call> call_;
+  const Request* const request_;
+  Response* const response_;
+  const Local local_;
+  const Remote remote_;
+  Controller* const controller_;
+  Executor* const executor_;
+  Peers* const peers_;
+  const int hops_;
+  Deadline deadline_;
+};
+
+class AdminService final : public admin_v1::Admin::CallbackService {
+ public:
+  AdminService(Controller* controller, Executor* executor)
+      : controller_(controller), executor_(executor) {}
+
+  grpc::ServerUnaryReactor* CreateTopics(
+      grpc::CallbackServerContext* context,
+      const admin_v1::CreateTopicsRequest* request,
+      admin_v1::CreateTopicsResponse* response) override {
+    return Serve(context, request, response, &Controller::CreateTopics,
+                 &Forwarder::CreateTopics);
+  }
+  grpc::ServerUnaryReactor* DeleteTopics(
+      grpc::CallbackServerContext* context,
+      const admin_v1::DeleteTopicsRequest* request,
+      admin_v1::DeleteTopicsResponse* response) override {
+    return Serve(context, request, response, &Controller::DeleteTopics,
+                 &Forwarder::DeleteTopics);
+  }
+  grpc::ServerUnaryReactor* CreatePartitions(
+      grpc::CallbackServerContext* context,
+      const admin_v1::CreatePartitionsRequest* request,
+      admin_v1::CreatePartitionsResponse* response) override {
+    return Serve(context, request, response, &Controller::CreatePartitions,
+                 &Forwarder::CreatePartitions);
+  }
+  grpc::ServerUnaryReactor* DescribeTopics(
+      grpc::CallbackServerContext* context,
+      const admin_v1::DescribeTopicsRequest* request,
+      admin_v1::DescribeTopicsResponse* response) override {
+    return Serve(context, request, response, &Controller::DescribeTopics,
+                 &Forwarder::DescribeTopics);
+  }
+  grpc::ServerUnaryReactor* AlterConfigs(
+      grpc::CallbackServerContext* context,
+      const admin_v1::AlterConfigsRequest* request,
+      admin_v1::AlterConfigsResponse* response) override {
+    return Serve(context, request, response, &Controller::AlterConfigs,
+                 &Forwarder::AlterConfigs);
+  }
+  grpc::ServerUnaryReactor* DescribeConfigs(
+      grpc::CallbackServerContext* context,
+      const admin_v1::DescribeConfigsRequest* request,
+      admin_v1::DescribeConfigsResponse* response) override {
+    return Serve(context, request, response, &Controller::DescribeConfigs,
+                 &Forwarder::DescribeConfigs);
+  }
+  grpc::ServerUnaryReactor* DescribeCluster(
+      grpc::CallbackServerContext* context,
+      const admin_v1::DescribeClusterRequest* request,
+      admin_v1::DescribeClusterResponse* response) override {
+    return Serve(context, request, response, &Controller::DescribeCluster,
+                 &Forwarder::DescribeCluster);
+  }
+  grpc::ServerUnaryReactor* DescribeQuorum(
+      grpc::CallbackServerContext* context,
+      const admin_v1::DescribeQuorumRequest* request,
+      admin_v1::DescribeQuorumResponse* response) override {
+    return Serve(context, request, response, &Controller::DescribeQuorum,
+                 &Forwarder::DescribeQuorum);
+  }
+  grpc::ServerUnaryReactor* ElectLeaders(
+      grpc::CallbackServerContext* context,
+      const admin_v1::ElectLeadersRequest* request,
+      admin_v1::ElectLeadersResponse* response) override {
+    return Serve(context, request, response, &Controller::ElectLeaders,
+                 &Forwarder::ElectLeaders);
+  }
+  grpc::ServerUnaryReactor* UnregisterBroker(
+      grpc::CallbackServerContext* context,
+      const admin_v1::UnregisterBrokerRequest* request,
+      admin_v1::UnregisterBrokerResponse* response) override {
+    return Serve(context, request, response, &Controller::UnregisterBroker,
+                 &Forwarder::UnregisterBroker);
+  }
+
+ private:
+  template <class Request, class Response>
+  grpc::ServerUnaryReactor* Serve(
+      grpc::CallbackServerContext* context, const Request* request,
+      Response* response, typename AdminCall<Request, Response>::Local local,
+      typename AdminCall<Request, Response>::Remote remote) {
+    auto call = std::make_shared<Call>(context);
+    auto* reactor = call->reactor();
+    auto admin = std::make_shared<AdminCall<Request, Response>>(
+        std::move(call), request, response, local, remote, controller_,
+        executor_, &peers_);
+    executor_->Post([admin] { admin->Attempt(); });
+    return reactor;
+  }
+
+  Controller* const controller_;
+  Executor* const executor_;
+  Peers peers_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeAdminService(Controller* controller,
+                                                Executor* executor) {
+  return std::make_unique<AdminService>(controller, executor);
+}
+
+}  // namespace tidemark::controller

@@ -1,0 +1,173 @@
+#include "controller/service/broker_service.h"
+
+#include <deque>
+#include <mutex>
+#include <utility>
+
+#include "controller/service/call.h"
+#include "controller/service/controller.h"
+#include "proto/controller.grpc.pb.h"
+
+namespace tidemark::controller {
+namespace {
+
+// A subscriber that leaves this much unread is cut off; it comes back and
+// gets a snapshot.
+constexpr size_t kMaxQueuedBytes = 64 << 20;
+
+// One Subscribe stream. gRPC's threads and the controller's executor meet at
+// the mutex; nothing blocks under it, and gRPC calls no reaction from within a
+// start of an operation. Destroyed when both have let go.
+class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
+                         public FeedSink,
+                         public std::enable_shared_from_this<FeedStream> {
+ public:
+  FeedStream(Controller* controller, Executor* executor, NodeId broker)
+      : controller_(controller), executor_(executor), broker_(broker) {}
+
+  // Keeps itself alive until gRPC's OnDone.
+  void Begin(const rpc_v1::SubscribeRequest& request) {
+    self_ = shared_from_this();
+    executor_->Post([self = self_, request] {
+      {
+        std::lock_guard lock(self->mutex_);
+        if (self->closed_) return;
+      }
+      Status status = self->controller_->Subscribe(request, self);
+      if (!status) return self->Close(status.error());
+      self->subscribed_ = true;
+    });
+  }
+
+  // FeedSink
+  void Send(std::shared_ptr<const rpc_v1::FeedMessage> message) override {
+    size_t bytes = message->ByteSizeLong();
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    // One message of any size always fits: a snapshot.
+    if (!queue_.empty() && queued_bytes_ + bytes > kMaxQueuedBytes) {
+      return CloseLocked(Error{ErrorCode::kThrottlingQuotaExceeded,
+                               "the subscriber reads too slowly"});
+    }
+    queued_bytes_ += bytes;
+    queue_.push_back(std::move(message));
+    if (queue_.size() == 1) StartWrite(queue_.front().get());
+  }
+
+  void Close(const Error& error) override {
+    std::lock_guard lock(mutex_);
+    CloseLocked(error);
+  }
+
+  // gRPC
+  void OnWriteDone(bool ok) override {
+    std::lock_guard lock(mutex_);
+    queued_bytes_ -= queue_.front()->ByteSizeLong();
+    queue_.pop_front();
+    if (!ok) return CloseLocked({ErrorCode::kNetworkException, "broken"});
+    if (!closed_ && !queue_.empty()) StartWrite(queue_.front().get());
+  }
+  void OnCancel() override {
+    Close({ErrorCode::kNetworkException, "cancelled"});
+  }
+  void OnDone() override {
+    // Only now may the object go; the executor may hold it a little longer.
+    executor_->Post([self = std::move(self_)] { self->Ended(); });
+  }
+
+ private:
+  // Under the mutex, so that no write starts after it.
+  void CloseLocked(const Error& error) {
+    if (std::exchange(closed_, true)) return;
+    Finish(rpc::ToGrpc(error));
+  }
+
+  void Ended() {
+    if (std::exchange(subscribed_, false)) {
+      controller_->FeedEnded(broker_, this);
+    }
+  }
+
+  Controller* const controller_;
+  Executor* const executor_;
+  const NodeId broker_;
+  std::shared_ptr<FeedStream> self_;
+  bool subscribed_ = false;  // executor only
+
+  std::mutex mutex_;
+  bool closed_ = false;
+  std::deque<std::shared_ptr<const rpc_v1::FeedMessage>> queue_;
+  size_t queued_bytes_ = 0;
+};
+
+class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {
+ public:
+  BrokerService(Controller* controller, Executor* executor)
+      : controller_(controller), executor_(executor) {}
+
+  grpc::ServerUnaryReactor* Register(
+      grpc::CallbackServerContext* context,
+      const rpc_v1::RegisterRequest* request,
+      rpc_v1::RegisterResponse* response) override {
+    return Serve(context, request, response, &Controller::Register);
+  }
+  grpc::ServerUnaryReactor* Heartbeat(
+      grpc::CallbackServerContext* context,
+      const rpc_v1::HeartbeatRequest* request,
+      rpc_v1::HeartbeatResponse* response) override {
+    return Serve(context, request, response, &Controller::Heartbeat);
+  }
+  grpc::ServerUnaryReactor* AlterPartition(
+      grpc::CallbackServerContext* context,
+      const rpc_v1::AlterPartitionRequest* request,
+      rpc_v1::AlterPartitionResponse* response) override {
+    return Serve(context, request, response, &Controller::AlterPartition);
+  }
+  grpc::ServerUnaryReactor* AllocateProducerIds(
+      grpc::CallbackServerContext* context,
+      const rpc_v1::AllocateProducerIdsRequest* request,
+      rpc_v1::AllocateProducerIdsResponse* response) override {
+    return Serve(context, request, response, &Controller::AllocateProducerIds);
+  }
+  grpc::ServerWriteReactor<rpc_v1::FeedMessage>* Subscribe(
+      grpc::CallbackServerContext*,
+      const rpc_v1::SubscribeRequest* request) override {
+    auto stream = std::make_shared<FeedStream>(controller_, executor_,
+                                               request->broker_id());
+    stream->Begin(*request);
+    return stream.get();
+  }
+
+ private:
+  template <class Request, class Response>
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
+                                  const Request* request, Response* response,
+                                  void (Controller::*method)(const Request&,
+                                                             Reply<Response>)) {
+    auto call = std::make_shared<Call>(context);
+    auto* reactor = call->reactor();
+    executor_->Post([this, call, request, response, method] {
+      if (call->Expired()) {
+        return call->Finish(Fail(ErrorCode::kRequestTimedOut, "too late"));
+      }
+      (controller_->*method)(*request, [call, response](Result<Response> r) {
+        if (!r) return call->Finish(Fail(r.error()));
+        *response = std::move(*r);
+        call->Finish({});
+      });
+    });
+    return reactor;
+  }
+
+  Controller* const controller_;
+  Executor* const executor_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeBrokerService(Controller* controller,
+                                                 Executor* executor) {
+  return std::make_unique<BrokerService>(controller, executor);
+}
+
+}  // namespace tidemark::controller

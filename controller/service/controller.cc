@@ -1,0 +1,516 @@
+#include "controller/service/controller.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+
+#include "common/metadata/apply.h"
+#include "common/metadata/snapshot.h"
+#include "common/rpc/status_map.h"
+#include "controller/metadata/config_decisions.h"
+#include "controller/metadata/describe.h"
+
+namespace tidemark::controller {
+namespace {
+
+using metadata::ApplyBatch;
+using metadata::ImagePtr;
+
+constexpr Duration kTick = std::chrono::milliseconds(50);
+constexpr size_t kElectionsPerRound = 1000;
+
+record_v1::RecordBatch Parse(const std::string& data) {
+  record_v1::RecordBatch batch;
+  CHECK(batch.ParseFromString(data)) << "a log entry is not a record batch";
+  return batch;
+}
+
+ImagePtr ApplyCommitted(ImagePtr base, const quorum::Committed& entry) {
+  auto next =
+      ApplyBatch(std::move(base), Parse(entry.data), entry.offset, nullptr);
+  LOG_IF(FATAL, !next) << "a committed entry contradicts the metadata: "
+                       << next.error().message;
+  return *next;
+}
+
+uint64_t CountUnclean(const Records& records) {
+  return static_cast<uint64_t>(
+      std::count_if(records.begin(), records.end(), [](const auto& record) {
+        return record.change_partition().recovery() == record_v1::RECOVERING;
+      }));
+}
+
+}  // namespace
+
+Controller::Controller(ControllerOptions options, Executor* executor,
+                       Randomness random)
+    : options_(std::move(options)),
+      executor_(executor),
+      random_(std::move(random)),
+      committed_(std::make_shared<metadata::Image>()),
+      pending_(committed_),
+      liveness_(options_.liveness) {}
+
+Error Controller::NotActive() const {
+  std::string message = "this is not the active controller";
+  NodeId leader = quorum_->leader();
+  if (leader != kNoNode && leader != options_.self) {
+    if (auto voter = quorum_->FindVoter(leader)) {
+      message +=
+          "; " + rpc::FormatActiveHint({voter->id, voter->host, voter->port});
+    }
+  }
+  return {ErrorCode::kNotController, std::move(message)};
+}
+
+// ---- The log.
+
+void Controller::Apply(std::span<const quorum::Committed> entries) {
+  std::vector<std::pair<MetadataOffset, std::vector<Done>>> answers;
+  for (const quorum::Committed& entry : entries) {
+    auto done = ApplyOne(entry);
+    if (!done.empty()) answers.emplace_back(entry.offset, std::move(done));
+    feed_.Append(entry.offset, entry.data);
+  }
+  if (in_flight_.empty()) {
+    pending_ = committed_;
+    draining_ = false;
+  }
+  // Brokers first: they wait for new leaders.
+  feed_.Flush();
+  for (auto& [offset, done] : answers) {
+    for (Done& each : done) each(offset);
+  }
+}
+
+std::vector<Controller::Done> Controller::ApplyOne(
+    const quorum::Committed& entry) {
+  bool own = !in_flight_.empty() && in_flight_.front().data == entry.data;
+  if (own && !draining_ && in_flight_.front().offset == entry.offset) {
+    committed_ = in_flight_.front().image;
+  } else {
+    committed_ = ApplyCommitted(committed_, entry);
+  }
+  std::vector<Done> done;
+  bool as_expected = own && in_flight_.front().offset == entry.offset;
+  if (own) {
+    done = std::move(in_flight_.front().done);
+    in_flight_.pop_front();
+  }
+  if (!as_expected && !in_flight_.empty()) RebuildPending();
+  return done;
+}
+
+void Controller::RebuildPending() {
+  pending_ = committed_;
+  for (InFlight& entry : in_flight_) {
+    entry.offset = pending_->offset() + 1;
+    auto next = ApplyBatch(pending_, Parse(entry.data), entry.offset, nullptr);
+    if (next) pending_ = *next;
+    entry.image = pending_;
+  }
+}
+
+void Controller::LoadSnapshot(std::string data, MetadataOffset offset) {
+  auto image = metadata::FromRecords(Parse(data), offset);
+  LOG_IF(FATAL, !image) << "the metadata snapshot at offset=" << offset
+                        << " does not load: " << image.error().message;
+  committed_ = pending_ = *image;
+  feed_.Reset(offset);
+}
+
+std::string Controller::TakeSnapshot() {
+  return metadata::ToRecords(*committed_).SerializeAsString();
+}
+
+void Controller::BecomeActive(uint64_t term) {
+  if (stopping_) return;
+  active_ = true;
+  draining_ = false;
+  term_ = term;
+  ++generation_;
+  ++counters_.became_active;
+  pending_ = committed_;
+  Instant now = executor_->Now();
+  liveness_.Start(*committed_, now);
+  feed_.Open(static_cast<int64_t>(term));
+  last_commit_ = now;
+  next_keep_alive_ = now + options_.keep_alive;
+  next_balance_ = now + options_.balance_interval;
+  next_unclean_ = now + options_.unclean_interval;
+  LOG(INFO) << "controller: active epoch=" << term
+            << " committed=" << committed_->offset();
+  Tick(generation_);
+}
+
+void Controller::Resign() {
+  if (!active_) return;
+  active_ = false;
+  ++generation_;
+  pending_ = committed_;
+  LOG(INFO) << "controller: no longer active epoch=" << term_;
+  FailInFlight();
+  feed_.Close(NotActive());
+}
+
+void Controller::Stop() {
+  stopping_ = true;
+  Resign();
+}
+
+void Controller::FailInFlight() {
+  ++failures_;
+  Error error = NotActive();
+  for (InFlight& entry : std::exchange(in_flight_, {})) {
+    for (Done& done : entry.done) done(Fail(error));
+  }
+}
+
+void Controller::Commit(Records records, Done done) {
+  if (!active_ || draining_) return done(Fail(NotActive()));
+  if (records.empty()) {
+    if (in_flight_.empty()) return done(committed_->offset());
+    in_flight_.back().done.push_back(std::move(done));
+    return;
+  }
+  // Applied first, all of them: what would not apply is never proposed.
+  std::vector<InFlight> entries;
+  ImagePtr image = pending_;
+  MetadataOffset last = std::max(quorum_->status().last, image->offset());
+  for (size_t from = 0; from < records.size(); from += kMaxRecordsPerBatch) {
+    size_t to = std::min(records.size(), from + kMaxRecordsPerBatch);
+    record_v1::RecordBatch batch;
+    for (size_t i = from; i < to; ++i) {
+      batch.mutable_records()->Add(std::move(records[i]));
+    }
+    auto next = ApplyBatch(image, batch, ++last, nullptr);
+    if (!next) {
+      LOG(ERROR) << "controller: decision dropped: " << next.error().message;
+      return done(Fail(ErrorCode::kUnknownServerError,
+                       "the controller decided what it may not"));
+    }
+    image = *next;
+    entries.push_back({++next_id_, last, batch.SerializeAsString(), image, {}});
+  }
+  entries.back().done.push_back(std::move(done));
+  last_commit_ = executor_->Now();
+  uint64_t failures = failures_;
+  for (InFlight& entry : entries) {
+    if (failures != failures_) {
+      // Refused at once, and so is the rest.
+      for (Done& each : entry.done) each(Fail(NotActive()));
+      continue;
+    }
+    pending_ = entry.image;
+    Propose(std::move(entry));
+  }
+}
+
+void Controller::Propose(InFlight entry) {
+  std::string data = entry.data;
+  uint64_t id = entry.id;
+  in_flight_.push_back(std::move(entry));
+  quorum_->Propose(std::move(data), [this, generation = generation_,
+                                     id](Result<MetadataOffset> result) {
+    if (!result) ProposalFailed(generation, id, result.error());
+  });
+}
+
+void Controller::ProposalFailed(uint64_t generation, uint64_t id,
+                                const Error& error) {
+  if (generation != generation_) return;
+  ++failures_;
+  auto found =
+      std::find_if(in_flight_.begin(), in_flight_.end(),
+                   [&](const InFlight& entry) { return entry.id == id; });
+  if (found == in_flight_.end()) return;
+  // What was decided after it rests on it and may still commit: wait for
+  // that, and decide nothing new before.
+  std::vector<Done> done = std::move(found->done);
+  in_flight_.erase(found);
+  draining_ = !in_flight_.empty();
+  if (draining_) {
+    RebuildPending();
+  } else {
+    pending_ = committed_;
+  }
+  // Too large, for instance: trying again would not help.
+  Error answer = error.code == ErrorCode::kNotController ? NotActive() : error;
+  for (Done& each : done) each(Fail(answer));
+}
+
+template <class Response>
+void Controller::Answer(Decision<Response> decision, Reply<Response> reply) {
+  counters_.unclean_elections += CountUnclean(decision.records);
+  Commit(std::move(decision.records),
+         [response = std::move(decision.response),
+          reply = std::move(reply)](Result<MetadataOffset> offset) {
+           if (offset) return reply(response);
+           reply(Fail(offset.error()));
+         });
+}
+
+template <class Response>
+void Controller::Read(Reply<Response> reply, std::function<Response()> make) {
+  if (!active_) return reply(Fail(NotActive()));
+  quorum_->ReadIndex(
+      [this, reply = std::move(reply), make = std::move(make)](Status status) {
+        if (!status) return reply(Fail(NotActive()));
+        reply(make());
+      });
+}
+
+// ---- Brokers.
+
+bool Controller::BeingRegistered(NodeId broker) const {
+  const BrokerImage* now = committed_->FindBroker(broker);
+  const BrokerImage* next = pending_->FindBroker(broker);
+  return next != nullptr && (now == nullptr || now->epoch != next->epoch);
+}
+
+void Controller::Register(const rpc_v1::RegisterRequest& request,
+                          Reply<rpc_v1::RegisterResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  NodeId id = request.broker_id();
+  auto decision = DecideRegister(*pending_, request,
+                                 liveness_.HasSession(id, executor_->Now()),
+                                 options_.settings);
+  if (decision.response.error().code() != 0) return reply(decision.response);
+  auto finish =
+      [this, id, incarnation = request.incarnation_id(),
+       reply = std::move(reply)](Result<rpc_v1::RegisterResponse> response) {
+        if (!response) return reply(std::move(response));
+        const BrokerImage* broker = committed_->FindBroker(id);
+        // Another incarnation came right behind, or the broker was removed.
+        if (broker == nullptr || broker->incarnation.ToBytes() != incarnation) {
+          response->mutable_error()->set_code(
+              static_cast<int32_t>(ErrorCode::kDuplicateBrokerRegistration));
+          response->mutable_error()->set_message("registered again meanwhile");
+          return reply(std::move(response));
+        }
+        liveness_.Contact(id, broker->epoch, 0, executor_->Now());
+        response->set_broker_epoch(broker->epoch);
+        LOG(INFO) << "controller: registered broker=" << id
+                  << " epoch=" << broker->epoch << " fenced=" << broker->fenced;
+        reply(std::move(response));
+      };
+  Answer<rpc_v1::RegisterResponse>(std::move(decision), std::move(finish));
+}
+
+void Controller::Heartbeat(const rpc_v1::HeartbeatRequest& request,
+                           Reply<rpc_v1::HeartbeatResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  NodeId id = request.broker_id();
+  const BrokerImage* broker = pending_->FindBroker(id);
+  if (broker != nullptr && broker->epoch == request.broker_epoch()) {
+    liveness_.Contact(id, broker->epoch, request.metadata_offset(),
+                      executor_->Now());
+  }
+  HeartbeatFacts facts{liveness_.Connected(id),
+                       liveness_.ShutdownSeenByAll(*pending_, id)};
+  auto decision = DecideHeartbeat(*pending_, request, facts, options_.settings);
+  if (decision.response.error().code() != 0) return reply(decision.response);
+  bool was_fenced = broker->fenced;
+  bool starts_shutdown = request.want_shut_down() && !was_fenced &&
+                         !broker->in_controlled_shutdown;
+  bool now_fenced = decision.response.fenced();
+  if (starts_shutdown) {
+    LOG(INFO) << "controller: broker=" << id << " shuts down, moving its "
+              << decision.records.size() - 1 << " partitions";
+  } else if (was_fenced != now_fenced) {
+    LOG(INFO) << "controller: broker=" << id
+              << (now_fenced ? " fenced at its own wish" : " unfenced");
+  }
+  counters_.unclean_elections += CountUnclean(decision.records);
+  Commit(std::move(decision.records),
+         [this, id, starts_shutdown, response = std::move(decision.response),
+          reply = std::move(reply)](Result<MetadataOffset> offset) {
+           if (!offset) return reply(Fail(offset.error()));
+           if (starts_shutdown) liveness_.SetShutdownOffset(id, *offset);
+           reply(response);
+         });
+}
+
+void Controller::AlterPartition(const rpc_v1::AlterPartitionRequest& request,
+                                Reply<rpc_v1::AlterPartitionResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  Answer(DecideAlterPartition(*pending_, request), std::move(reply));
+}
+
+void Controller::AllocateProducerIds(
+    const rpc_v1::AllocateProducerIdsRequest& request,
+    Reply<rpc_v1::AllocateProducerIdsResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  Answer(DecideAllocateProducerIds(*pending_, request), std::move(reply));
+}
+
+Status Controller::Subscribe(const rpc_v1::SubscribeRequest& request,
+                             std::shared_ptr<FeedSink> sink) {
+  if (!active_) return Fail(NotActive());
+  if (request.cluster_id() != options_.settings.cluster_id) {
+    return Fail(ErrorCode::kInconsistentClusterId,
+                "broker is of cluster " + request.cluster_id() +
+                    ", controllers are of " + options_.settings.cluster_id);
+  }
+  feed_.Subscribe(std::move(sink), request.next_offset(), *committed_);
+  if (request.broker_id() >= 0) {
+    liveness_.FeedOpened(request.broker_id(), executor_->Now());
+  }
+  return {};
+}
+
+void Controller::FeedEnded(NodeId broker, const FeedSink* sink) {
+  feed_.Unsubscribe(sink);
+  if (broker < 0) return;
+  liveness_.FeedClosed(broker, executor_->Now());
+  if (pending_->FindBroker(broker) == nullptr) return liveness_.Forget(broker);
+  if (!active_) return;
+  executor_->PostAfter(options_.liveness.reconnect_grace,
+                       [this, generation = generation_] {
+                         if (generation == generation_) FenceLost();
+                       });
+}
+
+// ---- Operators.
+
+void Controller::CreateTopics(const admin_v1::CreateTopicsRequest& request,
+                              Reply<admin_v1::CreateTopicsResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  Answer(DecideCreateTopics(*pending_, request, options_.settings, random_),
+         std::move(reply));
+}
+
+void Controller::DeleteTopics(const admin_v1::DeleteTopicsRequest& request,
+                              Reply<admin_v1::DeleteTopicsResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  Answer(DecideDeleteTopics(*pending_, request), std::move(reply));
+}
+
+void Controller::CreatePartitions(
+    const admin_v1::CreatePartitionsRequest& request,
+    Reply<admin_v1::CreatePartitionsResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  Answer(DecideCreatePartitions(*pending_, request, random_), std::move(reply));
+}
+
+void Controller::AlterConfigs(const admin_v1::AlterConfigsRequest& request,
+                              Reply<admin_v1::AlterConfigsResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  // What was just allowed may be needed now.
+  next_unclean_ = executor_->Now();
+  Answer(DecideAlterConfigs(*pending_, request), std::move(reply));
+}
+
+void Controller::ElectLeaders(const admin_v1::ElectLeadersRequest& request,
+                              Reply<admin_v1::ElectLeadersResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  Answer(DecideElectLeaders(*pending_, request), std::move(reply));
+}
+
+void Controller::UnregisterBroker(
+    const admin_v1::UnregisterBrokerRequest& request,
+    Reply<admin_v1::UnregisterBrokerResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  if (BeingRegistered(request.broker_id())) {
+    return reply(Fail(ErrorCode::kRequestTimedOut,
+                      "the broker is registering right now: try again"));
+  }
+  auto decision = DecideUnregister(*pending_, request, options_.settings);
+  if (!decision) return reply(Fail(decision.error()));
+  LOG(INFO) << "controller: unregistering broker=" << request.broker_id();
+  Answer(std::move(*decision), std::move(reply));
+}
+
+void Controller::DescribeTopics(const admin_v1::DescribeTopicsRequest& request,
+                                Reply<admin_v1::DescribeTopicsResponse> reply) {
+  Read<admin_v1::DescribeTopicsResponse>(std::move(reply), [this, request] {
+    return controller::DescribeTopics(*committed_, request);
+  });
+}
+
+void Controller::DescribeConfigs(
+    const admin_v1::DescribeConfigsRequest& request,
+    Reply<admin_v1::DescribeConfigsResponse> reply) {
+  Read<admin_v1::DescribeConfigsResponse>(std::move(reply), [this, request] {
+    return controller::DescribeConfigs(*committed_, request, options_.settings);
+  });
+}
+
+void Controller::DescribeCluster(
+    const admin_v1::DescribeClusterRequest&,
+    Reply<admin_v1::DescribeClusterResponse> reply) {
+  Read<admin_v1::DescribeClusterResponse>(std::move(reply), [this] {
+    auto out = controller::DescribeCluster(*committed_, options_.settings);
+    out.set_active_controller(options_.self);
+    return out;
+  });
+}
+
+void Controller::DescribeQuorum(const admin_v1::DescribeQuorumRequest&,
+                                Reply<admin_v1::DescribeQuorumResponse> reply) {
+  Read<admin_v1::DescribeQuorumResponse>(std::move(reply), [this] {
+    quorum::QuorumStatus status = quorum_->status();
+    admin_v1::DescribeQuorumResponse out;
+    out.set_leader(status.leader);
+    out.set_epoch(static_cast<int64_t>(status.term));
+    out.set_committed_offset(status.committed);
+    out.set_snapshot_offset(status.snapshot);
+    for (const auto& peer : status.peers) {
+      auto* voter = out.add_voters();
+      voter->set_id(peer.voter.id);
+      voter->set_host(peer.voter.host);
+      voter->set_port(peer.voter.port);
+      voter->set_match_offset(peer.match);
+      voter->set_active(peer.recently_active);
+    }
+    return out;
+  });
+}
+
+// ---- Time.
+
+void Controller::Tick(uint64_t generation) {
+  if (generation != generation_) return;
+  FenceLost();
+  RunPeriodic(executor_->Now());
+  executor_->PostAfter(kTick, [this, generation] { Tick(generation); });
+}
+
+void Controller::FenceLost() {
+  for (NodeId id : liveness_.Lost(*pending_, executor_->Now())) {
+    if (draining_ || BeingRegistered(id)) continue;
+    Records records = DecideFence(*pending_, id, options_.settings);
+    LOG(INFO) << "controller: broker=" << id << " lost ("
+              << (liveness_.Connected(id) ? "no heartbeat" : "feed broken")
+              << "), fencing it; partitions changed=" << records.size() - 1;
+    ++counters_.fenced_lost;
+    counters_.unclean_elections += CountUnclean(records);
+    Commit(std::move(records), [](Result<MetadataOffset>) {});
+  }
+}
+
+void Controller::RunPeriodic(Instant now) {
+  if (now >= next_keep_alive_) {
+    next_keep_alive_ = now + options_.keep_alive;
+    feed_.KeepAlive();
+  }
+  Records records;
+  if (now >= next_unclean_) {
+    next_unclean_ = now + options_.unclean_interval;
+    records =
+        DecideUncleanLeaders(*pending_, options_.settings, kElectionsPerRound);
+    counters_.unclean_elections += CountUnclean(records);
+  } else if (options_.balance_leaders && now >= next_balance_) {
+    records = DecidePreferredLeaders(*pending_, kElectionsPerRound);
+    // A full round: there is more to move.
+    bool more = records.size() == kElectionsPerRound;
+    next_balance_ = more ? now : now + options_.balance_interval;
+  } else if (now - last_commit_ >= options_.max_idle) {
+    records.emplace_back().mutable_no_op();
+  }
+  if (!records.empty()) {
+    Commit(std::move(records), [](Result<MetadataOffset>) {});
+  }
+}
+
+}  // namespace tidemark::controller

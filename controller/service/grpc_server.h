@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace grpc {
+class Server;
+class Service;
+}  // namespace grpc
+
+namespace tidemark::controller {
+
+// The controller's gRPC port: the services given, and the standard health and
+// reflection services.
+class GrpcServer {
+ public:
+  // The services outlive the server. `port` 0: any free one. Fails with one
+  // line that names the address.
+  static Result<std::unique_ptr<GrpcServer>> Start(
+      const std::string& host, uint16_t port,
+      const std::vector<grpc::Service*>& services);
+  // Cancels what runs and waits for its answers: the executors that give
+  // them must still run.
+  ~GrpcServer();
+
+  uint16_t port() const { return port_; }
+
+ private:
+  GrpcServer();
+  std::unique_ptr<grpc::Server> server_;
+  uint16_t port_ = 0;
+};
+
+}  // namespace tidemark::controller

@@ -1,0 +1,332 @@
+#include <gtest/gtest.h>
+
+#include "controller/metadata/broker_decisions.h"
+#include "controller/metadata/liveness.h"
+#include "tests/unit/controller/metadata/test_state.h"
+
+namespace tidemark::controller {
+namespace {
+
+using Ids = std::vector<NodeId>;
+using std::chrono::milliseconds;
+
+Settings Cluster() {
+  Settings settings;
+  settings.cluster_id = "c";
+  return settings;
+}
+
+rpc_v1::RegisterRequest RegisterOf(NodeId id, int incarnation) {
+  rpc_v1::RegisterRequest r;
+  r.set_cluster_id("c");
+  r.set_broker_id(id);
+  r.set_incarnation_id(TestId(incarnation).ToBytes());
+  r.add_directory_ids(TestId(1000 + id).ToBytes());
+  auto* e = r.add_endpoints();
+  e->set_name("PLAINTEXT");
+  e->set_host("h");
+  e->set_port(9092);
+  r.set_previous_broker_epoch(-1);
+  return r;
+}
+
+ErrorCode CodeOf(const Decision<rpc_v1::RegisterResponse>& d) {
+  return static_cast<ErrorCode>(d.response.error().code());
+}
+
+TEST(Register, RefusesWhatIsMalformed) {
+  State state;
+  state.Broker(2);
+  auto code = [&](auto edit) {
+    auto request = RegisterOf(1, 50);
+    edit(&request);
+    auto decision = DecideRegister(*state, request, false, Cluster());
+    EXPECT_EQ(decision.records.empty(), CodeOf(decision) != ErrorCode::kNone);
+    return CodeOf(decision);
+  };
+  using R = rpc_v1::RegisterRequest;
+  EXPECT_EQ(code([](R*) {}), ErrorCode::kNone);
+  EXPECT_EQ(code([](R* r) { r->set_cluster_id("d"); }),
+            ErrorCode::kInconsistentClusterId);
+  EXPECT_EQ(code([](R* r) { r->set_broker_id(-1); }),
+            ErrorCode::kInvalidRequest);
+  EXPECT_EQ(code([](R* r) { r->set_incarnation_id("short"); }),
+            ErrorCode::kInvalidRequest);
+  EXPECT_EQ(code([](R* r) { r->clear_directory_ids(); }),
+            ErrorCode::kInvalidRequest);
+  EXPECT_EQ(code([](R* r) { r->add_directory_ids(r->directory_ids(0)); }),
+            ErrorCode::kInvalidRequest);
+  EXPECT_EQ(code([](R* r) { r->set_directory_ids(0, TestId(1002).ToBytes()); }),
+            ErrorCode::kDuplicateBrokerRegistration);
+  EXPECT_EQ(code([](R* r) { r->clear_endpoints(); }),
+            ErrorCode::kInvalidRequest);
+  EXPECT_EQ(code([](R* r) { r->mutable_endpoints(0)->set_port(70000); }),
+            ErrorCode::kInvalidRequest);
+  EXPECT_EQ(code([](R* r) { *r->add_endpoints() = r->endpoints(0); }),
+            ErrorCode::kInvalidRequest);
+}
+
+TEST(Register, AnIdInUseIsRefusedWhileItsSessionLasts) {
+  State state;
+  state.Broker(1);
+  auto other = RegisterOf(1, 50);
+  EXPECT_EQ(CodeOf(DecideRegister(*state, other, true, Cluster())),
+            ErrorCode::kDuplicateBrokerRegistration);
+  EXPECT_EQ(CodeOf(DecideRegister(*state, other, false, Cluster())),
+            ErrorCode::kNone);
+  auto same = RegisterOf(1, 1);
+  EXPECT_EQ(CodeOf(DecideRegister(*state, same, true, Cluster())),
+            ErrorCode::kNone);
+}
+
+TEST(Register, UncleanReturnLeavesEveryIsr) {
+  State state;
+  state.Broker(1).Broker(2).Topic("t", 1);
+  state.Partition(1, 0, {1, 2}, {1, 2}, 1).Partition(1, 1, {1}, {1}, 1);
+  auto decision = DecideRegister(*state, RegisterOf(1, 50), false, Cluster());
+  state.Apply(decision.records);
+  EXPECT_EQ(state.P("t", 0).isr, Ids{2});
+  EXPECT_EQ(state.P("t", 0).leader, 2);
+  EXPECT_EQ(state.P("t", 1).isr, Ids{1}) << "the last member stays";
+  EXPECT_EQ(state.P("t", 1).leader, kNoNode);
+  EXPECT_TRUE(state->FindBroker(1)->fenced);
+}
+
+TEST(Register, CleanReturnOfAFencedBrokerStaysInSync) {
+  State state;
+  state.Broker(1, true).Broker(2).Topic("t", 1);
+  state.Partition(1, 0, {1, 2}, {1, 2}, 2);
+  auto request = RegisterOf(1, 50);
+  request.set_previous_broker_epoch(state.Epoch(1));
+  state.Apply(DecideRegister(*state, request, false, Cluster()).records);
+  EXPECT_EQ(state.P("t", 0).isr, (Ids{1, 2}));
+  request = RegisterOf(1, 51);
+  request.set_previous_broker_epoch(999);
+  state.Apply(DecideRegister(*state, request, false, Cluster()).records);
+  EXPECT_EQ(state.P("t", 0).isr, Ids{2});
+}
+
+rpc_v1::HeartbeatRequest Beat(const State& state, NodeId id) {
+  rpc_v1::HeartbeatRequest r;
+  r.set_broker_id(id);
+  r.set_broker_epoch(state.Epoch(id));
+  r.set_metadata_offset(state.Epoch(id));
+  return r;
+}
+
+TEST(Heartbeat, UnknownAndStaleBrokersChangeNothing) {
+  State state;
+  state.Broker(1, true);
+  auto request = Beat(state, 1);
+  request.set_broker_epoch(77);
+  auto stale = DecideHeartbeat(*state, request, {}, Cluster());
+  EXPECT_EQ(stale.response.error().code(),
+            static_cast<int>(ErrorCode::kStaleBrokerEpoch));
+  EXPECT_TRUE(stale.records.empty());
+  request.set_broker_id(9);
+  EXPECT_EQ(
+      DecideHeartbeat(*state, request, {}, Cluster()).response.error().code(),
+      static_cast<int>(ErrorCode::kBrokerIdNotRegistered));
+}
+
+TEST(Heartbeat, UnfencesOnceItsOwnRegistrationIsApplied) {
+  State state;
+  state.Broker(1, true).Topic("t", 1).Partition(1, 0, {1}, {1}, kNoNode);
+  auto request = Beat(state, 1);
+  request.set_metadata_offset(state.Epoch(1) - 1);
+  EXPECT_TRUE(DecideHeartbeat(*state, request, {}, Cluster()).records.empty());
+  // Not the log's end (KAFKA-13959).
+  request.set_metadata_offset(state.Epoch(1));
+  ASSERT_LT(state.Epoch(1), state.offset());
+  request.set_want_fence(true);
+  EXPECT_TRUE(DecideHeartbeat(*state, request, {}, Cluster()).records.empty());
+  request.set_want_fence(false);
+  EXPECT_TRUE(DecideHeartbeat(*state, request, {.connected = false}, Cluster())
+                  .records.empty());
+  auto decision = DecideHeartbeat(*state, request, {}, Cluster());
+  EXPECT_FALSE(decision.response.fenced());
+  state.Apply(decision.records);
+  EXPECT_FALSE(state->FindBroker(1)->fenced);
+  EXPECT_EQ(state.P("t").leader, 1) << "elected in the same batch";
+}
+
+TEST(Heartbeat, FencesAtItsOwnWish) {
+  State state;
+  state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
+  auto request = Beat(state, 1);
+  request.set_want_fence(true);
+  auto decision = DecideHeartbeat(*state, request, {}, Cluster());
+  EXPECT_TRUE(decision.response.fenced());
+  state.Apply(decision.records);
+  EXPECT_TRUE(state->FindBroker(1)->fenced);
+  EXPECT_EQ(state.P("t").leader, 2);
+}
+
+TEST(Heartbeat, ControlledShutdownMovesLeadersThenLetsGo) {
+  State state;
+  state.Broker(1).Broker(2).Topic("t", 1);
+  state.Partition(1, 0, {1, 2}, {1, 2}, 1).Partition(1, 1, {1}, {1}, 1);
+  auto request = Beat(state, 1);
+  request.set_want_shut_down(true);
+  auto first = DecideHeartbeat(*state, request, {}, Cluster());
+  EXPECT_FALSE(first.response.should_shut_down());
+  state.Apply(first.records);
+  EXPECT_TRUE(state->FindBroker(1)->in_controlled_shutdown);
+  EXPECT_FALSE(state->FindBroker(1)->fenced);
+  EXPECT_EQ(state.P("t", 0).leader, 2);
+  EXPECT_EQ(state.P("t", 0).isr, Ids{2});
+  EXPECT_EQ(state.P("t", 1).leader, kNoNode);
+  auto waiting = DecideHeartbeat(*state, request, {}, Cluster());
+  EXPECT_FALSE(waiting.response.should_shut_down());
+  EXPECT_TRUE(waiting.records.empty());
+  auto last = DecideHeartbeat(*state, request,
+                              {.leaders_moved_everywhere = true}, Cluster());
+  EXPECT_TRUE(last.response.should_shut_down());
+  state.Apply(last.records);
+  EXPECT_TRUE(state->FindBroker(1)->fenced);
+  // In this life it does not come back.
+  auto again = DecideHeartbeat(*state, Beat(state, 1), {}, Cluster());
+  EXPECT_TRUE(again.records.empty());
+  EXPECT_TRUE(again.response.fenced());
+}
+
+TEST(Fence, LeavesEveryIsrAndLeadershipInOneGo) {
+  State state;
+  state.Broker(1).Broker(2).Broker(3).Topic("t", 1);
+  state.Partition(1, 0, {1, 2, 3}, {1, 2, 3}, 1)
+      .Partition(1, 1, {2, 1}, {2, 1}, 2)
+      .Partition(1, 2, {2, 3}, {2, 3}, 2)
+      .Partition(1, 3, {1, 2}, {1}, 1);
+  Records records = DecideFence(*state, 1, Cluster());
+  EXPECT_EQ(records.size(), 4u);
+  EXPECT_TRUE(records.back().change_broker().fenced());
+  state.Apply(records);
+  EXPECT_EQ(state.P("t", 0).leader, 2);
+  EXPECT_EQ(state.P("t", 0).isr, (Ids{2, 3}));
+  EXPECT_EQ(state.P("t", 1).isr, Ids{2});
+  EXPECT_EQ(state.P("t", 1).leader_epoch, 5);
+  EXPECT_EQ(state.P("t", 2).partition_epoch, 7);
+  EXPECT_EQ(state.P("t", 3).leader, kNoNode);
+}
+
+TEST(Unregister, FencesAndRemoves) {
+  State state;
+  state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
+  admin_v1::UnregisterBrokerRequest request;
+  request.set_broker_id(9);
+  EXPECT_FALSE(DecideUnregister(*state, request, Cluster()));
+  request.set_broker_id(1);
+  state.Apply(DecideUnregister(*state, request, Cluster())->records);
+  EXPECT_EQ(state->FindBroker(1), nullptr);
+  EXPECT_EQ(state.P("t").leader, 2);
+}
+
+TEST(ProducerIds, BlocksNeverOverlap) {
+  State state;
+  state.Broker(1);
+  rpc_v1::AllocateProducerIdsRequest request;
+  request.set_broker_id(1);
+  request.set_broker_epoch(state.Epoch(1) + 1);
+  EXPECT_NE(DecideAllocateProducerIds(*state, request).response.error().code(),
+            0);
+  request.set_broker_epoch(state.Epoch(1));
+  for (ProducerId first : {0, 1000, 2000}) {
+    auto decision = DecideAllocateProducerIds(*state, request);
+    EXPECT_EQ(decision.response.first(), first);
+    EXPECT_EQ(decision.response.count(), 1000);
+    state.Apply(decision.records);
+  }
+}
+
+// ---- Liveness.
+
+const Instant kStart = Instant() + std::chrono::hours(1);
+Instant At(int ms) { return kStart + milliseconds(ms); }
+
+// Lost at each step of 50 ms, as the controller asks.
+Ids LostBy(Liveness* liveness, const State& state, int from, int to) {
+  for (int ms = from; ms < to; ms += 50) {
+    if (auto lost = liveness->Lost(*state, At(ms)); !lost.empty()) return lost;
+  }
+  return liveness->Lost(*state, At(to));
+}
+
+TEST(LivenessTest, SilentBrokerIsLostAfterItsSession) {
+  State state;
+  state.Broker(1).Broker(2).Broker(3, true);
+  Liveness liveness({});
+  liveness.Start(*state, At(0));
+  EXPECT_EQ(LostBy(&liveness, state, 0, 1000), Ids{});
+  liveness.Contact(2, state.Epoch(2), 1, At(1000));
+  EXPECT_EQ(LostBy(&liveness, state, 1000, 1990), Ids{});
+  EXPECT_EQ(LostBy(&liveness, state, 1990, 2000), Ids{1});
+  EXPECT_FALSE(liveness.HasSession(1, At(2000)));
+  EXPECT_TRUE(liveness.HasSession(2, At(2000)));
+}
+
+TEST(LivenessTest, BrokenFeedCostsOnlyTheGrace) {
+  State state;
+  state.Broker(1);
+  Liveness liveness({});
+  liveness.Start(*state, At(0));
+  liveness.FeedOpened(1, At(0));
+  liveness.FeedClosed(1, At(100));
+  EXPECT_FALSE(liveness.HasSession(1, At(101)));
+  EXPECT_EQ(LostBy(&liveness, state, 100, 399), Ids{});
+  EXPECT_EQ(liveness.Lost(*state, At(400)), Ids{1});
+}
+
+TEST(LivenessTest, FeedBackInTimeKeepsTheBroker) {
+  State state;
+  state.Broker(1);
+  Liveness liveness({});
+  liveness.Start(*state, At(0));
+  liveness.FeedOpened(1, At(0));
+  liveness.FeedClosed(1, At(100));
+  EXPECT_FALSE(liveness.Connected(1));
+  liveness.FeedOpened(1, At(300));
+  EXPECT_TRUE(liveness.Connected(1));
+  EXPECT_EQ(LostBy(&liveness, state, 300, 1500), Ids{});
+  // The new feed may come before the old one ends.
+  liveness.FeedOpened(1, At(1500));
+  liveness.FeedClosed(1, At(1510));
+  EXPECT_EQ(LostBy(&liveness, state, 1500, 3000), Ids{});
+}
+
+TEST(LivenessTest, OwnPauseCostsNobodyItsSession) {
+  State state;
+  state.Broker(1);
+  Liveness liveness({});
+  liveness.Start(*state, At(0));
+  liveness.Lost(*state, At(50));
+  EXPECT_EQ(liveness.Lost(*state, At(5000)), Ids{});
+  EXPECT_EQ(LostBy(&liveness, state, 5000, 6950), Ids{});
+  EXPECT_EQ(LostBy(&liveness, state, 6950, 7000), Ids{1});
+}
+
+TEST(LivenessTest, NewActiveGivesEveryoneASession) {
+  State state;
+  state.Broker(1);
+  Liveness liveness({});
+  liveness.Start(*state, At(0));
+  EXPECT_EQ(LostBy(&liveness, state, 0, 2000), Ids{1});
+  liveness.Start(*state, At(2000));
+  EXPECT_EQ(LostBy(&liveness, state, 2000, 3950), Ids{});
+}
+
+TEST(LivenessTest, ShutdownIsSeenWhenAllActiveBrokersAppliedIt) {
+  State state;
+  state.Broker(1, false, "", true).Broker(2).Broker(3).Broker(4, true);
+  Liveness liveness({});
+  liveness.Start(*state, At(0));
+  liveness.SetShutdownOffset(1, 10);
+  liveness.SetShutdownOffset(1, 99);  // KAFKA-14292: once
+  liveness.Contact(2, state.Epoch(2), 10, At(1));
+  EXPECT_FALSE(liveness.ShutdownSeenByAll(*state, 1));
+  liveness.Contact(3, state.Epoch(3), 12, At(1));
+  EXPECT_TRUE(liveness.ShutdownSeenByAll(*state, 1));
+  EXPECT_FALSE(liveness.ShutdownSeenByAll(*state, 2));
+}
+
+}  // namespace
+}  // namespace tidemark::controller
