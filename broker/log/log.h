@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/log/directory_health.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/shared_bytes.h"
@@ -52,13 +53,17 @@ struct TimestampedOffset {
   LeaderEpoch epoch = -1;
 };
 
-// What has to reach the disk so that everything below `end_offset` is safe.
-// Taken on the owner's thread, carried out on a sync thread, handed back with
+// What has to reach the disk so that everything below `end_offset` is safe:
+// the data of `files` and the entries of `directories` (a new segment, a new
+// partition). Taken on the owner's thread, carried out on a sync thread
+// (log/log_syncer.h: LogSyncer, or PerformSync in place), handed back with
 // Log::Flushed. `generation` detects a truncation in between.
 struct SyncWork {
   std::vector<std::shared_ptr<io::File>> files;
+  std::vector<std::string> directories;
   Offset end_offset = 0;
   uint64_t generation = 0;
+  uint64_t change = 0;  // the log's own count of changes to files and entries
 };
 
 // The log of one partition: segments of record batches in Kafka's on-disk
@@ -85,7 +90,8 @@ class Log {
   // kUnsupportedForMessageFormat, kOutOfOrderSequenceNumber,
   // kInvalidProducerEpoch, kInvalidTimestamp, kKafkaStorageError.
   virtual Result<AppendInfo> AppendAsLeader(std::string_view batch,
-                                            LeaderEpoch epoch, int64_t now_ms) = 0;
+                                            LeaderEpoch epoch,
+                                            int64_t now_ms) = 0;
 
   // The broker's own batches (coordinator records): as above, but control
   // and internal batches are allowed.
@@ -119,10 +125,13 @@ class Log {
   virtual void SyncFailed(const SyncWork& work) = 0;
   virtual bool failed() const = 0;
 
-  // Leader epochs (KIP-101, B-07..B-09). AssignEpoch is on disk on return.
+  // Leader epochs (KIP-101, B-07..B-09). AssignEpoch is on disk on return;
+  // the epoch of a log that never had a batch, together with its first one.
   virtual Status AssignEpoch(LeaderEpoch epoch, Offset start) = 0;
   virtual LeaderEpoch latest_epoch() const = 0;  // -1: none
-  // B-09: largest known epoch <= `epoch` and where it ends; {-1, -1} if none.
+  // B-09: largest known epoch <= `epoch` and where it ends. An epoch older
+  // than every known one ends where the oldest known starts. {-1, -1} when
+  // nothing is known or `epoch` is newer than all.
   virtual EpochEnd EndOffsetFor(LeaderEpoch epoch) const = 0;
   virtual std::optional<LeaderEpoch> EpochOfOffset(Offset offset) const = 0;
 
@@ -143,6 +152,18 @@ class Log {
   virtual Result<int> ApplyRetention(Offset high_watermark, int64_t now_ms) = 0;
   virtual void UpdateConfig(const LogConfig& config) = 0;
 
+  // Where a scan after an unclean stop may start: everything below is synced,
+  // epochs included (writes them when they are not). For the
+  // recovery-point-offset-checkpoint.
+  virtual Result<Offset> RecoveryPoint() = 0;
+
+  virtual const TopicPartition& partition() const = 0;
+  virtual const Uuid& topic_id() const = 0;
+  virtual const std::string& dir() const = 0;
+  // For a log whose partition.metadata did not survive.
+  // kInconsistentTopicId: it has another id.
+  virtual Status AdoptTopicId(const Uuid& topic_id) = 0;
+
   // Syncs everything and writes the producer snapshot: the clean shutdown.
   virtual Status Close() = 0;
   // Removes the directory. The log is unusable afterwards.
@@ -152,15 +173,22 @@ class Log {
 struct OpenOptions {
   std::string dir;  // <log dir>/<topic>-<partition>; created when missing
   TopicPartition partition;
-  Uuid topic_id;        // checked against partition.metadata, or written there
+  Uuid topic_id;  // checked against partition.metadata, or written there
   LogConfig config;
-  bool clean = false;   // the directory was shut down cleanly: no CRC scan
+  bool clean = false;  // the directory was shut down cleanly: no CRC scan
   Offset recovery_point = 0;  // scan starts at its segment (B-28)
+  Offset start_offset = 0;    // from log-start-offset-checkpoint
+  // Shared by the logs of one log directory; nullptr: this log stands alone.
+  std::shared_ptr<DirectoryHealth> health;
+  // Called before the log is cut below its recovery point, on the owner's
+  // thread: the checkpoint on disk must not be above `offset` when it returns.
+  std::function<Status(Offset offset)> lower_recovery_point;
 };
 
 // Opens or creates; after an unclean stop scans from the recovery point and
 // cuts at the first bad byte. Everything that survives recovery is synced
 // before return, so flushed_offset() == end_offset().
+// Errors: kKafkaStorageError; kInconsistentTopicId.
 Result<std::unique_ptr<Log>> OpenLog(io::FileSystem& fs, OpenOptions options,
                                      int64_t now_ms);
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ class File {
   // Reads up to `count` bytes; fewer only at the end of the file.
   virtual Result<size_t> ReadAt(uint64_t at, char* to, size_t count) const = 0;
   virtual Status WriteAt(uint64_t at, std::string_view bytes) = 0;
+  // The pieces one after the other, in one system call where there is one.
+  virtual Status WriteAtV(uint64_t at,
+                          std::span<const std::string_view> pieces) = 0;
   virtual Status Truncate(uint64_t size) = 0;
   virtual Result<uint64_t> Size() const = 0;
   // fdatasync. A failed sync must never be retried: the kernel may have

@@ -158,8 +158,41 @@ TEST(Raft, OneVoteATerm) {
   EXPECT_TRUE(node.Step(Make(MessageType::kVote, 1, 2, 4)));
   const auto said = Drain(node);
   ASSERT_EQ(said.size(), 3u);
-  EXPECT_EQ(said[0].to, 3);
-  EXPECT_TRUE(said[0].reject);
+  EXPECT_EQ(said[0].to, 1);
+  EXPECT_FALSE(said[0].reject);
+  EXPECT_EQ(said[1].to, 3);
+  EXPECT_TRUE(said[1].reject);
+}
+
+// Votes of others can be enough while the own one is still being written.
+TEST(Raft, LeadsOnlyOnceItsOwnVoteIsDurable) {
+  Raft node = MakeNode(1);
+  node.Campaign();
+  Drain(node);
+  ASSERT_TRUE(node.Step(Make(MessageType::kPreVoteReply, 2, 1, 1)));
+  const Ready ready = node.TakeReady();
+  ASSERT_TRUE(ready.write);
+  EXPECT_TRUE(ready.messages.empty());
+  ASSERT_TRUE(node.Step(Make(MessageType::kVoteReply, 2, 1, 1)));
+  ASSERT_TRUE(node.Step(Make(MessageType::kVoteReply, 3, 1, 1)));
+  EXPECT_FALSE(node.IsLeader());
+  node.OnWritten(ready.write->id);
+  EXPECT_TRUE(node.IsLeader());
+}
+
+// beyond what the leader has matched lie perhaps a dead leader's
+// entries; the leader's commit index does not speak of them.
+TEST(Raft, FollowerCommitsNoFurtherThanItMatches) {
+  Stored stored;
+  stored.hard_state = {1, kNoNode};
+  stored.entries = {{1, 1, {}}, {2, 1, {}}, {3, 1, {}}};
+  Raft node = MakeNode(2, stored);
+  Message append = Make(MessageType::kAppend, 1, 2, 2);
+  append.index = 1;
+  append.log_term = 1;
+  append.commit = 3;
+  EXPECT_TRUE(node.Step(append));
+  EXPECT_EQ(node.log().committed(), 1u);
 }
 
 TEST(Raft, TermOfTheLogCountsAfterARestart) {
@@ -214,7 +247,9 @@ TEST(Raft, SnapshotInChunks) {
       if (m.type == MessageType::kSnapshot) {
         ++chunks;
         if (chunks == 2) continue;
-        if (chunks == 3) EXPECT_TRUE(follower->Step(m));
+        if (chunks == 3) {
+          EXPECT_TRUE(follower->Step(m));
+        }
         if (chunks == 4) follower = std::make_unique<Raft>(MakeNode(3));
       }
       EXPECT_TRUE(follower->Step(m));

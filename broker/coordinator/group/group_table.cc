@@ -1,0 +1,293 @@
+#include "broker/coordinator/group/group_table.h"
+
+#include <glog/logging.h>
+#include <strings.h>
+
+#include <algorithm>
+
+#include "broker/coordinator/group/join.h"
+#include "broker/coordinator/group/leave.h"
+#include "broker/coordinator/group/offsets.h"
+#include "broker/coordinator/group/sync.h"
+#include "broker/coordinator/group/timers.h"
+
+namespace tidemark::coordinator {
+namespace {
+
+constexpr const char* kClassicType = "classic";
+
+bool Matches(const std::vector<std::string>& wanted, std::string_view value) {
+  return wanted.empty() ||
+         std::any_of(wanted.begin(), wanted.end(), [&](const std::string& w) {
+           return w.size() == value.size() &&
+                  strncasecmp(w.data(), value.data(), value.size()) == 0;
+         });
+}
+
+template <class Result>
+Decision Refuse(Ticket ticket, ErrorCode error) {
+  Decision out;
+  Result result;
+  result.Fail(error);
+  out.Reply(ticket, std::move(result));
+  return out;
+}
+
+}  // namespace
+
+const std::string& GroupIdOf(const GroupRecord& record) {
+  return std::visit(
+      [](const auto& r) -> const std::string& { return r.group_id; }, record);
+}
+
+Group* GroupTable::Find(const std::string& group_id) {
+  auto it = groups_.find(group_id);
+  return it == groups_.end() ? nullptr : &it->second;
+}
+
+const Group* GroupTable::Find(const std::string& group_id) const {
+  auto it = groups_.find(group_id);
+  return it == groups_.end() ? nullptr : &it->second;
+}
+
+Decision GroupTable::Join(const JoinRequest& request, Ticket ticket,
+                          Moment at) {
+  Step step = NewStep(at);
+  const auto refuse = [&](ErrorCode error) {
+    step.out.Reply(ticket,
+                   JoinResult{.error = error, .member_id = request.member_id});
+    return std::move(step.out);
+  };
+  if (request.group_id.empty()) return refuse(ErrorCode::kInvalidGroupId);
+  if (request.session_timeout_ms < config_.group_min_session_timeout_ms ||
+      request.session_timeout_ms > config_.group_max_session_timeout_ms) {
+    return refuse(ErrorCode::kInvalidSessionTimeout);
+  }
+  if (!Find(request.group_id) && !request.member_id.empty())
+    return refuse(ErrorCode::kUnknownMemberId);
+  Group& group =
+      groups_.try_emplace(request.group_id, request.group_id).first->second;
+  coordinator::Join(group, request, ticket, step);
+  return Finish(request.group_id, std::move(step));
+}
+
+Decision GroupTable::Sync(const SyncRequest& request, Ticket ticket,
+                          Moment at) {
+  Group* group = Find(request.group_id);
+  if (!group) return Refuse<SyncResult>(ticket, ErrorCode::kUnknownMemberId);
+  Step step = NewStep(at);
+  coordinator::Sync(*group, request, ticket, step);
+  return Finish(request.group_id, std::move(step));
+}
+
+Decision GroupTable::Heartbeat(const HeartbeatRequest& request, Ticket ticket,
+                               Moment at) {
+  Group* group = Find(request.group_id);
+  Decision out;
+  out.Reply(ticket,
+            HeartbeatResult{group ? coordinator::Heartbeat(*group, request, at)
+                                  : ErrorCode::kUnknownMemberId});
+  return out;
+}
+
+Decision GroupTable::Leave(const LeaveRequest& request, Ticket ticket,
+                           Moment at) {
+  Step step = NewStep(at);
+  Group* group = Find(request.group_id);
+  if (!group) {
+    step.out.Reply(ticket, LeaveResult{.members = std::vector<ErrorCode>(
+                                           request.members.size(),
+                                           ErrorCode::kUnknownMemberId)});
+    return std::move(step.out);
+  }
+  coordinator::Leave(*group, request, ticket, step);
+  return Finish(request.group_id, std::move(step));
+}
+
+Decision GroupTable::Commit(const CommitRequest& request, Ticket ticket,
+                            Moment at) {
+  if (request.group_id.empty())
+    return Refuse<CommitResult>(ticket, ErrorCode::kInvalidGroupId);
+  if (!Find(request.group_id) && request.generation >= 0)
+    return Refuse<CommitResult>(ticket, ErrorCode::kIllegalGeneration);
+  Step step = NewStep(at);
+  Group& group =
+      groups_.try_emplace(request.group_id, request.group_id).first->second;
+  coordinator::Commit(group, request, ticket, step);
+  return Finish(request.group_id, std::move(step));
+}
+
+Decision GroupTable::Delete(const std::string& group_id, Ticket ticket) {
+  Group* group = Find(group_id);
+  if (group_id.empty())
+    return Refuse<DeleteResult>(ticket, ErrorCode::kInvalidGroupId);
+  if (!group) return Refuse<DeleteResult>(ticket, ErrorCode::kGroupIdNotFound);
+  if (!group->Is(GroupState::kEmpty))
+    return Refuse<DeleteResult>(ticket, ErrorCode::kNonEmptyGroup);
+  Step step = NewStep({});
+  step.out.records = DeletionRecords(*group);
+  step.out.Reply(ticket, DeleteResult{});
+  return Finish(group_id, std::move(step));
+}
+
+FetchResult GroupTable::Fetch(const FetchRequest& request) const {
+  return FetchOffsets(Find(request.group_id), request);
+}
+
+GroupDescription GroupTable::Describe(const std::string& group_id) const {
+  const Group* group = Find(group_id);
+  if (!group) return {.error = ErrorCode::kGroupIdNotFound};
+  const bool stable = group->Is(GroupState::kStable);
+  GroupDescription out{.state = std::string(StateName(group->state)),
+                       .protocol_type = group->protocol_type,
+                       .protocol = stable ? group->protocol.value_or("") : ""};
+  for (const auto& [id, m] : group->members) {
+    GroupDescription::Member member{.id = id,
+                                    .instance_id = m.instance_id,
+                                    .client_id = m.client_id,
+                                    .client_host = m.client_host};
+    if (stable) {
+      member.metadata = m.MetadataFor(group->protocol);
+      member.assignment = m.assignment;
+    }
+    out.members.push_back(std::move(member));
+  }
+  return out;
+}
+
+std::vector<ListedGroup> GroupTable::List(const ListRequest& request) const {
+  std::vector<ListedGroup> out;
+  if (!Matches(request.types, kClassicType)) return out;
+  for (const auto& [id, group] : groups_) {
+    if (Matches(request.states, StateName(group.state)))
+      out.push_back({id, group.protocol_type,
+                     std::string(StateName(group.state)), kClassicType});
+  }
+  return out;
+}
+
+void GroupTable::Settle(const std::vector<GroupRecord>& records,
+                        bool committed) {
+  for (const GroupRecord& record : records) {
+    Group* group = Find(GroupIdOf(record));
+    if (const auto* offset = std::get_if<OffsetRecord>(&record);
+        offset && offset->value && group) {
+      auto it = group->pending_offsets.find(offset->partition);
+      CHECK(it != group->pending_offsets.end()) << "group=" << group->id;
+      if (--it->second == 0) group->pending_offsets.erase(it);
+    }
+    if (committed) Apply(record);
+  }
+  if (!records.empty()) DisposeIfDone(GroupIdOf(records.front()));
+}
+
+Decision GroupTable::OnStored(const AssignmentWrite& write, bool committed,
+                              Moment at) {
+  Group* group = Find(write.group_id);
+  if (!group) return {};
+  Step step = NewStep(at);
+  OnAssignmentStored(*group, write.generation, committed, step);
+  return Finish(write.group_id, std::move(step));
+}
+
+std::optional<Instant> GroupTable::NextDeadline() const {
+  if (wakeup_order_.empty()) return std::nullopt;
+  return wakeup_order_.begin()->first;
+}
+
+std::vector<Decision> GroupTable::OnTimer(Moment at) {
+  std::vector<std::string> due;
+  for (const auto& [when, id] : wakeup_order_) {
+    if (when > at.now) break;
+    due.push_back(id);
+  }
+  std::vector<Decision> out;
+  for (const std::string& id : due) {
+    Step step = NewStep(at);
+    coordinator::OnTimer(*Find(id), step);
+    out.push_back(Finish(id, std::move(step)));
+  }
+  return out;
+}
+
+std::vector<Decision> GroupTable::Expire(int64_t wall_ms) const {
+  std::vector<Decision> out;
+  for (const auto& [unused, group] : groups_) {
+    Decision decision{.records = ExpiredRecords(group, config_, wall_ms)};
+    if (!decision.records.empty()) out.push_back(std::move(decision));
+  }
+  return out;
+}
+
+std::vector<Decision> GroupTable::ForgetTopics(
+    const std::set<std::string>& topics) const {
+  std::vector<Decision> out;
+  for (const auto& [unused, group] : groups_) {
+    Decision decision{
+        .records = TombstonesIf(group, [&](const TopicPartition& partition) {
+          return topics.contains(partition.topic);
+        })};
+    if (!decision.records.empty()) out.push_back(std::move(decision));
+  }
+  return out;
+}
+
+void GroupTable::Clear() {
+  groups_.clear();
+  wakeups_.clear();
+  wakeup_order_.clear();
+}
+
+void GroupTable::Apply(const GroupRecord& record) {
+  const std::string& id = GroupIdOf(record);
+  const bool tombstone =
+      std::visit([](const auto& r) { return !r.value; }, record);
+  if (tombstone && !Find(id)) return;
+  Group& group = groups_.try_emplace(id, id).first->second;
+  std::visit([&](const auto& r) { coordinator::Apply(group, r); }, record);
+  if (tombstone) DisposeIfDone(id);
+}
+
+void GroupTable::Activate(Moment at) {
+  for (auto& [unused, group] : groups_) {
+    coordinator::Activate(group, at);
+    Reschedule(group);
+  }
+}
+
+Decision GroupTable::Finish(const std::string& group_id, Step step) {
+  Group& group = *Find(group_id);
+  for (const GroupRecord& record : step.out.records) {
+    const auto* offset = std::get_if<OffsetRecord>(&record);
+    if (offset && offset->value) ++group.pending_offsets[offset->partition];
+  }
+  Reschedule(group);
+  DisposeIfDone(group_id);
+  return std::move(step.out);
+}
+
+void GroupTable::Reschedule(const Group& group) {
+  const std::optional<Instant> next = coordinator::NextDeadline(group);
+  const auto it = wakeups_.find(group.id);
+  if (it != wakeups_.end() && next == it->second) return;
+  Unschedule(group.id);
+  if (!next) return;
+  wakeups_[group.id] = *next;
+  wakeup_order_.insert({*next, group.id});
+}
+
+void GroupTable::Unschedule(const std::string& group_id) {
+  const auto it = wakeups_.find(group_id);
+  if (it == wakeups_.end()) return;
+  wakeup_order_.erase({it->second, group_id});
+  wakeups_.erase(it);
+}
+
+void GroupTable::DisposeIfDone(const std::string& group_id) {
+  const auto it = groups_.find(group_id);
+  if (it == groups_.end() || !it->second.IsDisposable()) return;
+  Unschedule(group_id);
+  groups_.erase(it);
+}
+
+}  // namespace tidemark::coordinator

@@ -1,0 +1,115 @@
+#include "broker/coordinator/group/offsets.h"
+
+#include "broker/coordinator/group/rebalance.h"
+
+namespace tidemark::coordinator {
+namespace {
+
+// Kafka: ClassicGroup.validateOffsetCommit.
+ErrorCode ValidateCommit(const Group& group, const CommitRequest& request) {
+  if (request.generation < 0 && group.Is(GroupState::kEmpty))
+    return ErrorCode::kNone;
+  const bool as_member = request.generation >= 0 ||
+                         !request.member_id.empty() || request.instance_id;
+  if (!as_member) return ErrorCode::kUnknownMemberId;
+  const ErrorCode error =
+      group.Validate(request.member_id, request.instance_id);
+  if (error != ErrorCode::kNone) return error;
+  if (request.generation != group.generation)
+    return ErrorCode::kIllegalGeneration;
+  return group.Is(GroupState::kCompletingRebalance)
+             ? ErrorCode::kRebalanceInProgress
+             : ErrorCode::kNone;
+}
+
+}  // namespace
+
+void Commit(Group& group, const CommitRequest& request, Ticket ticket,
+            Step& step) {
+  const ErrorCode error = ValidateCommit(group, request);
+  if (error != ErrorCode::kNone) {
+    step.out.Reply(ticket, CommitResult{.error = error});
+    return;
+  }
+  if (Member* member = group.Find(request.member_id))
+    RestartSession(*member, step.at);
+  CommitResult result;
+  const size_t limit =
+      static_cast<size_t>(step.config.offset_metadata_max_bytes);
+  for (const CommitRequest::Partition& p : request.partitions) {
+    if (p.value.metadata.size() > limit) {
+      result.partitions.push_back(ErrorCode::kOffsetMetadataTooLarge);
+      continue;
+    }
+    CommittedOffset value = p.value;
+    if (value.commit_timestamp_ms < 0)
+      value.commit_timestamp_ms = step.at.wall_ms;
+    step.out.records.push_back(
+        OffsetRecord{group.id, p.partition, std::move(value)});
+    result.partitions.push_back(ErrorCode::kNone);
+  }
+  step.out.Reply(ticket, std::move(result));
+}
+
+FetchResult FetchOffsets(const Group* group, const FetchRequest& request) {
+  static const std::map<TopicPartition, CommittedOffset> kNothing;
+  const auto& offsets = group ? group->offsets : kNothing;
+  FetchResult result;
+  if (!request.partitions) {
+    for (const auto& [partition, value] : offsets)
+      result.partitions.push_back({partition, value});
+    return result;
+  }
+  for (const TopicPartition& partition : *request.partitions) {
+    const auto it = offsets.find(partition);
+    result.partitions.push_back(
+        {partition, it == offsets.end() ? CommittedOffset{} : it->second});
+  }
+  return result;
+}
+
+std::vector<GroupRecord> ExpiredRecords(const Group& group,
+                                        const GroupConfig& config,
+                                        int64_t wall_ms) {
+  if (!group.Is(GroupState::kEmpty) || !group.pending_offsets.empty() ||
+      !group.pending_joins.empty()) {
+    return {};
+  }
+  // A group that had members keeps its offsets from when the last one left;
+  // simple consumers keep each from its commit.
+  const bool had_members = !group.protocol_type.empty();
+  std::vector<GroupRecord> records;
+  for (const auto& [partition, value] : group.offsets) {
+    const int64_t since = had_members && group.state_timestamp_ms >= 0
+                              ? group.state_timestamp_ms
+                              : value.commit_timestamp_ms;
+    if (wall_ms - since >= config.offsets_retention_ms)
+      records.push_back(OffsetRecord{group.id, partition, std::nullopt});
+  }
+  if (records.size() == group.offsets.size())
+    records.push_back(GroupMetadataRecord{group.id, std::nullopt});
+  return records;
+}
+
+std::vector<GroupRecord> DeletionRecords(const Group& group) {
+  std::vector<GroupRecord> records =
+      TombstonesIf(group, [](const TopicPartition&) { return true; });
+  records.push_back(GroupMetadataRecord{group.id, std::nullopt});
+  return records;
+}
+
+std::vector<GroupRecord> TombstonesIf(
+    const Group& group,
+    const std::function<bool(const TopicPartition&)>& gone) {
+  std::vector<GroupRecord> records;
+  const auto add = [&](const TopicPartition& partition) {
+    if (gone(partition))
+      records.push_back(OffsetRecord{group.id, partition, std::nullopt});
+  };
+  for (const auto& [partition, unused] : group.offsets) add(partition);
+  for (const auto& [partition, unused] : group.pending_offsets)
+    if (!group.offsets.contains(partition)) add(partition);
+  return records;
+}
+
+}  // namespace tidemark::coordinator

@@ -1,0 +1,326 @@
+#include "broker/coordinator/group_coordinator.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace tidemark::coordinator {
+namespace {
+
+// Members get ids from us that must fit Kafka's strings.
+constexpr size_t kMaxIdPrefix = 255;
+
+int64_t IntOr(const BrokerConfig& config, std::string_view name,
+              int64_t fallback) {
+  const auto keys = config.raw().keys();
+  const bool known =
+      std::any_of(keys.begin(), keys.end(),
+                  [&](const ConfigKey& key) { return key.name == name; });
+  return known ? config.raw().GetInt(name) : fallback;
+}
+
+std::string NewMemberId(const JoinRequest& request) {
+  const std::string& prefix =
+      request.instance_id ? *request.instance_id : request.client_id;
+  return prefix.substr(0, kMaxIdPrefix) + "-" + ToString(Uuid::Random());
+}
+
+// One code point; advances `at`. U+FFFD and one byte for malformed input.
+char32_t NextCodePoint(std::string_view utf8, size_t& at) {
+  const auto byte = [&](size_t i) {
+    return i < utf8.size() ? static_cast<uint8_t>(utf8[i]) : uint8_t{0};
+  };
+  const uint8_t lead = byte(at);
+  const int extra = lead < 0x80             ? 0
+                    : (lead & 0xe0) == 0xc0 ? 1
+                    : (lead & 0xf0) == 0xe0 ? 2
+                    : (lead & 0xf8) == 0xf0 ? 3
+                                            : -1;
+  char32_t code = extra < 0    ? 0xfffd
+                  : extra == 0 ? lead
+                               : lead & (0x3f >> extra);
+  for (int i = 1; i <= extra; ++i) {
+    const uint8_t next = byte(at + static_cast<size_t>(i));
+    if ((next & 0xc0) != 0x80) {
+      ++at;
+      return 0xfffd;
+    }
+    code = code << 6 | (next & 0x3f);
+  }
+  at += static_cast<size_t>(std::max(extra, 0)) + 1;
+  return code;
+}
+
+}  // namespace
+
+int32_t JavaHash(std::string_view utf8) {
+  uint32_t hash = 0;
+  const auto add = [&](uint32_t unit) { hash = hash * 31 + unit; };
+  for (size_t at = 0; at < utf8.size();) {
+    const char32_t code = NextCodePoint(utf8, at);
+    if (code < 0x10000) {
+      add(code);
+    } else {  // Java hashes UTF-16
+      add(0xd800 + ((code - 0x10000) >> 10));
+      add(0xdc00 + ((code - 0x10000) & 0x3ff));
+    }
+  }
+  return static_cast<int32_t>(hash);
+}
+
+GroupConfig GroupConfigFrom(const BrokerConfig& config) {
+  GroupConfig out;
+  const auto read = [&](auto& field, std::string_view name) {
+    field = static_cast<std::remove_reference_t<decltype(field)>>(
+        IntOr(config, name, field));
+  };
+  read(out.group_min_session_timeout_ms, "group.min.session.timeout.ms");
+  read(out.group_max_session_timeout_ms, "group.max.session.timeout.ms");
+  read(out.group_initial_rebalance_delay_ms,
+       "group.initial.rebalance.delay.ms");
+  read(out.group_max_size, "group.max.size");
+  read(out.offset_metadata_max_bytes, "offset.metadata.max.bytes");
+  // A longer one could not be written as a Kafka string.
+  out.offset_metadata_max_bytes =
+      std::min(out.offset_metadata_max_bytes, int32_t{INT16_MAX});
+  constexpr int64_t kMinuteMs = 60'000;
+  out.offsets_retention_ms =
+      kMinuteMs * IntOr(config, "offsets.retention.minutes",
+                        out.offsets_retention_ms / kMinuteMs);
+  read(out.offsets_retention_check_interval_ms,
+       "offsets.retention.check.interval.ms");
+  read(out.offsets_commit_timeout_ms, "offsets.commit.timeout.ms");
+  return out;
+}
+
+OffsetsTopicConfig OffsetsTopicConfigFrom(const BrokerConfig& config) {
+  OffsetsTopicConfig out;
+  out.partitions = static_cast<int32_t>(
+      IntOr(config, "offsets.topic.num.partitions", out.partitions));
+  out.replication_factor = static_cast<int16_t>(IntOr(
+      config, "offsets.topic.replication.factor", out.replication_factor));
+  out.segment_bytes =
+      IntOr(config, "offsets.topic.segment.bytes", out.segment_bytes);
+  return out;
+}
+
+GroupCoordinator::GroupCoordinator(const BrokerConfig& config,
+                                   ImageHolder& metadata,
+                                   ControllerClient& controller,
+                                   replication::ReplicaManager& replicas)
+    : GroupCoordinator(GroupConfigFrom(config), OffsetsTopicConfigFrom(config),
+                       metadata, controller, replicas) {}
+
+GroupCoordinator::GroupCoordinator(const GroupConfig& groups,
+                                   const OffsetsTopicConfig& topic,
+                                   ImageHolder& metadata,
+                                   ControllerClient& controller,
+                                   replication::ReplicaManager& replicas)
+    : config_(groups),
+      metadata_(metadata),
+      replicas_(replicas),
+      topic_(topic, controller) {}
+
+int32_t GroupCoordinator::PartitionCount(const metadata::Image& image) const {
+  const metadata::TopicImage* topic = image.FindTopic(kOffsetsTopic);
+  return topic ? static_cast<int32_t>(topic->partitions.size()) : 0;
+}
+
+namespace {
+
+PartitionIndex PartitionOf(const std::string& group_id, int32_t partitions) {
+  // Kafka's Utils.abs, where abs(MIN_VALUE) is 0.
+  const int32_t hash = JavaHash(group_id);
+  const int32_t positive = hash == INT32_MIN ? 0 : std::abs(hash);
+  return positive % partitions;
+}
+
+}  // namespace
+
+CoordinatorLocation GroupCoordinator::Locate(const std::string& group_id,
+                                             const std::string& listener) {
+  const auto unavailable = [](std::string why) {
+    return CoordinatorLocation{.error = ErrorCode::kCoordinatorNotAvailable,
+                               .message = std::move(why)};
+  };
+  const metadata::ImagePtr image = metadata_.Get();
+  const int32_t partitions = PartitionCount(*image);
+  if (partitions == 0) {
+    topic_.Create(*image);
+    return unavailable(
+        "The group coordinator is not available: "
+        "__consumer_offsets is being created.");
+  }
+  const auto* partition =
+      image->FindPartition(kOffsetsTopic, PartitionOf(group_id, partitions));
+  const metadata::BrokerImage* broker =
+      partition ? image->FindBroker(partition->leader) : nullptr;
+  const metadata::EndpointImage* endpoint =
+      broker ? broker->FindEndpoint(listener) : nullptr;
+  if (!endpoint)
+    return unavailable(
+        "The group coordinator is not available: its partition "
+        "of __consumer_offsets has no leader on listener " +
+        listener + ".");
+  return {.node = broker->id, .host = endpoint->host, .port = endpoint->port};
+}
+
+GroupCoordinator::PartitionPtr GroupCoordinator::Find(
+    PartitionIndex partition) {
+  std::lock_guard lock(mutex_);
+  const auto it = partitions_.find(partition);
+  return it == partitions_.end() ? nullptr : it->second;
+}
+
+std::map<PartitionIndex, GroupCoordinator::PartitionPtr>
+GroupCoordinator::All() {
+  std::lock_guard lock(mutex_);
+  return partitions_;
+}
+
+template <class Result>
+void GroupCoordinator::Route(
+    const std::string& group_id, Done<Result> done,
+    std::function<void(GroupPartition&, Done<Result>)> serve) {
+  const int32_t partitions = PartitionCount(*metadata_.Get());
+  const PartitionIndex index =
+      partitions > 0 ? PartitionOf(group_id, partitions) : 0;
+  PartitionPtr partition = partitions > 0 ? Find(index) : nullptr;
+  if (!partition) {
+    Result refused;
+    refused.Fail(ErrorCode::kNotCoordinator);
+    done(std::move(refused));
+    return;
+  }
+  replicas_.ShardOf({kOffsetsTopic, index})
+      .Post([partition = std::move(partition), done = std::move(done),
+             serve = std::move(serve)]() mutable {
+        serve(*partition, std::move(done));
+      });
+}
+
+void GroupCoordinator::Join(JoinRequest request, Done<JoinResult> done) {
+  request.new_member_id = NewMemberId(request);
+  const std::string group_id = request.group_id;
+  Route<JoinResult>(group_id, std::move(done),
+                    [request = std::move(request)](auto& p, auto d) {
+                      p.Join(request, std::move(d));
+                    });
+}
+
+void GroupCoordinator::Sync(SyncRequest request, Done<SyncResult> done) {
+  const std::string group_id = request.group_id;
+  Route<SyncResult>(group_id, std::move(done),
+                    [request = std::move(request)](auto& p, auto d) {
+                      p.Sync(request, std::move(d));
+                    });
+}
+
+void GroupCoordinator::Heartbeat(HeartbeatRequest request,
+                                 Done<HeartbeatResult> done) {
+  const std::string group_id = request.group_id;
+  Route<HeartbeatResult>(group_id, std::move(done),
+                         [request = std::move(request)](auto& p, auto d) {
+                           p.Heartbeat(request, std::move(d));
+                         });
+}
+
+void GroupCoordinator::Leave(LeaveRequest request, Done<LeaveResult> done) {
+  const std::string group_id = request.group_id;
+  Route<LeaveResult>(group_id, std::move(done),
+                     [request = std::move(request)](auto& p, auto d) {
+                       p.Leave(request, std::move(d));
+                     });
+}
+
+void GroupCoordinator::Commit(CommitRequest request, Done<CommitResult> done) {
+  const std::string group_id = request.group_id;
+  Route<CommitResult>(group_id, std::move(done),
+                      [request = std::move(request)](auto& p, auto d) {
+                        p.Commit(request, std::move(d));
+                      });
+}
+
+void GroupCoordinator::Fetch(FetchRequest request, Done<FetchResult> done) {
+  const std::string group_id = request.group_id;
+  Route<FetchResult>(
+      group_id, std::move(done),
+      [request = std::move(request)](auto& p, auto d) { d(p.Fetch(request)); });
+}
+
+void GroupCoordinator::Delete(std::string group_id, Done<DeleteResult> done) {
+  Route<DeleteResult>(group_id, std::move(done), [group_id](auto& p, auto d) {
+    p.Delete(group_id, std::move(d));
+  });
+}
+
+void GroupCoordinator::Describe(std::string group_id,
+                                Done<GroupDescription> done) {
+  Route<GroupDescription>(
+      group_id, std::move(done),
+      [group_id](auto& p, auto d) { d(p.Describe(group_id)); });
+}
+
+void GroupCoordinator::List(ListRequest request, Done<ListResult> done) {
+  struct Gather {
+    std::mutex mutex;
+    ListResult result;
+    size_t left = 0;
+    Done<ListResult> done;
+  };
+  const auto partitions = All();
+  if (partitions.empty()) return done({});
+  auto gather = std::make_shared<Gather>();
+  gather->left = partitions.size();
+  gather->done = std::move(done);
+  for (const auto& [index, partition] : partitions) {
+    replicas_.ShardOf({kOffsetsTopic, index})
+        .Post([gather, partition = partition, request] {
+          ListResult part = partition->List(request);
+          std::unique_lock lock(gather->mutex);
+          ListResult& all = gather->result;
+          if (part.error == ErrorCode::kNone) {
+            std::move(part.groups.begin(), part.groups.end(),
+                      std::back_inserter(all.groups));
+          } else if (part.error != ErrorCode::kNotCoordinator) {
+            all.error = part.error;
+          }
+          if (--gather->left > 0) return;
+          if (all.error != ErrorCode::kNone) all.groups.clear();
+          lock.unlock();
+          gather->done(std::move(all));
+        });
+  }
+}
+
+void GroupCoordinator::OnTopicsDeleted(const std::set<std::string>& topics) {
+  if (topics.empty()) return;
+  for (const auto& [index, partition] : All()) {
+    replicas_.ShardOf({kOffsetsTopic, index})
+        .Post([partition = partition, topics] {
+          partition->ForgetTopics(topics);
+        });
+  }
+}
+
+void GroupCoordinator::OnLeader(const TopicPartition& partition,
+                                LeaderEpoch epoch) {
+  PartitionPtr groups;
+  {
+    std::lock_guard lock(mutex_);
+    PartitionPtr& slot = partitions_[partition.partition];
+    if (!slot)
+      slot = std::make_shared<GroupPartition>(partition, replicas_, config_);
+    groups = slot;
+  }
+  groups->Lead(epoch);
+}
+
+void GroupCoordinator::OnNotLeader(const TopicPartition& partition,
+                                   LeaderEpoch epoch) {
+  if (PartitionPtr groups = Find(partition.partition)) groups->Resign(epoch);
+}
+
+}  // namespace tidemark::coordinator

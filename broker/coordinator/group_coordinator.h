@@ -1,0 +1,93 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/coordinator/group_partition.h"
+#include "broker/coordinator/offsets_topic.h"
+#include "broker/metadata/broker_config.h"
+#include "broker/metadata/image_holder.h"
+
+namespace tidemark::coordinator {
+
+// Java's String.hashCode of UTF-8 text. Bytes that are not UTF-8 count as
+// U+FFFD each.
+int32_t JavaHash(std::string_view utf8);
+
+GroupConfig GroupConfigFrom(const BrokerConfig& config);
+OffsetsTopicConfig OffsetsTopicConfigFrom(const BrokerConfig& config);
+
+// Where the coordinator of a group is to be found.
+struct CoordinatorLocation {
+  ErrorCode error = ErrorCode::kNone;
+  std::string message;
+  NodeId node = kNoNode;
+  std::string host;
+  int32_t port = -1;
+};
+
+// The group coordinators of this broker, one GroupPartition for each
+// partition of __consumer_offsets it leads; a request goes to the partition
+// that Kafka would choose, abs(hash(group id)) % partitions.
+//
+// Any thread; every `done` runs once, on the executor of a partition or, when
+// nothing is led here, at once on the caller's thread.
+class GroupCoordinator final : public replication::LeadershipListener {
+ public:
+  // All arguments outlive it. Register it with
+  // replicas.Listen(kOffsetsTopic, &coordinator) before the first image.
+  GroupCoordinator(const BrokerConfig& config, ImageHolder& metadata,
+                   ControllerClient& controller,
+                   replication::ReplicaManager& replicas);
+  GroupCoordinator(const GroupConfig& groups, const OffsetsTopicConfig& topic,
+                   ImageHolder& metadata, ControllerClient& controller,
+                   replication::ReplicaManager& replicas);
+
+  // FindCoordinator. Creates the offsets topic when there is none and answers
+  // kCoordinatorNotAvailable meanwhile.
+  CoordinatorLocation Locate(const std::string& group_id,
+                             const std::string& listener);
+
+  void Join(JoinRequest request, Done<JoinResult> done);
+  void Sync(SyncRequest request, Done<SyncResult> done);
+  void Heartbeat(HeartbeatRequest request, Done<HeartbeatResult> done);
+  void Leave(LeaveRequest request, Done<LeaveResult> done);
+  void Commit(CommitRequest request, Done<CommitResult> done);
+  void Fetch(FetchRequest request, Done<FetchResult> done);
+  void Delete(std::string group_id, Done<DeleteResult> done);
+  void Describe(std::string group_id, Done<GroupDescription> done);
+  // Of all partitions led here; kCoordinatorLoadInProgress while one loads.
+  void List(ListRequest request, Done<ListResult> done);
+
+  // For the publisher of metadata: names of Delta::deleted_topics.
+  void OnTopicsDeleted(const std::set<std::string>& topics);
+
+  // LeadershipListener, on the partition's executor.
+  void OnLeader(const TopicPartition& partition, LeaderEpoch epoch) override;
+  void OnNotLeader(const TopicPartition& partition, LeaderEpoch epoch) override;
+
+ private:
+  using PartitionPtr = std::shared_ptr<GroupPartition>;
+
+  int32_t PartitionCount(const metadata::Image& image) const;
+  PartitionPtr Find(PartitionIndex partition);
+  std::map<PartitionIndex, PartitionPtr> All();
+  template <class Result>
+  void Route(const std::string& group_id, Done<Result> done,
+             std::function<void(GroupPartition&, Done<Result>)> serve);
+
+  const GroupConfig config_;
+  ImageHolder& metadata_;
+  replication::ReplicaManager& replicas_;
+  OffsetsTopic topic_;
+  std::mutex mutex_;
+  // Ever led here. Inactive ones stay: they are empty.
+  std::map<PartitionIndex, PartitionPtr> partitions_;  // guarded by mutex_
+};
+
+}  // namespace tidemark::coordinator

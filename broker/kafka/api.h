@@ -1,0 +1,104 @@
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "broker/kafka/handler.h"
+#include "broker/kafka/network_metrics.h"
+#include "broker/kafka/responder.h"
+#include "common/kafka/codec.h"
+
+namespace tidemark::server {
+
+// One row of the handler table.
+struct Api {
+  using Call = void (*)(RequestContext context, const SharedBytes& body,
+                        Responder responder, NetworkMetrics& metrics);
+  kafka::ApiKey key;
+  kafka::ApiVersionRange advertised;
+  kafka::ApiVersionRange served;
+  Call call;
+
+  // Lists versions that are not served: librdkafka up to 2.10 looks for
+  // Produce 0 before it compresses (KAFKA-18659).
+  constexpr Api AdvertisedFrom(int16_t version) const {
+    Api api = *this;
+    api.advertised.min = version;
+    return api;
+  }
+};
+
+// Counts the request as malformed and says so in the log, rate-limited.
+void ReportMalformed(const RequestContext& context, std::string_view reason,
+                     NetworkMetrics& metrics);
+
+namespace internal {
+
+template <auto Handler>
+struct Glue;
+
+template <class Request, class Response,
+          void (*Handler)(RequestContext, Request, Reply<Response>)>
+struct Glue<Handler> {
+  using RequestType = Request;
+
+  // acks=0 gets no answer; an error then closes the connection, which is the
+  // only way left to tell the producer.
+  static bool IsSilent(const Request& request) {
+    if constexpr (requires { request.acks; }) {
+      return request.acks == 0;
+    } else {
+      return false;
+    }
+  }
+
+  static bool HasError(const Response& response) {
+    if constexpr (requires { response.responses[0].partition_responses; }) {
+      for (const auto& topic : response.responses) {
+        for (const auto& partition : topic.partition_responses) {
+          if (partition.error_code != 0) return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  static void Call(RequestContext context, const SharedBytes& body,
+                   Responder responder, NetworkMetrics& metrics) {
+    auto request = kafka::DecodeRequest<Request>(body, context.version);
+    if (!request) {
+      ReportMalformed(context, request.error().message, metrics);
+      responder.Close();
+      return;
+    }
+    auto reply = [silent = IsSilent(*request), version = context.version,
+                  correlation_id = context.correlation_id,
+                  key = context.api_key, received = context.received,
+                  responder = std::move(responder),
+                  &metrics](Response response) {
+      metrics.Observe(key, SystemClock().Now() - received);
+      if (!silent) {
+        responder.Send(
+            kafka::EncodeResponse(response, version, correlation_id));
+      } else if (HasError(response)) {
+        responder.Close();
+      } else {
+        responder.SendNothing();
+      }
+    };
+    Handler(std::move(context), std::move(*request), std::move(reply));
+  }
+};
+
+}  // namespace internal
+
+// The row of one handler; key and versions are those of its messages.
+template <auto Handler>
+constexpr Api MakeApi() {
+  using Request = typename internal::Glue<Handler>::RequestType;
+  constexpr kafka::ApiVersionRange kRange{
+      Request::kMinVersion, Request::kMaxVersion, Request::kFirstFlexible};
+  return Api{Request::kKey, kRange, kRange, &internal::Glue<Handler>::Call};
+}
+
+}  // namespace tidemark::server

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "broker/kafka/dispatcher.h"
+#include "broker/kafka/frame_reader.h"
+#include "broker/kafka/network_metrics.h"
+#include "common/io/event_loop.h"
+
+namespace tidemark::server {
+
+struct ConnectionOptions {
+  std::string listener;
+  size_t max_request_bytes = 100 * 1024 * 1024;
+  Duration max_idle = std::chrono::minutes(10);
+};
+
+// One client's TCP connection. Lives on one shard: everything but the
+// constructor runs on `loop`.
+//
+// Requests are served strictly one after the other: the next frame is not
+// looked at before the answer to the last is written, as in Kafka, so answers
+// keep their order and a client that does not read is not read from. While a
+// request is served only a staging buffer of the next is received, which is
+// how a client that went away is noticed.
+//
+// Silence for max_idle closes it, in the middle of a frame too; not while a
+// request is being served.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // `dispatcher`, `metrics`, `options` and `loop` outlive the connection.
+  // `closed` runs once, on the loop.
+  Connection(io::EventLoop& loop, asio::ip::tcp::socket socket, uint64_t id,
+             const ConnectionOptions& options, const Dispatcher& dispatcher,
+             NetworkMetrics& metrics, std::function<void(uint64_t)> closed);
+  ~Connection();
+
+  void Start();
+  void Close();
+
+ private:
+  void Read();
+  void OnRead(const std::error_code& error, size_t count);
+  void Advance();
+  void Serve(SharedBytes frame);
+  void OnAnswer(Answer answer);
+  void Write(kafka::EncodedFrame frame);
+  void WatchIdle();
+
+  io::EventLoop& loop_;
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer idle_timer_;
+  const uint64_t id_;
+  const ConnectionOptions& options_;
+  const Dispatcher& dispatcher_;
+  NetworkMetrics& metrics_;
+  std::function<void(uint64_t)> closed_callback_;
+  std::string client_host_;
+  FrameReader frames_;
+  kafka::EncodedFrame writing_;
+  Instant last_activity_;
+  bool reading_ = false;  // a read is under way
+  bool serving_ = false;  // a request waits for its answer or its write
+  bool closed_ = false;
+};
+
+}  // namespace tidemark::server

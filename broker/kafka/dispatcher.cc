@@ -1,0 +1,79 @@
+#include "broker/kafka/dispatcher.h"
+
+#include <glog/logging.h>
+
+#include "common/kafka/header.h"
+#include "common/kafka/messages/api_versions.h"
+
+namespace tidemark::server {
+namespace {
+
+void AnswerUnknownApiVersions(const Api& api, int32_t correlation_id,
+                              const Responder& responder) {
+  kafka::ApiVersionsResponse response;
+  response.error_code = static_cast<int16_t>(ErrorCode::kUnsupportedVersion);
+  auto& range = response.api_keys.emplace_back();
+  range.api_key = static_cast<int16_t>(api.key);
+  range.min_version = api.advertised.min;
+  range.max_version = api.advertised.max;
+  responder.Send(kafka::EncodeResponse(response, 0, correlation_id));
+}
+
+}  // namespace
+
+void ReportMalformed(const RequestContext& context, std::string_view reason,
+                     NetworkMetrics& metrics) {
+  metrics.malformed.fetch_add(1, std::memory_order_relaxed);
+  LOG_EVERY_T(WARNING, 1) << "closing a connection client="
+                          << context.client_host
+                          << " listener=" << context.listener
+                          << " api_key=" << context.api_key
+                          << " version=" << context.version
+                          << " client_id=" << context.client_id.substr(0, 128)
+                          << " reason=\"" << reason << '"';
+}
+
+Dispatcher::Dispatcher(std::span<const Api> table, const Services& services,
+                       NetworkMetrics& metrics)
+    : services_(services), metrics_(metrics) {
+  for (const Api& api : table) {
+    const auto key = static_cast<int16_t>(api.key);
+    CHECK(key >= 0 && key <= kMaxApiKey);
+    CHECK(by_key_[static_cast<size_t>(key)] == nullptr)
+        << kafka::ApiName(api.key) << " is listed twice";
+    by_key_[static_cast<size_t>(key)] = &api;
+  }
+}
+
+void Dispatcher::Dispatch(RequestContext context, SharedBytes frame,
+                          Responder responder) const {
+  auto request = kafka::DecodeRequestHeader(frame);
+  if (!request) {
+    ReportMalformed(context, "no request header: " + request.error().message,
+                    metrics_);
+    return responder.Close();
+  }
+  context.api_key = static_cast<int16_t>(request->header.api_key);
+  context.version = request->header.api_version;
+  context.correlation_id = request->header.correlation_id;
+  context.client_id = request->header.client_id.value_or("");
+  context.frame = std::move(frame);
+  context.services = &services_;
+  const Api* api = context.api_key >= 0 && context.api_key <= kMaxApiKey
+                       ? by_key_[static_cast<size_t>(context.api_key)]
+                       : nullptr;
+  if (api == nullptr) {
+    ReportMalformed(context, "no such API", metrics_);
+    return responder.Close();
+  }
+  if (!api->served.Contains(context.version)) {
+    if (api->key == kafka::ApiKey::kApiVersions) {
+      return AnswerUnknownApiVersions(*api, context.correlation_id, responder);
+    }
+    ReportMalformed(context, "version not served", metrics_);
+    return responder.Close();
+  }
+  api->call(std::move(context), request->body, std::move(responder), metrics_);
+}
+
+}  // namespace tidemark::server

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/executor.h"
+#include "common/base/ids.h"
+#include "common/base/shared_bytes.h"
+
+namespace tidemark {
+class BrokerConfig;
+class ControllerClient;
+class ImageHolder;
+namespace replication {
+class ReplicaManager;
+class FetchService;
+}  // namespace replication
+namespace coordinator {
+class GroupCoordinator;
+}
+}  // namespace tidemark
+
+namespace tidemark::server {
+
+class ProducerIdAllocator;
+
+// What handlers work with; wired by broker/server, alive as long as any
+// request. Pointers are never null.
+struct Services {
+  std::string cluster_id;
+  const BrokerConfig* config = nullptr;
+  ImageHolder* metadata = nullptr;
+  ControllerClient* controller = nullptr;
+  replication::ReplicaManager* replicas = nullptr;
+  replication::FetchService* fetch = nullptr;
+  coordinator::GroupCoordinator* groups = nullptr;
+  ProducerIdAllocator* producer_ids = nullptr;
+};
+
+// One request and where it came from. Copy it into callbacks freely.
+struct RequestContext {
+  int16_t api_key = 0;
+  int16_t version = 0;
+  int32_t correlation_id = 0;
+  std::string client_id;    // "" when null
+  std::string client_host;  // "/127.0.0.1", as Kafka prints it
+  std::string listener;     // the listener's name, e.g. PLAINTEXT
+  uint64_t connection_id = 0;
+  Executor* executor = nullptr;  // the connection's shard; handlers start there
+  Instant received;
+  SharedBytes frame;  // keeps spans of the decoded request alive
+  const Services* services = nullptr;
+};
+
+// Answers one request, from any thread, once. Dropping it unanswered closes
+// the connection, which is also how a handler reports that Kafka would close.
+template <class Response>
+using Reply = std::function<void(Response)>;
+
+// A handler is a free function in handlers/<api>.cc:
+//   void HandleMetadata(RequestContext context, kafka::MetadataRequest request,
+//                       Reply<kafka::MetadataResponse> reply);
+// handlers/table.cc lists them, and ApiVersions is generated from that list.
+// The answer to acks=0 produce is suppressed by the dispatcher.
+
+}  // namespace tidemark::server

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "broker/kafka/handler.h"
+#include "common/metadata/configs.h"
+
+namespace tidemark::server {
+
+// A topic's setting in force, as this broker resolves it.
+metadata::ResolvedConfig ResolveFor(const Services& services,
+                                    const metadata::Image& image,
+                                    const std::string& topic,
+                                    std::string_view key);
+
+// How long the controllers may take for a client's admin request: what the
+// client gave, within reason.
+Duration AdminTimeout(int32_t timeout_ms);
+
+// How long an answered change may take to reach this broker's image before
+// the client is answered anyway.
+inline constexpr Duration kImageWait = std::chrono::milliseconds(1000);
+
+}  // namespace tidemark::server

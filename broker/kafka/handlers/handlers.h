@@ -1,0 +1,41 @@
+#pragma once
+
+#include "broker/kafka/handler.h"
+
+// Every handler, by name; each is defined in the file of its API.
+#define TM_HANDLER(Name)                                                  \
+  namespace tidemark::kafka {                                             \
+  struct Name##Request;                                                   \
+  struct Name##Response;                                                  \
+  }                                                                       \
+  namespace tidemark::server {                                            \
+  void Handle##Name(RequestContext context, kafka::Name##Request request, \
+                    Reply<kafka::Name##Response> reply);                  \
+  }
+
+TM_HANDLER(ApiVersions)
+TM_HANDLER(CreatePartitions)
+TM_HANDLER(CreateTopics)
+TM_HANDLER(DeleteGroups)
+TM_HANDLER(DeleteTopics)
+TM_HANDLER(DescribeCluster)
+TM_HANDLER(DescribeConfigs)
+TM_HANDLER(DescribeGroups)
+TM_HANDLER(DescribeTopicPartitions)
+TM_HANDLER(Fetch)
+TM_HANDLER(FindCoordinator)
+TM_HANDLER(Heartbeat)
+TM_HANDLER(IncrementalAlterConfigs)
+TM_HANDLER(InitProducerId)
+TM_HANDLER(JoinGroup)
+TM_HANDLER(LeaveGroup)
+TM_HANDLER(ListGroups)
+TM_HANDLER(ListOffsets)
+TM_HANDLER(Metadata)
+TM_HANDLER(OffsetCommit)
+TM_HANDLER(OffsetFetch)
+TM_HANDLER(OffsetForLeaderEpoch)
+TM_HANDLER(Produce)
+TM_HANDLER(SyncGroup)
+
+#undef TM_HANDLER

@@ -1,0 +1,152 @@
+#include "common/kafka/messages/produce.h"
+
+#include <utility>
+#include <vector>
+
+#include "broker/kafka/handlers/handlers.h"
+#include "broker/kafka/handlers/leader_hint.h"
+#include "broker/metadata/image_holder.h"
+#include "broker/replication/replica_manager.h"
+#include "common/record/batch_header.h"
+
+namespace tidemark::server {
+namespace {
+
+using PartitionResponse = kafka::ProduceResponse::PartitionProduceResponse;
+
+constexpr int16_t kFirstWithZstd = 7;
+constexpr int16_t kFirstWithHints = 10;
+constexpr char kAdminClientId[] = "__admin_client";
+
+// One request on its way. Partitions refused before the log are answered
+// already; the others are filled in by `Answer`.
+struct Ask {
+  RequestContext context;
+  kafka::ProduceResponse response;
+  Reply<kafka::ProduceResponse> reply;
+  int16_t acks = 0;
+  struct Slot {
+    size_t topic = 0;
+    size_t partition = 0;
+  };
+  std::vector<Slot> slots;  // of the items given to the replica manager
+};
+
+void Refuse(PartitionResponse& partition, ErrorCode error,
+            const std::string& message) {
+  partition.error_code = Code(error);
+  partition.base_offset = -1;
+  partition.error_message = NullableMessage(message);
+}
+
+// What the protocol's version and this broker's features forbid. The log
+// checks the rest of the batch.
+Status CheckBatch(const kafka::ProduceRequest& request,
+                  const RequestContext& context, const std::string& topic,
+                  const std::optional<SharedBytes>& records) {
+  if (request.acks < -1 || request.acks > 1) {
+    return Fail(ErrorCode::kInvalidRequiredAcks, "acks must be -1, 0 or 1");
+  }
+  if (request.transactional_id) {
+    return Fail(ErrorCode::kInvalidTxnState,
+                "this broker does not support transactions");
+  }
+  if (IsInternalTopic(topic) && context.client_id != kAdminClientId) {
+    return Fail(ErrorCode::kInvalidTopicException,
+                "clients may not write to the internal topic " + topic);
+  }
+  if (!records || records->empty()) {
+    return Fail(ErrorCode::kInvalidRecord, "there is no record batch");
+  }
+  TM_ASSIGN_OR_RETURN(const record::BatchHeader header,
+                      record::ParseBatchHeader(records->view()));
+  if (header.FullSize() != records->size()) {
+    return Fail(header.FullSize() < records->size()
+                    ? ErrorCode::kInvalidRecord
+                    : ErrorCode::kCorruptMessage,
+                "a produce request carries exactly one whole batch a "
+                "partition");
+  }
+  if (header.codec() == record::Codec::kZstd &&
+      context.version < kFirstWithZstd) {
+    return Fail(ErrorCode::kUnsupportedCompressionType,
+                "zstd needs version 7 of Produce");
+  }
+  if (header.IsTransactional()) {
+    return Fail(ErrorCode::kInvalidTxnState,
+                "this broker does not support transactions");
+  }
+  return {};
+}
+
+void Answer(const std::shared_ptr<Ask>& ask,
+            std::vector<replication::ProduceOutcome> outcomes) {
+  const metadata::ImagePtr image = ask->context.services->metadata->Get();
+  std::vector<NodeId> leaders;
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    const replication::ProduceOutcome& outcome = outcomes[i];
+    const Ask::Slot& slot = ask->slots[i];
+    PartitionResponse& partition =
+        ask->response.responses[slot.topic].partition_responses[slot.partition];
+    if (outcome.error != ErrorCode::kNone) {
+      Refuse(partition, outcome.error, outcome.message);
+      if (outcome.error == ErrorCode::kNotLeaderOrFollower &&
+          ask->context.version >= kFirstWithHints && outcome.leader >= 0) {
+        partition.current_leader = {outcome.leader, outcome.leader_epoch};
+        leaders.push_back(outcome.leader);
+      }
+      continue;
+    }
+    partition.base_offset = outcome.base_offset;
+    partition.log_append_time_ms = outcome.log_append_time_ms;
+    partition.log_start_offset = outcome.log_start_offset;
+  }
+  ask->response.node_endpoints =
+      NodeEndpoints<kafka::ProduceResponse::NodeEndpoint>(
+          *image, std::move(leaders), ask->context.listener);
+  if (ask->acks == 0) {
+    // Nobody reads the answer; a closed connection tells of an error.
+    for (const auto& topic : ask->response.responses) {
+      for (const auto& partition : topic.partition_responses) {
+        if (partition.error_code != 0) return;
+      }
+    }
+  }
+  ask->reply(std::move(ask->response));
+}
+
+}  // namespace
+
+void HandleProduce(RequestContext context, kafka::ProduceRequest request,
+                   Reply<kafka::ProduceResponse> reply) {
+  auto ask = std::make_shared<Ask>();
+  ask->acks = request.acks;
+  std::vector<replication::ProduceItem> items;
+  for (const auto& topic : request.topic_data) {
+    auto& topic_response = ask->response.responses.emplace_back();
+    topic_response.name = topic.name;
+    for (const auto& data : topic.partition_data) {
+      auto& partition = topic_response.partition_responses.emplace_back();
+      partition.index = data.index;
+      if (auto ok = CheckBatch(request, context, topic.name, data.records);
+          !ok) {
+        Refuse(partition, ok.error().code, ok.error().message);
+        continue;
+      }
+      ask->slots.push_back({ask->response.responses.size() - 1,
+                            topic_response.partition_responses.size() - 1});
+      items.push_back({{topic.name, data.index}, *data.records});
+    }
+  }
+  ask->reply = std::move(reply);
+  ask->context = std::move(context);
+  Executor& on = *ask->context.executor;
+  ask->context.services->replicas->Produce(
+      std::move(items), request.acks,
+      std::chrono::milliseconds(std::max(request.timeout_ms, 0)), on,
+      [ask](std::vector<replication::ProduceOutcome> outcomes) {
+        Answer(ask, std::move(outcomes));
+      });
+}
+
+}  // namespace tidemark::server

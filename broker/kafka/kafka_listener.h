@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/kafka/dispatcher.h"
+#include "broker/kafka/network_metrics.h"
+#include "common/io/event_loop.h"
+
+namespace tidemark::server {
+
+struct ConnectionOptions;
+
+struct ListenerOptions {
+  std::string name = "PLAINTEXT";
+  std::string host;   // "": every address
+  uint16_t port = 0;  // 0: any free one
+  size_t max_request_bytes = 100 * 1024 * 1024;
+  Duration max_idle = std::chrono::minutes(10);
+  // Of all listeners that share a NetworkMetrics.
+  int64_t max_connections = INT32_MAX;
+};
+
+// A TCP port for Kafka clients. Connections go to the shards in turn.
+class KafkaListener {
+ public:
+  // Bound and listening on return. `shards`, `dispatcher` and `metrics`
+  // outlive the listener. Error kInvalidConfig: cannot listen there, and why.
+  static Result<std::unique_ptr<KafkaListener>> Open(
+      ListenerOptions options, std::vector<io::EventLoop*> shards,
+      const Dispatcher& dispatcher, NetworkMetrics& metrics);
+
+  // Stop(), when it was not called.
+  ~KafkaListener();
+
+  uint16_t port() const;
+  // Frees the port, closes every connection and returns when none of them will
+  // call the dispatcher any more. Not on a shard's thread. Idempotent.
+  void Stop();
+
+ private:
+  struct State;
+  explicit KafkaListener(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace tidemark::server

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/io/file.h"
+
+// Kafka's checkpoint files (kafka CheckpointFile): a version line "0", the
+// number of entries, one line per entry. A log directory has three with lines
+// "topic partition offset": recovery-point-offset-checkpoint,
+// replication-offset-checkpoint (high watermarks), log-start-offset-checkpoint.
+namespace tidemark::log {
+
+using OffsetMap = std::map<TopicPartition, Offset>;
+
+inline constexpr char kRecoveryPointFile[] = "recovery-point-offset-checkpoint";
+inline constexpr char kHighWatermarkFile[] = "replication-offset-checkpoint";
+inline constexpr char kLogStartFile[] = "log-start-offset-checkpoint";
+
+std::string EncodeOffsets(const OffsetMap& offsets);
+// kCorruptMessage: not such a file.
+Result<OffsetMap> DecodeOffsets(std::string_view text);
+
+// A missing file is an empty map; so is a broken one, with a warning in the
+// log: every user of these numbers has a safe value for "unknown" (B-29).
+// kKafkaStorageError: it cannot be read.
+Result<OffsetMap> ReadOffsets(io::FileSystem& fs, const std::string& path);
+// Atomic and durable.
+Status WriteOffsets(io::FileSystem& fs, const std::string& path,
+                    const OffsetMap& offsets);
+
+// The entry lines of any such file. kCorruptMessage: the version is not 0 or
+// the count is wrong.
+Result<std::vector<std::string_view>> ParseCheckpointLines(
+    std::string_view text);
+// A decimal number and nothing else.
+std::optional<int64_t> ParseNumber(std::string_view text);
+
+}  // namespace tidemark::log

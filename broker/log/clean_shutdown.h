@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/io/file.h"
+
+// `.kafka_cleanshutdown`, Kafka's marker of a log directory whose logs were
+// all closed (B-28): {"version":0,"brokerEpoch":17}.
+namespace tidemark::log {
+
+// The broker epoch of the marker and -1 when it has none that is readable;
+// nullopt: no marker. Removes it, durably: what happens from now on is not a
+// clean shutdown.
+Result<std::optional<int64_t>> TakeCleanShutdownMarker(io::FileSystem& fs,
+                                                       const std::string& dir);
+Status WriteCleanShutdownMarker(io::FileSystem& fs, const std::string& dir,
+                                int64_t broker_epoch);
+
+}  // namespace tidemark::log

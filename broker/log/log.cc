@@ -1,0 +1,389 @@
+#include "broker/log/log.h"
+
+#include <glog/logging.h>
+
+#include <cstring>
+
+#include "broker/log/partition_log.h"
+#include "common/record/batch_reader.h"
+#include "common/record/big_endian.h"
+#include "common/record/crc32c.h"
+
+namespace tidemark::log {
+namespace {
+
+// The first bytes of a batch with what the leader writes into them.
+struct StampedHead {
+  std::array<char, record::kBatchHeaderSize> bytes;
+  record::BatchHeader header;
+};
+
+StampedHead Stamp(std::string_view batch, record::BatchHeader header,
+                  Offset base, LeaderEpoch epoch, int64_t append_time_ms) {
+  header.base_offset = base;
+  header.leader_epoch = epoch;
+  StampedHead head;
+  std::memcpy(head.bytes.data(), batch.data(), head.bytes.size());
+  record::SetBaseOffset(head.bytes.data(), base);
+  record::SetLeaderEpoch(head.bytes.data(), epoch);
+  if (append_time_ms >= 0) {
+    header.attributes =
+        static_cast<int16_t>(header.attributes | record::kLogAppendTimeBit);
+    header.max_timestamp = append_time_ms;
+    record::WriteBatchHeader(header, head.bytes.data());
+    std::string_view covered(head.bytes.data(), head.bytes.size());
+    header.crc = record::ExtendCrc32c(
+        record::Crc32c(covered.substr(record::kAttributesAt)),
+        batch.substr(record::kBatchHeaderSize));
+    record::StoreBigEndian(header.crc, head.bytes.data() + record::kCrcAt);
+  }
+  head.header = header;
+  return head;
+}
+
+}  // namespace
+
+PartitionLog::PartitionLog(io::FileSystem& fs, OpenOptions options)
+    : fs_(fs), options_(std::move(options)) {}
+
+std::string PartitionLog::Path(std::string_view name) const {
+  return options_.dir + "/" + std::string(name);
+}
+
+bool PartitionLog::failed() const {
+  return failed_ || (options_.health && options_.health->offline());
+}
+
+Status PartitionLog::Healthy() const {
+  if (!failed()) return {};
+  return Fail(ErrorCode::kKafkaStorageError,
+              options_.dir + " is offline after an earlier disk error");
+}
+
+Status PartitionLog::Note(Status status) {
+  if (!status && status.error().code == ErrorCode::kKafkaStorageError) {
+    failed_ = true;
+    if (options_.health) options_.health->TakeOffline(status.error());
+  }
+  return status;
+}
+
+void PartitionLog::CheckInvariants() const {
+  CHECK_LE(0, start_) << options_.dir;
+  CHECK_LE(start_, flushed_) << options_.dir;
+  CHECK_LE(flushed_, end_) << options_.dir;
+}
+
+int64_t PartitionLog::size_bytes() const {
+  uint64_t size = 0;
+  for (const auto& segment : segments_) size += segment->size();
+  return static_cast<int64_t>(size);
+}
+
+void PartitionLog::UpdateConfig(const LogConfig& config) {
+  options_.config = config;
+  if (!durable()) flushed_ = end_;
+}
+
+Result<AppendInfo> PartitionLog::AppendAsLeader(std::string_view batch,
+                                                LeaderEpoch epoch,
+                                                int64_t now_ms) {
+  return AppendOwn(batch, epoch, now_ms, BatchOrigin::kClient);
+}
+
+Result<AppendInfo> PartitionLog::AppendFromCoordinator(std::string_view batch,
+                                                       LeaderEpoch epoch,
+                                                       int64_t now_ms) {
+  return AppendOwn(batch, epoch, now_ms, BatchOrigin::kCoordinator);
+}
+
+Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
+                                           LeaderEpoch epoch, int64_t now_ms,
+                                           BatchOrigin origin) {
+  TM_RETURN_IF_ERROR(Healthy());
+  CHECK_GE(epoch, epochs_.latest()) << options_.dir;
+  const LogConfig& config = options_.config;
+  TM_ASSIGN_OR_RETURN(const auto header, ValidateAppend(batch, config, origin));
+  TM_ASSIGN_OR_RETURN(const auto original, producers_.Check(header));
+  if (original) {
+    return AppendInfo{original->first_offset(), original->last_offset,
+                      config.log_append_time ? original->timestamp_ms : -1,
+                      true};
+  }
+  if (static_cast<int64_t>(batch.size()) > config.segment_bytes) {
+    return Fail(ErrorCode::kRecordListTooLarge,
+                "a batch of " + std::to_string(batch.size()) +
+                    " bytes is larger than segment.bytes");
+  }
+  const int64_t append_time_ms = config.log_append_time ? now_ms : -1;
+  const StampedHead head = Stamp(batch, header, end_, epoch, append_time_ms);
+  TM_RETURN_IF_ERROR(MaybeRoll(head.header));
+  const uint64_t position = active().size();
+  TM_RETURN_IF_ERROR(Note(active().Append(
+      std::span(&head.header, 1),
+      std::string_view(head.bytes.data(), head.bytes.size()),
+      batch.substr(record::kBatchHeaderSize), config.index_interval_bytes)));
+  const AppendInfo info{end_, head.header.LastOffset(), append_time_ms, false};
+  Appended(head.header, position);
+  CheckInvariants();
+  return info;
+}
+
+Result<AppendInfo> PartitionLog::AppendAsFollower(std::string_view batches) {
+  TM_RETURN_IF_ERROR(Healthy());
+  AppendInfo info{end_, end_ - 1, -1, false};
+  record::BatchIterator all(batches);
+  std::vector<record::BatchHeader> run;
+  size_t run_start = 0;
+  Offset expected = end_;
+  LeaderEpoch epoch = epochs_.latest();
+  uint64_t run_bytes = 0;
+  auto append_run = [&]() -> Status {
+    if (run.empty()) return {};
+    TM_RETURN_IF_ERROR(AppendRun(run, batches.substr(run_start, run_bytes)));
+    run_start += run_bytes;
+    run_bytes = 0;
+    run.clear();
+    return {};
+  };
+  while (true) {
+    TM_ASSIGN_OR_RETURN(auto view, all.Next());
+    if (!view) break;
+    const record::BatchHeader& header = view->header;
+    TM_RETURN_IF_ERROR(record::ParseAndVerifyBatch(view->bytes));
+    // Behind the first one, compaction may have left gaps.
+    if (info.last_offset < info.first_offset ? header.base_offset != expected
+                                             : header.base_offset < expected) {
+      return Fail(ErrorCode::kOffsetOutOfRange,
+                  "batch at " + std::to_string(header.base_offset) + " where " +
+                      std::to_string(expected) + " is next");
+    }
+    if (header.leader_epoch < epoch ||
+        header.LastOffset() < header.base_offset) {
+      return Fail(ErrorCode::kCorruptMessage,
+                  "a batch of epoch " + std::to_string(header.leader_epoch) +
+                      " behind one of epoch " + std::to_string(epoch));
+    }
+    const bool fits =
+        active().size() + run_bytes + header.FullSize() <=
+            static_cast<uint64_t>(options_.config.segment_bytes) &&
+        header.LastOffset() - active().base_offset() <= INT32_MAX;
+    if (!fits) TM_RETURN_IF_ERROR(append_run());
+    run.push_back(header);
+    run_bytes += header.FullSize();
+    epoch = header.leader_epoch;
+    expected = header.NextOffset();
+    info.last_offset = header.LastOffset();
+  }
+  TM_RETURN_IF_ERROR(append_run());
+  CheckInvariants();
+  return info;
+}
+
+Status PartitionLog::AppendRun(const std::vector<record::BatchHeader>& run,
+                               std::string_view bytes) {
+  TM_RETURN_IF_ERROR(MaybeRoll(run.front()));
+  uint64_t position = active().size();
+  TM_RETURN_IF_ERROR(Note(
+      active().Append(run, bytes, {}, options_.config.index_interval_bytes)));
+  for (const auto& header : run) {
+    Appended(header, position);
+    position += header.FullSize();
+  }
+  return {};
+}
+
+void PartitionLog::Appended(const record::BatchHeader& header,
+                            uint64_t position) {
+  changed_ = true;
+  if (epochs_.Assign(header.leader_epoch, header.base_offset)) {
+    epochs_dirty_ = true;
+  }
+  producers_.Apply(header);
+  places_[next_place_++ % places_.size()] = {
+      header.base_offset, header.NextOffset(), static_cast<uint32_t>(position),
+      static_cast<uint32_t>(header.FullSize())};
+  end_ = header.NextOffset();
+  if (!durable()) flushed_ = end_;
+}
+
+Status PartitionLog::MaybeRoll(const record::BatchHeader& next) {
+  const Segment& segment = active();
+  if (segment.size() == 0) return {};
+  const LogConfig& config = options_.config;
+  const bool full = segment.size() + next.FullSize() >
+                    static_cast<uint64_t>(config.segment_bytes);
+  const bool far =
+      next.LastOffset() - segment.base_offset() > int64_t{INT32_MAX};
+  const bool old =
+      segment.first_timestamp_ms() >= 0 &&
+      next.max_timestamp - segment.first_timestamp_ms() > config.segment_ms;
+  if (!full && !far && !old) return {};
+  return Roll();
+}
+
+Status PartitionLog::Roll() {
+  TM_ASSIGN_OR_RETURN(auto indexes, Note(active().Seal()));
+  for (auto& file : indexes) NoteNewFile(std::move(file));
+  auto segment = std::make_unique<Segment>(fs_, options_.dir, end_);
+  TM_RETURN_IF_ERROR(Note(segment->Create()));
+  ++change_;
+  segments_.push_back(std::move(segment));
+  ForgetPlaces();
+  return Note(WriteSnapshot());
+}
+
+void PartitionLog::NoteNewFile(std::shared_ptr<io::File> file) {
+  new_files_.emplace_back(++change_, std::move(file));
+}
+
+Status PartitionLog::WriteSnapshot() {
+  if (!snapshots_.empty() && snapshots_.back() == end_) return {};
+  TM_ASSIGN_OR_RETURN(auto file,
+                      fs_.Open(Path(SegmentFileName(end_, ".snapshot")), true));
+  TM_RETURN_IF_ERROR(file->Truncate(0));
+  TM_RETURN_IF_ERROR(file->WriteAt(0, producers_.EncodeSnapshot()));
+  NoteNewFile(std::move(file));
+  snapshots_.push_back(end_);
+  return {};
+}
+
+std::optional<SyncWork> PartitionLog::TakeSync() {
+  if (failed()) return std::nullopt;
+  // Without a sync per append, only sealed segments are worth one: they keep
+  // the scan after a crash short.
+  const bool all = end_ - sync_taken_ >=
+                   std::max<int64_t>(1, options_.config.flush_messages);
+  const Offset upto = all ? end_ : active().base_offset();
+  if (upto <= sync_taken_) return std::nullopt;
+  SyncWork work;
+  work.end_offset = upto;
+  work.generation = generation_;
+  work.change = change_;
+  for (size_t i = segments_.size(); i-- > 0;) {
+    const Segment& segment = *segments_[i];
+    const Offset segment_end =
+        i + 1 == segments_.size() ? end_ : segments_[i + 1]->base_offset();
+    if (segment_end <= synced_) break;
+    if (segment.base_offset() >= upto) continue;
+    auto file = segment.LogFile();
+    if (!file) {
+      (void)Note(Status(Fail(file.error())));
+      return std::nullopt;
+    }
+    work.files.push_back(std::move(*file));
+  }
+  if (synced_change_ < change_) {
+    work.directories.push_back(options_.dir);
+    for (const auto& [change, file] : new_files_) work.files.push_back(file);
+    if (!parent_synced_) {
+      work.directories.push_back(
+          options_.dir.substr(0, options_.dir.rfind('/')));
+    }
+  }
+  sync_taken_ = upto;
+  return work;
+}
+
+void PartitionLog::Flushed(const SyncWork& work) {
+  if (work.change > synced_change_) {
+    synced_change_ = work.change;
+    parent_synced_ = true;
+    std::erase_if(new_files_, [&](const auto& entry) {
+      return entry.first <= work.change;
+    });
+  }
+  if (work.generation != generation_ || failed_) return;
+  synced_ = std::max(synced_, work.end_offset);
+  flushed_ = std::max(flushed_, synced_);
+  // Sealed and synced: nobody needs the descriptor but a reader now and then.
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+    if (segments_[i + 1]->base_offset() <= synced_) segments_[i]->Release();
+  }
+  CheckInvariants();
+}
+
+void PartitionLog::SyncFailed(const SyncWork&) {
+  (void)Note(Status(
+      Fail(ErrorCode::kKafkaStorageError, "sync failed in " + options_.dir)));
+}
+
+Status PartitionLog::WriteEpochs() {
+  TM_RETURN_IF_ERROR(io::WriteFileAtomically(
+      fs_, Path("leader-epoch-checkpoint"), epochs_.Encode()));
+  epochs_dirty_ = false;
+  return {};
+}
+
+Status PartitionLog::AssignEpoch(LeaderEpoch epoch, Offset start) {
+  TM_RETURN_IF_ERROR(Healthy());
+  if (!epochs_.Assign(epoch, start) && !epochs_dirty_) return {};
+  changed_ = true;
+  if (end_ == 0) {
+    // Nothing was ever written that this epoch could be the end of, and its
+    // batches will tell of it: a lost entry is no loss. Creating a thousand
+    // partitions must not cost thousands of syncs.
+    epochs_dirty_ = true;
+    return {};
+  }
+  TM_RETURN_IF_ERROR(Note(WriteEpochs()));
+  if (!parent_synced_) {
+    TM_RETURN_IF_ERROR(Note(
+        fs_.SyncDirectory(options_.dir.substr(0, options_.dir.rfind('/')))));
+    parent_synced_ = true;
+  }
+  return {};
+}
+
+Result<Offset> PartitionLog::RecoveryPoint() {
+  TM_RETURN_IF_ERROR(Healthy());
+  if (epochs_dirty_) TM_RETURN_IF_ERROR(Note(WriteEpochs()));
+  options_.recovery_point = synced_;
+  return synced_;
+}
+
+Status PartitionLog::SyncAll() {
+  for (size_t i = segments_.size(); i-- > 0;) {
+    if (i + 1 < segments_.size() &&
+        segments_[i + 1]->base_offset() <= synced_) {
+      break;
+    }
+    TM_ASSIGN_OR_RETURN(auto file, segments_[i]->LogFile());
+    TM_RETURN_IF_ERROR(file->Sync());
+  }
+  for (const auto& [change, file] : new_files_) {
+    TM_RETURN_IF_ERROR(file->Sync());
+  }
+  TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
+  if (!parent_synced_) {
+    TM_RETURN_IF_ERROR(
+        fs_.SyncDirectory(options_.dir.substr(0, options_.dir.rfind('/'))));
+  }
+  parent_synced_ = true;
+  new_files_.clear();
+  synced_change_ = change_;
+  synced_ = flushed_ = sync_taken_ = end_;
+  return {};
+}
+
+Status PartitionLog::Close() {
+  TM_RETURN_IF_ERROR(Healthy());
+  if (changed_ || synced_change_ < change_) {
+    TM_ASSIGN_OR_RETURN(auto indexes, Note(active().Seal()));
+    for (auto& file : indexes) NoteNewFile(std::move(file));
+    TM_RETURN_IF_ERROR(Note(WriteSnapshot()));
+    if (epochs_dirty_) TM_RETURN_IF_ERROR(Note(WriteEpochs()));
+    TM_RETURN_IF_ERROR(Note(SyncAll()));
+    changed_ = false;
+  }
+  for (auto& segment : segments_) segment->Release();
+  return {};
+}
+
+Status PartitionLog::Delete() {
+  failed_ = true;
+  segments_.clear();
+  return fs_.RemoveAll(options_.dir);
+}
+
+}  // namespace tidemark::log

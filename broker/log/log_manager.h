@@ -1,0 +1,157 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "broker/log/checkpoint.h"
+#include "broker/log/directory_health.h"
+#include "broker/log/log.h"
+#include "broker/log/log_syncer.h"
+
+namespace tidemark::log {
+
+struct LogManagerOptions {
+  std::vector<std::string> dirs;  // log.dirs
+  // Of logs found on disk until their owner says better (Log::UpdateConfig).
+  LogConfig config;
+  int load_threads = 2;
+  int sync_threads = 4;  // per directory
+  // A directory broke: called once for each, on the thread that met the error.
+  // Only posts: the manager may be locked.
+  std::function<void(const std::string& dir)> on_offline;
+};
+
+// What a partition's owner knows for the checkpoint files.
+struct LogCheckpoint {
+  TopicPartition partition;
+  std::optional<Offset> recovery_point;  // Log::RecoveryPoint
+  std::optional<Offset> start_offset;
+  std::optional<Offset> high_watermark;
+};
+
+struct LoadedPartition {
+  TopicPartition partition;
+  Uuid topic_id;  // zero: its partition.metadata did not survive
+  std::string dir;
+};
+
+// The log directories of a broker: finds the logs in them at start, makes and
+// removes logs, keeps the checkpoint files (B-27) and the clean-shutdown
+// marker (B-28), takes broken directories out of service (B-32).
+//
+// Any thread; one lock, never held while a log is read, recovered or synced,
+// but held while a checkpoint file is written. A log itself belongs to
+// whoever got it from here. The process lock and meta.properties of a
+// directory are not its business.
+class LogManager {
+ public:
+  // Loads every log of every directory, in parallel; scans those of
+  // directories that were not shut down cleanly. A directory that cannot be
+  // read starts offline; kKafkaStorageError when all do.
+  static Result<std::unique_ptr<LogManager>> Open(io::FileSystem& fs,
+                                                  LogManagerOptions options,
+                                                  int64_t now_ms);
+  // Waits for removals in progress.
+  ~LogManager();
+
+  // The broker epoch of the last clean shutdown of all directories, else -1
+  // (KIP-966 tells the controller).
+  int64_t previous_broker_epoch() const { return previous_broker_epoch_; }
+
+  // Found at start and not yet handed out: strays among them are the caller's
+  // to name, once it has a complete image (B-31).
+  std::vector<LoadedPartition> LoadedPartitions() const;
+
+  // The log found at start, or a new one in the directory with the fewest
+  // partitions. A log of another topic id is a stray: it is renamed and
+  // removed. kKafkaStorageError: its directory, or every one, is offline.
+  // REQUIRES: the partition's log is not handed out already.
+  Result<std::unique_ptr<Log>> GetOrCreate(const TopicPartition& partition,
+                                           const Uuid& topic_id,
+                                           const LogConfig& config,
+                                           int64_t now_ms);
+  // As the checkpoint said at start, or as last written.
+  std::optional<Offset> CheckpointedHighWatermark(
+      const TopicPartition& partition) const;
+
+  // Renamed before return, so that the partition can be created anew;
+  // removed in the background.
+  Status DeleteLog(std::unique_ptr<Log> log);
+  // A log nobody was handed. kUnknownTopicOrPartition: no such, or of another
+  // topic id.
+  Status RemoveStray(const TopicPartition& partition, const Uuid& topic_id);
+
+  // Replaces what is known of these partitions and writes the files of their
+  // directories; offline ones are left alone. Call it on the thread that owns
+  // the logs: between Log::RecoveryPoint and this the log must not be cut.
+  Status WriteCheckpoints(const std::vector<LogCheckpoint>& checkpoints);
+  Status WriteHighWatermarks(const OffsetMap& high_watermarks);
+
+  // Closes `logs`, which are all that were handed out, and those that were
+  // not, writes recovery points and log starts, and marks every directory as
+  // clean whose logs are all closed. Write the high watermarks before.
+  Status ShutdownCleanly(std::vector<std::unique_ptr<Log>> logs,
+                         int64_t broker_epoch);
+
+  // REQUIRES: the log was handed out. Lives as long as the manager.
+  LogSyncer& syncer(const TopicPartition& partition);
+  std::vector<std::string> OfflineDirectories() const;
+
+ private:
+  struct Directory {
+    std::string path;
+    std::shared_ptr<DirectoryHealth> health;
+    std::unique_ptr<ThreadedLogSyncer> syncer;
+    bool clean = false;
+    int64_t broker_epoch = -1;  // of its marker
+    // In memory as in the files.
+    OffsetMap recovery_points, high_watermarks, starts;
+    size_t handed_out = 0;
+    size_t partitions = 0;
+  };
+  struct Place {
+    Directory* dir = nullptr;
+    std::unique_ptr<Log> log;  // until handed out
+    std::optional<Error> error;
+  };
+
+  LogManager(io::FileSystem& fs, LogManagerOptions options);
+  void OpenDirectory(Directory& dir);
+  Status ReadDirectory(Directory& dir);
+  void LoadAll(int64_t now_ms);
+  void ReadPreviousBrokerEpoch();
+  OpenOptions OptionsFor(Directory& dir, const TopicPartition& partition);
+  Directory* LeastLoaded();
+  Status RenameAway(Directory& dir, const TopicPartition& partition,
+                    const char* suffix);
+  Status WriteFiles(Directory& dir, bool recovery, bool high_watermark,
+                    bool start);
+  Status Forget(Directory& dir, const TopicPartition& partition);
+  void RemoveLater(std::string path);
+  void RunRemovals();
+
+  io::FileSystem& fs_;
+  const LogManagerOptions options_;
+  std::vector<std::unique_ptr<Directory>> dirs_;
+  int64_t previous_broker_epoch_ = -1;
+
+  mutable std::mutex mutex_;  // of everything below and in dirs_
+  std::map<TopicPartition, Place> places_;
+  std::deque<std::string> removals_;
+  bool stopping_ = false;
+  std::condition_variable wake_;
+  std::thread remover_;
+};
+
+// "orders-3" -> {orders, 3}; nullopt for names of other directories.
+std::optional<TopicPartition> ParsePartitionDirectory(std::string_view name);
+
+}  // namespace tidemark::log

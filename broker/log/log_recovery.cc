@@ -1,0 +1,382 @@
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <set>
+
+#include "broker/log/checkpoint.h"
+#include "broker/log/partition_log.h"
+
+namespace tidemark::log {
+namespace {
+
+constexpr size_t kScanWindow = 1 << 20;
+constexpr size_t kHeaderWindow = 64 * 1024;
+// How far back the batches of a producer are looked for when the snapshot
+// tells only the last one.
+constexpr uint64_t kRefillBytes = 2 << 20;
+constexpr char kMetadataFile[] = "partition.metadata";
+
+bool IsCorrupt(const Error& error) {
+  return error.code != ErrorCode::kKafkaStorageError;
+}
+
+std::optional<Uuid> ParsePartitionMetadata(std::string_view text) {
+  constexpr std::string_view kTopicId = "topic_id: ";
+  if (!text.starts_with("version: 0\n")) return std::nullopt;
+  size_t at = text.find(kTopicId);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + kTopicId.size());
+  size_t end = text.find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  return Uuid::Parse(text.substr(0, end));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> OpenLog(io::FileSystem& fs, OpenOptions options,
+                                     int64_t now_ms) {
+  auto log = std::make_unique<PartitionLog>(fs, std::move(options));
+  TM_RETURN_IF_ERROR(log->Open(now_ms));
+  return log;
+}
+
+Status PartitionLog::Open(int64_t now_ms) {
+  TM_RETURN_IF_ERROR(Healthy());
+  TM_RETURN_IF_ERROR(Note(OpenOrRecover(now_ms)));
+  CheckInvariants();
+  return {};
+}
+
+Status PartitionLog::OpenOrRecover(int64_t now_ms) {
+  if (!fs_.Exists(options_.dir)) {
+    TM_RETURN_IF_ERROR(fs_.CreateDirectories(options_.dir));
+    parent_synced_ = false;
+    ++change_;
+  }
+  TM_ASSIGN_OR_RETURN(auto names, fs_.List(options_.dir));
+  TM_RETURN_IF_ERROR(LoadTopicId());
+  TM_RETURN_IF_ERROR(RemoveLeftovers(names));
+  TM_RETURN_IF_ERROR(LoadSegments(names));
+  const bool fresh = segments_.empty();
+  if (fresh) {
+    segments_.push_back(
+        std::make_unique<Segment>(fs_, options_.dir, options_.start_offset));
+    TM_RETURN_IF_ERROR(active().Create());
+    ++change_;
+  }
+  TM_ASSIGN_OR_RETURN(const bool epochs_known, LoadEpochs());
+  bool clean = options_.clean;
+  for (size_t i = 0; clean && i + 1 < segments_.size(); ++i) {
+    TM_RETURN_IF_ERROR(LoadSealed(i));
+  }
+  if (clean) {
+    TM_ASSIGN_OR_RETURN(clean, LoadActive());
+  }
+  if (!clean) TM_RETURN_IF_ERROR(Recover());
+  start_ = std::max(options_.start_offset, segments_.front()->base_offset());
+  if (end_ < start_) TM_RETURN_IF_ERROR(CutFully(start_));
+  if (!epochs_known && end_ > start_) TM_RETURN_IF_ERROR(RebuildEpochs());
+  epochs_dirty_ |= epochs_.TruncateFromEnd(end_ + 1);
+  epochs_dirty_ |= epochs_.TruncateFromStart(start_);
+  if (epochs_dirty_) TM_RETURN_IF_ERROR(WriteEpochs());
+  TM_RETURN_IF_ERROR(RemoveSnapshots(end_ + 1, INT64_MAX));
+  TM_RETURN_IF_ERROR(RebuildProducers());
+  producers_.Expire(now_ms, options_.config.producer_expiration_ms);
+  if (!clean && !fresh) TM_RETURN_IF_ERROR(SyncAll());
+  synced_ = flushed_ = sync_taken_ = end_;
+  for (auto& segment : segments_) segment->Release();
+  return {};
+}
+
+Status PartitionLog::LoadTopicId() {
+  const std::string path = Path(kMetadataFile);
+  if (fs_.Exists(path)) {
+    TM_ASSIGN_OR_RETURN(std::string text, io::ReadFile(fs_, path));
+    if (auto id = ParsePartitionMetadata(text)) {
+      if (options_.topic_id.IsZero()) options_.topic_id = *id;
+      if (*id == options_.topic_id) return {};
+      return Fail(ErrorCode::kInconsistentTopicId,
+                  options_.dir + " belongs to topic id " + ToString(*id) +
+                      ", not " + ToString(options_.topic_id));
+    }
+  }
+  // A crash right after the creation may lose it: it is synced with the first
+  // batch. Nothing acknowledged is in such a directory.
+  if (options_.topic_id.IsZero()) return {};
+  return WriteTopicId();
+}
+
+Status PartitionLog::WriteTopicId() {
+  TM_ASSIGN_OR_RETURN(auto file, fs_.Open(Path(kMetadataFile), true));
+  TM_RETURN_IF_ERROR(file->Truncate(0));
+  TM_RETURN_IF_ERROR(file->WriteAt(
+      0, "version: 0\ntopic_id: " + ToString(options_.topic_id) + "\n"));
+  NoteNewFile(std::move(file));
+  return {};
+}
+
+Status PartitionLog::AdoptTopicId(const Uuid& topic_id) {
+  TM_RETURN_IF_ERROR(Healthy());
+  if (options_.topic_id == topic_id) return {};
+  if (!options_.topic_id.IsZero()) {
+    return Fail(
+        ErrorCode::kInconsistentTopicId,
+        options_.dir + " belongs to topic id " + ToString(options_.topic_id));
+  }
+  options_.topic_id = topic_id;
+  return Note(WriteTopicId());
+}
+
+Status PartitionLog::RemoveLeftovers(const std::vector<std::string>& names) {
+  const std::set<std::string> all(names.begin(), names.end());
+  for (const std::string& name : names) {
+    bool leftover = name.ends_with(".tmp");
+    for (std::string_view suffix : {".index", ".timeindex"}) {
+      if (auto base = ParseSegmentFileName(name, suffix)) {
+        leftover |= !all.contains(SegmentFileName(*base, ".log"));
+      }
+    }
+    if (leftover) TM_RETURN_IF_ERROR(fs_.Remove(Path(name)));
+  }
+  return {};
+}
+
+Status PartitionLog::LoadSegments(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {  // sorted, as are their offsets
+    if (auto base = ParseSegmentFileName(name, ".log")) {
+      segments_.push_back(std::make_unique<Segment>(fs_, options_.dir, *base));
+    } else if (auto snapshot = ParseSegmentFileName(name, ".snapshot")) {
+      snapshots_.push_back(*snapshot);
+    }
+  }
+  return {};
+}
+
+Result<bool> PartitionLog::LoadEpochs() {
+  const std::string path = Path("leader-epoch-checkpoint");
+  if (!fs_.Exists(path)) return false;
+  TM_ASSIGN_OR_RETURN(std::string text, io::ReadFile(fs_, path));
+  auto epochs = EpochCache::Decode(text);
+  if (!epochs) {
+    LOG(WARNING) << "epochs rebuilt partition=" << ToString(options_.partition)
+                 << " reason=" << epochs.error().message;
+    return false;
+  }
+  epochs_ = std::move(*epochs);
+  return true;
+}
+
+Status PartitionLog::LoadSealed(size_t index) {
+  Segment& segment = *segments_[index];
+  Status loaded = segment.Load();
+  if (loaded || !IsCorrupt(loaded.error())) return loaded;
+  return RebuildIndexes(segment);
+}
+
+// A bad batch in a segment that was synced long ago ends the walk, no more:
+// whoever reads there finds it.
+Status PartitionLog::WalkHeaders(
+    const Segment& segment, uint64_t from,
+    const std::function<Status(const record::BatchHeader&, uint64_t)>& each) {
+  TM_ASSIGN_OR_RETURN(
+      auto cursor,
+      segment.Walk(from, BatchCursor::Want::kHeaders, kHeaderWindow));
+  while (true) {
+    auto item = cursor.Next();
+    if (!item && IsCorrupt(item.error())) {
+      LOG(WARNING) << "bad batch partition=" << ToString(options_.partition)
+                   << " base_offset=" << segment.base_offset()
+                   << " position=" << cursor.position()
+                   << " reason=" << item.error().message;
+      return {};
+    }
+    TM_RETURN_IF_ERROR(item);
+    if (!*item) return {};
+    TM_RETURN_IF_ERROR(each((*item)->header, (*item)->position));
+  }
+}
+
+Status PartitionLog::RebuildIndexes(Segment& segment) {
+  LOG(WARNING) << "indexes rebuilt partition=" << ToString(options_.partition)
+               << " base_offset=" << segment.base_offset();
+  TM_RETURN_IF_ERROR(segment.ResetIndexes());
+  TM_RETURN_IF_ERROR(WalkHeaders(
+      segment, 0, [&](const record::BatchHeader& header, uint64_t position) {
+        return segment.Adopt(header, position,
+                             options_.config.index_interval_bytes);
+      }));
+  TM_ASSIGN_OR_RETURN(auto files, segment.Seal());
+  for (auto& file : files) NoteNewFile(std::move(file));
+  changed_ = true;
+  return {};
+}
+
+// False: the active segment is not as a clean stop leaves it.
+Result<bool> PartitionLog::LoadActive() {
+  Status loaded = active().Load();
+  if (loaded) {
+    auto end = active().ScanTail();
+    if (end) {
+      end_ = *end;
+      return true;
+    }
+    loaded = Fail(end.error());
+  }
+  if (!IsCorrupt(loaded.error())) return Fail(loaded.error());
+  LOG(WARNING) << "clean stop, but scan needed partition="
+               << ToString(options_.partition)
+               << " reason=" << loaded.error().message;
+  return false;
+}
+
+Status PartitionLog::Recover() {
+  changed_ = true;
+  const size_t first = SegmentIndex(options_.recovery_point);
+  for (size_t i = 0; i < first; ++i) TM_RETURN_IF_ERROR(LoadSealed(i));
+  Offset expected = segments_[first]->base_offset();
+  LeaderEpoch last_epoch = -1;
+  for (size_t i = first; i < segments_.size(); ++i) {
+    const Offset base = segments_[i]->base_offset();
+    const bool hole =
+        base != expected && (base < expected || !options_.config.compacted);
+    bool intact = false;
+    if (!hole) {
+      expected = base;
+      TM_ASSIGN_OR_RETURN(intact, ScanSegment(i, &expected, &last_epoch));
+    }
+    if (intact) continue;
+    const size_t keep = hole ? i : i + 1;
+    if (keep < segments_.size()) {
+      LOG(WARNING) << "segments cut partition=" << ToString(options_.partition)
+                   << " count=" << segments_.size() - keep
+                   << " end_offset=" << expected;
+      TM_RETURN_IF_ERROR(DropSegmentsBehind(keep));
+    }
+    break;
+  }
+  end_ = expected;
+  synced_ = segments_[first]->base_offset();
+  return {};
+}
+
+// False: it ended with something that is no batch, which was cut off.
+Result<bool> PartitionLog::ScanSegment(size_t index, Offset* expected,
+                                       LeaderEpoch* last_epoch) {
+  Segment& segment = *segments_[index];
+  Status loaded = segment.Load();
+  if (!loaded && !IsCorrupt(loaded.error())) return Fail(loaded.error());
+  TM_RETURN_IF_ERROR(segment.ResetIndexes());
+  TM_ASSIGN_OR_RETURN(
+      auto cursor,
+      segment.Walk(0, BatchCursor::Want::kWholeBatches, kScanWindow));
+  std::string problem;
+  uint64_t good = 0;
+  while (true) {
+    auto item = cursor.Next();
+    if (!item && !IsCorrupt(item.error())) return Fail(item.error());
+    if (!item) problem = item.error().message;
+    if (!item || !*item) break;
+    const record::BatchHeader& header = (*item)->header;
+    const Offset last = header.LastOffset();
+    const bool gap =
+        header.base_offset != *expected && !options_.config.compacted;
+    if (gap || header.base_offset < *expected || last < header.base_offset ||
+        last - segment.base_offset() > INT32_MAX) {
+      problem = "offset " + std::to_string(header.base_offset) + " where " +
+                std::to_string(*expected) + " is next";
+      break;
+    }
+    if (header.leader_epoch < *last_epoch) {
+      problem = "epoch " + std::to_string(header.leader_epoch) + " behind " +
+                std::to_string(*last_epoch);
+      break;
+    }
+    TM_RETURN_IF_ERROR(segment.Adopt(header, (*item)->position,
+                                     options_.config.index_interval_bytes));
+    epochs_dirty_ |=
+        epochs_.Observe(header.leader_epoch, header.base_offset, last);
+    *last_epoch = header.leader_epoch;
+    *expected = header.NextOffset();
+    good = cursor.position();
+  }
+  const bool intact = problem.empty();
+  if (!intact) {
+    LOG(WARNING) << "log cut partition=" << ToString(options_.partition)
+                 << " end_offset=" << *expected
+                 << " bytes=" << segment.size() - good << " reason=" << problem;
+    TM_RETURN_IF_ERROR(segment.TruncateTo(good, *expected));
+  }
+  if (index + 1 < segments_.size()) {
+    TM_ASSIGN_OR_RETURN(auto files, segment.Seal());
+    for (auto& file : files) NoteNewFile(std::move(file));
+  }
+  return intact;
+}
+
+Status PartitionLog::RebuildEpochs() {
+  epochs_.Clear();
+  for (const auto& segment : segments_) {
+    TM_RETURN_IF_ERROR(
+        WalkHeaders(*segment, 0,
+                    [&](const record::BatchHeader& header, uint64_t) -> Status {
+                      epochs_.Observe(header.leader_epoch, header.base_offset,
+                                      header.LastOffset());
+                      return {};
+                    }));
+    segment->Release();
+  }
+  epochs_dirty_ = true;
+  return {};
+}
+
+// The newest snapshot that is readable, and the batches behind it.
+Status PartitionLog::RebuildProducers() {
+  producers_.Clear();
+  const Offset oldest = segments_.front()->base_offset();
+  Offset from = oldest;
+  for (size_t i = snapshots_.size(); i-- > 0;) {
+    if (snapshots_[i] > end_ || snapshots_[i] < oldest) continue;
+    TM_ASSIGN_OR_RETURN(
+        std::string bytes,
+        io::ReadFile(fs_, Path(SegmentFileName(snapshots_[i], ".snapshot"))));
+    if (producers_.LoadSnapshot(bytes)) {
+      from = snapshots_[i];
+      break;
+    }
+  }
+  if (!producers_.empty()) TM_RETURN_IF_ERROR(RefillProducers(from));
+  if (from >= end_) return {};
+  for (size_t i = SegmentIndex(from); i < segments_.size(); ++i) {
+    TM_ASSIGN_OR_RETURN(const uint32_t floor, segments_[i]->Floor(from));
+    TM_RETURN_IF_ERROR(
+        WalkHeaders(*segments_[i], floor,
+                    [&](const record::BatchHeader& header, uint64_t) -> Status {
+                      if (header.base_offset >= from) producers_.Apply(header);
+                      return {};
+                    }));
+  }
+  return {};
+}
+
+// A snapshot knows the last batch of a producer; a client that lost our
+// answers may repeat up to five.
+Status PartitionLog::RefillProducers(Offset below) {
+  const Segment& segment = *segments_[SegmentIndex(below - 1)];
+  TM_ASSIGN_OR_RETURN(const uint32_t near, segment.Floor(below));
+  TM_ASSIGN_OR_RETURN(
+      const uint32_t from,
+      segment.FloorOfPosition(near > kRefillBytes ? near - kRefillBytes : 0));
+  std::vector<record::BatchHeader> batches;
+  TM_RETURN_IF_ERROR(
+      WalkHeaders(segment, from,
+                  [&](const record::BatchHeader& header, uint64_t) -> Status {
+                    if (header.base_offset < below && header.HasProducerId()) {
+                      batches.push_back(header);
+                    }
+                    return {};
+                  }));
+  producers_.Refill(batches);
+  return {};
+}
+
+}  // namespace tidemark::log

@@ -1,0 +1,206 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/log/append_validation.h"
+#include "broker/log/epoch_cache.h"
+#include "broker/log/log.h"
+#include "broker/log/producer_state.h"
+#include "broker/log/segment.h"
+
+namespace tidemark::log {
+
+// The Log on files. The directory holds, as in Kafka:
+//
+//   <20 digits>.log, .index, .timeindex   one set per segment
+//   <20 digits>.snapshot                  producers in front of that offset
+//   leader-epoch-checkpoint
+//   partition.metadata                    the topic id
+//
+// Appending and syncing: log.cc; opening and recovery: log_recovery.cc;
+// reading: log_reader.cc; cutting and retention: retention.cc.
+//
+// Epochs that come with a follower's batches are written lazily: recovery
+// finds them in the batches behind the recovery point, and RecoveryPoint()
+// writes them before it lets the point pass.
+class PartitionLog final : public Log {
+ public:
+  PartitionLog(io::FileSystem& fs, OpenOptions options);
+  Status Open(int64_t now_ms);
+
+  Result<AppendInfo> AppendAsLeader(std::string_view batch, LeaderEpoch epoch,
+                                    int64_t now_ms) override;
+  Result<AppendInfo> AppendFromCoordinator(std::string_view batch,
+                                           LeaderEpoch epoch,
+                                           int64_t now_ms) override;
+  Result<AppendInfo> AppendAsFollower(std::string_view batches) override;
+  Result<SharedBytes> Read(Offset from, Offset below, size_t max_bytes,
+                           bool at_least_one) override;
+
+  Offset start_offset() const override { return start_; }
+  Offset end_offset() const override { return end_; }
+  Offset flushed_offset() const override { return flushed_; }
+  int64_t size_bytes() const override;
+
+  std::optional<SyncWork> TakeSync() override;
+  void Flushed(const SyncWork& work) override;
+  void SyncFailed(const SyncWork& work) override;
+  bool failed() const override;
+
+  Status AssignEpoch(LeaderEpoch epoch, Offset start) override;
+  LeaderEpoch latest_epoch() const override { return epochs_.latest(); }
+  EpochEnd EndOffsetFor(LeaderEpoch epoch) const override {
+    return epochs_.EndOffsetFor(epoch, end_);
+  }
+  std::optional<LeaderEpoch> EpochOfOffset(Offset offset) const override {
+    return epochs_.EpochOf(offset);
+  }
+
+  Result<std::optional<TimestampedOffset>> FindByTimestamp(
+      int64_t timestamp_ms) override;
+  Result<std::optional<TimestampedOffset>> FindMaxTimestamp() override;
+
+  Status TruncateTo(Offset offset) override;
+  Status TruncateFullyAndStartAt(Offset offset) override;
+  Status AdvanceStartOffset(Offset offset) override;
+  Result<int> ApplyRetention(Offset high_watermark, int64_t now_ms) override;
+  void UpdateConfig(const LogConfig& config) override;
+
+  Result<Offset> RecoveryPoint() override;
+  const TopicPartition& partition() const override {
+    return options_.partition;
+  }
+  const Uuid& topic_id() const override { return options_.topic_id; }
+  const std::string& dir() const override { return options_.dir; }
+  Status AdoptTopicId(const Uuid& topic_id) override;
+  Status Close() override;
+  Status Delete() override;
+
+  const ProducerState& producers() const { return producers_; }
+  const EpochCache& epochs() const { return epochs_; }
+
+ private:
+  // Where a batch is, without asking the index.
+  struct Place {
+    Offset base = -1;
+    Offset next = -1;
+    uint32_t position = 0;
+    uint32_t size = 0;
+  };
+  // Where a reader will go on.
+  struct ReadHint {
+    Offset next = -1;
+    Offset segment = -1;
+    uint32_t position = 0;
+  };
+  struct Found {
+    record::BatchHeader header;
+    uint64_t position = 0;
+  };
+
+  bool durable() const { return options_.config.flush_messages == 1; }
+  Segment& active() { return *segments_.back(); }
+  const Segment& active() const { return *segments_.back(); }
+  Status Healthy() const;
+  // Passes `status` on; a storage error breaks the log and its directory.
+  Status Note(Status status);
+  template <class T>
+  Result<T> Note(Result<T> result) {
+    if (!result) TM_RETURN_IF_ERROR(Note(Status(Fail(result.error()))));
+    return result;
+  }
+  void CheckInvariants() const;
+  std::string Path(std::string_view name) const;
+
+  // log.cc
+  Result<AppendInfo> AppendOwn(std::string_view batch, LeaderEpoch epoch,
+                               int64_t now_ms, BatchOrigin origin);
+  Status AppendRun(const std::vector<record::BatchHeader>& run,
+                   std::string_view bytes);
+  Status MaybeRoll(const record::BatchHeader& next);
+  Status Roll();
+  void Appended(const record::BatchHeader& header, uint64_t position);
+  void NoteNewFile(std::shared_ptr<io::File> file);
+  Status WriteEpochs();
+  Status WriteSnapshot();
+  Status SyncAll();
+
+  // log_recovery.cc
+  Status OpenOrRecover(int64_t now_ms);
+  Status LoadTopicId();
+  Status WriteTopicId();
+  Status LoadSegments(const std::vector<std::string>& names);
+  Status RemoveLeftovers(const std::vector<std::string>& names);
+  Result<bool> LoadEpochs();
+  Result<bool> LoadActive();
+  Status LoadSealed(size_t index);
+  Status RebuildIndexes(Segment& segment);
+  Status Recover();
+  Result<bool> ScanSegment(size_t index, Offset* expected,
+                           LeaderEpoch* last_epoch);
+  Status RebuildEpochs();
+  Status RebuildProducers();
+  Status RefillProducers(Offset below);
+  Status WalkHeaders(
+      const Segment& segment, uint64_t from,
+      const std::function<Status(const record::BatchHeader&, uint64_t)>& each);
+
+  // log_reader.cc
+  size_t SegmentIndex(Offset offset) const;
+  // The first batch of the segment that ends at or behind `offset`.
+  Result<std::optional<Found>> Locate(const Segment& segment, Offset offset);
+  uint64_t FloorFromHints(const Segment& segment, Offset offset) const;
+  std::optional<Place> PlaceOf(Offset base) const;
+  Result<SharedBytes> ReadFrom(const Segment& segment, const Found& first,
+                               Offset limit, size_t max_bytes);
+  Result<std::optional<TimestampedOffset>> FindInSegment(const Segment& segment,
+                                                         int64_t timestamp_ms);
+  Result<std::string> ReadBatch(const Segment& segment, const Found& batch);
+
+  // retention.cc
+  Status CutAt(Offset offset);
+  Status CutFully(Offset offset);
+  Status LowerRecoveryPoint(Offset offset);
+  Status DropSegmentsBehind(size_t keep);
+  Status DropFirstSegment();
+  Status RemoveSnapshots(Offset from, Offset below);
+  void ForgetPlaces();
+  Result<bool> IsExpired(const Segment& segment, int64_t now_ms) const;
+
+  io::FileSystem& fs_;
+  OpenOptions options_;
+  std::vector<std::unique_ptr<Segment>> segments_;  // by base, never empty
+  EpochCache epochs_;
+  bool epochs_dirty_ = false;
+  ProducerState producers_;
+  std::vector<Offset> snapshots_;  // on disk, ascending
+
+  Offset start_ = 0;
+  Offset end_ = 0;
+  Offset flushed_ = 0;     // what flushed_offset() promises
+  Offset synced_ = 0;      // what was really synced
+  Offset sync_taken_ = 0;  // what the last SyncWork covers
+  uint64_t generation_ = 0;
+  bool failed_ = false;
+  bool changed_ = false;  // since the last Close
+
+  // Files and directory entries that the next SyncWork has to cover, each
+  // with the change that made it.
+  uint64_t change_ = 0;
+  uint64_t synced_change_ = 0;
+  bool parent_synced_ = true;
+  std::vector<std::pair<uint64_t, std::shared_ptr<io::File>>> new_files_;
+
+  std::array<Place, 16> places_;  // of the newest batches of active()
+  size_t next_place_ = 0;
+  std::array<ReadHint, 8> hints_;
+  size_t next_hint_ = 0;
+};
+
+}  // namespace tidemark::log

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/record/batch_header.h"
+
+namespace tidemark::log {
+
+// One batch of an idempotent producer, as far as it matters for telling a
+// repetition from a gap.
+struct ProducerBatch {
+  int32_t last_sequence = -1;
+  Offset last_offset = -1;
+  int32_t offset_delta = 0;  // last offset - first offset
+  int64_t timestamp_ms = -1;
+
+  Offset first_offset() const { return last_offset - offset_delta; }
+  int32_t first_sequence() const {
+    return static_cast<int32_t>((static_cast<uint32_t>(last_sequence) -
+                                 static_cast<uint32_t>(offset_delta)) &
+                                0x7fffffffu);
+  }
+  bool operator==(const ProducerBatch&) const = default;
+};
+
+// The state of the idempotent producers of one partition (KIP-98; B-26). A
+// plain value; equal on leader and followers because it follows from the
+// batches alone.
+//
+// The snapshot has Kafka's format (kafka ProducerStateManager):
+//
+//   version i16 = 1, crc u32 (CRC-32C of the rest), count i32, and for each:
+//   producer id i64, epoch i16, last sequence i32, last offset i64,
+//   offset delta i32, timestamp i64, coordinator epoch i32 = -1,
+//   first offset of the current transaction i64 = -1
+//
+// It holds the last batch of a producer only; Refill gets the others back.
+class ProducerState {
+ public:
+  static constexpr size_t kBatches = 5;
+
+  struct Producer {
+    ProducerEpoch epoch = -1;
+    uint8_t count = 0;
+    std::array<ProducerBatch, kBatches> batches;  // oldest first
+
+    std::span<const ProducerBatch> remembered() const {
+      return {batches.data(), count};
+    }
+    const ProducerBatch& last() const { return batches[count - 1]; }
+  };
+
+  // May this batch be appended? A value: it was already, as that batch.
+  // kInvalidProducerEpoch: from before the producer's last start.
+  // kOutOfOrderSequenceNumber: a batch is missing in front of it.
+  Result<std::optional<ProducerBatch>> Check(
+      const record::BatchHeader& batch) const;
+  // The batch is in the log, at its final offset. Batches without a producer
+  // id or a sequence are ignored.
+  void Apply(const record::BatchHeader& batch);
+
+  // Forgets batches at or behind `end`. False: a producer lost all that was
+  // known about it, so the state has to be rebuilt from a snapshot.
+  bool TruncateTo(Offset end);
+  // `batches`: the newest ones of the log, in order. Producers whose last
+  // batch is among them get the ones before it back.
+  void Refill(std::span<const record::BatchHeader> batches);
+  // Producers silent for longer than that are forgotten
+  // (producer.id.expiration.ms).
+  void Expire(int64_t now_ms, int64_t expiration_ms);
+  void Clear() { producers_.clear(); }
+
+  bool empty() const { return producers_.empty(); }
+  const std::unordered_map<ProducerId, Producer>& producers() const {
+    return producers_;
+  }
+
+  std::string EncodeSnapshot() const;
+  // Replaces the state. kCorruptMessage: and leaves it empty.
+  Status LoadSnapshot(std::string_view bytes);
+
+ private:
+  static void Push(Producer& producer, const ProducerBatch& batch);
+
+  std::unordered_map<ProducerId, Producer> producers_;
+};
+
+}  // namespace tidemark::log

@@ -1,0 +1,174 @@
+#include "broker/log/segment.h"
+
+#include <array>
+#include <cstdio>
+
+#include "broker/log/checkpoint.h"
+
+namespace tidemark::log {
+namespace {
+
+constexpr size_t kTailWindow = 16 * 1024;
+
+}  // namespace
+
+std::string SegmentFileName(Offset offset, std::string_view suffix) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%020lld",
+                static_cast<long long>(offset));
+  return digits + std::string(suffix);
+}
+
+std::optional<Offset> ParseSegmentFileName(std::string_view name,
+                                           std::string_view suffix) {
+  if (name.size() != 20 + suffix.size() || !name.ends_with(suffix)) {
+    return std::nullopt;
+  }
+  auto offset = ParseNumber(name.substr(0, 20));
+  return offset && *offset >= 0 ? offset : std::nullopt;
+}
+
+Segment::Segment(io::FileSystem& fs, const std::string& dir, Offset base_offset)
+    : fs_(&fs),
+      path_(dir + "/" + SegmentFileName(base_offset, "")),
+      base_offset_(base_offset),
+      index_(fs, path_ + ".index", base_offset),
+      time_index_(fs, path_ + ".timeindex", base_offset),
+      max_timestamp_{-1, base_offset} {}
+
+Result<std::shared_ptr<io::File>> Segment::LogFile() const {
+  if (!file_) {
+    TM_ASSIGN_OR_RETURN(file_, fs_->Open(path_ + ".log", false));
+  }
+  return file_;
+}
+
+Status Segment::Load() {
+  TM_ASSIGN_OR_RETURN(auto file, fs_->Open(path_ + ".log", false));
+  TM_ASSIGN_OR_RETURN(size_, file->Size());
+  TM_RETURN_IF_ERROR(index_.Load(size_));
+  return time_index_.Load();
+}
+
+Status Segment::Create() {
+  // Files of that name may be left from a crash during a truncation.
+  TM_ASSIGN_OR_RETURN(file_, fs_->Open(path_ + ".log", true));
+  TM_RETURN_IF_ERROR(file_->Truncate(0));
+  size_ = 0;
+  return ResetIndexes();
+}
+
+void Segment::NoteTimestamp(const record::BatchHeader& header) {
+  if (first_timestamp_ms_ < 0) first_timestamp_ms_ = header.max_timestamp;
+  if (header.max_timestamp > max_timestamp_.timestamp_ms) {
+    max_timestamp_ = {header.max_timestamp, header.LastOffset()};
+  }
+}
+
+Status Segment::Adopt(const record::BatchHeader& header, uint64_t position,
+                      int32_t index_interval_bytes) {
+  NoteTimestamp(header);
+  if (bytes_since_entry_ > static_cast<uint64_t>(index_interval_bytes)) {
+    TM_RETURN_IF_ERROR(
+        index_.Append(header.LastOffset(), static_cast<uint32_t>(position)));
+    TM_RETURN_IF_ERROR(time_index_.MaybeAppend(max_timestamp_.timestamp_ms,
+                                               max_timestamp_.offset));
+    bytes_since_entry_ = 0;
+  }
+  bytes_since_entry_ += header.FullSize();
+  return {};
+}
+
+Status Segment::Append(std::span<const record::BatchHeader> headers,
+                       std::string_view first_bytes, std::string_view rest,
+                       int32_t index_interval_bytes) {
+  TM_RETURN_IF_ERROR(LogFile());
+  const std::array<std::string_view, 2> pieces = {first_bytes, rest};
+  TM_RETURN_IF_ERROR(file_->WriteAtV(size_, pieces));
+  for (const auto& header : headers) {
+    TM_RETURN_IF_ERROR(Adopt(header, size_, index_interval_bytes));
+    size_ += header.FullSize();
+  }
+  return {};
+}
+
+Result<BatchCursor> Segment::Walk(uint64_t from, BatchCursor::Want want,
+                                  size_t window) const {
+  TM_RETURN_IF_ERROR(LogFile());
+  return BatchCursor(*file_, from, size_, want, window);
+}
+
+Result<size_t> Segment::ReadAt(uint64_t at, char* to, size_t count) const {
+  TM_RETURN_IF_ERROR(LogFile());
+  return file_->ReadAt(at, to, count);
+}
+
+Result<Offset> Segment::ScanTail() {
+  TM_ASSIGN_OR_RETURN(max_timestamp_, time_index_.Last());
+  TM_ASSIGN_OR_RETURN(const uint32_t from, index_.LastPosition());
+  Offset end = base_offset_;
+  if (from > 0) {
+    TM_ASSIGN_OR_RETURN(auto first,
+                        Walk(0, BatchCursor::Want::kHeaders, kTailWindow));
+    TM_ASSIGN_OR_RETURN(auto item, first.Next());
+    if (item) first_timestamp_ms_ = item->header.max_timestamp;
+  }
+  TM_ASSIGN_OR_RETURN(auto cursor,
+                      Walk(from, BatchCursor::Want::kHeaders, kTailWindow));
+  while (true) {
+    TM_ASSIGN_OR_RETURN(auto item, cursor.Next());
+    if (!item) break;
+    if (item->header.base_offset < end) {
+      return Fail(ErrorCode::kCorruptMessage, "offsets go back");
+    }
+    NoteTimestamp(item->header);
+    end = item->header.NextOffset();
+  }
+  bytes_since_entry_ = size_ - from;
+  return end;
+}
+
+Status Segment::TruncateTo(uint64_t position, Offset end_offset) {
+  TM_RETURN_IF_ERROR(LogFile());
+  TM_RETURN_IF_ERROR(file_->Truncate(position));
+  size_ = position;
+  TM_RETURN_IF_ERROR(index_.TruncateToPosition(position));
+  TM_RETURN_IF_ERROR(time_index_.TruncateTo(end_offset));
+  first_timestamp_ms_ = -1;
+  TM_RETURN_IF_ERROR(ScanTail());
+  return file_->Sync();
+}
+
+Status Segment::ResetIndexes() {
+  TM_RETURN_IF_ERROR(index_.file().Remove());
+  TM_RETURN_IF_ERROR(time_index_.file().Remove());
+  bytes_since_entry_ = 0;
+  max_timestamp_ = {-1, base_offset_};
+  first_timestamp_ms_ = -1;
+  return {};
+}
+
+Result<TimeIndex::Entry> Segment::MaxTimestamp() const {
+  TM_ASSIGN_OR_RETURN(auto indexed, time_index_.Last());
+  return indexed.timestamp_ms > max_timestamp_.timestamp_ms ? indexed
+                                                            : max_timestamp_;
+}
+
+Result<std::vector<std::shared_ptr<io::File>>> Segment::Seal() {
+  TM_RETURN_IF_ERROR(time_index_.MaybeAppend(max_timestamp_.timestamp_ms,
+                                             max_timestamp_.offset));
+  std::vector<std::shared_ptr<io::File>> files;
+  TM_ASSIGN_OR_RETURN(files.emplace_back(), index_.file().FlushAndOpen());
+  TM_ASSIGN_OR_RETURN(files.emplace_back(), time_index_.file().FlushAndOpen());
+  return files;
+}
+
+Status Segment::Remove() {
+  file_ = nullptr;
+  TM_RETURN_IF_ERROR(index_.file().Remove());
+  TM_RETURN_IF_ERROR(time_index_.file().Remove());
+  if (!fs_->Exists(path_ + ".log")) return {};
+  return fs_->Remove(path_ + ".log");
+}
+
+}  // namespace tidemark::log

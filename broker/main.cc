@@ -1,0 +1,90 @@
+#include <glog/logging.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "broker/metadata/broker_config.h"
+#include "broker/server/broker.h"
+
+extern char** environ;
+
+namespace tidemark {
+namespace {
+
+constexpr char kVersion[] = "tidemark-broker " TIDEMARK_VERSION;
+
+// Ends the process as it is: threads of gRPC may still be at work, and what
+// matters is on disk.
+[[noreturn]] void Exit(int code) {
+  std::cout.flush();
+  google::FlushLogFiles(google::INFO);
+  _exit(code);
+}
+
+[[noreturn]] void Die(const Error& error) {
+  std::cerr << "tidemark-broker: " << error.message << std::endl;
+  Exit(1);
+}
+
+Result<BrokerConfig> LoadConfig(Config::Sources sources) {
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    sources.environment.emplace_back(*entry);
+  }
+  TM_ASSIGN_OR_RETURN(Config config, Config::Load(BrokerConfigKeys(), sources));
+  for (const std::string& warning : config.warnings()) LOG(WARNING) << warning;
+  return BrokerConfig::Parse(std::move(config));
+}
+
+int Run(Config::Sources sources) {
+  // Before any thread starts: all of them inherit the mask, and only the
+  // sigwait below takes these signals.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  auto config = LoadConfig(std::move(sources));
+  if (!config) Die(config.error());
+  LOG(INFO) << "starting broker=" << config->node_id
+            << " version=" << TIDEMARK_VERSION << " shards=" << config->shards;
+  auto broker = server::Broker::Start(std::move(*config), Die);
+  if (!broker) Die(broker.error());
+
+  int signal_number = 0;
+  sigwait(&stop_signals, &signal_number);
+  // A second signal ends the process without further ado.
+  signal(SIGTERM, SIG_DFL);
+  signal(SIGINT, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
+  Status stopped = (*broker)->Shutdown();
+  if (!stopped) {
+    LOG(ERROR) << "not a clean shutdown error=\"" << ToString(stopped.error())
+               << '"';
+    Exit(1);
+  }
+  LOG(INFO) << "stopped";
+  Exit(0);
+}
+
+}  // namespace
+}  // namespace tidemark
+
+int main(int argc, char** argv) {
+  google::InitGoogleLogging(argv[0]);
+  FLAGS_logtostderr = true;
+  CLI::App app("A tidemark broker: keeps the data and serves Kafka clients.");
+  tidemark::Config::Sources sources;
+  app.add_option("--config", sources.path, "server.properties")
+      ->type_name("FILE");
+  app.add_option("--override", sources.overrides,
+                 "a setting that wins over the file")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  app.set_version_flag("--version", tidemark::kVersion);
+  CLI11_PARSE(app, argc, argv);
+  return tidemark::Run(std::move(sources));
+}

@@ -1,0 +1,401 @@
+#include "broker/metadata/broker_config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <thread>
+
+namespace tidemark {
+namespace {
+
+constexpr int64_t kIntMax = INT32_MAX;
+constexpr int64_t kLongMax = INT64_MAX;
+using enum ConfigType;
+
+constexpr ConfigKey kKeys[] = {
+    // Who and where.
+    {"node.id", kInt, "-1", "The id of this broker, unique in the cluster.", -1,
+     kIntMax},
+    {"broker.id", kInt, "-1", "The older name of node.id.", -1, kIntMax},
+    {"process.roles", kList, "broker",
+     "Accepted for Kafka's files; tidemark-broker is a broker.", 1, 0,
+     "broker|controller"},
+    {"broker.rack", kString, "",
+     "The rack of this broker; replicas are spread over racks."},
+    {"listeners", kList, "PLAINTEXT://:9092",
+     "Where to listen for Kafka clients: NAME://host:port, comma separated."},
+    {"advertised.listeners", kList, "",
+     "What clients are told to connect to; default: listeners."},
+    {"listener.security.protocol.map", kList, "PLAINTEXT:PLAINTEXT",
+     "Security protocol of each listener name: NAME:PROTOCOL."},
+    {"inter.broker.listener.name", kString, "PLAINTEXT",
+     "The listener that brokers replicate over."},
+    {"controller.listener.names", kList, "CONTROLLER",
+     "Listeners of this name in `listeners` belong to a controller."},
+    {"controller.quorum.voters", kList, "",
+     "The controllers: id@host:port, comma separated."},
+    {"controller.quorum.bootstrap.servers", kList, "",
+     "The controllers: host:port, comma separated."},
+    {"http.host", kString, "0.0.0.0", "Where /metrics and /readyz listen."},
+    {"http.port", kInt, "9644", "Port of /metrics and /readyz; -1: none.", -1,
+     65535},
+    // Storage.
+    {"log.dirs", kList, "", "Directories of the data, comma separated."},
+    {"log.dir", kString, "/var/lib/tidemark/broker",
+     "Directory of the data, when log.dirs is not set."},
+    {"log.retention.ms", kLong, "604800000",
+     "How long records are kept; -1: for ever.", -1, kLongMax},
+    {"log.retention.minutes", kInt, "10080",
+     "log.retention.ms in minutes, when that is not set.", -1, kIntMax},
+    {"log.retention.hours", kInt, "168",
+     "log.retention.ms in hours, when neither of the others is set.", -1,
+     kIntMax},
+    {"log.retention.bytes", kLong, "-1",
+     "Size of a partition above which old segments go; -1: no limit.", -1,
+     kLongMax},
+    {"log.retention.check.interval.ms", kLong, "300000",
+     "How often retention is applied.", 1, kLongMax},
+    {"log.segment.bytes", kInt, "1073741824", "Largest segment file.", 1024,
+     kIntMax},
+    {"log.segment.delete.delay.ms", kLong, "60000",
+     "How long a deleted segment stays readable for those who read it.", 0,
+     kLongMax},
+    {"log.roll.ms", kLong, "604800000", "Longest time a segment is written to.",
+     1, kLongMax},
+    {"log.roll.hours", kInt, "168", "log.roll.ms in hours.", 1, kIntMax},
+    {"log.index.interval.bytes", kInt, "4096",
+     "Bytes of a segment between two entries of its index.", 0, kIntMax},
+    {"log.index.size.max.bytes", kInt, "10485760", "Largest index file.", 4,
+     kIntMax},
+    {"log.cleanup.policy", kList, "delete", "What happens to old records.", 1,
+     0, "delete|compact"},
+    {"log.message.timestamp.type", kString, "CreateTime",
+     "Whose clock dates records.", 1, 0, "CreateTime|LogAppendTime"},
+    {"log.flush.interval.messages", kLong, "1",
+     "1: acknowledged means synced to disk; 9223372036854775807: left to the "
+     "page cache, Kafka's default.",
+     1, kLongMax},
+    {"compression.type", kString, "producer",
+     "Compression of stored batches; tidemark stores what producers send.", 1,
+     0, "producer"},
+    {"message.max.bytes", kInt, "1048588", "Largest record batch.", 0, kIntMax},
+    {"producer.id.expiration.ms", kInt, "86400000",
+     "How long the last batches of an idle producer are remembered.", 1,
+     kIntMax},
+    // Topics.
+    {"num.partitions", kInt, "1", "Partitions of a topic created without.", 1,
+     kIntMax},
+    {"default.replication.factor", kInt, "1",
+     "Replicas of a topic created without.", 1, INT16_MAX},
+    {"min.insync.replicas", kInt, "1",
+     "Replicas that must be in sync for an acks=all write.", 1, kIntMax},
+    {"auto.create.topics.enable", kBool, "true",
+     "Whether a topic comes to be when a client first asks for it."},
+    {"delete.topic.enable", kBool, "true", "Whether topics may be deleted."},
+    {"unclean.leader.election.enable", kBool, "false",
+     "Whether a replica out of sync may lead when no other is left."},
+    // Groups.
+    {"offsets.topic.num.partitions", kInt, "50",
+     "Partitions of __consumer_offsets.", 1, kIntMax},
+    {"offsets.topic.replication.factor", kInt, "3",
+     "Replicas of __consumer_offsets.", 1, INT16_MAX},
+    {"offsets.topic.segment.bytes", kInt, "104857600",
+     "Segment size of __consumer_offsets.", 1, kIntMax},
+    {"offsets.retention.minutes", kInt, "10080",
+     "How long offsets of an empty group are kept.", 1, kIntMax},
+    {"offsets.retention.check.interval.ms", kLong, "600000",
+     "How often offsets are checked for expiry.", 1, kLongMax},
+    {"offset.metadata.max.bytes", kInt, "4096",
+     "Longest metadata string committed with an offset.", 0, kIntMax},
+    {"offsets.commit.timeout.ms", kInt, "5000",
+     "How long a commit may wait for its replicas.", 1, kIntMax},
+    {"group.initial.rebalance.delay.ms", kInt, "3000",
+     "How long the first rebalance of an empty group waits for members.", 0,
+     kIntMax},
+    {"group.min.session.timeout.ms", kInt, "6000",
+     "Shortest session timeout a member may ask for.", 0, kIntMax},
+    {"group.max.session.timeout.ms", kInt, "1800000",
+     "Longest session timeout a member may ask for.", 0, kIntMax},
+    {"group.max.size", kInt, "2147483647", "Most members of a group.", 1,
+     kIntMax},
+    // The cluster.
+    {"broker.heartbeat.interval.ms", kInt, "500",
+     "How often this broker reports to the controllers.", 1, kIntMax},
+    {"broker.session.timeout.ms", kInt, "2000",
+     "How long the controllers wait for a report; set it there too.", 1,
+     kIntMax},
+    {"controlled.shutdown.enable", kBool, "true",
+     "Whether SIGTERM moves leaders away before stopping."},
+    {"controlled.shutdown.timeout.ms", kInt, "30000",
+     "How long SIGTERM waits for that.", 0, kIntMax},
+    // Replication.
+    {"replica.lag.time.max.ms", kLong, "30000",
+     "How long a replica may stay behind before it leaves the ISR.", 1,
+     kLongMax},
+    {"replica.fetch.wait.max.ms", kInt, "500",
+     "How long a leader holds a follower's fetch.", 0, kIntMax},
+    {"replica.fetch.min.bytes", kInt, "1",
+     "Bytes that answer a follower's fetch at once.", 0, kIntMax},
+    {"replica.fetch.max.bytes", kInt, "1048576",
+     "Most bytes of a partition in a follower's fetch.", 0, kIntMax},
+    {"replica.fetch.response.max.bytes", kInt, "10485760",
+     "Most bytes of a follower's fetch.", 0, kIntMax},
+    {"replica.fetch.backoff.ms", kInt, "100",
+     "Pause after a partition's failed fetch.", 0, kIntMax},
+    {"replica.socket.timeout.ms", kInt, "30000",
+     "How long a follower waits for an answer.", 1, kIntMax},
+    {"replica.high.watermark.checkpoint.interval.ms", kLong, "5000",
+     "How often high watermarks are saved.", 1, kLongMax},
+    {"fetch.max.bytes", kInt, "57671680", "Most bytes of any fetch.", 1024,
+     kIntMax},
+    {"max.incremental.fetch.session.cache.slots", kInt, "1000",
+     "Most incremental fetch sessions.", 0, kIntMax},
+    // The network.
+    {"socket.request.max.bytes", kInt, "104857600", "Largest request.", 1,
+     kIntMax},
+    {"connections.max.idle.ms", kLong, "600000",
+     "How long a connection may be silent, or a request half sent.", 1,
+     kLongMax / 2000000},
+    {"max.connections", kInt, "2147483647",
+     "Most connections; further ones are closed at once.", 0, kIntMax},
+    {"max.request.partition.size.limit", kInt, "2000",
+     "Most partitions in one answer to DescribeTopicPartitions.", 1, kIntMax},
+    {"tidemark.shards", kInt, "0",
+     "Threads that serve partitions; 0: by the number of cores.", 0, 256},
+};
+
+struct HostPort {
+  std::string host;
+  uint16_t port;
+};
+
+tl::unexpected<Error> Invalid(std::string_view key, std::string_view value,
+                              std::string_view wanted) {
+  return Fail(ErrorCode::kInvalidConfig,
+              "Invalid value '" + std::string(value) + "' for configuration " +
+                  std::string(key) + ": must be " + std::string(wanted));
+}
+
+// "host:port", "[v6]:port", ":port".
+std::optional<HostPort> ParseHostPort(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  uint16_t port = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    return std::nullopt;
+  }
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  }
+  return HostPort{std::string(host), port};
+}
+
+Result<std::vector<Listener>> ParseListeners(const Config& config,
+                                             std::string_view key) {
+  std::vector<Listener> listeners;
+  for (const std::string& entry : config.GetList(key)) {
+    const size_t scheme = entry.find("://");
+    const auto address =
+        scheme == std::string::npos || scheme == 0
+            ? std::nullopt
+            : ParseHostPort(std::string_view(entry).substr(scheme + 3));
+    if (!address) return Invalid(key, entry, "NAME://host:port");
+    listeners.push_back(
+        {entry.substr(0, scheme), address->host, address->port});
+  }
+  return listeners;
+}
+
+std::string HostName() {
+  char name[256] = {};
+  if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') {
+    return "localhost";
+  }
+  return name;
+}
+
+bool IsWildcard(const std::string& host) {
+  return host.empty() || host == "0.0.0.0" || host == "::";
+}
+
+// Only PLAINTEXT is served; a name without an entry stands for itself.
+Status CheckProtocols(const Config& config,
+                      const std::vector<Listener>& listeners) {
+  std::map<std::string, std::string> protocols;
+  for (const auto& entry : config.GetList("listener.security.protocol.map")) {
+    const size_t colon = entry.find(':');
+    if (colon == std::string::npos) {
+      return Invalid("listener.security.protocol.map", entry, "NAME:PROTOCOL");
+    }
+    protocols[entry.substr(0, colon)] = entry.substr(colon + 1);
+  }
+  for (const Listener& listener : listeners) {
+    const auto found = protocols.find(listener.name);
+    const std::string& protocol =
+        found == protocols.end() ? listener.name : found->second;
+    if (protocol != "PLAINTEXT") {
+      return Invalid("listeners", listener.name + " (" + protocol + ")",
+                     "a listener whose protocol in "
+                     "listener.security.protocol.map is PLAINTEXT");
+    }
+  }
+  return {};
+}
+
+Status CheckNames(std::string_view key,
+                  const std::vector<Listener>& listeners) {
+  std::set<std::string> names;
+  for (const Listener& listener : listeners) {
+    if (!names.insert(listener.name).second) {
+      return Invalid(key, listener.name, "listeners with different names");
+    }
+  }
+  return {};
+}
+
+const Listener* Find(const std::vector<Listener>& listeners,
+                     const std::string& name) {
+  for (const Listener& listener : listeners) {
+    if (listener.name == name) return &listener;
+  }
+  return nullptr;
+}
+
+Status ReadListeners(const Config& config, BrokerConfig* out) {
+  TM_ASSIGN_OR_RETURN(out->listeners, ParseListeners(config, "listeners"));
+  const auto controllers = config.GetList("controller.listener.names");
+  auto is_controller = [&](const Listener& listener) {
+    return std::ranges::count(controllers, listener.name) > 0;
+  };
+  std::erase_if(out->listeners, is_controller);
+  if (out->listeners.empty()) {
+    return Invalid("listeners", config.GetString("listeners"),
+                   "at least one NAME://host:port");
+  }
+  TM_RETURN_IF_ERROR(CheckNames("listeners", out->listeners));
+  TM_RETURN_IF_ERROR(CheckProtocols(config, out->listeners));
+  TM_ASSIGN_OR_RETURN(auto advertised,
+                      ParseListeners(config, "advertised.listeners"));
+  std::erase_if(advertised, is_controller);
+  TM_RETURN_IF_ERROR(CheckNames("advertised.listeners", advertised));
+  for (const Listener& listener : advertised) {
+    if (Find(out->listeners, listener.name) == nullptr) {
+      return Invalid("advertised.listeners", listener.name,
+                     "one of the names in listeners");
+    }
+    if (IsWildcard(listener.host)) {
+      return Invalid("advertised.listeners", listener.host,
+                     "an address that clients can connect to");
+    }
+  }
+  for (const Listener& listener : out->listeners) {
+    const Listener* found = Find(advertised, listener.name);
+    Listener entry = found != nullptr ? *found : listener;
+    if (IsWildcard(entry.host)) entry.host = HostName();
+    out->advertised_listeners.push_back(std::move(entry));
+  }
+  out->inter_broker_listener = config.GetString("inter.broker.listener.name");
+  if (Find(out->listeners, out->inter_broker_listener) == nullptr) {
+    if (config.IsSet("inter.broker.listener.name")) {
+      return Invalid("inter.broker.listener.name", out->inter_broker_listener,
+                     "one of the names in listeners");
+    }
+    out->inter_broker_listener = out->listeners.front().name;
+  }
+  return {};
+}
+
+Status ReadControllers(const Config& config, BrokerConfig* out) {
+  for (std::string entry : config.GetList("controller.quorum.voters")) {
+    const size_t at = entry.find('@');
+    const auto address =
+        at == std::string::npos
+            ? std::nullopt
+            : ParseHostPort(std::string_view(entry).substr(at + 1));
+    if (!address || address->host.empty()) {
+      return Invalid("controller.quorum.voters", entry, "id@host:port");
+    }
+    out->controllers.push_back(entry.substr(at + 1));
+  }
+  for (std::string entry :
+       config.GetList("controller.quorum.bootstrap.servers")) {
+    const auto address = ParseHostPort(entry);
+    if (!address || address->host.empty()) {
+      return Invalid("controller.quorum.bootstrap.servers", entry, "host:port");
+    }
+    if (std::ranges::count(out->controllers, entry) == 0) {
+      out->controllers.push_back(std::move(entry));
+    }
+  }
+  if (out->controllers.empty()) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "missing required configuration controller.quorum.voters (the "
+                "controllers: id@host:port, comma separated)");
+  }
+  return {};
+}
+
+// Kafka's coarser spellings of a setting, folded into the one that is read.
+void Fold(const Config& config, std::string_view into, std::string_view from,
+          int64_t factor, std::map<std::string, std::string>* values) {
+  if (config.IsSet(into) || !config.IsSet(from)) return;
+  const int64_t value = config.GetInt(from);
+  (*values)[std::string(into)] =
+      std::to_string(value < 0 ? value : value * factor);
+}
+
+int DefaultShards() {
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(cores / 2, 1, 4);
+}
+
+}  // namespace
+
+std::span<const ConfigKey> BrokerConfigKeys() { return kKeys; }
+
+Result<BrokerConfig> BrokerConfig::Parse(Config config) {
+  BrokerConfig out;
+  out.node_id = static_cast<NodeId>(
+      config.GetInt(config.IsSet("node.id") ? "node.id" : "broker.id"));
+  if (out.node_id < 0) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "missing required configuration node.id (the id of this "
+                "broker, 0 or above, unique in the cluster)");
+  }
+  out.rack = config.GetString("broker.rack");
+  TM_RETURN_IF_ERROR(ReadListeners(config, &out));
+  TM_RETURN_IF_ERROR(ReadControllers(config, &out));
+  out.log_dirs =
+      config.GetList(config.IsSet("log.dirs") ? "log.dirs" : "log.dir");
+  if (out.log_dirs.empty()) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "missing required configuration log.dirs (directories of the "
+                "data)");
+  }
+  out.shards = static_cast<int>(config.GetInt("tidemark.shards"));
+  if (out.shards == 0) out.shards = DefaultShards();
+  for (const ConfigKey& key : kKeys) {
+    if (config.IsSet(key.name)) {
+      out.static_values_[std::string(key.name)] = config.GetString(key.name);
+    }
+  }
+  constexpr int64_t kMinuteMs = 60'000;
+  Fold(config, "log.retention.ms", "log.retention.minutes", kMinuteMs,
+       &out.static_values_);
+  if (!config.IsSet("log.retention.minutes")) {
+    Fold(config, "log.retention.ms", "log.retention.hours", 60 * kMinuteMs,
+         &out.static_values_);
+  }
+  Fold(config, "log.roll.ms", "log.roll.hours", 60 * kMinuteMs,
+       &out.static_values_);
+  out.config_ = std::move(config);
+  return out;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/config.h"
+#include "common/base/ids.h"
+
+namespace tidemark {
+
+struct Listener {
+  std::string name = "PLAINTEXT";
+  std::string host;
+  uint16_t port = 9092;
+};
+
+// Every key tidemark-broker understands: Kafka's names and defaults, except
+// where ARCHITECTURE.md says why not.
+std::span<const ConfigKey> BrokerConfigKeys();
+
+// The broker's static settings, typed. Immutable after Parse; any thread.
+class BrokerConfig {
+ public:
+  static Result<BrokerConfig> Parse(Config config);
+
+  const Config& raw() const { return config_; }
+  // Keys set by file, environment or override, for DescribeConfigs and
+  // metadata::ResolveTopicConfig.
+  const std::map<std::string, std::string>& static_values() const {
+    return static_values_;
+  }
+
+  NodeId node_id = kNoNode;
+  std::string rack;
+  std::vector<Listener> listeners;
+  std::vector<Listener> advertised_listeners;
+  std::string inter_broker_listener = "PLAINTEXT";
+  std::vector<std::string> log_dirs;
+  std::vector<std::string> controllers;  // host:port of every controller
+  int shards = 0;
+
+ private:
+  Config config_;
+  std::map<std::string, std::string> static_values_;
+};
+
+}  // namespace tidemark

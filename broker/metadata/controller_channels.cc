@@ -1,0 +1,77 @@
+#include "broker/metadata/controller_channels.h"
+
+#include <algorithm>
+
+namespace tidemark {
+namespace {
+
+// A controller that keeps naming new addresses is not one.
+constexpr size_t kMostPeers = 32;
+
+}  // namespace
+
+std::string ActiveHint(std::string_view message) {
+  constexpr std::string_view kMark = "active=";
+  const size_t mark = message.find(kMark);
+  if (mark == std::string_view::npos) return {};
+  std::string_view rest = message.substr(mark + kMark.size());
+  rest = rest.substr(0, rest.find_first_of(" \t\n,;)\""));
+  const size_t at = rest.find('@');
+  if (at == std::string_view::npos) return {};
+  rest = rest.substr(at + 1);
+  return rest.find(':') == std::string_view::npos ? "" : std::string(rest);
+}
+
+ControllerChannels::ControllerChannels(std::vector<std::string> addresses)
+    : addresses_(std::move(addresses)), peers_(addresses_.size()) {}
+
+std::shared_ptr<ControllerPeer> ControllerChannels::Current() {
+  std::lock_guard lock(mutex_);
+  auto& peer = peers_[current_];
+  if (peer == nullptr) peer = Connect(addresses_[current_]);
+  return peer;
+}
+
+void ControllerChannels::Failed(const ControllerPeer& peer,
+                                std::string_view message) {
+  const std::string hint = ActiveHint(message);
+  std::lock_guard lock(mutex_);
+  const bool was_current = addresses_[current_] == peer.address;
+  if (!hint.empty() && hint != peer.address) {
+    const auto found = std::ranges::find(addresses_, hint);
+    if (found != addresses_.end()) {
+      current_ = static_cast<size_t>(found - addresses_.begin());
+      return;
+    }
+    if (addresses_.size() < kMostPeers) {
+      addresses_.push_back(hint);
+      peers_.emplace_back();
+      current_ = addresses_.size() - 1;
+      return;
+    }
+  }
+  if (was_current) current_ = (current_ + 1) % addresses_.size();
+}
+
+size_t ControllerChannels::count() {
+  std::lock_guard lock(mutex_);
+  return addresses_.size();
+}
+
+std::shared_ptr<ControllerPeer> ControllerChannels::Connect(
+    const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1);
+  auto channel = grpc::CreateCustomChannel(
+      address, grpc::InsecureChannelCredentials(), arguments);
+  auto peer = std::make_shared<ControllerPeer>();
+  peer->address = address;
+  peer->lifecycle = controller::v1::BrokerLifecycle::NewStub(channel);
+  peer->admin = admin::v1::Admin::NewStub(channel);
+  return peer;
+}
+
+}  // namespace tidemark

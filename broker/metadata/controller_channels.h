@@ -1,0 +1,50 @@
+#pragma once
+
+// Internal to broker/metadata: includes gRPC.
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/admin.grpc.pb.h"
+#include "proto/controller.grpc.pb.h"
+
+namespace tidemark {
+
+// One controller and the way to it.
+struct ControllerPeer {
+  std::string address;
+  std::unique_ptr<controller::v1::BrokerLifecycle::Stub> lifecycle;
+  std::unique_ptr<admin::v1::Admin::Stub> admin;
+};
+
+// host:port out of "... active=<id>@<host>:<port> ..."; "" when absent.
+std::string ActiveHint(std::string_view message);
+
+// The channels to all controllers and the best guess which one is active.
+// Any thread. A channel reconnects within a fraction of a second: controllers
+// come back fast, and waiting longer than they need costs an unfencing.
+class ControllerChannels {
+ public:
+  explicit ControllerChannels(std::vector<std::string> addresses);
+
+  std::shared_ptr<ControllerPeer> Current();
+  // A call to `peer` did not reach an active controller; `message` may say
+  // who is. Otherwise the next one is tried.
+  void Failed(const ControllerPeer& peer, std::string_view message);
+  size_t count();
+
+ private:
+  std::shared_ptr<ControllerPeer> Connect(const std::string& address);
+
+  std::mutex mutex_;
+  std::vector<std::string> addresses_;
+  std::vector<std::shared_ptr<ControllerPeer>> peers_;  // null: not yet used
+  size_t current_ = 0;
+};
+
+}  // namespace tidemark

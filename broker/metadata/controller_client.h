@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "proto/admin.pb.h"
+#include "proto/controller.pb.h"
+
+namespace tidemark {
+
+// This broker's calls to the controllers. Any thread; every `done` runs once,
+// on a thread of gRPC (post to your executor). Finds the active controller by
+// itself. Errors: kRequestTimedOut when the deadline passed (outcome
+// unknown), otherwise what the controller answered.
+class ControllerClient {
+ public:
+  template <class T>
+  using Done = std::function<void(Result<T>)>;
+
+  virtual ~ControllerClient() = default;
+
+  // -1 before the first registration.
+  virtual BrokerEpoch broker_epoch() const = 0;
+
+  // Fills in broker id and epoch.
+  virtual void AlterPartition(
+      controller::v1::AlterPartitionRequest request,
+      Done<controller::v1::AlterPartitionResponse> done) = 0;
+  virtual void AllocateProducerIds(
+      Done<controller::v1::AllocateProducerIdsResponse> done) = 0;
+
+  virtual void CreateTopics(admin::v1::CreateTopicsRequest request,
+                            Duration timeout,
+                            Done<admin::v1::CreateTopicsResponse> done) = 0;
+  virtual void DeleteTopics(admin::v1::DeleteTopicsRequest request,
+                            Duration timeout,
+                            Done<admin::v1::DeleteTopicsResponse> done) = 0;
+  virtual void CreatePartitions(
+      admin::v1::CreatePartitionsRequest request, Duration timeout,
+      Done<admin::v1::CreatePartitionsResponse> done) = 0;
+  virtual void AlterConfigs(admin::v1::AlterConfigsRequest request,
+                            Duration timeout,
+                            Done<admin::v1::AlterConfigsResponse> done) = 0;
+};
+
+}  // namespace tidemark

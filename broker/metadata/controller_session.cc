@@ -1,0 +1,415 @@
+#include "broker/metadata/controller_session.h"
+
+#include <glog/logging.h>
+
+#include "broker/metadata/unary_call.h"
+
+namespace tidemark {
+namespace {
+
+using controller::v1::AllocateProducerIdsRequest;
+using controller::v1::AllocateProducerIdsResponse;
+using controller::v1::AlterPartitionRequest;
+using controller::v1::AlterPartitionResponse;
+using controller::v1::HeartbeatRequest;
+using controller::v1::HeartbeatResponse;
+using controller::v1::RegisterRequest;
+using controller::v1::RegisterResponse;
+using std::chrono::milliseconds;
+
+// One lifecycle call; its own loop goes on after a failure.
+constexpr Duration kCallTimeout = milliseconds(1500);
+constexpr Duration kRetryRegistration = milliseconds(100);
+constexpr Duration kStartingHeartbeat = milliseconds(10);
+constexpr Duration kShutdownHeartbeat = milliseconds(50);
+// After this long a broker that stays fenced stops asking a hundred times a
+// second.
+constexpr Duration kStartingFor = std::chrono::seconds(5);
+constexpr Duration kFencedHeartbeat = milliseconds(100);
+
+template <class Response>
+Status FailureOf(const Response& response) {
+  const auto code = static_cast<ErrorCode>(response.error().code());
+  if (code == ErrorCode::kNone) return {};
+  return Fail(code, response.error().message());
+}
+
+bool IsUnknownToController(ErrorCode code) {
+  return code == ErrorCode::kStaleBrokerEpoch ||
+         code == ErrorCode::kBrokerIdNotRegistered;
+}
+
+}  // namespace
+
+// Everything but the atomics is touched on the executor only. Callbacks keep
+// the state alive, which may outlive the session itself.
+struct ControllerSession::State
+    : public std::enable_shared_from_this<ControllerSession::State> {
+  State(SessionOptions o, std::shared_ptr<ControllerChannels> c, Executor& e,
+        Events ev)
+      : options(std::move(o)),
+        channels(std::move(c)),
+        executor(e),
+        events(std::move(ev)) {}
+
+  template <class Request, class Response, class Stub>
+  void Call(Stub stub, Request request, Duration timeout,
+            std::function<void(Result<Response>)> done) {
+    UnaryCall<Request, Response>::Start(channels, executor, std::move(stub),
+                                        std::move(request), timeout,
+                                        std::move(done));
+  }
+  // Runs `step` on the executor unless the session was stopped.
+  void Post(std::function<void(State&)> step) {
+    executor.Post([self = shared_from_this(), step = std::move(step)] {
+      if (!self->stopped.load()) step(*self);
+    });
+  }
+  void PostAfter(Duration delay, std::function<void(State&)> step) {
+    executor.PostAfter(delay,
+                       [self = shared_from_this(), step = std::move(step)] {
+                         if (!self->stopped.load()) step(*self);
+                       });
+  }
+
+  void Register();
+  void OnRegistered(Result<RegisterResponse> response);
+  void OnRefused(const Error& error);
+  // The only heartbeat loop: `round` retires the timers of earlier ones.
+  void Beat();
+  void BeatAfter(Duration delay);
+  void OnHeartbeat(Result<HeartbeatResponse> response);
+  void SetFenced(bool now_fenced);
+  Duration NextHeartbeat() const;
+
+  const SessionOptions options;
+  const std::shared_ptr<ControllerChannels> channels;
+  Executor& executor;
+  const Events events;
+  std::atomic<BrokerEpoch> epoch = -1;
+  std::atomic<MetadataOffset> applied = 0;
+  std::atomic<bool> stopped = false;
+
+  std::vector<metadata::EndpointImage> endpoints;
+  std::vector<Uuid> offline;  // directories
+  bool registering = false;
+  bool beating = false;  // a heartbeat is under way
+  bool hurry = false;    // another one is wanted when it is back
+  uint64_t round = 0;
+  bool ready_to_unfence = false;
+  bool fenced = true;
+  Instant registered_at;
+  bool shutting_down = false;
+  std::function<void()> shutdown_done;
+};
+
+void ControllerSession::State::Register() {
+  if (registering) return;
+  registering = true;
+  ++round;
+  RegisterRequest request;
+  request.set_cluster_id(options.cluster_id);
+  request.set_broker_id(options.node_id);
+  request.set_incarnation_id(options.incarnation.ToBytes());
+  for (const auto& endpoint : endpoints) {
+    auto* to = request.add_endpoints();
+    to->set_name(endpoint.name);
+    to->set_host(endpoint.host);
+    to->set_port(endpoint.port);
+    to->set_protocol(endpoint.protocol);
+  }
+  request.set_rack(options.rack);
+  for (const Uuid& directory : options.directories) {
+    request.add_directory_ids(directory.ToBytes());
+  }
+  request.set_previous_broker_epoch(options.previous_epoch);
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const RegisterRequest* from, RegisterResponse* to,
+                 std::function<void(grpc::Status)> done) {
+    peer.lifecycle->async()->Register(context, from, to, std::move(done));
+  };
+  Call<RegisterRequest, RegisterResponse>(
+      stub, std::move(request), kCallTimeout,
+      [self = shared_from_this()](Result<RegisterResponse> response) {
+        self->Post([response = std::move(response)](State& state) {
+          state.registering = false;
+          state.OnRegistered(response);
+        });
+      });
+}
+
+void ControllerSession::State::OnRegistered(Result<RegisterResponse> response) {
+  if (response) {
+    if (Status failure = FailureOf(*response); !failure) {
+      response = Fail(failure.error());
+    }
+  }
+  if (!response) return OnRefused(response.error());
+  epoch.store(response->broker_epoch());
+  registered_at = executor.Now();
+  LOG(INFO) << "registered broker=" << options.node_id
+            << " epoch=" << response->broker_epoch()
+            << " incarnation=" << ToString(options.incarnation);
+  if (events.registered) events.registered(response->broker_epoch());
+  Beat();
+}
+
+void ControllerSession::State::OnRefused(const Error& error) {
+  if (error.code == ErrorCode::kInconsistentClusterId) {
+    if (events.refused) events.refused(error);
+    return;
+  }
+  if (error.code == ErrorCode::kDuplicateBrokerRegistration) {
+    LOG_EVERY_T(WARNING, 5)
+        << "waiting for the session of another process with this id to end"
+        << " broker=" << options.node_id << " message=\"" << error.message
+        << '"';
+  } else {
+    LOG_EVERY_T(WARNING, 5) << "cannot register broker=" << options.node_id
+                            << " error=\"" << ToString(error) << '"';
+  }
+  PostAfter(kRetryRegistration, [](State& state) { state.Register(); });
+}
+
+void ControllerSession::State::Beat() {
+  if (beating || registering || epoch.load() < 0) return;
+  beating = true;
+  hurry = false;
+  ++round;
+  HeartbeatRequest request;
+  request.set_broker_id(options.node_id);
+  request.set_broker_epoch(epoch.load());
+  request.set_metadata_offset(applied.load());
+  request.set_want_fence(!ready_to_unfence);
+  request.set_want_shut_down(shutting_down);
+  for (const Uuid& directory : offline) {
+    request.add_offline_directory_ids(directory.ToBytes());
+  }
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const HeartbeatRequest* from, HeartbeatResponse* to,
+                 std::function<void(grpc::Status)> done) {
+    peer.lifecycle->async()->Heartbeat(context, from, to, std::move(done));
+  };
+  Call<HeartbeatRequest, HeartbeatResponse>(
+      stub, std::move(request), kCallTimeout,
+      [self = shared_from_this()](Result<HeartbeatResponse> response) {
+        self->Post([response = std::move(response)](State& state) {
+          state.beating = false;
+          state.OnHeartbeat(response);
+        });
+      });
+}
+
+void ControllerSession::State::BeatAfter(Duration delay) {
+  PostAfter(delay, [round = ++round](State& state) {
+    if (state.round == round) state.Beat();
+  });
+}
+
+void ControllerSession::State::OnHeartbeat(Result<HeartbeatResponse> response) {
+  if (response) {
+    if (Status failure = FailureOf(*response); !failure) {
+      response = Fail(failure.error());
+    }
+  }
+  if (!response) {
+    if (IsUnknownToController(response.error().code)) {
+      LOG(WARNING) << "the controllers do not know this broker any more, "
+                      "registering again broker="
+                   << options.node_id << " epoch=" << epoch.load()
+                   << " error=\"" << ToString(response.error()) << '"';
+      return Register();
+    }
+    LOG_EVERY_T(WARNING, 5) << "heartbeat failed broker=" << options.node_id
+                            << " error=\"" << ToString(response.error()) << '"';
+    return BeatAfter(std::min(kRetryRegistration, options.heartbeat_interval));
+  }
+  SetFenced(response->fenced());
+  if (shutting_down && response->should_shut_down() && shutdown_done) {
+    std::exchange(shutdown_done, nullptr)();
+  }
+  if (hurry) return Beat();
+  BeatAfter(NextHeartbeat());
+}
+
+void ControllerSession::State::SetFenced(bool now_fenced) {
+  if (fenced == now_fenced) return;
+  fenced = now_fenced;
+  if (!fenced) {
+    LOG(INFO) << "unfenced broker=" << options.node_id
+              << " epoch=" << epoch.load();
+  } else if (!shutting_down) {
+    LOG(WARNING) << "fenced by the controllers broker=" << options.node_id
+                 << " epoch=" << epoch.load();
+    registered_at = executor.Now();
+  }
+  if (events.fenced) events.fenced(fenced);
+}
+
+Duration ControllerSession::State::NextHeartbeat() const {
+  if (shutting_down)
+    return std::min(kShutdownHeartbeat, options.heartbeat_interval);
+  if (!fenced) return options.heartbeat_interval;
+  const bool starting = executor.Now() - registered_at < kStartingFor;
+  return std::min(starting ? kStartingHeartbeat : kFencedHeartbeat,
+                  options.heartbeat_interval);
+}
+
+ControllerSession::ControllerSession(
+    SessionOptions options, std::shared_ptr<ControllerChannels> channels,
+    Executor& executor, Events events)
+    : state_(std::make_shared<State>(std::move(options), std::move(channels),
+                                     executor, std::move(events))) {}
+
+ControllerSession::~ControllerSession() { Stop(); }
+
+void ControllerSession::Start(std::vector<metadata::EndpointImage> endpoints) {
+  state_->Post([endpoints = std::move(endpoints)](State& state) {
+    state.endpoints = endpoints;
+    state.Register();
+  });
+}
+
+void ControllerSession::ReportOffline(const Uuid& directory) {
+  state_->Post([directory](State& state) {
+    state.offline.push_back(directory);
+    state.hurry = true;
+    state.Beat();
+  });
+}
+
+void ControllerSession::SetApplied(MetadataOffset offset) {
+  state_->applied.store(offset);
+}
+
+void ControllerSession::SetReadyToUnfence() {
+  state_->Post([](State& state) {
+    if (std::exchange(state.ready_to_unfence, true)) return;
+    state.hurry = true;
+    state.Beat();
+  });
+}
+
+void ControllerSession::Hurry() {
+  state_->Post([](State& state) {
+    state.hurry = true;
+    state.Beat();
+  });
+}
+
+void ControllerSession::RequestShutdown(std::function<void()> done) {
+  state_->Post([done = std::move(done)](State& state) {
+    state.shutting_down = true;
+    state.shutdown_done = done;
+    state.hurry = true;
+    state.Beat();
+  });
+}
+
+void ControllerSession::Stop() { state_->stopped.store(true); }
+
+BrokerEpoch ControllerSession::broker_epoch() const {
+  return state_->epoch.load();
+}
+
+void ControllerSession::AlterPartition(AlterPartitionRequest request,
+                                       Done<AlterPartitionResponse> done) {
+  request.set_broker_id(state_->options.node_id);
+  request.set_broker_epoch(broker_epoch());
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const AlterPartitionRequest* from, AlterPartitionResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.lifecycle->async()->AlterPartition(context, from, to,
+                                            std::move(finished));
+  };
+  state_->Call<AlterPartitionRequest, AlterPartitionResponse>(
+      stub, std::move(request), kCallTimeout,
+      [done = std::move(done)](Result<AlterPartitionResponse> response) {
+        if (response) {
+          if (Status failure = FailureOf(*response); !failure) {
+            return done(Fail(failure.error()));
+          }
+        }
+        done(std::move(response));
+      });
+}
+
+void ControllerSession::AllocateProducerIds(
+    Done<AllocateProducerIdsResponse> done) {
+  AllocateProducerIdsRequest request;
+  request.set_broker_id(state_->options.node_id);
+  request.set_broker_epoch(broker_epoch());
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const AllocateProducerIdsRequest* from,
+                 AllocateProducerIdsResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.lifecycle->async()->AllocateProducerIds(context, from, to,
+                                                 std::move(finished));
+  };
+  state_->Call<AllocateProducerIdsRequest, AllocateProducerIdsResponse>(
+      stub, std::move(request), kCallTimeout,
+      [done = std::move(done)](Result<AllocateProducerIdsResponse> response) {
+        if (response) {
+          if (Status failure = FailureOf(*response); !failure) {
+            return done(Fail(failure.error()));
+          }
+        }
+        done(std::move(response));
+      });
+}
+
+void ControllerSession::CreateTopics(
+    admin::v1::CreateTopicsRequest request, Duration timeout,
+    Done<admin::v1::CreateTopicsResponse> done) {
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const admin::v1::CreateTopicsRequest* from,
+                 admin::v1::CreateTopicsResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.admin->async()->CreateTopics(context, from, to, std::move(finished));
+  };
+  state_->Call<admin::v1::CreateTopicsRequest, admin::v1::CreateTopicsResponse>(
+      stub, std::move(request), timeout, std::move(done));
+}
+
+void ControllerSession::DeleteTopics(
+    admin::v1::DeleteTopicsRequest request, Duration timeout,
+    Done<admin::v1::DeleteTopicsResponse> done) {
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const admin::v1::DeleteTopicsRequest* from,
+                 admin::v1::DeleteTopicsResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.admin->async()->DeleteTopics(context, from, to, std::move(finished));
+  };
+  state_->Call<admin::v1::DeleteTopicsRequest, admin::v1::DeleteTopicsResponse>(
+      stub, std::move(request), timeout, std::move(done));
+}
+
+void ControllerSession::CreatePartitions(
+    admin::v1::CreatePartitionsRequest request, Duration timeout,
+    Done<admin::v1::CreatePartitionsResponse> done) {
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const admin::v1::CreatePartitionsRequest* from,
+                 admin::v1::CreatePartitionsResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.admin->async()->CreatePartitions(context, from, to,
+                                          std::move(finished));
+  };
+  state_->Call<admin::v1::CreatePartitionsRequest,
+               admin::v1::CreatePartitionsResponse>(stub, std::move(request),
+                                                    timeout, std::move(done));
+}
+
+void ControllerSession::AlterConfigs(
+    admin::v1::AlterConfigsRequest request, Duration timeout,
+    Done<admin::v1::AlterConfigsResponse> done) {
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const admin::v1::AlterConfigsRequest* from,
+                 admin::v1::AlterConfigsResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.admin->async()->AlterConfigs(context, from, to, std::move(finished));
+  };
+  state_->Call<admin::v1::AlterConfigsRequest, admin::v1::AlterConfigsResponse>(
+      stub, std::move(request), timeout, std::move(done));
+}
+
+}  // namespace tidemark

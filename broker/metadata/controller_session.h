@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/metadata/controller_client.h"
+#include "common/base/executor.h"
+#include "common/base/uuid.h"
+#include "common/metadata/image.h"
+
+namespace tidemark {
+
+class ControllerChannels;
+
+struct SessionOptions {
+  NodeId node_id = kNoNode;
+  std::string cluster_id;
+  Uuid incarnation;  // random, new with every process (C-08)
+  std::string rack;
+  std::vector<Uuid> directories;
+  // Broker epoch of the last clean shutdown, -1 when it was not clean (C-03).
+  BrokerEpoch previous_epoch = -1;
+  Duration heartbeat_interval = std::chrono::milliseconds(500);
+};
+
+// This broker's standing with the controllers: registers, sends heartbeats,
+// registers again when the controllers no longer know it (C-01..C-08), and
+// carries the broker's other calls. Lives on `executor`; the methods of
+// ControllerClient and those marked so are for any thread.
+class ControllerSession final : public ControllerClient {
+ public:
+  struct Events {
+    // All on the executor. The first two for every change.
+    std::function<void(BrokerEpoch)> registered;
+    std::function<void(bool fenced)> fenced;
+    // The controllers will never take this broker, and why.
+    std::function<void(Error)> refused;
+  };
+
+  // `executor` outlives every callback.
+  ControllerSession(SessionOptions options,
+                    std::shared_ptr<ControllerChannels> channels,
+                    Executor& executor, Events events);
+  ~ControllerSession() override;
+
+  // Registers with these endpoints, and goes on from there. Once, any thread.
+  void Start(std::vector<metadata::EndpointImage> endpoints);
+  // Metadata up to here is in force on this broker. Any thread.
+  void SetApplied(MetadataOffset offset);
+  // From now on asks to be unfenced (C-08). Any thread.
+  void SetReadyToUnfence();
+  // The replicas in this directory are lost to this process (C-09). Any thread.
+  void ReportOffline(const Uuid& directory);
+  // A heartbeat now rather than at the next tick. Any thread.
+  void Hurry();
+  // Asks to hand over all leaderships (C-06); `done` runs on the executor
+  // when they are gone. Any thread.
+  void RequestShutdown(std::function<void()> done);
+  // No further calls start; callbacks of those under way do nothing.
+  void Stop();
+
+  BrokerEpoch broker_epoch() const override;
+  void AlterPartition(
+      controller::v1::AlterPartitionRequest request,
+      Done<controller::v1::AlterPartitionResponse> done) override;
+  void AllocateProducerIds(
+      Done<controller::v1::AllocateProducerIdsResponse> done) override;
+  void CreateTopics(admin::v1::CreateTopicsRequest request, Duration timeout,
+                    Done<admin::v1::CreateTopicsResponse> done) override;
+  void DeleteTopics(admin::v1::DeleteTopicsRequest request, Duration timeout,
+                    Done<admin::v1::DeleteTopicsResponse> done) override;
+  void CreatePartitions(
+      admin::v1::CreatePartitionsRequest request, Duration timeout,
+      Done<admin::v1::CreatePartitionsResponse> done) override;
+  void AlterConfigs(admin::v1::AlterConfigsRequest request, Duration timeout,
+                    Done<admin::v1::AlterConfigsResponse> done) override;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,80 @@
+#include "broker/replication/fetch_service.h"
+
+#include <atomic>
+#include <utility>
+
+#include "broker/replication/fetch_operation.h"
+
+namespace tidemark::replication {
+
+namespace {
+
+// Asks every query of its shard and answers them together.
+template <class T, class Ask>
+void AskShards(ReplicaManagerImpl& replicas, std::vector<OffsetQuery> queries,
+               Executor& on, FetchService::Answers<T> done, Ask ask) {
+  struct Gather {
+    std::vector<OffsetQuery> queries;
+    std::vector<Result<T>> answers;
+    std::atomic<size_t> left;
+  };
+  auto gather = std::make_shared<Gather>();
+  gather->answers.resize(queries.size());
+  gather->left = queries.size();
+  gather->queries = std::move(queries);
+  if (gather->queries.empty()) {
+    on.Post([gather, done = std::move(done)] { done(gather->answers); });
+    return;
+  }
+  for (size_t i = 0; i < gather->queries.size(); ++i) {
+    const TopicPartition& partition = gather->queries[i].partition;
+    ReplicaShard& shard = replicas.shard(replicas.ShardIndexOf(partition));
+    shard.executor().Post([gather, &shard, i, ask, &on, done] {
+      gather->answers[i] = ask(shard, gather->queries[i]);
+      if (gather->left.fetch_sub(1) == 1) {
+        on.Post([gather, done] { done(std::move(gather->answers)); });
+      }
+    });
+  }
+}
+
+}  // namespace
+
+FetchService::FetchService(ReplicaManagerImpl& replicas,
+                           const ImageHolder& metadata, Options options)
+    : replicas_(replicas),
+      metadata_(metadata),
+      options_(options),
+      sessions_(options.max_sessions, options.session_eviction, options.seed,
+                &replicas.stats()) {}
+
+void FetchService::Fetch(FetchCall call, kafka::FetchRequest request,
+                         Done done) {
+  Stats::Add(replicas_.stats().fetch_requests, 1);
+  Executor* on = call.on;
+  auto operation = std::make_shared<FetchOperation>(
+      *this, std::move(call), std::move(request), std::move(done));
+  on->Post([operation] { operation->Start(); });
+}
+
+void FetchService::FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
+                               Answers<log::TimestampedOffset> done) {
+  AskShards<log::TimestampedOffset>(
+      replicas_, std::move(queries), on, std::move(done),
+      [](ReplicaShard& shard, const OffsetQuery& query) {
+        return shard.FindOffset(query.partition, query.timestamp,
+                                query.current_leader_epoch);
+      });
+}
+
+void FetchService::EndOffsets(std::vector<OffsetQuery> queries, Executor& on,
+                              Answers<log::EpochEnd> done) {
+  AskShards<log::EpochEnd>(replicas_, std::move(queries), on, std::move(done),
+                           [](ReplicaShard& shard, const OffsetQuery& query) {
+                             return shard.EndOffsetFor(
+                                 query.partition, query.epoch,
+                                 query.current_leader_epoch);
+                           });
+}
+
+}  // namespace tidemark::replication

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/metadata/image_holder.h"
+#include "broker/replication/fetch_session.h"
+#include "broker/replication/replica_manager_impl.h"
+#include "common/base/executor.h"
+#include "common/kafka/messages/fetch.h"
+
+namespace tidemark::replication {
+
+// What a fetch comes with besides its message.
+struct FetchCall {
+  int16_t version = 0;
+  uint64_t connection_id = 0;
+  std::string listener;  // whose addresses leader hints carry
+  Executor* on = nullptr;
+};
+
+struct OffsetQuery {
+  TopicPartition partition;
+  LeaderEpoch current_leader_epoch = -1;
+  int64_t timestamp = 0;   // FindOffset
+  LeaderEpoch epoch = -1;  // EndOffsets
+};
+
+// Everything that reads partitions for others: Fetch of consumers and of
+// following replicas (sessions KIP-227, limits KIP-74, waits, leader hints
+// KIP-951), ListOffsets and OffsetForLeaderEpoch. There are no transactions
+// yet, so the last stable offset is the high watermark and read_committed
+// reads what read_uncommitted does.
+//
+// Any thread; `done` runs on the executor of the call, never before the call
+// has returned. Destroyed after the executors have stopped.
+class FetchService {
+ public:
+  struct Options {
+    size_t max_sessions = 1000;  // max.incremental.fetch.session.cache.slots
+    Duration session_eviction = std::chrono::minutes(2);
+    int32_t max_bytes = 57671680;  // fetch.max.bytes
+    uint64_t seed = 0;
+  };
+  FetchService(ReplicaManagerImpl& replicas, const ImageHolder& metadata,
+               Options options);
+
+  using Done = std::function<void(kafka::FetchResponse)>;
+  void Fetch(FetchCall call, kafka::FetchRequest request, Done done);
+
+  // In the order of the queries.
+  template <class T>
+  using Answers = std::function<void(std::vector<Result<T>>)>;
+  void FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
+                   Answers<log::TimestampedOffset> done);
+  void EndOffsets(std::vector<OffsetQuery> queries, Executor& on,
+                  Answers<log::EpochEnd> done);
+
+  size_t sessions() const { return sessions_.size(); }
+
+ private:
+  friend class FetchOperation;
+
+  ReplicaManagerImpl& replicas_;
+  const ImageHolder& metadata_;
+  const Options options_;
+  FetchSessionCache sessions_;
+};
+
+}  // namespace tidemark::replication

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "broker/log/checkpoint.h"
+#include "broker/log/log.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/uuid.h"
+
+namespace tidemark::replication {
+
+// The disk as replication sees it: where logs come from and go to, what makes
+// them durable, and the checkpoint files. Any thread.
+class LogStore {
+ public:
+  virtual ~LogStore() = default;
+
+  // The log of a partition that this broker is assigned: the one found at
+  // start, or a new one. REQUIRES: it is not handed out already.
+  virtual Result<std::unique_ptr<log::Log>> Open(
+      const TopicPartition& partition, const Uuid& topic_id,
+      const log::LogConfig& config, int64_t now_ms) = 0;
+  // After it the partition can be created anew.
+  virtual Status Delete(std::unique_ptr<log::Log> log) = 0;
+
+  // Of the last checkpoint; -1 when there is none.
+  virtual Offset HighWatermark(const TopicPartition& partition) = 0;
+  virtual Status WriteHighWatermarks(const log::OffsetMap& offsets) = 0;
+  // Recovery points and starts of logs, on the thread that owns them.
+  struct Checkpoint {
+    Offset recovery_point = 0;
+    Offset start_offset = 0;
+  };
+  virtual Status WriteCheckpoints(
+      const std::vector<std::pair<TopicPartition, Checkpoint>>& logs) = 0;
+
+  // Carries out the work on another thread, then runs `done` there, which only
+  // posts. REQUIRES: the partition's log is handed out.
+  virtual void Sync(const TopicPartition& partition, log::SyncWork work,
+                    std::function<void(Status)> done) = 0;
+
+  // Logs found at start that nobody has opened.
+  virtual std::vector<std::pair<TopicPartition, Uuid>> Unopened() = 0;
+  virtual Status RemoveStray(const TopicPartition& partition,
+                             const Uuid& topic_id) = 0;
+
+  // `logs`: all that were handed out. Syncs and closes them and marks the
+  // directories as cleanly shut down in `broker_epoch`.
+  virtual Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
+                          BrokerEpoch broker_epoch) = 0;
+};
+
+}  // namespace tidemark::replication

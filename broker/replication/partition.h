@@ -1,0 +1,237 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "broker/log/log.h"
+#include "broker/replication/follower_state.h"
+#include "broker/replication/isr.h"
+#include "broker/replication/stats.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/shared_bytes.h"
+#include "common/metadata/image.h"
+
+namespace tidemark::replication {
+
+// What the partitions of a shard share; outlives them, changed between calls.
+struct PartitionEnv {
+  NodeId self = kNoNode;
+  Duration lag_max = std::chrono::seconds(30);  // replica.lag.time.max.ms
+  metadata::ImagePtr image;                     // never null
+  Stats* stats = nullptr;                       // never null
+};
+
+// A change of the ISR that the leader wants the controller to commit.
+struct IsrProposal {
+  struct Member {
+    NodeId id = kNoNode;
+    BrokerEpoch epoch = -1;
+  };
+  Uuid topic_id;
+  PartitionIndex partition = 0;
+  LeaderEpoch leader_epoch = -1;
+  PartitionEpoch partition_epoch = -1;
+  std::vector<Member> isr;
+};
+
+// What has happened to a partition since its effects were last taken; the
+// owner of the partition carries it out, off the partition's stack.
+struct PartitionEffects {
+  bool appended = false;        // the log end moved: followers may read on
+  bool flushed = false;         // the flushed offset moved
+  bool high_watermark = false;  // it moved: consumers may read on
+  bool isr = false;             // the maximal or the committed ISR changed
+  bool role = false;            // another epoch, role, leader, or it failed
+  std::optional<IsrProposal> proposal;
+};
+
+struct FollowerFetch {
+  NodeId replica = kNoNode;
+  BrokerEpoch broker_epoch = -1;
+  LeaderEpoch current_leader_epoch = -1;
+  Offset fetch_offset = 0;
+  LeaderEpoch last_fetched_epoch = -1;
+  Offset flushed_offset = -1;  // -1: not told
+};
+struct ConsumerFetch {
+  LeaderEpoch current_leader_epoch = -1;
+  Offset fetch_offset = 0;
+  LeaderEpoch last_fetched_epoch = -1;
+};
+struct FetchAnswer {
+  ErrorCode error = ErrorCode::kNone;
+  SharedBytes records;
+  Offset high_watermark = -1;
+  Offset log_start_offset = -1;
+  Offset limit = -1;  // how far this fetcher may read
+  std::optional<log::EpochEnd> diverging;
+};
+
+// Where a follower goes on fetching, and what it reports with that.
+struct FetchPositionOfFollower {
+  NodeId leader = kNoNode;
+  LeaderEpoch leader_epoch = -1;
+  Offset fetch_offset = 0;
+  LeaderEpoch last_fetched_epoch = -1;
+  Offset flushed_offset = 0;
+  Offset log_start_offset = 0;
+};
+
+enum class Role : uint8_t { kNone, kLeader, kFollower };
+enum class AppendOrigin : uint8_t { kClient, kCoordinator };
+
+// One replica of one partition: its log, its role in the current leader epoch,
+// and every rule of replication that does not need another thread (B-01..B-24).
+//
+// Synchronous and single-threaded: it belongs to one executor, does no I/O but
+// through its Log, and knows no clock: `now` is an argument. What follows from
+// a call (replies to send, ISR changes to ask for, syncs to start) is found in
+// TakeEffects() and log().TakeSync(), so that the simulator drives the same
+// code as the broker.
+//
+// Durability: the high watermark counts flushed offsets only, the leader's and
+// the followers' own, so whatever lies below it is on the stable storage of
+// every member of the maximal ISR. A leader lets followers read what it has
+// appended but not flushed: their disks work in parallel to its own.
+class Partition {
+ public:
+  // `high_watermark`: of the checkpoint, -1 when there is none (B-29).
+  Partition(TopicPartition name, Uuid topic_id, std::unique_ptr<log::Log> log,
+            const PartitionEnv* env, Offset high_watermark, int32_t min_isr);
+
+  // --- metadata ---------------------------------------------------------
+  // The row of this partition in a newer image. An older partition epoch
+  // than the one known is ignored (B-07). When this replica leads a new leader
+  // epoch, the epoch's start is on disk before the call returns.
+  void ApplyRow(const metadata::PartitionImage& row, Instant now);
+  void UpdateConfig(const log::LogConfig& config, int32_t min_isr);
+  // A broker was fenced or unfenced: whether it counts may have changed.
+  void BrokersChanged(Instant now);
+
+  // --- leader -----------------------------------------------------------
+  // Errors of Log::AppendAsLeader, kNotLeaderOrFollower, and for acks -1
+  // kNotEnoughReplicas.
+  Result<log::AppendInfo> AppendAsLeader(std::string_view batch, int16_t acks,
+                                         AppendOrigin origin, Instant now,
+                                         int64_t now_ms);
+  // Whether an acks=-1 produce whose records the high watermark has passed
+  // may be called done: kNotEnoughReplicasAfterAppend when not (B-24).
+  ErrorCode CheckAfterCommit() const;
+
+  // `max_bytes` 0 from a follower: it only reports, nothing is read.
+  FetchAnswer FetchAsFollower(const FollowerFetch& fetch, size_t max_bytes,
+                              bool at_least_one, Instant now);
+  FetchAnswer FetchAsConsumer(const ConsumerFetch& fetch, size_t max_bytes,
+                              bool at_least_one);
+  void Tick(Instant now);  // shrinks the ISR (B-20)
+  // `asked_with`: the partition epoch of the proposal.
+  void AlterPartitionAnswered(const AlterPartitionResult& result,
+                              PartitionEpoch asked_with, Instant now);
+  // Timestamps of ListOffsets: -1 latest, -2 earliest, -3 maximum, >= 0 first
+  // at or after. Offset -1 when there is none. kOffsetNotAvailable: B-06.
+  Result<log::TimestampedOffset> FindOffset(int64_t timestamp,
+                                            LeaderEpoch current_leader_epoch);
+  Result<log::EpochEnd> EndOffsetFor(LeaderEpoch epoch,
+                                     LeaderEpoch current_leader_epoch) const;
+
+  // --- follower ---------------------------------------------------------
+  // nullopt when there is nothing to fetch from: not a follower, no leader,
+  // or a failed log.
+  std::optional<FetchPositionOfFollower> FollowerPosition() const;
+  // An answer without error or divergence. Ignored unless it belongs to this
+  // epoch and to the end of this log (B-15).
+  Status AppendFetched(LeaderEpoch asked_epoch, Offset asked_offset,
+                       const SharedBytes& records, Offset leader_high_watermark,
+                       Offset leader_start);
+  // B-12 and B-13. Ignored when of another epoch or position.
+  Status Diverged(LeaderEpoch asked_epoch, Offset asked_offset,
+                  log::EpochEnd leader);
+  Status OutOfRange(LeaderEpoch asked_epoch, Offset asked_offset,
+                    Offset leader_start);
+
+  // --- disk -------------------------------------------------------------
+  void Flushed(const log::SyncWork& work, Instant now);
+  void SyncFailed(const log::SyncWork& work);
+  Result<int> ApplyRetention(int64_t now_ms);
+
+  PartitionEffects TakeEffects();
+
+  const TopicPartition& name() const { return name_; }
+  const Uuid& topic_id() const { return topic_id_; }
+  Role role() const { return role_; }
+  bool IsLeader() const { return role_ == Role::kLeader; }
+  NodeId leader() const { return leader_; }
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
+  PartitionEpoch partition_epoch() const { return partition_epoch_; }
+  Offset high_watermark() const { return high_watermark_; }
+  Offset epoch_start() const { return epoch_start_; }
+  const Isr& isr() const { return isr_; }
+  const std::vector<NodeId>& replicas() const { return replicas_; }
+  // All bytes ever appended in this process, to estimate what a waiting
+  // fetch would get.
+  uint64_t appended_bytes() const { return appended_bytes_; }
+  // Of those, the ones below the high watermark.
+  uint64_t committed_bytes() const { return committed_bytes_; }
+  // Effective: never more than there are replicas.
+  size_t min_isr() const;
+  bool UnderReplicated() const {
+    return IsLeader() && isr_.committed().size() < replicas_.size();
+  }
+  bool failed() const { return log_->failed(); }
+  // Ends the partition; only destruction is left.
+  std::unique_ptr<log::Log> ReleaseLog() { return std::move(log_); }
+  log::Log& log() { return *log_; }
+  const log::Log& log() const { return *log_; }
+
+ private:
+  ErrorCode CheckEpoch(LeaderEpoch current_leader_epoch) const;
+  ErrorCode CheckLeader(LeaderEpoch current_leader_epoch) const;
+  void BecomeLeader(const metadata::PartitionImage& row, Instant now);
+  void BecomeFollower();
+  void MaybeAdvanceHighWatermark(Instant now);
+  void MaybeExpandIsr(NodeId fetcher, const FollowerState& state, Instant now);
+  void Propose(std::vector<NodeId> isr);
+  IsrProposal MakeProposal(const std::vector<NodeId>& isr) const;
+  ExpandCandidate CandidateOf(NodeId id, const FollowerState& state) const;
+  void SetHighWatermark(Offset offset);
+  Status Truncate(Offset offset);
+  Status AtPosition(LeaderEpoch asked_epoch, Offset asked_offset) const;
+  FetchAnswer Read(Offset from, Offset limit, size_t max_bytes,
+                   bool at_least_one);
+  void LogChanged();
+  void CountAppended(size_t bytes);
+
+  const TopicPartition name_;
+  const Uuid topic_id_;
+  std::unique_ptr<log::Log> log_;
+  const PartitionEnv* const env_;
+  int32_t configured_min_isr_;
+
+  Role role_ = Role::kNone;
+  NodeId leader_ = kNoNode;
+  LeaderEpoch leader_epoch_ = -1;
+  PartitionEpoch partition_epoch_ = -1;
+  std::vector<NodeId> replicas_;
+  bool recovering_ = false;  // elected uncleanly, not reported recovered yet
+  Offset high_watermark_ = 0;
+  uint64_t appended_bytes_ = 0;
+  uint64_t committed_bytes_ = 0;
+  // Appends above the high watermark: where they end, and appended_bytes_ then.
+  std::deque<std::pair<Offset, uint64_t>> uncommitted_;
+
+  // While leading.
+  Isr isr_;
+  Offset epoch_start_ = 0;
+  std::map<NodeId, FollowerState> followers_;
+  Instant no_proposal_before_{};
+
+  PartitionEffects effects_;
+};
+
+}  // namespace tidemark::replication

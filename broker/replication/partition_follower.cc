@@ -1,0 +1,123 @@
+// The follower's part of Partition.
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/replication/partition.h"
+#include "broker/replication/truncation.h"
+
+namespace tidemark::replication {
+
+std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
+  if (role_ != Role::kFollower || leader_ == kNoNode || leader_ == env_->self ||
+      failed()) {
+    return std::nullopt;
+  }
+  FetchPositionOfFollower position;
+  position.leader = leader_;
+  position.leader_epoch = leader_epoch_;
+  position.fetch_offset = log_->end_offset();
+  // The epoch of the last record. The newest epoch of the cache may be one
+  // that this replica led without writing: then it starts at the end.
+  position.last_fetched_epoch =
+      log_->end_offset() > log_->start_offset()
+          ? log_->EpochOfOffset(log_->end_offset() - 1).value_or(-1)
+          : -1;
+  position.flushed_offset = log_->flushed_offset();
+  position.log_start_offset = log_->start_offset();
+  return position;
+}
+
+Status Partition::AtPosition(LeaderEpoch asked_epoch,
+                             Offset asked_offset) const {
+  if (failed()) return Fail(ErrorCode::kKafkaStorageError);
+  if (role_ != Role::kFollower || asked_epoch != leader_epoch_) {
+    return Fail(ErrorCode::kFencedLeaderEpoch);
+  }
+  if (asked_offset != log_->end_offset()) {
+    return Fail(ErrorCode::kOffsetOutOfRange, "the log has moved on");
+  }
+  return {};
+}
+
+Status Partition::AppendFetched(LeaderEpoch asked_epoch, Offset asked_offset,
+                                const SharedBytes& records,
+                                Offset leader_high_watermark,
+                                Offset leader_start) {
+  TM_RETURN_IF_ERROR(AtPosition(asked_epoch, asked_offset));
+  if (!records.empty()) {
+    auto appended = log_->AppendAsFollower(records.view());
+    if (!appended) {
+      LogChanged();
+      return Fail(std::move(appended).error());
+    }
+    CountAppended(records.size());
+    Stats::Add(env_->stats->replication_bytes_in,
+               static_cast<int64_t>(records.size()));
+    if (log_->flushed_offset() == log_->end_offset()) effects_.flushed = true;
+  }
+  // B-03. Never backwards: a new leader may not know yet what is committed.
+  const Offset reached = std::min(leader_high_watermark, log_->end_offset());
+  if (reached > high_watermark_) SetHighWatermark(reached);
+  // B-13: what the leader has deleted is deleted here too.
+  const Offset start = std::min(leader_start, high_watermark_);
+  if (start > log_->start_offset()) {
+    TM_RETURN_IF_ERROR(log_->AdvanceStartOffset(start));
+  }
+  return {};
+}
+
+Status Partition::Truncate(Offset offset) {
+  if (offset < high_watermark_) {
+    // B-12: only an unclean election can cause this.
+    LOG(WARNING) << "truncating below the high watermark partition="
+                 << ToString(name_) << " to=" << offset
+                 << " high_watermark=" << high_watermark_
+                 << " epoch=" << leader_epoch_;
+    Stats::Add(env_->stats->truncations_below_high_watermark, 1);
+  }
+  auto truncated = log_->TruncateTo(offset);
+  while (!uncommitted_.empty() && uncommitted_.back().first > offset) {
+    uncommitted_.pop_back();
+  }
+  LogChanged();
+  if (truncated && high_watermark_ > log_->end_offset()) {
+    SetHighWatermark(log_->end_offset());
+  }
+  return truncated;
+}
+
+Status Partition::Diverged(LeaderEpoch asked_epoch, Offset asked_offset,
+                           log::EpochEnd leader) {
+  TM_RETURN_IF_ERROR(AtPosition(asked_epoch, asked_offset));
+  // A leader names an epoch this log has or has passed; one newer than all
+  // of it would leave nothing to compare but the offset.
+  const log::EpochEnd own =
+      leader.epoch > log_->latest_epoch()
+          ? log::EpochEnd{log_->latest_epoch(), log_->end_offset()}
+          : log_->EndOffsetFor(leader.epoch);
+  const Offset target =
+      TruncationTarget(leader, own, log_->start_offset(), log_->end_offset());
+  LOG(INFO) << "truncating partition=" << ToString(name_) << " to=" << target
+            << " from=" << log_->end_offset() << " epoch=" << leader_epoch_
+            << " diverging_epoch=" << leader.epoch
+            << " diverging_end=" << leader.end_offset;
+  return Truncate(target);
+}
+
+Status Partition::OutOfRange(LeaderEpoch asked_epoch, Offset asked_offset,
+                             Offset leader_start) {
+  TM_RETURN_IF_ERROR(AtPosition(asked_epoch, asked_offset));
+  if (leader_start <= log_->end_offset()) return {};
+  LOG(INFO) << "starting over partition=" << ToString(name_)
+            << " at=" << leader_start << " from=" << log_->end_offset()
+            << " epoch=" << leader_epoch_;
+  auto truncated = log_->TruncateFullyAndStartAt(leader_start);
+  LogChanged();
+  if (truncated) SetHighWatermark(leader_start);
+  return truncated;
+}
+
+}  // namespace tidemark::replication

@@ -1,0 +1,305 @@
+// The leader's part of Partition.
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/replication/high_watermark.h"
+#include "broker/replication/partition.h"
+#include "broker/replication/truncation.h"
+#include "common/record/batch_header.h"
+
+namespace tidemark::replication {
+
+namespace {
+
+// After a refusal the controller's view has to reach this broker first.
+constexpr Duration kPauseAfterRefusal = std::chrono::milliseconds(100);
+
+}  // namespace
+
+Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
+                                                  int16_t acks,
+                                                  AppendOrigin origin,
+                                                  Instant now, int64_t now_ms) {
+  const ErrorCode refused = CheckLeader(-1);
+  if (refused != ErrorCode::kNone) return Fail(refused);
+  if (acks == -1 && isr_.committed().size() < min_isr()) {
+    return Fail(ErrorCode::kNotEnoughReplicas,
+                "in-sync replicas " + std::to_string(isr_.committed().size()) +
+                    " are fewer than min.insync.replicas " +
+                    std::to_string(min_isr()));
+  }
+  auto info = origin == AppendOrigin::kClient
+                  ? log_->AppendAsLeader(batch, leader_epoch_, now_ms)
+                  : log_->AppendFromCoordinator(batch, leader_epoch_, now_ms);
+  if (!info) {
+    LogChanged();
+    return info;
+  }
+  if (info->duplicate) return info;
+  CountAppended(batch.size());
+  Stats::Add(env_->stats->bytes_in, static_cast<int64_t>(batch.size()));
+  Stats::Add(env_->stats->batches_in, 1);
+  Stats::Add(env_->stats->messages_in,
+             info->last_offset - info->first_offset + 1);
+  // In page-cache mode appended is flushed.
+  if (log_->flushed_offset() == log_->end_offset()) {
+    effects_.flushed = true;
+    MaybeAdvanceHighWatermark(now);
+  }
+  return info;
+}
+
+ErrorCode Partition::CheckAfterCommit() const {
+  return isr_.maximal().size() < min_isr()
+             ? ErrorCode::kNotEnoughReplicasAfterAppend
+             : ErrorCode::kNone;
+}
+
+FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
+                                       size_t max_bytes, bool at_least_one,
+                                       Instant now) {
+  FetchAnswer answer;
+  answer.error = CheckLeader(fetch.current_leader_epoch);
+  if (answer.error != ErrorCode::kNone) return answer;
+  if (std::find(replicas_.begin(), replicas_.end(), fetch.replica) ==
+          replicas_.end() ||
+      fetch.replica == env_->self) {
+    // B-10: one of the two knows an older assignment.
+    answer.error = ErrorCode::kUnknownLeaderEpoch;
+    return answer;
+  }
+  FollowerState& state = followers_[fetch.replica];
+  const metadata::BrokerImage* broker = env_->image->FindBroker(fetch.replica);
+  if (fetch.broker_epoch >= 0 &&
+      (fetch.broker_epoch < state.broker_epoch() ||
+       (broker != nullptr && fetch.broker_epoch < broker->epoch))) {
+    // B-19: an earlier life of that broker. What it claims may be lost.
+    answer.error = ErrorCode::kNotLeaderOrFollower;
+    return answer;
+  }
+  const FetchCheck check = CheckFetchPosition(
+      fetch.fetch_offset, fetch.last_fetched_epoch,
+      fetch.last_fetched_epoch < 0
+          ? log::EpochEnd()
+          : log_->EndOffsetFor(fetch.last_fetched_epoch),
+      log_->latest_epoch(), log_->start_offset(), log_->end_offset());
+  if (check.position != FetchPosition::kValid) {
+    answer.high_watermark = high_watermark_;
+    answer.log_start_offset = log_->start_offset();
+    answer.limit = log_->end_offset();
+    if (check.position == FetchPosition::kDiverging) {
+      answer.diverging = check.diverging;
+    } else {
+      answer.error = ErrorCode::kOffsetOutOfRange;
+    }
+    return answer;
+  }
+  answer = Read(fetch.fetch_offset, log_->end_offset(), max_bytes,
+                at_least_one && max_bytes > 0);
+  if (answer.error != ErrorCode::kNone) return answer;
+  Stats::Add(env_->stats->replication_bytes_out,
+             static_cast<int64_t>(answer.records.size()));
+  state.Fetched(fetch.fetch_offset, fetch.flushed_offset, fetch.broker_epoch,
+                log_->end_offset(), now);
+  MaybeExpandIsr(fetch.replica, state, now);
+  MaybeAdvanceHighWatermark(now);
+  answer.high_watermark = high_watermark_;
+  return answer;
+}
+
+FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
+                                       size_t max_bytes, bool at_least_one) {
+  FetchAnswer answer;
+  answer.error = CheckLeader(fetch.current_leader_epoch);
+  if (answer.error != ErrorCode::kNone) return answer;
+  const FetchCheck check = CheckFetchPosition(
+      fetch.fetch_offset, fetch.last_fetched_epoch,
+      fetch.last_fetched_epoch < 0
+          ? log::EpochEnd()
+          : log_->EndOffsetFor(fetch.last_fetched_epoch),
+      log_->latest_epoch(), log_->start_offset(), log_->end_offset());
+  if (check.position != FetchPosition::kValid) {
+    answer.high_watermark = high_watermark_;
+    answer.log_start_offset = log_->start_offset();
+    answer.limit = high_watermark_;
+    if (check.position == FetchPosition::kDiverging) {
+      answer.diverging = check.diverging;
+    } else {
+      answer.error = ErrorCode::kOffsetOutOfRange;
+    }
+    return answer;
+  }
+  // An offset between the high watermark and the end is one that an earlier
+  // leader has shown: empty, not out of range.
+  answer = Read(fetch.fetch_offset, high_watermark_, max_bytes, at_least_one);
+  Stats::Add(env_->stats->bytes_out,
+             static_cast<int64_t>(answer.records.size()));
+  return answer;
+}
+
+ExpandCandidate Partition::CandidateOf(NodeId id,
+                                       const FollowerState& state) const {
+  return ExpandCandidate{state.flushed_offset(), state.broker_epoch(),
+                         env_->image->FindBroker(id)};
+}
+
+void Partition::MaybeAdvanceHighWatermark(Instant now) {
+  std::vector<Offset> others;
+  for (const NodeId id : isr_.maximal()) {
+    if (id == env_->self) continue;
+    const auto it = followers_.find(id);
+    others.push_back(it == followers_.end() ? -1 : it->second.flushed_offset());
+  }
+  for (const auto& [id, state] : followers_) {
+    if (isr_.InMaximal(id) || state.flushed_offset() < 0) continue;
+    if (state.CaughtUp(log_->end_offset(), now, env_->lag_max) &&
+        IsIsrEligible(CandidateOf(id, state))) {
+      others.push_back(state.flushed_offset());
+    }
+  }
+  const auto next = ComputeHighWatermark(log_->flushed_offset(), others,
+                                         isr_.committed().size(), min_isr());
+  if (next && *next > high_watermark_) SetHighWatermark(*next);
+}
+
+// Only a follower that is fetching right now may join: one that is silent
+// would hold the high watermark back.
+void Partition::MaybeExpandIsr(NodeId fetcher, const FollowerState& state,
+                               Instant now) {
+  if (isr_.pending() || recovering_ || now < no_proposal_before_ ||
+      isr_.InCommitted(fetcher) ||
+      !MayJoinIsr(CandidateOf(fetcher, state), high_watermark_, epoch_start_)) {
+    return;
+  }
+  std::vector<NodeId> isr = isr_.committed();
+  isr.push_back(fetcher);
+  Stats::Add(env_->stats->isr_expands, 1);
+  Propose(std::move(isr));
+}
+
+void Partition::BrokersChanged(Instant now) {
+  if (!IsLeader()) return;
+  MaybeAdvanceHighWatermark(now);
+}
+
+void Partition::Tick(Instant now) {
+  if (!IsLeader() || failed()) return;
+  if (recovering_ && !isr_.pending() && now >= no_proposal_before_) {
+    Propose({env_->self});  // B-33
+  }
+  if (!isr_.pending() && !recovering_ && now >= no_proposal_before_) {
+    std::vector<NodeId> isr;
+    for (const NodeId id : isr_.committed()) {
+      const auto it = followers_.find(id);
+      const bool stays =
+          id == env_->self ||
+          (it != followers_.end() &&
+           it->second.CaughtUp(log_->end_offset(), now, env_->lag_max));
+      if (stays) isr.push_back(id);
+    }
+    if (isr.size() < isr_.committed().size()) {
+      LOG(INFO) << "shrinking isr partition=" << ToString(name_)
+                << " from=" << isr_.committed().size() << " to=" << isr.size()
+                << " high_watermark=" << high_watermark_
+                << " end=" << log_->end_offset();
+      Stats::Add(env_->stats->isr_shrinks, 1);
+      Propose(std::move(isr));
+    }
+  }
+  // A replica outside of the ISR may have stopped being caught up.
+  MaybeAdvanceHighWatermark(now);
+}
+
+void Partition::Propose(std::vector<NodeId> isr) {
+  effects_.proposal = MakeProposal(isr);
+  effects_.isr = true;
+  isr_.Propose(std::move(isr));
+}
+
+IsrProposal Partition::MakeProposal(const std::vector<NodeId>& isr) const {
+  IsrProposal proposal;
+  proposal.topic_id = topic_id_;
+  proposal.partition = name_.partition;
+  proposal.leader_epoch = leader_epoch_;
+  proposal.partition_epoch = isr_.partition_epoch();
+  for (const NodeId id : isr) {
+    IsrProposal::Member member{id, -1};
+    if (const auto it = followers_.find(id); it != followers_.end()) {
+      member.epoch = it->second.broker_epoch();
+    }
+    if (const auto* broker = env_->image->FindBroker(id);
+        member.epoch < 0 && broker != nullptr) {
+      member.epoch = broker->epoch;
+    }
+    proposal.isr.push_back(member);
+  }
+  return proposal;
+}
+
+void Partition::AlterPartitionAnswered(const AlterPartitionResult& result,
+                                       PartitionEpoch asked_with, Instant now) {
+  if (!IsLeader()) return;
+  switch (isr_.Answered(result, asked_with)) {
+    case AlterOutcome::kApplied:
+      partition_epoch_ = std::max(partition_epoch_, isr_.partition_epoch());
+      recovering_ = result.recovering;
+      break;
+    case AlterOutcome::kReverted:
+      no_proposal_before_ = now + kPauseAfterRefusal;
+      LOG(INFO) << "isr change refused partition=" << ToString(name_)
+                << " error=" << ErrorName(result.error);
+      break;
+    case AlterOutcome::kResend:
+      effects_.proposal = MakeProposal(*isr_.proposed());
+      return;
+    case AlterOutcome::kAwaiting:
+    case AlterOutcome::kIgnored:
+      return;
+  }
+  effects_.isr = true;
+  MaybeAdvanceHighWatermark(now);
+}
+
+Result<log::TimestampedOffset> Partition::FindOffset(
+    int64_t timestamp, LeaderEpoch current_leader_epoch) {
+  const ErrorCode refused = CheckLeader(current_leader_epoch);
+  if (refused != ErrorCode::kNone) return Fail(refused);
+  constexpr int64_t kLatest = -1, kEarliest = -2, kMaximum = -3;
+  if (timestamp == kEarliest) {
+    const Offset start = log_->start_offset();
+    return log::TimestampedOffset{-1, start,
+                                  log_->EpochOfOffset(start).value_or(-1)};
+  }
+  // B-06: an earlier leader may have shown more.
+  if (high_watermark_ < epoch_start_) {
+    return Fail(ErrorCode::kOffsetNotAvailable);
+  }
+  if (timestamp == kLatest) {
+    return log::TimestampedOffset{-1, high_watermark_, leader_epoch_};
+  }
+  if (timestamp < 0 && timestamp != kMaximum) {
+    return Fail(ErrorCode::kUnsupportedVersion);
+  }
+  TM_ASSIGN_OR_RETURN(auto found, timestamp == kMaximum
+                                      ? log_->FindMaxTimestamp()
+                                      : log_->FindByTimestamp(timestamp));
+  if (!found || found->offset >= high_watermark_) {
+    return log::TimestampedOffset{};
+  }
+  return *found;
+}
+
+Result<log::EpochEnd> Partition::EndOffsetFor(
+    LeaderEpoch epoch, LeaderEpoch current_leader_epoch) const {
+  const ErrorCode refused = CheckLeader(current_leader_epoch);
+  if (refused != ErrorCode::kNone) return Fail(refused);
+  if (epoch < 0 || epoch > log_->latest_epoch()) return log::EpochEnd{};
+  const log::EpochEnd end = log_->EndOffsetFor(epoch);
+  if (end.epoch < 0) return log::EpochEnd{epoch, log_->start_offset()};
+  return end;
+}
+
+}  // namespace tidemark::replication

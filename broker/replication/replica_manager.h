@@ -1,0 +1,94 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/executor.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/shared_bytes.h"
+#include "common/metadata/image.h"
+
+namespace tidemark::replication {
+
+// One batch for one partition, and what became of it.
+struct ProduceItem {
+  TopicPartition partition;
+  SharedBytes batch;
+};
+struct ProduceOutcome {
+  ErrorCode error = ErrorCode::kNone;
+  std::string message;  // of an error, for record errors and logs
+  Offset base_offset = -1;
+  int64_t log_append_time_ms = -1;
+  Offset log_start_offset = -1;
+  // KIP-951, with kNotLeaderOrFollower: who leads, as far as known.
+  NodeId leader = kNoNode;
+  LeaderEpoch leader_epoch = -1;
+};
+
+// A part of a log, as the coordinators read it to load their state.
+struct LogChunk {
+  SharedBytes batches;  // whole batches, empty at the end
+  Offset start_offset = 0;
+  Offset end_offset = 0;  // log end
+  Offset high_watermark = 0;
+};
+
+// Told on the shard that owns the partition, in order, for every partition of
+// the topic it was registered for.
+class LeadershipListener {
+ public:
+  virtual ~LeadershipListener() = default;
+  // This broker leads `partition` in `epoch` (again for a newer epoch).
+  virtual void OnLeader(const TopicPartition& partition, LeaderEpoch epoch) = 0;
+  // It does not (any more).
+  virtual void OnNotLeader(const TopicPartition& partition,
+                           LeaderEpoch epoch) = 0;
+};
+
+// All partitions this broker holds, spread over its shards. The methods may be
+// called on any thread; callbacks run on the executor given with the call.
+class ReplicaManager {
+ public:
+  virtual ~ReplicaManager() = default;
+
+  // The executor that owns a partition. Coordinators keep the state of a
+  // __consumer_offsets partition on it.
+  virtual Executor& ShardOf(const TopicPartition& partition) = 0;
+
+  // Applies a newer image: creates, deletes and re-roles local partitions.
+  // In order; `done` when every shard has followed.
+  virtual void ApplyImage(metadata::ImagePtr image,
+                          std::shared_ptr<const metadata::Delta> delta,
+                          Executor& on, std::function<void()> done) = 0;
+
+  // B-24. `done` gets outcomes in the order of `items`. acks: -1, 0, 1.
+  virtual void Produce(
+      std::vector<ProduceItem> items, int16_t acks, Duration timeout,
+      Executor& on, std::function<void(std::vector<ProduceOutcome>)> done) = 0;
+
+  // The broker's own batch (coordinators). Runs `done` when it is committed
+  // (high watermark passed), with its last offset. kNotLeaderOrFollower when
+  // `epoch` is not the epoch this broker leads the partition in.
+  virtual void AppendCommitted(const TopicPartition& partition,
+                               LeaderEpoch epoch, SharedBytes batch,
+                               Duration timeout, Executor& on,
+                               std::function<void(Result<Offset>)> done) = 0;
+
+  // Reads the whole log of a led partition, committed or not; `from` below
+  // the start offset reads from the start.
+  virtual void ReadLog(const TopicPartition& partition, LeaderEpoch epoch,
+                       Offset from, size_t max_bytes, Executor& on,
+                       std::function<void(Result<LogChunk>)> done) = 0;
+
+  // Before the first ApplyImage. `listener` outlives the manager.
+  virtual void Listen(const std::string& topic,
+                      LeadershipListener* listener) = 0;
+};
+
+}  // namespace tidemark::replication

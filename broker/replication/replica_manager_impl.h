@@ -1,0 +1,92 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "broker/metadata/controller_client.h"
+#include "broker/replication/isr_updater.h"
+#include "broker/replication/replica_manager.h"
+#include "broker/replication/replica_shard.h"
+
+namespace tidemark::replication {
+
+struct ReplicaManagerOptions {
+  ShardOptions shard;
+  // replica.high.watermark.checkpoint.interval.ms
+  Duration high_watermark_checkpoint = std::chrono::seconds(5);
+  // log.flush.offset.checkpoint.interval.ms
+  Duration recovery_point_checkpoint = std::chrono::minutes(1);
+  // log.retention.check.interval.ms
+  Duration retention_check = std::chrono::minutes(5);
+};
+
+// The replica manager over real shards: spreads partitions by topic and index,
+// posts every call to the shards it concerns and gathers the answers.
+//
+// Destroyed after its executors have stopped; what it is given outlives it.
+class ReplicaManagerImpl final : public ReplicaManager {
+ public:
+  ReplicaManagerImpl(std::vector<Executor*> executors,
+                     ReplicaManagerOptions options, LogStore& logs,
+                     ControllerClient& controller, TransportFactory connect);
+  ~ReplicaManagerImpl() override;
+
+  // Begins the periodic work. After the last Listen.
+  void Start();
+
+  Executor& ShardOf(const TopicPartition& partition) override;
+  void ApplyImage(metadata::ImagePtr image,
+                  std::shared_ptr<const metadata::Delta> delta, Executor& on,
+                  std::function<void()> done) override;
+  void Produce(std::vector<ProduceItem> items, int16_t acks, Duration timeout,
+               Executor& on,
+               std::function<void(std::vector<ProduceOutcome>)> done) override;
+  void AppendCommitted(const TopicPartition& partition, LeaderEpoch epoch,
+                       SharedBytes batch, Duration timeout, Executor& on,
+                       std::function<void(Result<Offset>)> done) override;
+  void ReadLog(const TopicPartition& partition, LeaderEpoch epoch, Offset from,
+               size_t max_bytes, Executor& on,
+               std::function<void(Result<LogChunk>)> done) override;
+  void Listen(const std::string& topic, LeadershipListener* listener) override;
+
+  size_t ShardIndexOf(const TopicPartition& partition) const;
+  size_t shard_count() const { return shards_.size(); }
+  ReplicaShard& shard(size_t index) { return *shards_[index]; }
+  Stats& stats() { return stats_; }
+  const Stats& stats() const { return stats_; }
+
+  // Writes the high watermarks of all shards, then runs `done` on a shard.
+  void CheckpointHighWatermarks(std::function<void(Status)> done);
+  // Removes logs found on disk that `image` does not assign to this broker
+  // (B-31). REQUIRES: `image` is complete, that is, not older than the
+  // controllers' when this process registered, and has been applied.
+  void RemoveStrays(const metadata::ImagePtr& image);
+  // The clean stop: no more fetching, high watermarks written, every log
+  // synced and closed, the directories marked clean with `broker_epoch`.
+  // `done` runs on a shard.
+  void Close(BrokerEpoch broker_epoch, std::function<void(Status)> done);
+
+ private:
+  // Runs `work` on every shard, then `done` on the last one to finish.
+  void OnEveryShard(std::function<void(ReplicaShard&, size_t)> work,
+                    std::function<void()> done);
+  void Every(Duration interval, std::function<void()> work);
+
+  const std::vector<Executor*> executors_;
+  const ReplicaManagerOptions options_;
+  LogStore& logs_;
+  Stats stats_;
+  std::map<std::string, std::vector<LeadershipListener*>> listeners_;
+  std::unique_ptr<IsrUpdater> isr_updater_;
+  std::vector<std::unique_ptr<ReplicaShard>> shards_;
+  std::atomic<bool> closing_{false};
+  std::mutex written_mutex_;  // guards the next; never held with another
+  log::OffsetMap written_;    // high watermarks as last written
+};
+
+}  // namespace tidemark::replication

@@ -1,0 +1,332 @@
+#include "broker/server/broker.h"
+
+#include <glog/logging.h>
+
+#include <atomic>
+#include <future>
+#include <random>
+
+#include "broker/coordinator/group_coordinator.h"
+#include "broker/kafka/dispatcher.h"
+#include "broker/kafka/handlers/table.h"
+#include "broker/kafka/kafka_listener.h"
+#include "broker/kafka/producer_id_allocator.h"
+#include "broker/log/log_manager.h"
+#include "broker/metadata/controller_channels.h"
+#include "broker/metadata/controller_session.h"
+#include "broker/metadata/image_holder.h"
+#include "broker/metadata/subscriber.h"
+#include "broker/replication/fetch_service.h"
+#include "broker/replication/peer_connection.h"
+#include "broker/replication/replica_manager_impl.h"
+#include "broker/server/broker_metrics.h"
+#include "broker/server/notify.h"
+#include "broker/server/partition_store.h"
+#include "broker/server/publisher.h"
+#include "common/io/event_loop.h"
+#include "common/io/meta_properties.h"
+#include "common/rpc/http_endpoint.h"
+
+namespace tidemark::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+Duration Ms(const Config& config, std::string_view key) {
+  return milliseconds(config.GetInt(key));
+}
+
+int32_t Int(const Config& config, std::string_view key) {
+  return static_cast<int32_t>(config.GetInt(key));
+}
+
+replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
+  const Config& raw = config.raw();
+  replication::ReplicaManagerOptions options;
+  options.shard.self = config.node_id;
+  options.shard.lag_max = Ms(raw, "replica.lag.time.max.ms");
+  options.shard.inter_broker_listener = config.inter_broker_listener;
+  options.shard.static_configs = config.static_values();
+  options.shard.fetcher.self = config.node_id;
+  options.shard.fetcher.max_wait_ms = Int(raw, "replica.fetch.wait.max.ms");
+  options.shard.fetcher.min_bytes = Int(raw, "replica.fetch.min.bytes");
+  options.shard.fetcher.max_bytes =
+      Int(raw, "replica.fetch.response.max.bytes");
+  options.shard.fetcher.partition_max_bytes =
+      Int(raw, "replica.fetch.max.bytes");
+  options.high_watermark_checkpoint =
+      Ms(raw, "replica.high.watermark.checkpoint.interval.ms");
+  options.retention_check = Ms(raw, "log.retention.check.interval.ms");
+  return options;
+}
+
+replication::FetchService::Options FetchOptions(const BrokerConfig& config) {
+  replication::FetchService::Options options;
+  options.max_sessions = static_cast<size_t>(
+      config.raw().GetInt("max.incremental.fetch.session.cache.slots"));
+  options.max_bytes = Int(config.raw(), "fetch.max.bytes");
+  options.seed = std::random_device()();
+  return options;
+}
+
+ListenerOptions OptionsOf(const Listener& listener, const Config& config) {
+  ListenerOptions options;
+  options.name = listener.name;
+  options.host = listener.host;
+  options.port = listener.port;
+  options.max_request_bytes =
+      static_cast<size_t>(config.GetInt("socket.request.max.bytes"));
+  options.max_idle = Ms(config, "connections.max.idle.ms");
+  options.max_connections = config.GetInt("max.connections");
+  return options;
+}
+
+}  // namespace
+
+struct Broker::Impl {
+  explicit Impl(BrokerConfig c) : config(std::move(c)) {}
+
+  Status OpenDirectories();
+  Status LoadLogs();
+  void Assemble();
+  Status OpenPorts();
+  void Join();
+
+  void OnDirectoryOffline(const std::string& dir);
+  void OnFenced(bool now_fenced);
+  Status Ready() const;
+  std::string Metrics() const;
+  void HandOverLeaderships();
+
+  const BrokerConfig config;
+  Failed failed;
+  const Uuid incarnation = Uuid::Random();
+  std::atomic<bool> fenced = true;
+  std::atomic<bool> stopping = false;
+
+  std::vector<std::unique_ptr<io::DirectoryLock>> locks;
+  std::map<std::string, Uuid> directories;  // log dir -> its id
+  std::unique_ptr<log::LogManager> logs;
+  std::unique_ptr<PartitionStore> store;
+  std::vector<std::unique_ptr<io::EventLoop>> shards;
+  std::unique_ptr<io::EventLoop> control;  // session, feed, publisher
+  ImageHolder metadata;
+  NetworkMetrics network;
+  std::shared_ptr<ControllerChannels> channels;
+  std::unique_ptr<ControllerSession> session;
+  std::unique_ptr<replication::ReplicaManagerImpl> replicas;
+  std::unique_ptr<replication::FetchService> fetch;
+  std::unique_ptr<coordinator::GroupCoordinator> groups;
+  std::unique_ptr<ProducerIdAllocator> producer_ids;
+  std::unique_ptr<Publisher> publisher;
+  std::unique_ptr<Subscriber> subscriber;
+  Services services;
+  std::unique_ptr<Dispatcher> dispatcher;
+  std::vector<std::unique_ptr<KafkaListener>> listeners;
+  std::vector<metadata::EndpointImage> endpoints;
+  std::unique_ptr<rpc::HttpEndpoint> http;
+};
+
+Status Broker::Impl::OpenDirectories() {
+  for (const std::string& dir : config.log_dirs) {
+    TM_ASSIGN_OR_RETURN(
+        auto properties,
+        io::LoadMetaProperties(dir, services.cluster_id, config.node_id));
+    TM_ASSIGN_OR_RETURN(auto lock, io::DirectoryLock::Acquire(dir));
+    locks.push_back(std::move(lock));
+    directories[dir] = properties.directory_id;
+    services.cluster_id = properties.cluster_id;
+  }
+  return {};
+}
+
+Status Broker::Impl::LoadLogs() {
+  log::LogManagerOptions options;
+  options.dirs = config.log_dirs;
+  options.on_offline = [this](const std::string& dir) {
+    // Logs are being loaded while there is no session yet.
+    if (control != nullptr) {
+      control->Post([this, dir] { OnDirectoryOffline(dir); });
+    }
+  };
+  TM_ASSIGN_OR_RETURN(
+      logs, log::LogManager::Open(io::PosixFileSystem(), std::move(options),
+                                  SystemClock().WallMs()));
+  store = std::make_unique<PartitionStore>(*logs);
+  return {};
+}
+
+void Broker::Impl::Assemble() {
+  std::vector<Executor*> executors;
+  for (int i = 0; i < config.shards; ++i) {
+    shards.push_back(
+        std::make_unique<io::EventLoop>("shard" + std::to_string(i)));
+    executors.push_back(shards.back().get());
+  }
+  channels = std::make_shared<ControllerChannels>(config.controllers);
+  SessionOptions options;
+  options.node_id = config.node_id;
+  options.cluster_id = services.cluster_id;
+  options.incarnation = incarnation;
+  options.rack = config.rack;
+  for (const auto& [dir, id] : directories) options.directories.push_back(id);
+  options.previous_epoch = logs->previous_broker_epoch();
+  options.heartbeat_interval = Ms(config.raw(), "broker.heartbeat.interval.ms");
+  ControllerSession::Events events;
+  events.fenced = [this](bool now) { OnFenced(now); };
+  events.refused = [this](const Error& error) { failed(error); };
+  session = std::make_unique<ControllerSession>(std::move(options), channels,
+                                                *control, std::move(events));
+  replicas = std::make_unique<replication::ReplicaManagerImpl>(
+      executors, ReplicaOptions(config), *store, *session,
+      replication::MakePeerTransportFactory("broker-" +
+                                            std::to_string(config.node_id)));
+  fetch = std::make_unique<replication::FetchService>(*replicas, metadata,
+                                                      FetchOptions(config));
+  groups = std::make_unique<coordinator::GroupCoordinator>(config, metadata,
+                                                           *session, *replicas);
+  replicas->Listen(coordinator::kOffsetsTopic, groups.get());
+  replicas->Start();
+  producer_ids = std::make_unique<ProducerIdAllocator>(*session);
+
+  Publisher::Parts parts;
+  parts.self = config.node_id;
+  parts.metadata = &metadata;
+  parts.replicas = replicas.get();
+  parts.groups = groups.get();
+  parts.session = session.get();
+  parts.executor = control.get();
+  parts.remove_strays = [this](const metadata::ImagePtr& image) {
+    replicas->RemoveStrays(image);
+  };
+  publisher = std::make_unique<Publisher>(std::move(parts));
+
+  services.config = &config;
+  services.metadata = &metadata;
+  services.controller = session.get();
+  services.replicas = replicas.get();
+  services.fetch = fetch.get();
+  services.groups = groups.get();
+  services.producer_ids = producer_ids.get();
+  dispatcher = std::make_unique<Dispatcher>(HandlerTable(), services, network);
+}
+
+Status Broker::Impl::OpenPorts() {
+  std::vector<io::EventLoop*> loops;
+  for (const auto& shard : shards) loops.push_back(shard.get());
+  for (size_t i = 0; i < config.listeners.size(); ++i) {
+    TM_ASSIGN_OR_RETURN(
+        auto listener,
+        KafkaListener::Open(OptionsOf(config.listeners[i], config.raw()), loops,
+                            *dispatcher, network));
+    const Listener& advertised = config.advertised_listeners[i];
+    endpoints.push_back(
+        {advertised.name, advertised.host,
+         advertised.port != 0 ? advertised.port : listener->port(),
+         "PLAINTEXT"});
+    LOG(INFO) << "listening listener=" << advertised.name
+              << " port=" << listener->port()
+              << " advertised=" << endpoints.back().host << ":"
+              << endpoints.back().port;
+    listeners.push_back(std::move(listener));
+  }
+  const int64_t port = config.raw().GetInt("http.port");
+  if (port < 0) return {};
+  rpc::HttpEndpoint::Handlers handlers;
+  handlers.ready = [this] { return Ready(); };
+  handlers.metrics = [this] { return Metrics(); };
+  TM_ASSIGN_OR_RETURN(
+      http, rpc::HttpEndpoint::Start(config.raw().GetString("http.host"),
+                                     static_cast<uint16_t>(port),
+                                     std::move(handlers)));
+  return {};
+}
+
+void Broker::Impl::Join() {
+  SubscriberOptions options;
+  options.node_id = config.node_id;
+  options.cluster_id = services.cluster_id;
+  options.incarnation = incarnation;
+  subscriber = std::make_unique<Subscriber>(
+      std::move(options), channels, *control,
+      [this](metadata::ImagePtr image,
+             std::shared_ptr<const metadata::Delta> delta) {
+        publisher->Publish(std::move(image), std::move(delta));
+      });
+  session->Start(endpoints);
+  subscriber->Start();
+}
+
+void Broker::Impl::OnDirectoryOffline(const std::string& dir) {
+  LOG(ERROR) << "log directory is offline dir=" << dir;
+  const auto found = directories.find(dir);
+  if (found != directories.end()) session->ReportOffline(found->second);
+  if (logs->OfflineDirectories().size() == directories.size()) {
+    failed({ErrorCode::kKafkaStorageError,
+            "every log directory is offline; see the log for the errors"});
+  }
+}
+
+void Broker::Impl::OnFenced(bool now_fenced) {
+  fenced = now_fenced;
+  if (!now_fenced && !stopping) NotifySystemd("READY=1");
+}
+
+Status Broker::Impl::Ready() const {
+  if (stopping) {
+    return Fail(ErrorCode::kBrokerNotAvailable, "shutting down");
+  }
+  if (fenced) {
+    return Fail(ErrorCode::kBrokerNotAvailable,
+                "fenced: not registered or not caught up with the controllers");
+  }
+  return {};
+}
+
+std::string Broker::Impl::Metrics() const {
+  return RenderMetrics(BrokerMetricsSource{config.node_id, network,
+                                           replicas->stats(), metadata.Get(),
+                                           fenced.load()});
+}
+
+void Broker::Impl::HandOverLeaderships() {
+  if (!config.raw().GetBool("controlled.shutdown.enable") || fenced) return;
+  // Shared: the answer may come after the wait was given up.
+  auto handed_over = std::make_shared<std::promise<void>>();
+  session->RequestShutdown([handed_over] { handed_over->set_value(); });
+  const Duration limit = Ms(config.raw(), "controlled.shutdown.timeout.ms");
+  if (handed_over->get_future().wait_for(limit) != std::future_status::ready) {
+    LOG(WARNING) << "controlled shutdown timed out broker=" << config.node_id;
+  }
+}
+
+Result<Broker*> Broker::Start(BrokerConfig config, Failed failed) {
+  auto impl = std::make_unique<Impl>(std::move(config));
+  impl->failed = std::move(failed);
+  TM_RETURN_IF_ERROR(impl->OpenDirectories());
+  impl->control = std::make_unique<io::EventLoop>("control");
+  TM_RETURN_IF_ERROR(impl->LoadLogs());
+  impl->Assemble();
+  TM_RETURN_IF_ERROR(impl->OpenPorts());
+  impl->Join();
+  return new Broker(impl.release());
+}
+
+Status Broker::Shutdown() {
+  LOG(INFO) << "shutting down broker=" << impl_->config.node_id;
+  impl_->stopping = true;
+  NotifySystemd("STOPPING=1");
+  impl_->HandOverLeaderships();
+  for (const auto& listener : impl_->listeners) listener->Stop();
+  impl_->subscriber->Stop();
+  impl_->session->Stop();
+  std::promise<Status> closed;
+  impl_->replicas->Close(impl_->session->broker_epoch(),
+                         [&](Status status) { closed.set_value(status); });
+  Status status = closed.get_future().get();
+  for (const auto& shard : impl_->shards) shard->Stop();
+  impl_->control->Stop();
+  return status;
+}
+
+}  // namespace tidemark::server

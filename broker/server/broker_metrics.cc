@@ -1,0 +1,187 @@
+#include "broker/server/broker_metrics.h"
+
+#include <prometheus/text_serializer.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <vector>
+
+#include "common/kafka/api_key.h"
+
+namespace tidemark::server {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+class Families {
+ public:
+  ClientMetric& Add(const std::string& name, const std::string& help,
+                    MetricType type) {
+    MetricFamily& family = families_.emplace_back();
+    family.name = name;
+    family.help = help;
+    family.type = type;
+    return family.metric.emplace_back();
+  }
+  void Counter(const std::string& name, const std::string& help, double value) {
+    Add(name, help, MetricType::Counter).counter.value = value;
+  }
+  void Gauge(const std::string& name, const std::string& help, double value) {
+    Add(name, help, MetricType::Gauge).gauge.value = value;
+  }
+  MetricFamily& Empty(const std::string& name, const std::string& help,
+                      MetricType type) {
+    Add(name, help, type);
+    families_.back().metric.clear();
+    return families_.back();
+  }
+  std::string Render() const {
+    return prometheus::TextSerializer().Serialize(families_);
+  }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+void AddReplicas(const replication::Stats& stats, Families* out) {
+  auto of = [](const auto& counter) {
+    return static_cast<double>(counter.load(std::memory_order_relaxed));
+  };
+  out->Counter("kafka_server_brokertopicmetrics_bytesin_total",
+               "Bytes appended by producers.", of(stats.bytes_in));
+  out->Counter("kafka_server_brokertopicmetrics_bytesout_total",
+               "Bytes read by consumers.", of(stats.bytes_out));
+  out->Counter("kafka_server_brokertopicmetrics_messagesin_total",
+               "Records appended by producers.", of(stats.messages_in));
+  out->Counter("kafka_server_brokertopicmetrics_totalproducerequests_total",
+               "Produce requests.", of(stats.produce_requests));
+  out->Counter("kafka_server_brokertopicmetrics_totalfetchrequests_total",
+               "Fetch requests.", of(stats.fetch_requests));
+  out->Counter("kafka_server_brokertopicmetrics_failedproducerequests_total",
+               "Partitions of produce requests that failed.",
+               of(stats.failed_produces));
+  out->Counter("kafka_server_brokertopicmetrics_failedfetchrequests_total",
+               "Partitions of fetch requests that failed.",
+               of(stats.failed_fetches));
+  out->Counter("kafka_server_brokertopicmetrics_replicationbytesin_total",
+               "Bytes fetched from leaders.", of(stats.replication_bytes_in));
+  out->Counter("kafka_server_brokertopicmetrics_replicationbytesout_total",
+               "Bytes read by followers.", of(stats.replication_bytes_out));
+  out->Counter("kafka_server_replicamanager_isrexpands_total",
+               "Replicas that came into an ISR.", of(stats.isr_expands));
+  out->Counter("kafka_server_replicamanager_isrshrinks_total",
+               "Replicas that left an ISR.", of(stats.isr_shrinks));
+  out->Gauge("kafka_server_replicamanager_partitioncount",
+             "Replicas on this broker.", of(stats.partitions));
+  out->Gauge("kafka_server_replicamanager_leadercount",
+             "Partitions this broker leads.", of(stats.leaders));
+  out->Gauge("kafka_server_replicamanager_underreplicatedpartitions",
+             "Partitions led here with replicas out of sync.",
+             of(stats.under_replicated));
+  out->Gauge("kafka_server_replicamanager_underminisrpartitioncount",
+             "Partitions led here with fewer than min.insync.replicas.",
+             of(stats.under_min_isr));
+  out->Gauge("kafka_server_replicamanager_offlinereplicacount",
+             "Replicas whose log failed.", of(stats.offline));
+  out->Counter("tidemark_truncations_below_high_watermark_total",
+               "Committed records cut after an unclean election.",
+               of(stats.truncations_below_high_watermark));
+  out->Gauge("kafka_server_fetchsessioncache_numincrementalfetchsessions",
+             "Incremental fetch sessions.", of(stats.fetch_sessions));
+}
+
+void AddCluster(const BrokerMetricsSource& source, Families* out) {
+  double offline = 0;
+  double partitions = 0;
+  for (const auto& [name, topic] : source.image->topics()) {
+    partitions += static_cast<double>(topic->partitions.size());
+    for (const auto& partition : topic->partitions) {
+      if (partition->leader == kNoNode) ++offline;
+    }
+  }
+  double alive = 0;
+  for (const auto& [id, broker] : source.image->brokers()) {
+    if (!broker->fenced) ++alive;
+  }
+  out->Gauge("kafka_controller_kafkacontroller_offlinepartitionscount",
+             "Partitions of the cluster without a leader.", offline);
+  out->Gauge("kafka_controller_kafkacontroller_globalpartitioncount",
+             "Partitions of the cluster.", partitions);
+  out->Gauge("kafka_controller_kafkacontroller_globaltopiccount",
+             "Topics of the cluster.",
+             static_cast<double>(source.image->topics().size()));
+  out->Gauge("kafka_controller_kafkacontroller_activebrokercount",
+             "Brokers that are not fenced.", alive);
+  out->Gauge("tidemark_metadata_offset",
+             "Newest metadata in force on this broker.",
+             static_cast<double>(source.image->offset()));
+  out->Gauge("tidemark_broker_fenced", "1: fenced by the controllers.",
+             source.fenced ? 1 : 0);
+}
+
+void AddNetwork(const NetworkMetrics& network, Families* out) {
+  auto of = [](const auto& counter) {
+    return static_cast<double>(counter.load(std::memory_order_relaxed));
+  };
+  out->Gauge("kafka_server_socketservermetrics_connectioncount",
+             "Open connections.", of(network.connections));
+  out->Counter("tidemark_connections_accepted_total", "Connections accepted.",
+               of(network.accepted));
+  out->Counter("tidemark_connections_refused_total",
+               "Connections beyond max.connections.", of(network.refused));
+  out->Counter("tidemark_connections_malformed_total",
+               "Connections closed for what they sent.", of(network.malformed));
+  out->Counter("tidemark_network_bytes_in_total", "Bytes of all requests.",
+               of(network.bytes_in));
+  out->Counter("tidemark_network_bytes_out_total", "Bytes of all answers.",
+               of(network.bytes_out));
+  MetricFamily& latency = out->Empty(
+      "kafka_network_requestmetrics_totaltime_seconds",
+      "From the last byte of a request to its answer, waits included.",
+      MetricType::Histogram);
+  for (size_t key = 0; key < network.apis.size(); ++key) {
+    const ApiMetrics& api = network.apis[key];
+    ClientMetric metric;
+    uint64_t count = 0;
+    for (size_t i = 0; i < api.buckets.size(); ++i) {
+      count += api.buckets[i].load(std::memory_order_relaxed);
+      metric.histogram.bucket.push_back(
+          {count, i < kLatencyBucketsUs.size()
+                      ? static_cast<double>(kLatencyBucketsUs[i]) / 1e6
+                      : std::numeric_limits<double>::infinity()});
+    }
+    if (count == 0) continue;
+    metric.histogram.sample_count = count;
+    metric.histogram.sample_sum = of(api.total_us) / 1e6;
+    metric.label.push_back(
+        {"request", std::string(kafka::ApiName(static_cast<kafka::ApiKey>(
+                        static_cast<int16_t>(key))))});
+    latency.metric.push_back(std::move(metric));
+  }
+}
+
+void AddProcess(Families* out) {
+  long pages = 0, resident = 0;
+  if (FILE* statm = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(statm, "%ld %ld", &pages, &resident) != 2) resident = 0;
+    std::fclose(statm);
+  }
+  out->Gauge("process_resident_memory_bytes", "Memory of this process.",
+             static_cast<double>(resident) *
+                 static_cast<double>(sysconf(_SC_PAGESIZE)));
+}
+
+}  // namespace
+
+std::string RenderMetrics(const BrokerMetricsSource& source) {
+  Families families;
+  AddReplicas(source.replicas, &families);
+  AddCluster(source, &families);
+  AddNetwork(source.network, &families);
+  AddProcess(&families);
+  return families.Render();
+}
+
+}  // namespace tidemark::server

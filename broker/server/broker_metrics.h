@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "broker/kafka/network_metrics.h"
+#include "broker/replication/stats.h"
+#include "common/metadata/image.h"
+
+namespace tidemark::server {
+
+// What /metrics answers, from counters that are kept anyway; nothing is done
+// for it between two scrapes.
+struct BrokerMetricsSource {
+  NodeId node = kNoNode;
+  const NetworkMetrics& network;
+  const replication::Stats& replicas;
+  metadata::ImagePtr image;
+  bool fenced = true;
+};
+
+// Prometheus text format. Kafka's metrics have the names that its JMX exporter
+// gives them.
+std::string RenderMetrics(const BrokerMetricsSource& source);
+
+}  // namespace tidemark::server

@@ -1,0 +1,208 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "common/io/file.h"
+
+namespace tidemark::io {
+namespace {
+
+tl::unexpected<Error> Failed(std::string_view what, const std::string& path,
+                             int error) {
+  std::string message = std::string(what) + " " + path + ": " +
+                        std::system_category().message(error);
+  if (error == ENOSPC || error == EDQUOT) {
+    message +=
+        " (free space on this disk or lower the topics' retention,"
+        " then restart)";
+  } else if (error == EMFILE || error == ENFILE) {
+    message += " (raise the limit of open files: LimitNOFILE or ulimit -n)";
+  } else if (error == EACCES || error == EROFS || error == EPERM) {
+    message +=
+        " (the process needs to own this directory and be able to"
+        " write to it)";
+  }
+  return Fail(ErrorCode::kKafkaStorageError, std::move(message));
+}
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ~PosixFile() override { ::close(fd_); }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+
+  Result<size_t> ReadAt(uint64_t at, char* to, size_t count) const override {
+    size_t done = 0;
+    while (done < count) {
+      ssize_t n =
+          ::pread(fd_, to + done, count - done, static_cast<off_t>(at + done));
+      if (n < 0) {
+        if (errno == EINTR) continue;
+        return Failed("cannot read", path_, errno);
+      }
+      if (n == 0) break;
+      done += static_cast<size_t>(n);
+    }
+    return done;
+  }
+
+  Status WriteAt(uint64_t at, std::string_view bytes) override {
+    while (!bytes.empty()) {
+      ssize_t n =
+          ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(at));
+      if (n < 0) {
+        if (errno == EINTR) continue;
+        return Failed("cannot write", path_, errno);
+      }
+      bytes.remove_prefix(static_cast<size_t>(n));
+      at += static_cast<uint64_t>(n);
+    }
+    return {};
+  }
+
+  Status WriteAtV(uint64_t at,
+                  std::span<const std::string_view> pieces) override {
+    constexpr size_t kMax = 16;
+    std::array<iovec, kMax> io;
+    while (!pieces.empty()) {
+      size_t count = std::min(pieces.size(), kMax);
+      for (size_t i = 0; i < count; ++i) {
+        io[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+      }
+      ssize_t n = ::pwritev(fd_, io.data(), static_cast<int>(count),
+                            static_cast<off_t>(at));
+      if (n < 0) {
+        if (errno == EINTR) continue;
+        return Failed("cannot write", path_, errno);
+      }
+      size_t left = static_cast<size_t>(n);
+      at += left;
+      while (!pieces.empty() && left >= pieces.front().size()) {
+        left -= pieces.front().size();
+        pieces = pieces.subspan(1);
+      }
+      if (left > 0) {
+        // A short write ended inside this piece: finish it alone.
+        std::string_view rest = pieces.front().substr(left);
+        TM_RETURN_IF_ERROR(WriteAt(at, rest));
+        at += rest.size();
+        pieces = pieces.subspan(1);
+      }
+    }
+    return {};
+  }
+
+  Status Truncate(uint64_t size) override {
+    while (::ftruncate(fd_, static_cast<off_t>(size)) != 0) {
+      if (errno != EINTR) return Failed("cannot truncate", path_, errno);
+    }
+    return {};
+  }
+
+  Result<uint64_t> Size() const override {
+    struct stat info;
+    if (::fstat(fd_, &info) != 0) return Failed("cannot stat", path_, errno);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+  Status Sync() override {
+    if (::fdatasync(fd_) != 0) return Failed("cannot sync", path_, errno);
+    return {};
+  }
+
+ private:
+  int fd_;
+  std::string path_;
+};
+
+class Posix final : public FileSystem {
+ public:
+  Result<std::shared_ptr<File>> Open(const std::string& path,
+                                     bool create) override {
+    int flags = O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0);
+    int fd;
+    do {
+      fd = ::open(path.c_str(), flags, 0644);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0) return Failed("cannot open", path, errno);
+    return std::make_shared<PosixFile>(fd, path);
+  }
+
+  Status CreateDirectories(const std::string& path) override {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error) return Failed("cannot create directory", path, error.value());
+    return {};
+  }
+
+  Result<std::vector<std::string>> List(const std::string& path) override {
+    DIR* dir = ::opendir(path.c_str());
+    if (dir == nullptr) return Failed("cannot list", path, errno);
+    std::vector<std::string> names;
+    errno = 0;
+    while (dirent* entry = ::readdir(dir)) {
+      std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    int error = errno;
+    ::closedir(dir);
+    if (error != 0) return Failed("cannot list", path, error);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  bool Exists(const std::string& path) override {
+    struct stat info;
+    return ::stat(path.c_str(), &info) == 0;
+  }
+
+  Status Remove(const std::string& path) override {
+    if (std::remove(path.c_str()) != 0) {
+      return Failed("cannot remove", path, errno);
+    }
+    return {};
+  }
+
+  Status RemoveAll(const std::string& path) override {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) return Failed("cannot remove", path, error.value());
+    return {};
+  }
+
+  Status Rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) {
+      return Failed("cannot rename " + from + " to", to, errno);
+    }
+    return {};
+  }
+
+  Status SyncDirectory(const std::string& path) override {
+    int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return Failed("cannot open directory", path, errno);
+    int failed = ::fsync(fd) != 0 ? errno : 0;
+    ::close(fd);
+    if (failed != 0) return Failed("cannot sync directory", path, failed);
+    return {};
+  }
+};
+
+}  // namespace
+
+FileSystem& PosixFileSystem() {
+  static Posix posix;
+  return posix;
+}
+
+}  // namespace tidemark::io

@@ -1,0 +1,58 @@
+#include "common/kafka/api_key.h"
+
+namespace tidemark::kafka {
+namespace {
+
+struct Api {
+  ApiKey key;
+  std::string_view name;
+  ApiVersionRange versions;
+};
+
+constexpr Api kApis[] = {
+    {ApiKey::kProduce, "Produce", {3, 11, 9}},
+    {ApiKey::kFetch, "Fetch", {4, 16, 12}},
+    {ApiKey::kListOffsets, "ListOffsets", {1, 8, 6}},
+    {ApiKey::kMetadata, "Metadata", {0, 12, 9}},
+    {ApiKey::kOffsetCommit, "OffsetCommit", {1, 9, 8}},
+    {ApiKey::kOffsetFetch, "OffsetFetch", {1, 9, 6}},
+    {ApiKey::kFindCoordinator, "FindCoordinator", {0, 5, 3}},
+    {ApiKey::kJoinGroup, "JoinGroup", {0, 9, 6}},
+    {ApiKey::kHeartbeat, "Heartbeat", {0, 4, 4}},
+    {ApiKey::kLeaveGroup, "LeaveGroup", {0, 5, 4}},
+    {ApiKey::kSyncGroup, "SyncGroup", {0, 5, 4}},
+    {ApiKey::kDescribeGroups, "DescribeGroups", {0, 6, 5}},
+    {ApiKey::kListGroups, "ListGroups", {0, 5, 3}},
+    {ApiKey::kApiVersions, "ApiVersions", {0, 4, 3}},
+    {ApiKey::kCreateTopics, "CreateTopics", {2, 7, 5}},
+    {ApiKey::kDeleteTopics, "DeleteTopics", {1, 6, 4}},
+    {ApiKey::kInitProducerId, "InitProducerId", {0, 5, 2}},
+    {ApiKey::kOffsetForLeaderEpoch, "OffsetForLeaderEpoch", {2, 4, 4}},
+    {ApiKey::kDescribeConfigs, "DescribeConfigs", {1, 4, 4}},
+    {ApiKey::kCreatePartitions, "CreatePartitions", {0, 3, 2}},
+    {ApiKey::kDeleteGroups, "DeleteGroups", {0, 2, 2}},
+    {ApiKey::kIncrementalAlterConfigs, "IncrementalAlterConfigs", {0, 1, 1}},
+    {ApiKey::kDescribeCluster, "DescribeCluster", {0, 2, 0}},
+    {ApiKey::kDescribeTopicPartitions, "DescribeTopicPartitions", {0, 0, 0}},
+};
+
+const Api* Find(ApiKey key) {
+  for (const Api& api : kApis) {
+    if (api.key == key) return &api;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::string_view ApiName(ApiKey key) {
+  const Api* api = Find(key);
+  return api == nullptr ? "Unknown" : api->name;
+}
+
+ApiVersionRange CodecVersions(ApiKey key) {
+  const Api* api = Find(key);
+  return api == nullptr ? ApiVersionRange{} : api->versions;
+}
+
+}  // namespace tidemark::kafka

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace tidemark::kafka {
+
+// Kafka's numbers for the requests that tidemark knows. A number that is not
+// listed is a request that tidemark does not serve.
+enum class ApiKey : int16_t {
+  kProduce = 0,
+  kFetch = 1,
+  kListOffsets = 2,
+  kMetadata = 3,
+  kOffsetCommit = 8,
+  kOffsetFetch = 9,
+  kFindCoordinator = 10,
+  kJoinGroup = 11,
+  kHeartbeat = 12,
+  kLeaveGroup = 13,
+  kSyncGroup = 14,
+  kDescribeGroups = 15,
+  kListGroups = 16,
+  kApiVersions = 18,
+  kCreateTopics = 19,
+  kDeleteTopics = 20,
+  kInitProducerId = 22,
+  kOffsetForLeaderEpoch = 23,
+  kDescribeConfigs = 32,
+  kCreatePartitions = 37,
+  kDeleteGroups = 42,
+  kIncrementalAlterConfigs = 44,
+  kDescribeCluster = 60,
+  kDescribeTopicPartitions = 75,
+};
+
+// "Produce"; "Unknown" for other numbers.
+std::string_view ApiName(ApiKey key);
+
+// The versions of one API. `first_flexible` is above `max` when no version is
+// flexible (KIP-482).
+struct ApiVersionRange {
+  int16_t min = 0;
+  int16_t max = -1;
+  int16_t first_flexible = INT16_MAX;
+
+  bool Contains(int16_t version) const {
+    return version >= min && version <= max;
+  }
+};
+
+// The versions that the message structs can read and write; an empty range
+// for an unknown key.
+ApiVersionRange CodecVersions(ApiKey key);
+
+}  // namespace tidemark::kafka

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/base/result.h"
+#include "common/kafka/decoder.h"
+#include "common/kafka/encoder.h"
+#include "common/kafka/header.h"
+
+// Whole messages. The machinery behind MessageCodec is instantiated once per
+// message, in the .cc file of the message; users of this header compile none
+// of it.
+namespace tidemark::kafka {
+
+template <class T>
+struct MessageCodec {
+  static void Decode(Decoder& in, T& message);
+  static void Encode(const T& message, Encoder& out);
+  static void Print(const T& message, int16_t version, std::string& out);
+};
+
+// REQUIRES of every encoding function: T::kMinVersion <= version <=
+// T::kMaxVersion; a handler encodes for a version it accepted.
+void CheckVersion(int16_t version, int16_t min, int16_t max);
+Status UnsupportedVersion(int16_t version, int16_t min, int16_t max);
+
+namespace internal {
+
+template <class T>
+Result<T> DecodeBody(const SharedBytes& body, int16_t version) {
+  if (version < T::kMinVersion || version > T::kMaxVersion) {
+    return Fail(
+        UnsupportedVersion(version, T::kMinVersion, T::kMaxVersion).error());
+  }
+  Decoder in(body, version, version >= T::kFirstFlexible);
+  T message;
+  MessageCodec<T>::Decode(in, message);
+  if (in.ok() && in.remaining() != 0) in.FailWith("bytes after the message");
+  if (!in.ok()) return Fail(in.status().error());
+  return message;
+}
+
+}  // namespace internal
+
+// The body of a request or an answer: what DecodeRequestHeader or
+// DecodeResponseHeader leave. Bytes and records of the message are slices of
+// `body`. kInvalidRequest: not such a message. kUnsupportedVersion.
+template <class T>
+Result<T> DecodeRequest(const SharedBytes& body, int16_t version) {
+  return internal::DecodeBody<T>(body, version);
+}
+template <class T>
+Result<T> DecodeResponse(const SharedBytes& body, int16_t version) {
+  return internal::DecodeBody<T>(body, version);
+}
+
+// A frame for the socket: length, header, message.
+template <class T>
+EncodedFrame EncodeResponse(const T& message, int16_t version,
+                            int32_t correlation_id) {
+  CheckVersion(version, T::kMinVersion, T::kMaxVersion);
+  const bool flexible = version >= T::kFirstFlexible;
+  Encoder out(version, flexible);
+  WriteResponseHeader(T::kKey, correlation_id, flexible, &out);
+  MessageCodec<T>::Encode(message, out);
+  return std::move(out).FinishFrame();
+}
+
+template <class T>
+EncodedFrame EncodeRequest(const T& message, int16_t version,
+                           int32_t correlation_id,
+                           std::optional<std::string_view> client_id = {}) {
+  CheckVersion(version, T::kMinVersion, T::kMaxVersion);
+  const bool flexible = version >= T::kFirstFlexible;
+  Encoder out(version, flexible);
+  WriteRequestHeader(
+      RequestHeader{
+          T::kKey, version, correlation_id,
+          client_id ? std::optional<std::string>(*client_id) : std::nullopt},
+      flexible, &out);
+  MessageCodec<T>::Encode(message, out);
+  return std::move(out).FinishFrame();
+}
+
+// "{max_wait_ms: 500, topics: [{...}]}": the fields that `version` has, bytes
+// as their number. For logs and tests.
+template <class T>
+std::string PrintMessage(const T& message, int16_t version = T::kMaxVersion) {
+  std::string out;
+  MessageCodec<T>::Print(message, version, out);
+  return out;
+}
+
+// Messages of internal topics: an int16 version, then the message.
+template <class T>
+std::string EncodeVersioned(const T& message,
+                            int16_t version = T::kMaxVersion) {
+  CheckVersion(version, T::kMinVersion, T::kMaxVersion);
+  Encoder out(version, version >= T::kFirstFlexible);
+  out.WriteInt16(version);
+  MessageCodec<T>::Encode(message, out);
+  return std::move(out).FinishBytes();
+}
+
+// The version in front. kInvalidRequest: fewer than two bytes.
+Result<int16_t> PeekVersion(std::string_view bytes);
+
+template <class T>
+Result<T> DecodeVersioned(const SharedBytes& bytes) {
+  auto version = PeekVersion(bytes.view());
+  if (!version) return Fail(std::move(version).error());
+  return internal::DecodeBody<T>(
+      bytes.Slice(sizeof(int16_t), bytes.size() - sizeof(int16_t)), *version);
+}
+
+}  // namespace tidemark::kafka

@@ -1,0 +1,123 @@
+#include "common/kafka/encoder.h"
+
+#include <glog/logging.h>
+
+#include "common/record/big_endian.h"
+#include "common/record/varint.h"
+
+namespace tidemark::kafka {
+
+std::string EncodedFrame::Flatten() const {
+  std::string all;
+  all.reserve(size);
+  for (const SharedBytes& chunk : chunks) all.append(chunk.view());
+  return all;
+}
+
+void Encoder::WriteInt8(int8_t value) {
+  record::AppendBigEndian(value, &text_);
+}
+void Encoder::WriteInt16(int16_t value) {
+  record::AppendBigEndian(value, &text_);
+}
+void Encoder::WriteInt32(int32_t value) {
+  record::AppendBigEndian(value, &text_);
+}
+void Encoder::WriteInt64(int64_t value) {
+  record::AppendBigEndian(value, &text_);
+}
+void Encoder::WriteUnsignedVarint(uint32_t value) {
+  record::AppendUnsignedVarint(value, &text_);
+}
+
+void Encoder::WriteUuid(const Uuid& id) { text_.append(id.ToBytes()); }
+
+void Encoder::WriteLength32(size_t length) {
+  CHECK_LT(length, size_t{INT32_MAX});
+  if (flexible_) {
+    WriteUnsignedVarint(static_cast<uint32_t>(length) + 1);
+  } else {
+    WriteInt32(static_cast<int32_t>(length));
+  }
+}
+
+void Encoder::WriteString(std::string_view text) {
+  CHECK_LE(text.size(), size_t{INT16_MAX});
+  if (flexible_) {
+    WriteUnsignedVarint(static_cast<uint32_t>(text.size()) + 1);
+  } else {
+    WriteInt16(static_cast<int16_t>(text.size()));
+  }
+  text_.append(text);
+}
+
+void Encoder::WriteNullString() {
+  if (flexible_) {
+    WriteUnsignedVarint(0);
+  } else {
+    WriteInt16(-1);
+  }
+}
+
+void Encoder::WriteBytes(const SharedBytes& bytes) {
+  WriteLength32(bytes.size());
+  if (bytes.size() < kReferenceFrom) {
+    text_.append(bytes.view());
+    return;
+  }
+  done_size_ += text_.size() + bytes.size();
+  if (!text_.empty()) done_.emplace_back(std::move(text_));
+  text_ = {};
+  done_.push_back(bytes);
+}
+
+void Encoder::WriteNullBytes() { WriteNullCount(); }
+
+void Encoder::WriteCount(size_t count) { WriteLength32(count); }
+
+void Encoder::WriteNullCount() {
+  if (flexible_) {
+    WriteUnsignedVarint(0);
+  } else {
+    WriteInt32(-1);
+  }
+}
+
+void Encoder::WriteOldNullableString(std::optional<std::string_view> text) {
+  if (!text) {
+    WriteInt16(-1);
+    return;
+  }
+  CHECK_LE(text->size(), size_t{INT16_MAX});
+  WriteInt16(static_cast<int16_t>(text->size()));
+  text_.append(*text);
+}
+
+EncodedFrame Encoder::FinishFrame() && {
+  const size_t size = done_size_ + text_.size();
+  CHECK_LE(size, size_t{INT32_MAX});
+  std::string length;
+  record::AppendBigEndian(static_cast<int32_t>(size), &length);
+  EncodedFrame frame;
+  frame.size = size + length.size();
+  if (done_.empty()) {
+    text_.insert(0, length);
+  } else {
+    frame.chunks.reserve(done_.size() + 2);
+    frame.chunks.emplace_back(std::move(length));
+    for (SharedBytes& chunk : done_) frame.chunks.push_back(std::move(chunk));
+  }
+  if (!text_.empty()) frame.chunks.emplace_back(std::move(text_));
+  return frame;
+}
+
+std::string Encoder::FinishBytes() && {
+  if (done_.empty()) return std::move(text_);
+  std::string all;
+  all.reserve(done_size_ + text_.size());
+  for (const SharedBytes& chunk : done_) all.append(chunk.view());
+  all.append(text_);
+  return all;
+}
+
+}  // namespace tidemark::kafka

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/shared_bytes.h"
+#include "common/base/uuid.h"
+
+namespace tidemark::kafka {
+
+// Byte strings from this size on are referenced by an encoded frame, not
+// copied into it.
+inline constexpr size_t kReferenceFrom = 4096;
+
+// A frame ready for a socket: its chunks in order. Includes the frame's
+// 4-byte length in front.
+struct EncodedFrame {
+  std::vector<SharedBytes> chunks;
+  size_t size = 0;  // of all chunks together
+
+  // One copy of everything.
+  std::string Flatten() const;
+};
+
+// Writes Kafka's primitive types. REQUIRES of every length: it fits the
+// type's length field.
+class Encoder {
+ public:
+  // `flexible`: lengths as unsigned varints, tagged fields (KIP-482).
+  Encoder(int16_t version, bool flexible)
+      : version_(version), flexible_(flexible) {}
+
+  int16_t version() const { return version_; }
+  bool flexible() const { return flexible_; }
+
+  void WriteBool(bool value) { WriteInt8(value ? 1 : 0); }
+  void WriteInt8(int8_t value);
+  void WriteInt16(int16_t value);
+  void WriteInt32(int32_t value);
+  void WriteInt64(int64_t value);
+  void WriteUnsignedVarint(uint32_t value);
+  void WriteUuid(const Uuid& id);
+  void WriteString(std::string_view text);
+  void WriteNullString();
+  void WriteBytes(const SharedBytes& bytes);
+  void WriteNullBytes();
+  void WriteCount(size_t count);
+  void WriteNullCount();
+  // int16 length whatever the version, as in request headers.
+  void WriteOldNullableString(std::optional<std::string_view> text);
+  // Bytes that are already encoded.
+  void WriteRaw(std::string_view raw) { text_.append(raw); }
+
+  // Everything written, with its length in front.
+  EncodedFrame FinishFrame() &&;
+  // Everything written, in one piece, without a length.
+  std::string FinishBytes() &&;
+
+ private:
+  void WriteLength32(size_t length);
+
+  std::vector<SharedBytes> done_;
+  size_t done_size_ = 0;
+  std::string text_;  // what comes after done_
+  int16_t version_;
+  bool flexible_;
+};
+
+}  // namespace tidemark::kafka

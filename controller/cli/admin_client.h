@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/base/result.h"
+#include "proto/admin.pb.h"
+
+namespace tidemark::cli {
+
+// Asks the controllers. Any of them takes any call; one that does not answer
+// is passed over for the next, round and round until the timeout: all calls
+// are safe to retry. Blocking; one thread.
+class AdminClient {
+ public:
+  // `controllers`: host:port,...
+  AdminClient(const std::string& controllers, int64_t timeout_ms);
+  ~AdminClient();
+
+  Result<admin::v1::CreateTopicsResponse> Call(
+      const admin::v1::CreateTopicsRequest& request);
+  Result<admin::v1::DeleteTopicsResponse> Call(
+      const admin::v1::DeleteTopicsRequest& request);
+  Result<admin::v1::CreatePartitionsResponse> Call(
+      const admin::v1::CreatePartitionsRequest& request);
+  Result<admin::v1::DescribeTopicsResponse> Call(
+      const admin::v1::DescribeTopicsRequest& request);
+  Result<admin::v1::AlterConfigsResponse> Call(
+      const admin::v1::AlterConfigsRequest& request);
+  Result<admin::v1::DescribeConfigsResponse> Call(
+      const admin::v1::DescribeConfigsRequest& request);
+  Result<admin::v1::DescribeClusterResponse> Call(
+      const admin::v1::DescribeClusterRequest& request);
+  Result<admin::v1::DescribeQuorumResponse> Call(
+      const admin::v1::DescribeQuorumRequest& request);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tidemark::cli

@@ -1,0 +1,179 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "common/base/config.h"
+#include "common/base/uuid.h"
+#include "common/io/meta_properties.h"
+#include "controller/cli/command.h"
+#include "controller/cli/output.h"
+
+namespace tidemark::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct StorageOptions {
+  std::string config;
+  std::vector<std::string> overrides;
+  std::string cluster_id;
+  std::string path;
+  bool ignore_formatted = false;
+};
+
+constexpr ConfigKey kKeys[] = {
+    {.name = "node.id", .type = ConfigType::kInt, .default_value = "-1"},
+    {.name = "broker.id", .type = ConfigType::kInt, .default_value = "-1"},
+    {.name = "log.dirs", .type = ConfigType::kList},
+    {.name = "log.dir", .type = ConfigType::kString},
+    {.name = "metadata.log.dir", .type = ConfigType::kString},
+};
+
+// The directories of a server.properties, each once.
+Result<std::vector<std::string>> DirectoriesOf(const Config& config) {
+  std::vector<std::string> dirs = config.GetList("log.dirs");
+  for (const char* key : {"log.dir", "metadata.log.dir"}) {
+    std::string dir = config.GetString(key);
+    bool shadowed = std::string_view(key) == "log.dir" && !dirs.empty();
+    if (!dir.empty() && !shadowed &&
+        std::find(dirs.begin(), dirs.end(), dir) == dirs.end()) {
+      dirs.push_back(dir);
+    }
+  }
+  if (dirs.empty()) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "no directory to format: set log.dirs in the file, or give "
+                "--override log.dirs=DIRECTORY");
+  }
+  return dirs;
+}
+
+Result<NodeId> NodeIdOf(const Config& config) {
+  int64_t id = config.GetInt(config.IsSet("node.id") ? "node.id" : "broker.id");
+  if (id < 0) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "whose directory is it? Set node.id, 0 or more, in the file");
+  }
+  return static_cast<NodeId>(id);
+}
+
+Result<Config> LoadConfig(const StorageOptions& options) {
+  Config::Sources sources{.path = options.config,
+                          .overrides = options.overrides,
+                          .environment = {}};
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    sources.environment.emplace_back(*variable);
+  }
+  return Config::Load(kKeys, sources);
+}
+
+Json ToJson(const std::string& dir, const io::MetaProperties& meta) {
+  return {{"directory", dir},
+          {"cluster_id", meta.cluster_id},
+          {"node_id", meta.node_id},
+          {"directory_id", ToString(meta.directory_id)}};
+}
+
+// The directory's owner, made now unless it has one that is fine.
+Result<io::MetaProperties> FormatOne(const std::string& dir,
+                                     const StorageOptions& options,
+                                     const std::string& cluster_id,
+                                     NodeId node_id) {
+  bool formatted = std::filesystem::exists(std::filesystem::path(dir) /
+                                           io::kMetaPropertiesFile);
+  if (formatted && options.ignore_formatted) {
+    return io::LoadMetaProperties(dir, options.cluster_id, node_id);
+  }
+  return io::FormatDirectory(dir, cluster_id, node_id);
+}
+
+Status FormatStorage(const Context& context, const StorageOptions& options) {
+  TM_ASSIGN_OR_RETURN(Config config, LoadConfig(options));
+  std::string cluster_id = options.cluster_id;
+  if (cluster_id.empty()) cluster_id = ToString(Uuid::Random());
+  TM_ASSIGN_OR_RETURN(NodeId node_id, NodeIdOf(config));
+  TM_ASSIGN_OR_RETURN(auto dirs, DirectoriesOf(config));
+  Json json = Json::array();
+  for (const std::string& dir : dirs) {
+    TM_ASSIGN_OR_RETURN(auto meta,
+                        FormatOne(dir, options, cluster_id, node_id));
+    json.push_back(ToJson(dir, meta));
+    if (context.format == Format::kTable) {
+      Print("formatted " + dir + " for node " + std::to_string(meta.node_id) +
+            " of cluster " + meta.cluster_id);
+    }
+  }
+  if (context.format == Format::kJson) PrintJson(json);
+  return {};
+}
+
+Status ShowStorage(const Context& context, const StorageOptions& options) {
+  std::vector<std::string> dirs;
+  if (!options.path.empty()) dirs.push_back(options.path);
+  if (!options.config.empty()) {
+    TM_ASSIGN_OR_RETURN(Config config, LoadConfig(options));
+    TM_ASSIGN_OR_RETURN(dirs, DirectoriesOf(config));
+  }
+  if (dirs.empty()) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "name a directory, or --config server.properties");
+  }
+  Json json = Json::array();
+  Table table({"DIRECTORY", "CLUSTER", "NODE", "DIRECTORY ID"});
+  for (const std::string& dir : dirs) {
+    TM_ASSIGN_OR_RETURN(auto meta, io::LoadMetaProperties(dir));
+    json.push_back(ToJson(dir, meta));
+    table.Add({dir, meta.cluster_id, std::to_string(meta.node_id),
+               ToString(meta.directory_id)});
+  }
+  if (context.format == Format::kJson) {
+    PrintJson(json);
+  } else {
+    Print(table);
+  }
+  return {};
+}
+
+Status NewUuid(const Context& context) {
+  std::string id = ToString(Uuid::Random());
+  if (context.format == Format::kJson) {
+    PrintJson({{"uuid", id}});
+  } else {
+    Print(id);
+  }
+  return {};
+}
+
+}  // namespace
+
+void AddStorageCommands(CLI::App& app, Context& context) {
+  auto options = std::make_shared<StorageOptions>();
+  auto* noun = AddNoun(app, "storage", "The data directories of this machine");
+  auto* format = AddCommand(
+      *noun, context, "format", "Give directories to a node of a cluster",
+      [&context, options] { return FormatStorage(context, *options); });
+  format
+      ->add_option("--config", options->config, "The node's server.properties")
+      ->required();
+  format->add_option(
+      "--cluster-id", options->cluster_id,
+      "The same for all nodes of a cluster (default: a new one)");
+  format->add_flag("--ignore-formatted", options->ignore_formatted,
+                   "Leave directories alone that are this node's already");
+  auto* info = AddCommand(
+      *noun, context, "info", "Show whom directories belong to",
+      [&context, options] { return ShowStorage(context, *options); });
+  info->add_option("directory", options->path, "One directory");
+  info->add_option("--config", options->config,
+                   "All directories of this server.properties instead");
+  for (auto* command : {format, info}) {
+    command->add_option("--override", options->overrides,
+                        "A setting instead of the file's: key=value");
+  }
+  AddCommand(*noun, context, "random-uuid", "Print a new cluster id",
+             [&context] { return NewUuid(context); });
+}
+
+}  // namespace tidemark::cli

@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""Producers and group consumers run while brokers and controllers are killed, stopped, paused and restarted.
+
+Two idempotent producers (acks=all) and two consumer groups work on one topic. Faults come in rounds; each round has
+every kind once, in an order drawn from the seed, each on a victim drawn from the seed. Between two faults the victim
+is restarted and all partitions come back into full ISR. At the end everything is read and judged (checker.py).
+"""
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [HERE, os.path.join(ROOT, 'tests', 'support')]
+import checker  # noqa: E402
+import wire  # noqa: E402
+
+TOPIC, PARTITIONS, PAUSE_SECONDS = 'chaos', 6, 5
+KINDS = {
+    'broker-kill': 'broker killed -9',
+    'broker-stop': 'broker SIGTERM',
+    'broker-pause': 'broker paused 5 s',
+    'controller-kill': 'active controller killed -9',
+    'controller-stop': 'active controller SIGTERM',
+    'controller-pause': 'active controller paused 5 s',
+    'all-kill': 'all processes killed -9',
+}
+
+
+def now_ms():
+    return int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1000)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Run:
+    def __init__(self, args):
+        self.args = args
+        self.dir = tempfile.mkdtemp(prefix='tidemark-chaos-') if args.dir is None else args.dir
+        os.makedirs(self.dir, exist_ok=True)
+        self.random = random.Random(args.seed)
+        self.workers = {}
+        self.faults = []      # (kind, begin ms, end ms)
+        self.creations = []   # (kind, ms until a topic could be made)
+        self.problems = []
+
+    def cluster(self, *argv):
+        done = subprocess.run([self.args.cluster, *argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError('%s %s: %s' % (self.args.cluster, ' '.join(argv), (done.stderr or done.stdout).strip()))
+        return done.stdout.strip()
+
+    def do(self, verb, *argv):
+        return self.cluster(verb, os.path.join(self.dir, 'cluster'), *argv)
+
+    def log(self, name):
+        return os.path.join(self.dir, name + '.log')
+
+    def workload(self, verb, *argv, topic=TOPIC):
+        return [self.args.workload, verb, '--bootstrap', self.bootstrap, '--topic', topic, *argv]
+
+    def begin(self, name, verb, *argv):
+        self.workers[name] = subprocess.Popen(self.workload(verb, '--log', self.log(name), *argv),
+                                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                              stderr=subprocess.STDOUT, text=True)
+
+    def end(self, name, seconds):
+        worker = self.workers.pop(name)
+        worker.terminate()
+        try:
+            said = worker.communicate(timeout=seconds)[0].strip()
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            said = worker.communicate()[0] + ' did not end within %d s' % seconds
+        if worker.returncode:
+            self.problems.append('%s: %s' % (name, said))
+        return said
+
+    # --- faults ---
+
+    def victims(self, kind):
+        nodes = [line.split() for line in self.do('nodes').splitlines()]
+        names = [n[0] for n in nodes]
+        if kind == 'all-kill':
+            return names
+        if kind.startswith('broker'):
+            return [self.random.choice([n for n in names if n.startswith('broker')])]
+        return [self.do('active')]
+
+    def fault(self, kind):
+        victims = self.victims(kind)
+        begin = now_ms()
+        creation = None
+        if kind.endswith('pause'):
+            self.do('pause', victims[0])
+        elif kind == 'all-kill':
+            self.parallel([[self.args.cluster, 'kill', os.path.join(self.dir, 'cluster'), v] for v in victims])
+        else:
+            self.do('stop' if kind.endswith('stop') else 'kill', victims[0])
+        if kind.startswith('controller'):
+            creation = subprocess.Popen(self.workload('create', '--partitions', '1', topic='made-%d' % begin),
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if kind.endswith('pause'):
+            time.sleep(PAUSE_SECONDS)
+            self.do('resume', victims[0])
+        else:
+            if kind != 'all-kill':
+                time.sleep(self.random.uniform(1.0, 3.0))
+            self.parallel([[self.args.cluster, 'start', os.path.join(self.dir, 'cluster'), v] for v in victims])
+        if creation:
+            said = creation.communicate(timeout=90)[0].strip()
+            if creation.returncode:
+                self.problems.append('%s: %s' % (kind, said))
+            else:
+                self.creations.append((kind, int(said)))
+        healthy, why = wire.wait_healthy(self.ports, TOPIC, self.replicas, 90)
+        if not healthy:
+            raise RuntimeError('after %s of %s the cluster did not heal within 90 s: %s' % (kind, victims, why))
+        time.sleep(1)
+        self.faults.append((kind, begin, now_ms()))
+        say('%7.1f s  %-16s %s' % ((begin - self.began) / 1000, kind, ' '.join(victims) if len(victims) < 2 else ''))
+
+    def parallel(self, commands):
+        running = [subprocess.Popen(c, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                    text=True) for c in commands]
+        for command, process in zip(commands, running):
+            said = process.communicate()[0]
+            if process.returncode:
+                raise RuntimeError('%s: %s' % (' '.join(command), said.strip()))
+
+    # --- the run ---
+
+    def run(self):
+        up = self.cluster('up', os.path.join(self.dir, 'cluster'), '--base-port', str(self.args.base_port),
+                          '--controllers', str(self.args.controllers), '--brokers', str(self.args.brokers))
+        self.bootstrap = up.splitlines()[-1]
+        self.ports = [int(b.rsplit(':', 1)[1]) for b in self.bootstrap.split(',')]
+        self.replicas = min(3, len(self.ports))
+        subprocess.run(self.workload('create', '--partitions', str(PARTITIONS), '--replication-factor',
+                                     str(self.replicas)), check=True, stdout=subprocess.DEVNULL)
+        healthy, why = wire.wait_healthy(self.ports, TOPIC, self.replicas, 30)
+        if not healthy:
+            raise RuntimeError('the new topic is not in full ISR: ' + why)
+        for name in ('p1', 'p2'):
+            self.begin(name, 'produce', '--id', name, '--rate', str(self.args.rate), '--partitions', str(PARTITIONS))
+        for name in ('c1', 'c2'):
+            self.begin(name, 'consume', '--group', name)
+        time.sleep(4)
+        self.began = now_ms()
+        kinds = self.args.faults
+        deadline = time.monotonic() + self.args.seconds
+        while time.monotonic() < deadline:
+            for kind in self.random.sample(kinds, len(kinds)):
+                if time.monotonic() < deadline:
+                    self.fault(kind)
+        self.judge()
+
+    def judge(self):
+        ended = {name: self.end(name, 150) for name in ('p1', 'p2')}
+        time.sleep(2)
+        for name in ('c1', 'c2'):
+            ended[name] = self.end(name, 60)
+        final = subprocess.run(self.workload('read', '--log', self.log('final'), '--partitions', str(PARTITIONS)),
+                               capture_output=True, text=True)
+        if final.returncode:
+            self.problems.append('final read: ' + final.stderr.strip())
+        produced = {p: checker.parse(self.log(p)) for p in ('p1', 'p2')}
+        readers = [checker.parse(self.log(c)) for c in ('c1', 'c2')]
+        verdict = checker.judge(produced, checker.parse(self.log('final')), readers)
+        acks = [checker.gaps(lines) for lines in produced.values()]
+        reads = [checker.gaps(lines, 'R') for lines in readers]
+        say('')
+        say('%-30s %6s %22s %22s' % ('fault', 'times', 'produce gap ms', 'consume gap ms'))
+        say('%-30s %6s %22s %22s' % ('', '', 'median   longest', 'median   longest'))
+        for kind, name in KINDS.items():
+            spans = [(b, e) for k, b, e in self.faults if k == kind]
+            if spans:
+                columns = [sorted(max(checker.longest_gap(t, b, e) for t in series) for b, e in spans)
+                           for series in (acks, reads)]
+                say('%-30s %6d %22s %22s' % (name, len(spans), *('%6d   %7d' % (c[len(c) // 2], c[-1])
+                                                               for c in columns)))
+        quiet = max(checker.longest_gap(t, self.began - 2000, self.began) for t in acks)
+        say('%-30s %6s %22s' % ('none (before the first)', '-', '%7d' % quiet))
+        for kind in ('controller-kill', 'controller-stop', 'controller-pause'):
+            times = sorted(ms for k, ms in self.creations if k == kind)
+            if times:
+                say('topic creation works again after %s: median %d ms, longest %d ms' % (
+                    KINDS[kind], times[len(times) // 2], times[-1]))
+        say('')
+        consumed = sum(line[0] == 'R' for line in readers[0])
+        say('acknowledged=%d read=%d consumed=%d lost=%d duplicated=%d disordered=%d conflicts=%d' % (
+            verdict.acknowledged, verdict.read, consumed, *(len(x) for x in verdict[2:])))
+        for name, found in zip(verdict._fields[2:], verdict[2:]):
+            if found:
+                self.problems.append('%s: %s%s' % (name, found[:5], ' ...' if len(found) > 5 else ''))
+        for reader, lines in zip(('c1', 'c2'), readers):
+            unread = verdict.read - len({(l[1], l[2]) for l in lines if l[0] == 'R'})
+            if unread > 0:
+                self.problems.append('group %s never got %d records' % (reader, unread))
+
+    def close(self):
+        for worker in self.workers.values():
+            worker.kill()
+            worker.wait()
+        if os.path.exists(os.path.join(self.dir, 'cluster', 'cluster.json')):
+            try:
+                self.do('down')
+            except RuntimeError as e:
+                self.problems.append(str(e))
+
+
+def kinds_of(text):
+    kinds = list(KINDS) if text == 'all' else text.split(',')
+    for kind in kinds:
+        if kind not in KINDS:
+            raise argparse.ArgumentTypeError('no fault %s; there are: all %s' % (kind, ' '.join(KINDS)))
+    return kinds
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='scripts/chaos failover', description=__doc__.splitlines()[0])
+    parser.add_argument('--seed', type=int, default=None, help='order and victims of the faults (default: random)')
+    parser.add_argument('--seconds', type=int, default=120, help='how long faults go on (default: 120)')
+    parser.add_argument('--faults', type=kinds_of, default=list(KINDS), help='all, or some of: ' + ','.join(KINDS))
+    parser.add_argument('--rate', type=int, default=1200, help='records a second of each producer (default: 1200)')
+    parser.add_argument('--controllers', type=int, default=3)
+    parser.add_argument('--brokers', type=int, default=3)
+    parser.add_argument('--base-port', type=int, default=21092)
+    parser.add_argument('--cluster', default=os.path.join(ROOT, 'scripts', 'cluster'), help='the cluster script')
+    parser.add_argument('--workload', default=None, help='path of tidemark-workload')
+    parser.add_argument('--dir', default=None, help='where to work (default: a new temporary folder)')
+    args = parser.parse_args()
+    if args.seed is None:
+        args.seed = random.SystemRandom().randrange(1 << 32)
+    if args.workload is None:
+        args.workload = os.path.join(os.environ.get('TIDEMARK_BIN_DIR', os.path.join(ROOT, 'build', 'release', 'bin')),
+                                     'tidemark-workload')
+        if not os.path.exists(args.workload):
+            subprocess.run([os.path.join(ROOT, 'scripts', 'build'), 'release'], check=True, stdout=sys.stderr)
+    say('seed %d' % args.seed)
+    run = Run(args)
+    try:
+        run.run()
+    except (RuntimeError, subprocess.SubprocessError, OSError) as e:
+        run.problems.append(str(e))
+    finally:
+        run.close()
+    for problem in run.problems:
+        say('FAIL: ' + problem)
+    if run.problems:
+        say('logs and data: %s; again: scripts/chaos failover --seed %d' % (run.dir, args.seed))
+        return 1
+    if args.dir is None:
+        shutil.rmtree(run.dir, ignore_errors=True)
+    say('ok')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The command line `tidemark`: cli_cases.py BOOTSTRAP CONTROLLERS PREFIX TIDEMARK"""
+import json
+import subprocess
+import sys
+
+from cases import CODECS, Cases, equal, until
+
+BOOTSTRAP, CONTROLLERS, PREFIX, TIDEMARK = sys.argv[1:5]
+
+
+def name(text):
+    return '%s-%s' % (PREFIX, text)
+
+
+def run(*args, text=None):
+    return subprocess.run([TIDEMARK, *args, '--bootstrap-controllers', CONTROLLERS, '--bootstrap-servers', BOOTSTRAP],
+                          input=text, stdin=subprocess.DEVNULL if text is None else None, capture_output=True,
+                          text=True, timeout=60)
+
+
+def good(*args, text=None):
+    done = run(*args, text=text)
+    if done.returncode:
+        raise AssertionError('tidemark %s: %s' % (' '.join(args), done.stderr.strip()))
+    return done.stdout
+
+
+def parsed(*args):
+    return json.loads(good(*args, '--format', 'json'))
+
+
+def refused(word, *args):
+    done = run(*args)
+    equal(done.returncode, 1)
+    lines = done.stderr.strip().splitlines()
+    equal(len(lines), 1)
+    assert word in lines[0], lines[0]
+
+
+def topics():
+    topic = name('t')
+    equal(parsed('topic', 'create', topic, '--partitions', '3', '--config', 'retention.ms=1000000')[0]['partitions'], 3)
+    refused('TOPIC_ALREADY_EXISTS', 'topic', 'create', topic)
+    good('topic', 'create', topic, '--if-not-exists')
+    about = parsed('topic', 'describe', topic)[0]
+    equal([p['partition'] for p in about['partitions']], [0, 1, 2])
+    assert topic in good('topic', 'list') and 'LEADER' in good('topic', 'describe', topic)
+    good('topic', 'alter', topic, '--partitions', '5', '--set', 'max.message.bytes=2000000', '--delete', 'retention.ms')
+    equal(len(parsed('topic', 'describe', topic)[0]['partitions']), 5)
+    settings = parsed('config', 'get', 'topic', topic)
+    equal(settings['max.message.bytes']['value'], '2000000')
+    assert 'retention.ms' not in settings, settings
+    good('config', 'set', 'topic', topic, 'retention.ms=5000')
+    equal(parsed('config', 'get', 'topic', topic, 'retention.ms')['retention.ms']['value'], '5000')
+    good('config', 'delete', 'topic', topic, 'retention.ms')
+    refused('INVALID_CONFIG', 'config', 'set', 'topic', topic, 'retention.mss=5000')
+    good('topic', 'delete', topic)
+    refused('UNKNOWN_TOPIC_OR_PARTITION', 'topic', 'describe', topic)
+    good('topic', 'delete', topic, '--if-exists')
+
+
+def bad_topics():
+    refused('INVALID_TOPIC', 'topic', 'create', 'no/slash')
+    refused('INVALID_REPLICATION_FACTOR', 'topic', 'create', name('r'), '--replication-factor', '99')
+    refused('INVALID_PARTITIONS', 'topic', 'create', name('p'), '--partitions', '0')
+    refused('INVALID_REPLICA_ASSIGNMENT', 'topic', 'create', name('a'), '--assignment', '1:x')
+
+
+def cluster():
+    info = parsed('cluster', 'info')
+    equal(info['brokers'], len(BOOTSTRAP.split(',')))
+    brokers = parsed('broker', 'list')
+    equal([b['state'] for b in brokers], ['running'] * len(brokers))
+    equal(parsed('broker', 'describe', str(brokers[0]['id'])), {**brokers[0], **{
+        k: parsed('broker', 'describe', str(brokers[0]['id']))[k] for k in ('leaders', 'replicas')}})
+    refused('no broker has the id', 'broker', 'describe', '4711')
+    equal(parsed('quorum', 'status')['leader'], info['active_controller'])
+    for verb in (('cluster', 'info'), ('broker', 'list'), ('quorum', 'status'), ('topic', 'list'), ('group', 'list')):
+        assert good(*verb)
+
+
+def round_trip(codec):
+    topic = name(codec)
+    good('topic', 'create', topic, '--partitions', '2')
+    good('produce', topic, '--key-separator', ':', '--compression', codec,
+         text=''.join('k%d:v%d\n' % (i % 3, i) for i in range(100)))
+    got = good('consume', topic, '--from-beginning', '--exit-at-end', '--key-separator', ':')
+    equal(sorted(got.splitlines()), sorted('k%d:v%d' % (i % 3, i) for i in range(100)))
+
+
+def groups():
+    topic, group = name('g'), name('g')
+    good('topic', 'create', topic, '--partitions', '1')
+    good('produce', topic, '--acks', '1', text='a\nb\nc\nd\n')
+    first = good('consume', topic, '--group', group, '--from-beginning', '--count', '3')
+    second = good('consume', topic, '--group', group, '--from-beginning', '--count', '1', '--format', 'json')
+    equal((first, json.loads(second)['value']), ('a\nb\nc\n', 'd'))
+    assert group in [g['group'] for g in parsed('group', 'list')]
+    until(lambda: parsed('group', 'describe', group)['offsets'] == [
+        {'topic': topic, 'partition': 0, 'committed': 4, 'end': 4}], 'offset 4 is committed')
+    equal(good('consume', topic, '--partition', '0', '--offset', '2', '--count', '1'), 'c\n')
+    refused('GROUP_ID_NOT_FOUND', 'group', 'describe', name('nobody'))
+    refused('UNKNOWN_TOPIC_OR_PARTITION', 'produce', topic, '--partition', '9')
+
+
+def help_texts():
+    for words in ((), ('topic',), ('topic', 'create'), ('storage', 'format'), ('produce',), ('group', 'describe')):
+        done = subprocess.run([TIDEMARK, *words, '--help'], capture_output=True, text=True)
+        equal((done.returncode, 'Usage' in done.stdout), (0, True))
+    equal(subprocess.run([TIDEMARK, 'topic', 'frob'], capture_output=True).returncode, 2)
+
+
+cases = Cases('tidemark')
+cases.run('topics and their settings', topics)
+cases.run('bad topics are refused in one line', bad_topics)
+cases.run('cluster, brokers and quorum', cluster)
+for each in CODECS:
+    cases.run('produce and consume, ' + each, round_trip, each)
+cases.run('groups', groups)
+cases.run('help', help_texts)
+cases.done()

@@ -1,0 +1,551 @@
+#include "tests/sim/quorum/quorum_sim.h"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <queue>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "controller/raft/invariants.h"
+#include "controller/raft/raft.h"
+#include "tests/support/raft_disk.h"
+
+namespace tidemark::sim {
+namespace {
+
+using raft::LogIndex;
+using raft::Message;
+using raft::NodeView;
+using raft::Raft;
+
+constexpr uint64_t kTickUs = 50'000;
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed) {}
+  uint64_t Next() {  // splitmix64
+    uint64_t z = (state_ += 0x9e3779b97f4a7c15ull);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+  }
+  uint64_t Below(uint64_t limit) { return Next() % limit; }
+  uint64_t Between(uint64_t low, uint64_t high) {
+    return low + Below(high - low + 1);
+  }
+  bool Chance(uint32_t percent) { return Below(100) < percent; }
+
+ private:
+  uint64_t state_;
+};
+
+// Folds text into a running digest (FNV-1a), so that runs can be compared.
+uint64_t Fold(uint64_t digest, std::string_view text) {
+  for (char c : text)
+    digest = (digest ^ static_cast<uint8_t>(c)) * 1099511628211ull;
+  return digest;
+}
+
+// What a node applies: how many entries, and a chain over their data.
+struct State {
+  LogIndex applied = 0;
+  uint64_t chain = 14695981039346656037ull;
+
+  std::string Pack(size_t padding) const {
+    return std::to_string(applied) + " " + std::to_string(chain) + " " +
+           std::string(padding, '.');
+  }
+  static State Unpack(std::string_view text) {
+    State state;
+    const std::string copy(text);
+    size_t used = 0;
+    state.applied = std::stoull(copy, &used);
+    state.chain = std::stoull(copy.substr(used + 1));
+    return state;
+  }
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const QuorumSimOptions& options);
+  QuorumSimResult Run();
+
+ private:
+  // What the disk is asked to do, in order.
+  struct Job {
+    raft::Write write;
+    std::optional<raft::Snapshot> snapshot;  // of the own state machine
+    LogIndex compact_to = 0;
+    bool applied = false;  // only a lying disk: not yet on the platter
+  };
+  struct Node {
+    raft::Config config;
+    raft::RaftDisk disk;
+    std::unique_ptr<Raft> core;
+    std::deque<Job> jobs;
+    std::deque<Job> lied;  // acknowledged, but not there
+    State state;
+    uint64_t incarnation = 0;
+    bool paused = false;
+    std::deque<Message> while_paused;
+    bool pump_scheduled = false;
+    bool snapshot_queued = false;
+    bool slow_disk = false;
+    LogIndex snapshot_index = 0;
+    std::map<uint64_t, LogIndex> reads;  // context -> committed at the time
+  };
+  struct Event {
+    uint64_t at;
+    uint64_t order;
+    std::function<void()> run;
+    bool operator<(const Event& other) const {
+      return std::tie(at, order) > std::tie(other.at, other.order);
+    }
+  };
+  // An event of a node that is gone when the node has restarted since.
+  void At(uint64_t delay_us, std::function<void()> run) {
+    events_.push({now_ + delay_us, next_order_++, std::move(run)});
+  }
+  void AtNode(uint64_t delay_us, NodeId id, std::function<void(Node&)> run) {
+    At(delay_us,
+       [this, id, incarnation = nodes_[id].incarnation, run = std::move(run)] {
+         Node& node = nodes_[id];
+         if (node.core && node.incarnation == incarnation) run(node);
+       });
+  }
+
+  void Start(NodeId id);
+  void Kill(NodeId id);
+  void Tick(NodeId id);
+  void SchedulePump(NodeId id);
+  void Pump(NodeId id);
+  void CarryOut(NodeId id, raft::Ready ready);
+  void Load(NodeId id, const raft::Snapshot& snapshot);
+  void Apply(NodeId id, const std::vector<raft::Entry>& entries);
+  void MaybeSnapshot(NodeId id);
+  void StartJob(NodeId id);
+  void FinishJob(NodeId id);
+  void Persist(Node& node, const Job& job);
+  void Send(const Message& message);
+  void Deliver(const Message& message);
+  void Client();
+  void Fault();
+  void Heal();
+  void CheckAll();
+  void Fail(const std::string& what);
+  bool Settled();
+  NodeId Any() { return static_cast<NodeId>(1 + random_.Below(nodes_.size())); }
+  void Note(const std::string& what) {
+    result_.digest = Fold(result_.digest, std::to_string(now_) + what);
+  }
+
+  const QuorumSimOptions options_;
+  Random random_;
+  uint64_t now_ = 0;
+  uint64_t next_order_ = 0;
+  std::priority_queue<Event> events_;
+  std::map<NodeId, Node> nodes_;
+  std::set<std::pair<NodeId, NodeId>> cuts_;
+  uint32_t drop_percent_ = 0;
+  uint32_t duplicate_percent_ = 0;
+  uint64_t max_delay_us_ = 2'000;
+  size_t snapshot_padding_ = 0;
+  LogIndex snapshot_every_ = 20;
+  uint64_t next_value_ = 1;
+  uint64_t next_context_ = 1;
+  int faults_left_;
+  bool healing_ = false;
+  std::map<LogIndex, uint64_t> chains_;  // the state after each entry
+  std::set<raft::Term> terms_led_;
+  std::unique_ptr<raft::InvariantChecker> checker_;
+  QuorumSimResult result_;
+};
+
+Simulation::Simulation(const QuorumSimOptions& options)
+    : options_(options), random_(options.seed), faults_left_(options.faults) {
+  std::set<NodeId> voters;
+  for (NodeId id = 1; id <= options.nodes; ++id) voters.insert(id);
+  checker_ = std::make_unique<raft::InvariantChecker>(raft::Majority(voters));
+  // Some runs with snapshots of many chunks, some with small windows.
+  if (random_.Chance(10)) snapshot_padding_ = raft::kSnapshotChunkBytes * 5 / 2;
+  snapshot_every_ = random_.Between(5, 60);
+  const size_t window = random_.Chance(50) ? random_.Between(1, 4) : 128;
+  const size_t append_bytes = random_.Chance(50) ? 30 : 512 * 1024;
+  for (NodeId id : voters) {
+    raft::Config& config = nodes_[id].config;
+    config.self = id;
+    config.voters = voters;
+    config.max_inflight_messages = window;
+    config.max_append_bytes = append_bytes;
+    config.max_apply_bytes = random_.Chance(50) ? 20 : 4 << 20;
+    Start(id);
+  }
+}
+
+void Simulation::Start(NodeId id) {
+  Node& node = nodes_[id];
+  ++node.incarnation;
+  node.config.seed = random_.Next();
+  node.core = std::make_unique<Raft>(node.config, node.disk.stored());
+  node.jobs.clear();
+  node.lied.clear();
+  node.reads.clear();
+  node.while_paused.clear();
+  node.paused = node.pump_scheduled = node.snapshot_queued = false;
+  node.state = State{};
+  node.snapshot_index = node.disk.snapshot().last.index;
+  if (node.snapshot_index > 0)
+    node.state = State::Unpack(node.disk.snapshot().data.view());
+  AtNode(random_.Below(kTickUs), id, [this, id](Node&) { Tick(id); });
+  Note("start" + std::to_string(id));
+}
+
+// Power off: of what was on its way to the disk, any beginning may be there.
+void Simulation::Kill(NodeId id) {
+  Node& node = nodes_[id];
+  if (!node.core) return;
+  if (!options_.disk_lies) {
+    for (uint64_t left = random_.Below(node.jobs.size() + 1); left > 0;
+         --left) {
+      Persist(node, node.jobs.front());
+      node.jobs.pop_front();
+    }
+  }
+  node.core.reset();
+  ++node.incarnation;
+  Note("kill" + std::to_string(id));
+  // The others' streams break, mostly.
+  for (auto& [other, unused] : nodes_) {
+    if (other == id || !random_.Chance(70)) continue;
+    AtNode(random_.Between(100, 5'000), other, [this, id, other](Node& node) {
+      node.core->LeaderUnreachable(id);
+      SchedulePump(other);
+    });
+  }
+}
+
+void Simulation::Tick(NodeId id) {
+  Node& node = nodes_[id];
+  if (!node.paused) {
+    node.core->Tick();
+    Pump(id);
+  }
+  // No two clocks run alike.
+  AtNode(kTickUs + random_.Below(2'000), id, [this, id](Node&) { Tick(id); });
+}
+
+void Simulation::SchedulePump(NodeId id) {
+  Node& node = nodes_[id];
+  if (node.pump_scheduled) return;
+  node.pump_scheduled = true;
+  AtNode(random_.Below(500), id, [this, id](Node& node) {
+    node.pump_scheduled = false;
+    if (!node.paused) Pump(id);
+  });
+}
+
+void Simulation::Pump(NodeId id) {
+  Node& node = nodes_[id];
+  while (true) {
+    if (node.core->IsLeader()) terms_led_.insert(node.core->term());
+    raft::Ready ready = node.core->TakeReady();
+    if (ready.empty()) break;
+    CarryOut(id, std::move(ready));
+  }
+  MaybeSnapshot(id);
+}
+
+void Simulation::CarryOut(NodeId id, raft::Ready ready) {
+  Node& node = nodes_[id];
+  for (const Message& message : ready.messages) Send(message);
+  if (ready.write) {
+    node.jobs.push_back({std::move(*ready.write), std::nullopt, 0, false});
+    if (node.jobs.size() == 1) StartJob(id);
+  }
+  if (ready.snapshot) {
+    ++result_.snapshots;
+    if (node.core->IsLeader()) Fail("R-09: a leader installs a snapshot");
+    Load(id, *ready.snapshot);
+  }
+  Apply(id, ready.committed);
+  for (const raft::ReadState& read : ready.reads) {
+    auto asked = node.reads.find(read.context);
+    if (asked == node.reads.end()) return Fail("a read nobody asked for");
+    if (read.index < asked->second)
+      Fail("stale read at " + std::to_string(read.index) + ", committed was " +
+           std::to_string(asked->second));
+    ++result_.reads;
+    node.reads.erase(asked);
+  }
+  if (ready.wants_snapshot) {
+    AtNode(random_.Below(20'000), id, [this, id](Node& node) {
+      node.core->ProvideSnapshot(node.disk.snapshot());
+      SchedulePump(id);
+    });
+  }
+}
+
+void Simulation::Load(NodeId id, const raft::Snapshot& snapshot) {
+  Node& node = nodes_[id];
+  node.state = State::Unpack(snapshot.data.view());
+  node.snapshot_index = snapshot.last.index;
+  auto known = chains_.find(snapshot.last.index);
+  if (node.state.applied != snapshot.last.index || known == chains_.end() ||
+      known->second != node.state.chain)
+    Fail("R-10: snapshot " + ToString(snapshot.last) + " holds another state");
+}
+
+void Simulation::Apply(NodeId id, const std::vector<raft::Entry>& entries) {
+  Node& node = nodes_[id];
+  for (const raft::Entry& entry : entries) {
+    if (entry.index != ++node.state.applied)
+      return Fail("node " + std::to_string(id) + " applies out of order");
+    node.state.chain =
+        Fold(node.state.chain,
+             std::to_string(entry.term) + ":" + std::string(entry.data.view()));
+    auto [known, first] = chains_.emplace(entry.index, node.state.chain);
+    if (known->second != node.state.chain)
+      return Fail("R-10: node " + std::to_string(id) +
+                  " reaches another state at " + ToString(entry.position()));
+  }
+}
+
+void Simulation::MaybeSnapshot(NodeId id) {
+  Node& node = nodes_[id];
+  const LogIndex applied = node.core->log().applied();
+  if (node.snapshot_queued || applied < node.snapshot_index + snapshot_every_)
+    return;
+  node.snapshot_queued = true;
+  const LogIndex slack = random_.Below(snapshot_every_);
+  raft::Snapshot snapshot{{applied, *node.core->log().TermAt(applied)},
+                          SharedBytes(node.state.Pack(snapshot_padding_))};
+  node.jobs.push_back(
+      {{}, std::move(snapshot), applied > slack ? applied - slack : 0, false});
+  if (node.jobs.size() == 1) StartJob(id);
+}
+
+void Simulation::StartJob(NodeId id) {
+  Node& node = nodes_[id];
+  uint64_t takes = random_.Between(50, 3'000);
+  if (node.slow_disk) takes *= random_.Between(1, 200);
+  AtNode(takes, id, [this, id](Node&) { FinishJob(id); });
+}
+
+void Simulation::Persist(Node& node, const Job& job) {
+  if (job.snapshot) {
+    node.disk.SaveSnapshot(*job.snapshot, job.compact_to);
+  } else {
+    node.disk.Apply(job.write);
+  }
+}
+
+void Simulation::FinishJob(NodeId id) {
+  Node& node = nodes_[id];
+  Job job = std::move(node.jobs.front());
+  node.jobs.pop_front();
+  if (!node.jobs.empty()) StartJob(id);
+  if (options_.disk_lies) {
+    // The platter is behind by a few jobs.
+    node.lied.push_back(job);
+    if (node.lied.size() > 3) {
+      Persist(node, node.lied.front());
+      node.lied.pop_front();
+    }
+  } else {
+    Persist(node, job);
+  }
+  if (job.snapshot) {
+    node.snapshot_queued = false;
+    node.snapshot_index =
+        std::max(node.snapshot_index, job.snapshot->last.index);
+    node.core->Compact(std::min(job.compact_to, node.core->log().applied()));
+    return;
+  }
+  // A paused process learns of its disk later, but in order.
+  if (node.paused) {
+    node.paused = false;
+    for (const Message& message : std::exchange(node.while_paused, {}))
+      Deliver(message);
+  }
+  for (const Message& message : job.write.messages) Send(message);
+  node.core->OnWritten(job.write.id);
+  SchedulePump(id);
+}
+
+void Simulation::Send(const Message& message) {
+  if (cuts_.contains({message.from, message.to})) return;
+  if (random_.Chance(drop_percent_)) return;
+  const int copies = random_.Chance(duplicate_percent_) ? 2 : 1;
+  for (int i = 0; i < copies; ++i)
+    At(random_.Between(50, max_delay_us_),
+       [this, message] { Deliver(message); });
+}
+
+void Simulation::Deliver(const Message& message) {
+  Node& node = nodes_[message.to];
+  if (!node.core) return;
+  if (node.paused) {
+    node.while_paused.push_back(message);
+    return;
+  }
+  Note(ToString(message));
+  auto status = node.core->Step(message);
+  // Correct nodes send nothing that is refused.
+  if (!status) Fail("refused: " + status.error().message);
+  SchedulePump(message.to);
+}
+
+// Proposes and reads wherever somebody believes to lead.
+void Simulation::Client() {
+  for (auto& [id, node] : nodes_) {
+    if (!node.core || node.paused || !node.core->IsLeader()) continue;
+    if (random_.Chance(70))
+      (void)node.core->Propose(
+          SharedBytes("v" + std::to_string(next_value_++)));
+    if (random_.Chance(30)) {
+      const uint64_t context = next_context_++;
+      if (node.core->ReadIndex(context))
+        node.reads[context] = checker_->last_committed();
+    }
+    SchedulePump(id);
+  }
+  At(random_.Between(1'000, 60'000), [this] { Client(); });
+}
+
+void Simulation::Fault() {
+  if (faults_left_-- <= 0) return Heal();
+  const NodeId a = Any(), b = Any();
+  switch (random_.Below(11)) {
+    case 0:
+    case 1:
+      Kill(a);
+      break;
+    case 2:
+    case 3:
+      for (auto& [id, node] : nodes_)
+        if (!node.core) Start(id);
+      break;
+    case 4:
+      if (a != b) cuts_.insert({a, b});
+      break;
+    case 5:  // a whole node, both ways
+      for (auto& [id, node] : nodes_) {
+        if (id == a) continue;
+        cuts_.insert({a, id});
+        cuts_.insert({id, a});
+      }
+      break;
+    case 6:
+    case 7:
+      cuts_.clear();
+      break;
+    case 8:
+      drop_percent_ = random_.Chance(50) ? 0 : random_.Between(1, 30);
+      duplicate_percent_ = random_.Chance(50) ? 0 : random_.Between(1, 30);
+      max_delay_us_ =
+          random_.Chance(50) ? 2'000 : random_.Between(2'000, 200'000);
+      break;
+    case 9:
+      nodes_[a].slow_disk = !nodes_[a].slow_disk;
+      break;
+    case 10: {
+      Node& node = nodes_[a];
+      if (!node.core || node.paused) break;
+      node.paused = true;
+      AtNode(random_.Between(100'000, 3'000'000), a, [this, a](Node& node) {
+        node.paused = false;
+        for (const Message& message : std::exchange(node.while_paused, {}))
+          Deliver(message);
+        SchedulePump(a);
+      });
+      break;
+    }
+  }
+  At(random_.Between(5'000, 1'200'000), [this] { Fault(); });
+}
+
+void Simulation::Heal() {
+  healing_ = true;
+  cuts_.clear();
+  drop_percent_ = duplicate_percent_ = 0;
+  max_delay_us_ = 2'000;
+  for (auto& [id, node] : nodes_) {
+    node.slow_disk = false;
+    if (!node.core) Start(id);
+  }
+}
+
+void Simulation::CheckAll() {
+  std::vector<NodeView> views;
+  views.reserve(nodes_.size());
+  for (auto& [id, node] : nodes_)
+    views.push_back({id, node.core.get(), &node.disk.stored()});
+  if (auto broken = checker_->Check(views)) Fail(*broken);
+}
+
+void Simulation::Fail(const std::string& what) {
+  if (!result_.failure)
+    result_.failure = "seed " + std::to_string(options_.seed) + ", " +
+                      std::to_string(options_.nodes) + " nodes, at " +
+                      std::to_string(now_ / 1000) + " ms: " + what;
+}
+
+// Everyone has applied everything, under one leader, and it is something new.
+bool Simulation::Settled() {
+  const Node* leader = nullptr;
+  for (auto& [id, node] : nodes_)
+    if (node.core->IsLeader()) leader = &node;
+  if (leader == nullptr) return false;
+  for (auto& [id, node] : nodes_) {
+    if (node.core->term() != leader->core->term() ||
+        node.state.applied + 5 < checker_->last_committed())
+      return false;
+  }
+  return leader->core->log().TermAt(leader->core->log().committed()) ==
+         leader->core->term();
+}
+
+QuorumSimResult Simulation::Run() {
+  At(0, [this] { Client(); });
+  At(100'000, [this] { Fault(); });
+  uint64_t deadline = UINT64_MAX;
+  LogIndex committed_at_heal = 0;
+  while (!result_.failure && !events_.empty()) {
+    Event event = std::move(const_cast<Event&>(events_.top()));
+    events_.pop();
+    now_ = event.at;
+    event.run();
+    ++result_.events;
+    CheckAll();
+    if (!healing_) continue;
+    if (deadline == UINT64_MAX) {
+      // A pause may still last three seconds.
+      deadline = now_ + 13'000'000;
+      committed_at_heal = checker_->last_committed();
+    }
+    if (now_ + 10'000'000 > deadline &&
+        checker_->last_committed() > committed_at_heal + 20 && Settled())
+      break;
+    if (now_ > deadline)
+      Fail(
+          "R-27: ten seconds after everything was healed the nodes have not "
+          "come together");
+  }
+  result_.elections = terms_led_.size();
+  result_.committed = checker_->last_committed();
+  result_.virtual_ms = now_ / 1000;
+  return result_;
+}
+
+}  // namespace
+
+QuorumSimResult RunQuorumSim(const QuorumSimOptions& options) {
+  return Simulation(options).Run();
+}
+
+}  // namespace tidemark::sim

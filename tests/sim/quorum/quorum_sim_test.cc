@@ -1,0 +1,64 @@
+#include "tests/sim/quorum/quorum_sim.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+
+namespace tidemark::sim {
+namespace {
+
+// TIDEMARK_SIM_SEEDS=from,count runs others than the usual ones.
+void RunSeeds(int nodes, uint64_t count) {
+  uint64_t from = 1;
+  if (const char* text = std::getenv("TIDEMARK_SIM_SEEDS")) {
+    from = std::strtoull(text, nullptr, 10);
+    if (const char* comma = std::strchr(text, ','))
+      count = std::strtoull(comma + 1, nullptr, 10);
+  }
+  QuorumSimResult sum;
+  for (uint64_t seed = from; seed < from + count; ++seed) {
+    const auto result = RunQuorumSim({.seed = seed, .nodes = nodes});
+    ASSERT_EQ(result.failure.value_or(""), "");
+    sum.events += result.events;
+    sum.elections += result.elections;
+    sum.committed += result.committed;
+    sum.reads += result.reads;
+    sum.snapshots += result.snapshots;
+    sum.virtual_ms += result.virtual_ms;
+  }
+  std::cout << nodes << " nodes: " << count << " seeds, " << sum.events
+            << " events, " << sum.virtual_ms / 1000 << " virtual s, "
+            << sum.elections << " elections, " << sum.committed << " entries, "
+            << sum.reads << " reads, " << sum.snapshots << " snapshots\n";
+  // A simulation in which nothing happens proves nothing.
+  EXPECT_GT(sum.elections, 2 * count);
+  EXPECT_GT(sum.committed, 50 * count);
+  EXPECT_GT(sum.reads, count);
+  EXPECT_GT(sum.snapshots, count / 10);
+}
+
+TEST(QuorumSim, ThreeNodes) { RunSeeds(3, 120); }
+TEST(QuorumSim, FiveNodes) { RunSeeds(5, 80); }
+
+TEST(QuorumSim, SeedReplaysExactly) {
+  const QuorumSimOptions options{.seed = 42, .nodes = 5};
+  const auto first = RunQuorumSim(options);
+  const auto second = RunQuorumSim(options);
+  EXPECT_EQ(first.digest, second.digest);
+  EXPECT_EQ(first.events, second.events);
+  EXPECT_NE(first.digest, RunQuorumSim({.seed = 43, .nodes = 5}).digest);
+}
+
+// The checkers notice a disk that acknowledges before it has synced.
+TEST(QuorumSim, LyingDiskIsNoticed) {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    const auto result =
+        RunQuorumSim({.seed = seed, .nodes = 3, .disk_lies = true});
+    EXPECT_TRUE(result.failure) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::sim

@@ -1,0 +1,191 @@
+"""The little of the Kafka protocol that tests speak by hand. Standard library only."""
+import socket
+import struct
+import time
+
+HOST = '127.0.0.1'
+
+
+def frame(key, version, body=b'', correlation=7, client=b'test'):
+    head = struct.pack('>hhih', key, version, correlation, len(client)) + client
+    return struct.pack('>i', len(head) + len(body)) + head + body
+
+
+def read_exactly(sock, count):
+    out = bytearray()
+    while len(out) < count:
+        part = sock.recv(count - len(out))
+        if not part:
+            raise OSError('closed by the other side')
+        out += part
+    return bytes(out)
+
+
+def read_frame(sock):
+    return read_exactly(sock, struct.unpack('>i', read_exactly(sock, 4))[0])
+
+
+def call(port, key, version, body=b'', timeout=10.0):
+    """The response without its correlation id."""
+    with socket.create_connection((HOST, port), timeout=timeout) as sock:
+        sock.sendall(frame(key, version, body))
+        return read_frame(sock)[4:]
+
+
+def string(text):
+    raw = text.encode()
+    return struct.pack('>h', len(raw)) + raw
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def get(self, form):
+        out = struct.unpack_from('>' + form, self.data, self.at)
+        self.at += struct.calcsize('>' + form)
+        return out[0] if len(out) == 1 else out
+
+    def string(self):
+        size = self.get('h')
+        if size < 0:
+            return None
+        self.at += size
+        return self.data[self.at - size:self.at].decode()
+
+    def array(self, read):
+        return [read() for _ in range(self.get('i'))]
+
+
+def serves(port, timeout=2.0):
+    """The port answers ApiVersions v0 without an error."""
+    try:
+        return call(port, 18, 0, timeout=timeout)[:2] == b'\0\0'
+    except (OSError, struct.error):
+        return False
+
+
+def metadata(port, topics=None, timeout=5.0):
+    """Metadata v1: {brokers: {id: port}, topics: {name: {error, partitions: [{...}]}}}."""
+    body = struct.pack('>i', -1) if topics is None else struct.pack('>i', len(topics)) + b''.join(map(string, topics))
+    r = Reader(call(port, 3, 1, body, timeout))
+    brokers = {}
+    for _ in range(r.get('i')):
+        node = r.get('i')
+        r.string()
+        brokers[node] = r.get('i')
+        r.string()
+    r.get('i')
+    found = {}
+
+    def partition():
+        error, index, leader = r.get('hii')
+        return dict(error=error, index=index, leader=leader, replicas=r.array(lambda: r.get('i')),
+                    isr=r.array(lambda: r.get('i')))
+    for _ in range(r.get('i')):
+        error, name = r.get('h'), r.string()
+        r.get('b')
+        found[name] = dict(error=error, partitions=sorted(r.array(partition), key=lambda p: p['index']))
+    return dict(brokers=brokers, topics=found)
+
+
+def create_topic(port, name, partitions=1, factor=1, timeout=30.0):
+    """CreateTopics v2, sent again while there is no controller: (error code, message)."""
+    body = (struct.pack('>i', 1) + string(name) + struct.pack('>ihii', partitions, factor, 0, 0) +
+            struct.pack('>ib', 10000, 0))
+    end = time.monotonic() + timeout
+    while True:
+        r = Reader(call(port, 19, 2, body, timeout))
+        r.get('ii')
+        r.string()
+        error, message = r.get('h'), r.string()
+        if error not in (7, 41) or time.monotonic() > end:
+            return error, message
+        brokers = metadata(port)['brokers']
+        port = brokers[sorted(brokers)[int(time.monotonic() * 10) % len(brokers)]]
+        time.sleep(0.05)
+
+
+def wait_healthy(ports, topic, replicas, seconds):
+    """Waits until every partition of the topic is led and fully in sync in the eyes of every broker."""
+    end = time.monotonic() + seconds
+    seen = 'nothing'
+    while time.monotonic() < end:
+        try:
+            good = True
+            for port in ports:
+                meta = metadata(port, [topic], timeout=2.0)
+                partitions = meta['topics'][topic]['partitions']
+                bad = [p for p in partitions if p['leader'] < 0 or len(p['isr']) < replicas]
+                if not partitions or bad or len(meta['brokers']) < len(ports):
+                    seen = 'port %d: %d brokers, out of sync %s' % (port, len(meta['brokers']), bad[:2])
+                    good = False
+                    break
+            if good:
+                return True, ''
+        except (OSError, struct.error, KeyError) as e:
+            seen = repr(e)
+        time.sleep(0.05)
+    return False, seen
+
+
+# --- record batches ---
+
+def _table():
+    out = []
+    for n in range(256):
+        for _ in range(8):
+            n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
+        out.append(n)
+    return out
+
+
+CRC_TABLE = _table()
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = CRC_TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+def varint(value):
+    value = value << 1 ^ value >> 63
+    out = bytearray()
+    while value & ~0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def record(index, value, key=None):
+    body = b'\0' + varint(0) + varint(index)
+    body += varint(-1) if key is None else varint(len(key)) + key
+    body += varint(len(value)) + value + varint(0)
+    return varint(len(body)) + body
+
+
+def batch(values, crc=None, length=None, count=None, magic=2, attributes=0):
+    """A record batch; what is given replaces the right value of that field."""
+    now = int(time.time() * 1000)
+    records = b''.join(record(i, v) for i, v in enumerate(values))
+    tail = struct.pack('>hiqqqhi', attributes, len(values) - 1, now, now, -1, -1, -1)
+    tail += struct.pack('>i', len(values) if count is None else count) + records
+    if crc is None:
+        crc = crc32c(tail)
+    size = 4 + 1 + 4 + len(tail)
+    return struct.pack('>qiibI', 0, size if length is None else length, 0, magic, crc) + tail
+
+
+def produce(port, topic, data, partition=0, acks=-1, version=3):
+    """Produce v3 with one batch: (error code, base offset)."""
+    body = struct.pack('>h', -1) + struct.pack('>hi', acks, 5000) + struct.pack('>i', 1) + string(topic)
+    body += struct.pack('>ii', 1, partition) + struct.pack('>i', len(data)) + data
+    r = Reader(call(port, 0, version, body))
+    r.get('i')
+    r.string()
+    r.get('i')
+    _, error, offset = r.get('ihq')
+    return error, offset

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/metadata/controller_client.h"
+#include "broker/replication/replica_manager.h"
+#include "common/record/batch_header.h"
+
+namespace tidemark::coordinator {
+
+// Runs what is posted when told to, on a time that moves when told to.
+class ManualExecutor final : public Executor {
+ public:
+  void Post(Task task) override { ready_.push_back(std::move(task)); }
+  void PostAfter(Duration delay, Task task) override {
+    later_.emplace(now_ + delay, std::move(task));
+  }
+  Instant Now() const override { return now_; }
+  int64_t WallMs() const override {
+    return 1'000'000 + std::chrono::duration_cast<std::chrono::milliseconds>(
+                           now_.time_since_epoch())
+                           .count();
+  }
+
+  void RunReady() {
+    while (!ready_.empty()) {
+      Task task = std::move(ready_.front());
+      ready_.pop_front();
+      task();
+    }
+  }
+  void Advance(Duration by) {
+    const Instant end = now_ + by;
+    RunReady();
+    while (!later_.empty() && later_.begin()->first <= end) {
+      now_ = std::max(now_, later_.begin()->first);
+      Task task = std::move(later_.begin()->second);
+      later_.erase(later_.begin());
+      task();
+      RunReady();
+    }
+    now_ = end;
+  }
+
+ private:
+  Instant now_{};
+  std::deque<Task> ready_;
+  std::multimap<Instant, Task> later_;
+};
+
+// One partition's log in memory on one executor. A batch is committed when
+// `commit` is called, or at once with `auto_commit`.
+class FakeReplicas final : public replication::ReplicaManager {
+ public:
+  explicit FakeReplicas(ManualExecutor& executor) : executor_(executor) {}
+
+  bool auto_commit = true;
+  std::optional<ErrorCode> refuse;  // appends fail with it, nothing is written
+  LeaderEpoch epoch = 0;
+  int appends = 0;
+  std::vector<std::string> batches;
+  size_t committed = 0;  // batches
+
+  void Commit() {
+    committed = batches.size();
+    for (auto& done : std::exchange(waiting_, {}))
+      executor_.Post([done = std::move(done.first), offset = done.second] {
+        done(offset);
+      });
+  }
+  // What is in the log stays there; nobody knows whether it is committed.
+  void FailWaiting(ErrorCode error) {
+    for (auto& done : std::exchange(waiting_, {}))
+      executor_.Post(
+          [done = std::move(done.first), error] { done(Fail(error)); });
+  }
+  Offset EndOffset(size_t count) const {
+    if (count == 0) return 0;
+    return record::ParseBatchHeader(batches[count - 1])->NextOffset();
+  }
+
+  Executor& ShardOf(const TopicPartition&) override { return executor_; }
+  void AppendCommitted(const TopicPartition&, LeaderEpoch in_epoch,
+                       SharedBytes batch, Duration, Executor& on,
+                       std::function<void(Result<Offset>)> done) override {
+    ++appends;
+    if (refuse || in_epoch != epoch) {
+      const ErrorCode error = refuse.value_or(ErrorCode::kNotLeaderOrFollower);
+      on.Post([done = std::move(done), error] { done(Fail(error)); });
+      return;
+    }
+    std::string bytes(batch.view());
+    record::SetBaseOffset(bytes.data(), EndOffset(batches.size()));
+    record::SetLeaderEpoch(bytes.data(), epoch);
+    batches.push_back(std::move(bytes));
+    waiting_.emplace_back(std::move(done), EndOffset(batches.size()) - 1);
+    if (auto_commit) Commit();
+  }
+  void ReadLog(
+      const TopicPartition&, LeaderEpoch in_epoch, Offset from, size_t,
+      Executor& on,
+      std::function<void(Result<replication::LogChunk>)> done) override {
+    if (in_epoch != epoch) {
+      on.Post([done = std::move(done)] {
+        done(Fail(ErrorCode::kNotLeaderOrFollower));
+      });
+      return;
+    }
+    // One batch at a time, so that loads take several reads.
+    replication::LogChunk chunk;
+    chunk.end_offset = EndOffset(batches.size());
+    chunk.high_watermark = EndOffset(committed);
+    for (const std::string& batch : batches) {
+      if (record::ParseBatchHeader(batch)->LastOffset() < from) continue;
+      chunk.batches = SharedBytes(batch);
+      break;
+    }
+    on.Post([done = std::move(done), chunk] { done(chunk); });
+  }
+
+  void ApplyImage(metadata::ImagePtr, std::shared_ptr<const metadata::Delta>,
+                  Executor&, std::function<void()>) override {}
+  void Produce(
+      std::vector<replication::ProduceItem>, int16_t, Duration, Executor&,
+      std::function<void(std::vector<replication::ProduceOutcome>)>) override {}
+  void Listen(const std::string&, replication::LeadershipListener*) override {}
+
+ private:
+  ManualExecutor& executor_;
+  std::vector<std::pair<std::function<void(Result<Offset>)>, Offset>> waiting_;
+};
+
+// Remembers what topics were asked for.
+class FakeController final : public ControllerClient {
+ public:
+  std::vector<admin::v1::CreateTopicsRequest> created;
+  std::vector<Done<admin::v1::CreateTopicsResponse>> create_done;
+
+  BrokerEpoch broker_epoch() const override { return 1; }
+  void AlterPartition(controller::v1::AlterPartitionRequest,
+                      Done<controller::v1::AlterPartitionResponse>) override {}
+  void AllocateProducerIds(
+      Done<controller::v1::AllocateProducerIdsResponse>) override {}
+  void CreateTopics(admin::v1::CreateTopicsRequest request, Duration,
+                    Done<admin::v1::CreateTopicsResponse> done) override {
+    created.push_back(std::move(request));
+    create_done.push_back(std::move(done));
+  }
+  void DeleteTopics(admin::v1::DeleteTopicsRequest, Duration,
+                    Done<admin::v1::DeleteTopicsResponse>) override {}
+  void CreatePartitions(admin::v1::CreatePartitionsRequest, Duration,
+                        Done<admin::v1::CreatePartitionsResponse>) override {}
+  void AlterConfigs(admin::v1::AlterConfigsRequest, Duration,
+                    Done<admin::v1::AlterConfigsResponse>) override {}
+};
+
+}  // namespace tidemark::coordinator

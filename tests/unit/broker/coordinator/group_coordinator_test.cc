@@ -1,0 +1,341 @@
+#include "broker/coordinator/group_coordinator.h"
+
+#include <gtest/gtest.h>
+
+#include "broker/kafka/handler.h"
+#include "common/kafka/messages/delete_groups.h"
+#include "common/kafka/messages/describe_groups.h"
+#include "common/kafka/messages/find_coordinator.h"
+#include "common/kafka/messages/heartbeat.h"
+#include "common/kafka/messages/join_group.h"
+#include "common/kafka/messages/leave_group.h"
+#include "common/kafka/messages/list_groups.h"
+#include "common/kafka/messages/offset_commit.h"
+#include "common/kafka/messages/offset_fetch.h"
+#include "common/kafka/messages/sync_group.h"
+#include "common/metadata/apply.h"
+#include "common/record/batch_builder.h"
+#include "tests/unit/broker/coordinator/fakes.h"
+
+namespace tidemark::server {
+
+#define DECLARE(Api)                                    \
+  void Handle##Api(RequestContext, kafka::Api##Request, \
+                   Reply<kafka::Api##Response>)
+DECLARE(FindCoordinator);
+DECLARE(JoinGroup);
+DECLARE(SyncGroup);
+DECLARE(Heartbeat);
+DECLARE(LeaveGroup);
+DECLARE(OffsetCommit);
+DECLARE(OffsetFetch);
+DECLARE(ListGroups);
+DECLARE(DescribeGroups);
+DECLARE(DeleteGroups);
+#undef DECLARE
+
+}  // namespace tidemark::server
+
+namespace tidemark::coordinator {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr int16_t Code(ErrorCode error) { return static_cast<int16_t>(error); }
+
+TEST(JavaHash, IsJavasStringHashCode) {
+  EXPECT_EQ(JavaHash(""), 0);
+  EXPECT_EQ(JavaHash("a"), 97);
+  EXPECT_EQ(JavaHash("my-group"), -1906497762);
+  EXPECT_EQ(JavaHash("polygenelubricants"), INT32_MIN);
+  EXPECT_EQ(JavaHash("\xc3\xa9"), 233);                           // U+00E9
+  EXPECT_EQ(JavaHash("\xf0\x9f\x98\x80"), 0xd83d * 31 + 0xde00);  // surrogates
+  EXPECT_EQ(JavaHash("\xff"), 0xfffd);
+}
+
+class GroupCoordinatorTest : public testing::Test {
+ protected:
+  GroupCoordinatorTest() {
+    services.metadata = &metadata;
+    services.groups = &groups;
+  }
+
+  void AddBroker(int32_t id, bool fenced) {
+    metadata::v1::Record record;
+    auto& broker = *record.mutable_register_broker();
+    broker.set_broker_id(id);
+    broker.set_incarnation_id(Uuid::Random().ToBytes());
+    broker.set_fenced(fenced);
+    for (const char* name : {"PLAINTEXT", "EXTERNAL"}) {
+      auto& endpoint = *broker.add_endpoints();
+      endpoint.set_name(name);
+      endpoint.set_host(std::string(name) + ".host");
+      endpoint.set_port(9092 + static_cast<uint32_t>(id));
+    }
+    Apply(record);
+  }
+  void AddTopic(const std::string& name, int32_t partitions) {
+    const std::string id = Uuid::Random().ToBytes();
+    metadata::v1::Record topic;
+    topic.mutable_add_topic()->set_name(name);
+    topic.mutable_add_topic()->set_topic_id(id);
+    Apply(topic);
+    for (int32_t i = 0; i < partitions; ++i) {
+      metadata::v1::Record record;
+      auto& partition = *record.mutable_add_partition();
+      partition.set_topic_id(id);
+      partition.set_partition(i);
+      partition.add_replicas(1);
+      partition.add_isr(1);
+      partition.set_leader(1);
+      Apply(record);
+    }
+  }
+  void Apply(const metadata::v1::Record& record) {
+    metadata::ImageBuilder builder(metadata.Get());
+    ASSERT_TRUE(builder.Apply(record, ++offset));
+    metadata.Set(builder.Build(offset, nullptr));
+  }
+  // A cluster of one broker that coordinates everything.
+  void Serve() {
+    AddBroker(1, false);
+    AddTopic(kOffsetsTopic, 1);
+    AddTopic("t", 2);
+    groups.OnLeader({kOffsetsTopic, 0}, replicas.epoch);
+    executor.RunReady();
+  }
+  void StartLoading() {
+    replicas.auto_commit = false;
+    replicas.AppendCommitted({kOffsetsTopic, 0}, 0, AnyBatch(), seconds(1),
+                             executor, [](auto) {});
+    Serve();
+  }
+  SharedBytes AnyBatch() {
+    record::BatchBuilder builder;
+    builder.Add(1, std::string("\0\3x", 3), "x");
+    return SharedBytes(builder.Build());
+  }
+
+  // Runs a handler; nullopt when it did not answer.
+  template <class Request, class Response>
+  std::optional<Response> Call(void (*handler)(server::RequestContext, Request,
+                                               server::Reply<Response>),
+                               int16_t version, Request request,
+                               Duration wait = {}) {
+    server::RequestContext context{.version = version,
+                                   .client_id = "c",
+                                   .client_host = "/127.0.0.1",
+                                   .listener = "EXTERNAL",
+                                   .services = &services};
+    auto answer = std::make_shared<std::optional<Response>>();
+    handler(context, std::move(request),
+            [answer](Response r) { *answer = std::move(r); });
+    executor.RunReady();
+    if (wait > Duration::zero()) executor.Advance(wait);
+    return *answer;
+  }
+  kafka::JoinGroupRequest Join(const std::string& group,
+                               const std::string& member = "") {
+    return {.group_id = group,
+            .session_timeout_ms = 10'000,
+            .rebalance_timeout_ms = 60'000,
+            .member_id = member,
+            .protocol_type = "consumer",
+            .protocols = {{"range", SharedBytes(std::string("m"))}}};
+  }
+
+  ManualExecutor executor;
+  FakeReplicas replicas{executor};
+  FakeController controller;
+  ImageHolder metadata;
+  MetadataOffset offset = 0;
+  GroupCoordinator groups{GroupConfig{}, OffsetsTopicConfig{}, metadata,
+                          controller, replicas};
+  server::Services services;
+};
+
+TEST_F(GroupCoordinatorTest, TheOffsetsTopicIsCreatedOnceOnFirstUse) {
+  AddBroker(1, false);
+  EXPECT_EQ(groups.Locate("g", "PLAINTEXT").error,
+            ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(groups.Locate("h", "PLAINTEXT").error,
+            ErrorCode::kCoordinatorNotAvailable);
+  ASSERT_EQ(controller.created.size(), 1u);
+  const auto& topic = controller.created[0].topics(0);
+  EXPECT_EQ(topic.name(), "__consumer_offsets");
+  EXPECT_EQ(topic.partitions(), 50);
+  EXPECT_EQ(topic.replication_factor(), 1);  // no more brokers than that
+  EXPECT_EQ(topic.configs().at("cleanup.policy"), "compact");
+  EXPECT_EQ(topic.configs().at("segment.bytes"), "104857600");
+  EXPECT_EQ(topic.configs().at("compression.type"), "producer");
+  controller.create_done[0](Fail(ErrorCode::kRequestTimedOut));
+  (void)groups.Locate("g", "PLAINTEXT");
+  EXPECT_EQ(controller.created.size(), 2u);
+}
+
+TEST_F(GroupCoordinatorTest, TheOffsetsTopicWaitsForEnoughLivingBrokers) {
+  AddBroker(1, false);
+  AddBroker(2, true);
+  EXPECT_EQ(groups.Locate("g", "PLAINTEXT").error,
+            ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_TRUE(controller.created.empty());
+}
+
+TEST_F(GroupCoordinatorTest, FindCoordinatorNamesTheListenerOfTheRequest) {
+  Serve();
+  auto one = Call(server::HandleFindCoordinator, 1, {.key = "g"});
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->error_code, 0);
+  EXPECT_EQ(one->node_id, 1);
+  EXPECT_EQ(one->host, "EXTERNAL.host");
+  EXPECT_EQ(one->port, 9093);
+  auto many =
+      Call(server::HandleFindCoordinator, 4, {.coordinator_keys = {"g", "h"}});
+  ASSERT_EQ(many->coordinators.size(), 2u);
+  EXPECT_EQ(many->coordinators[1].key, "h");
+  EXPECT_EQ(many->coordinators[1].node_id, 1);
+  auto transaction = Call(server::HandleFindCoordinator, 4,
+                          {.key_type = 1, .coordinator_keys = {"tx"}});
+  EXPECT_EQ(transaction->coordinators[0].error_code,
+            Code(ErrorCode::kUnsupportedVersion));
+  EXPECT_EQ(transaction->coordinators[0].node_id, -1);
+}
+
+TEST_F(GroupCoordinatorTest, JoinGroupVersions) {
+  Serve();
+  auto required = Call(server::HandleJoinGroup, 4, Join("g"));
+  ASSERT_TRUE(required);
+  EXPECT_EQ(required->error_code, Code(ErrorCode::kMemberIdRequired));
+  EXPECT_EQ(required->member_id.rfind("c-", 0), 0u);
+  EXPECT_EQ(required->protocol_name, "");
+  auto nullable = Call(server::HandleJoinGroup, 7, Join("g", "nobody"));
+  EXPECT_EQ(nullable->error_code, Code(ErrorCode::kUnknownMemberId));
+  EXPECT_EQ(nullable->protocol_name, std::nullopt);
+  EXPECT_EQ(nullable->member_id, "nobody");
+  auto joined = Call(server::HandleJoinGroup, 0, Join("h"), seconds(3));
+  ASSERT_TRUE(joined);
+  EXPECT_EQ(joined->error_code, 0);
+  EXPECT_EQ(joined->generation_id, 1);
+  EXPECT_EQ(joined->leader, joined->member_id);
+  ASSERT_EQ(joined->members.size(), 1u);
+  EXPECT_EQ(joined->members[0].metadata.view(), "m");
+}
+
+TEST_F(GroupCoordinatorTest, ALongClientIdStillMakesAMemberIdThatFits) {
+  Serve();
+  server::RequestContext context{.version = 4,
+                                 .client_id = std::string(32'767, 'c'),
+                                 .services = &services};
+  std::string member_id;
+  server::HandleJoinGroup(context, Join("g"), [&](kafka::JoinGroupResponse r) {
+    member_id = r.member_id;
+  });
+  executor.RunReady();
+  EXPECT_GT(member_id.size(), 255u);
+  EXPECT_LT(member_id.size(), 400u);
+}
+
+TEST_F(GroupCoordinatorTest, WhileLoadingClientsHearWhatTheyExpect) {
+  StartLoading();
+  EXPECT_EQ(Call(server::HandleJoinGroup, 5, Join("g"))->error_code,
+            Code(ErrorCode::kCoordinatorLoadInProgress));
+  EXPECT_EQ(Call(server::HandleHeartbeat, 3, {.group_id = "g"})->error_code, 0);
+  EXPECT_EQ(Call(server::HandleSyncGroup, 3, {.group_id = "g"})->error_code,
+            Code(ErrorCode::kRebalanceInProgress));
+  EXPECT_EQ(Call(server::HandleListGroups, 4, {})->error_code,
+            Code(ErrorCode::kCoordinatorLoadInProgress));
+  kafka::OffsetFetchRequest one{.group_id = "g"};
+  one.topics = {{{.name = "t", .partition_indexes = {0}}}};
+  auto v1 = Call(server::HandleOffsetFetch, 1, one);
+  EXPECT_EQ(v1->topics[0].partitions[0].error_code,
+            Code(ErrorCode::kCoordinatorLoadInProgress));
+  auto v5 = Call(server::HandleOffsetFetch, 5, one);
+  EXPECT_EQ(v5->error_code, Code(ErrorCode::kCoordinatorLoadInProgress));
+  EXPECT_TRUE(v5->topics.empty());
+  auto v8 = Call(server::HandleOffsetFetch, 8, {.groups = {{.group_id = "g"}}});
+  EXPECT_EQ(v8->groups[0].error_code,
+            Code(ErrorCode::kCoordinatorLoadInProgress));
+}
+
+TEST_F(GroupCoordinatorTest, NotLedHereIsNotCoordinator) {
+  AddBroker(1, false);
+  AddTopic(kOffsetsTopic, 1);
+  EXPECT_EQ(Call(server::HandleHeartbeat, 3, {.group_id = "g"})->error_code,
+            Code(ErrorCode::kNotCoordinator));
+  EXPECT_TRUE(Call(server::HandleListGroups, 4, {})->groups.empty());
+}
+
+TEST_F(GroupCoordinatorTest, CommittedOffsetsComeBackInBothLayouts) {
+  Serve();
+  kafka::OffsetCommitRequest commit{.group_id = "g"};
+  commit.topics = {
+      {.name = "t",
+       .partitions = {{.partition_index = 1, .committed_offset = 7},
+                      {.partition_index = 9, .committed_offset = 7}}},
+      {.name = "nope", .partitions = {{.partition_index = 0}}}};
+  auto committed = Call(server::HandleOffsetCommit, 9, commit);
+  ASSERT_TRUE(committed);
+  EXPECT_EQ(committed->topics[0].partitions[0].error_code, 0);
+  EXPECT_EQ(committed->topics[0].partitions[1].error_code,
+            Code(ErrorCode::kUnknownTopicOrPartition));
+  EXPECT_EQ(committed->topics[1].partitions[0].error_code,
+            Code(ErrorCode::kUnknownTopicOrPartition));
+
+  kafka::OffsetFetchRequest one{.group_id = "g"};
+  one.topics = {{{.name = "t", .partition_indexes = {0, 1}}}};
+  auto v7 = Call(server::HandleOffsetFetch, 7, one);
+  ASSERT_EQ(v7->topics.size(), 1u);
+  EXPECT_EQ(v7->topics[0].partitions[0].committed_offset, -1);
+  EXPECT_EQ(v7->topics[0].partitions[0].committed_leader_epoch, -1);
+  EXPECT_EQ(v7->topics[0].partitions[0].metadata, "");
+  EXPECT_EQ(v7->topics[0].partitions[0].error_code, 0);
+  EXPECT_EQ(v7->topics[0].partitions[1].committed_offset, 7);
+  auto v8 = Call(server::HandleOffsetFetch, 8,
+                 {.groups = {{.group_id = "none"}, {.group_id = "g"}}});
+  ASSERT_EQ(v8->groups.size(), 2u);
+  EXPECT_TRUE(v8->groups[0].topics.empty());
+  EXPECT_EQ(v8->groups[1].topics[0].partitions[0].committed_offset, 7);
+}
+
+TEST_F(GroupCoordinatorTest, DescribeListAndDelete) {
+  Serve();
+  auto joined = Call(server::HandleJoinGroup, 0, Join("g"), seconds(3));
+  auto v5 = Call(server::HandleDescribeGroups, 5, {.groups = {"none", "g"}});
+  EXPECT_EQ(v5->groups[0].group_state, "Dead");
+  EXPECT_EQ(v5->groups[0].error_code, 0);
+  EXPECT_EQ(v5->groups[1].group_state, "CompletingRebalance");
+  EXPECT_EQ(v5->groups[1].members[0].client_host, "/127.0.0.1");
+  EXPECT_EQ(v5->groups[1].authorized_operations, INT32_MIN);
+  auto v6 = Call(server::HandleDescribeGroups, 6,
+                 {.groups = {"none"}, .include_authorized_operations = true});
+  EXPECT_EQ(v6->groups[0].error_code, Code(ErrorCode::kGroupIdNotFound));
+  auto list = Call(server::HandleListGroups, 5, {});
+  ASSERT_EQ(list->groups.size(), 1u);
+  EXPECT_EQ(list->groups[0].group_type, "classic");
+  auto busy =
+      Call(server::HandleDeleteGroups, 2, {.groups_names = {"g", "none"}});
+  EXPECT_EQ(busy->results[0].error_code, Code(ErrorCode::kNonEmptyGroup));
+  EXPECT_EQ(busy->results[1].error_code, Code(ErrorCode::kGroupIdNotFound));
+  kafka::LeaveGroupRequest leave{.group_id = "g"};
+  leave.members = {{.member_id = joined->member_id}, {.member_id = "nobody"}};
+  auto left = Call(server::HandleLeaveGroup, 3, leave);
+  EXPECT_EQ(left->members[0].error_code, 0);
+  EXPECT_EQ(left->members[1].error_code, Code(ErrorCode::kUnknownMemberId));
+  auto single = Call(server::HandleLeaveGroup, 2,
+                     {.group_id = "g", .member_id = "nobody"});
+  EXPECT_EQ(single->error_code, Code(ErrorCode::kUnknownMemberId));
+  auto deleted = Call(server::HandleDeleteGroups, 2, {.groups_names = {"g"}});
+  EXPECT_EQ(deleted->results[0].error_code, 0);
+  EXPECT_TRUE(Call(server::HandleListGroups, 5, {})->groups.empty());
+}
+
+TEST_F(GroupCoordinatorTest, SyncFromVersion5NamesItsProtocol) {
+  Serve();
+  EXPECT_EQ(Call(server::HandleSyncGroup, 5, {.group_id = "g"})->error_code,
+            Code(ErrorCode::kInconsistentGroupProtocol));
+  EXPECT_EQ(Call(server::HandleSyncGroup, 4, {.group_id = "g"})->error_code,
+            Code(ErrorCode::kUnknownMemberId));
+}
+
+}  // namespace
+}  // namespace tidemark::coordinator

@@ -1,0 +1,366 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+#include <random>
+
+#include "broker/kafka/dispatcher.h"
+#include "broker/kafka/handlers/table.h"
+#include "broker/kafka/kafka_listener.h"
+#include "common/kafka/codec.h"
+#include "common/kafka/messages/api_versions.h"
+#include "common/kafka/messages/heartbeat.h"
+#include "common/kafka/messages/produce.h"
+#include "tests/unit/broker/kafka/test_services.h"
+
+namespace tidemark::server {
+namespace {
+
+// Answers of these handlers are steered by the request itself.
+std::vector<Reply<kafka::HeartbeatResponse>>* parked = nullptr;
+
+void HandleApiVersionsHere(RequestContext, kafka::ApiVersionsRequest,
+                           Reply<kafka::ApiVersionsResponse> reply) {
+  kafka::ApiVersionsResponse response;
+  response.throttle_time_ms = 17;
+  reply(response);
+}
+
+// "drop": never answered. "park": answered by the test, later.
+void HandleHeartbeatHere(RequestContext, kafka::HeartbeatRequest request,
+                         Reply<kafka::HeartbeatResponse> reply) {
+  if (request.group_id == "drop") return;
+  if (request.group_id == "park") return parked->push_back(std::move(reply));
+  kafka::HeartbeatResponse response;
+  response.error_code = static_cast<int16_t>(request.generation_id);
+  reply(response);
+}
+
+// The topic "bad" is an error.
+void HandleProduceHere(RequestContext, kafka::ProduceRequest request,
+                       Reply<kafka::ProduceResponse> reply) {
+  kafka::ProduceResponse response;
+  for (const auto& topic : request.topic_data) {
+    auto& to = response.responses.emplace_back();
+    to.name = topic.name;
+    to.partition_responses.emplace_back().error_code =
+        topic.name == "bad" ? 3 : 0;
+  }
+  reply(response);
+}
+
+constexpr Api kTable[] = {
+    MakeApi<HandleApiVersionsHere>(),
+    MakeApi<HandleHeartbeatHere>(),
+    MakeApi<HandleProduceHere>().AdvertisedFrom(0),
+};
+
+// A blocking client; every wait ends after a few seconds.
+class Client {
+ public:
+  explicit Client(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    timeval limit{5, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    EXPECT_EQ(
+        connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  }
+  ~Client() { close(fd_); }
+
+  void Send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return;
+      bytes.remove_prefix(static_cast<size_t>(sent));
+    }
+  }
+  template <class Request>
+  void Send(const Request& request, int16_t version, int32_t correlation) {
+    Send(kafka::EncodeRequest(request, version, correlation, "test").Flatten());
+  }
+  // nullopt: closed by the other side.
+  std::optional<std::string> Frame() {
+    std::string length;
+    if (!Read(4, &length)) return std::nullopt;
+    uint32_t size = 0;
+    for (char c : length) size = size << 8 | static_cast<uint8_t>(c);
+    std::string payload;
+    if (!Read(size, &payload)) return std::nullopt;
+    return payload;
+  }
+  template <class Response>
+  Response Receive(int16_t version, int32_t correlation) {
+    auto frame = Frame();
+    EXPECT_TRUE(frame.has_value());
+    if (!frame) return {};
+    auto header = kafka::DecodeResponseHeader(SharedBytes(*frame),
+                                              Response::kKey, version);
+    EXPECT_EQ(header.value().correlation_id, correlation);
+    return kafka::DecodeResponse<Response>(header->body, version).value();
+  }
+  bool IsClosed() { return !Frame().has_value() && !timed_out_; }
+
+ private:
+  bool Read(size_t count, std::string* to) {
+    to->resize(count);
+    size_t have = 0;
+    while (have < count) {
+      const ssize_t got = recv(fd_, to->data() + have, count - have, 0);
+      timed_out_ = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+      if (got <= 0) return false;
+      have += static_cast<size_t>(got);
+    }
+    return true;
+  }
+  int fd_;
+  bool timed_out_ = false;
+};
+
+class ConnectionTest : public testing::Test {
+ protected:
+  ConnectionTest() : dispatcher_(kTable, services_, metrics_) {
+    parked = &parked_;
+  }
+
+  uint16_t Listen(ListenerOptions options = {}) {
+    options.host = "127.0.0.1";
+    listener_ = KafkaListener::Open(options, {&shard0_, &shard1_}, dispatcher_,
+                                    metrics_)
+                    .value();
+    return listener_->port();
+  }
+  // Whoever else is connected, the listener goes on.
+  void ExpectAlive(uint16_t port) {
+    Client client(port);
+    client.Send(kafka::ApiVersionsRequest{}, 0, 1);
+    client.Receive<kafka::ApiVersionsResponse>(0, 1);
+  }
+
+  io::EventLoop shard0_{"shard0"}, shard1_{"shard1"};
+  Services services_;
+  NetworkMetrics metrics_;
+  std::vector<Reply<kafka::HeartbeatResponse>> parked_;
+  Dispatcher dispatcher_;
+  std::unique_ptr<KafkaListener> listener_;
+};
+
+kafka::HeartbeatRequest Beat(const std::string& group, int generation) {
+  kafka::HeartbeatRequest request;
+  request.group_id = group;
+  request.generation_id = generation;
+  return request;
+}
+
+TEST_F(ConnectionTest, PipelinedRequestsAreAnsweredInOrder) {
+  Client client(Listen());
+  for (int i = 0; i < 100; ++i) client.Send(Beat("g", i), 4, i);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(client.Receive<kafka::HeartbeatResponse>(4, i).error_code, i);
+  }
+}
+
+TEST_F(ConnectionTest, TheNextRequestWaitsForTheAnswerOfTheLast) {
+  Client client(Listen());
+  client.Send(Beat("park", 0), 0, 1);
+  client.Send(Beat("park", 0), 0, 2);
+  auto parked_count = [&] {
+    // Two turns: the second could only be parked by then if it was looked at.
+    size_t count = 0;
+    for (io::EventLoop* shard : {&shard0_, &shard1_}) {
+      std::promise<size_t> promise;
+      shard->Post([&] { promise.set_value(parked_.size()); });
+      count = std::max(count, promise.get_future().get());
+    }
+    return count;
+  };
+  while (parked_count() == 0) std::this_thread::yield();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(parked_count(), 1u);
+  parked_[0]({});
+  client.Receive<kafka::HeartbeatResponse>(0, 1);
+  while (parked_count() == 1) std::this_thread::yield();
+  parked_[1]({});
+  client.Receive<kafka::HeartbeatResponse>(0, 2);
+}
+
+TEST_F(ConnectionTest, ADroppedReplyClosesTheConnection) {
+  const uint16_t port = Listen();
+  Client client(port);
+  client.Send(Beat("drop", 0), 0, 1);
+  EXPECT_TRUE(client.IsClosed());
+  ExpectAlive(port);
+}
+
+TEST_F(ConnectionTest, BadLengthsCloseTheConnection) {
+  const uint16_t port = Listen();
+  for (const char* length :
+       {"\xff\xff\xff\xff", "\x80\x00\x00\x00", "\x7f\xff\xff\xff"}) {
+    Client client(port);
+    client.Send(std::string_view(length, 4));
+    EXPECT_TRUE(client.IsClosed());
+  }
+  ExpectAlive(port);
+  EXPECT_EQ(metrics_.malformed.load(), 3u);
+}
+
+TEST_F(ConnectionTest, UnknownKeysAndVersionsCloseTheConnection) {
+  const uint16_t port = Listen();
+  // key, version
+  for (auto [key, version] :
+       std::vector<std::pair<int16_t, int16_t>>{{4, 0},
+                                                {999, 0},
+                                                {-1, 0},
+                                                {32767, 0},
+                                                {12, 5},
+                                                {12, -1},
+                                                {0, 0},
+                                                {0, 2},
+                                                {0, 12}}) {
+    std::string frame("\0\0\0\x0a", 4);
+    for (int16_t number : {key, version, int16_t{0}, int16_t{1}, int16_t{-1}}) {
+      frame += static_cast<char>(number >> 8);
+      frame += static_cast<char>(number);
+    }
+    Client client(port);
+    client.Send(frame);
+    EXPECT_TRUE(client.IsClosed()) << key << " " << version;
+  }
+  ExpectAlive(port);
+}
+
+TEST_F(ConnectionTest, ApiVersionsOfTheFutureIsAnsweredInVersionZero) {
+  Client client(Listen());
+  client.Send(
+      std::string("\0\0\0\x0e"
+                  "\0\x12\0\x63\0\0\0\x07\xff\xff\0\x01\x02\x03",
+                  18));
+  auto response = client.Receive<kafka::ApiVersionsResponse>(0, 7);
+  EXPECT_EQ(response.error_code, 35);
+  ASSERT_EQ(response.api_keys.size(), 1u);
+  EXPECT_EQ(response.api_keys[0].api_key, 18);
+  EXPECT_EQ(response.api_keys[0].min_version, 0);
+  EXPECT_EQ(response.api_keys[0].max_version, 4);
+  // And the connection is as good as before.
+  client.Send(kafka::ApiVersionsRequest{}, 1, 8);
+  EXPECT_EQ(client.Receive<kafka::ApiVersionsResponse>(1, 8).throttle_time_ms,
+            17);
+}
+
+TEST_F(ConnectionTest, MalformedBodiesCloseTheConnection) {
+  const uint16_t port = Listen();
+  // Produce v3 with an array count of 2^31 - 1.
+  Client huge(port);
+  huge.Send(
+      std::string("\0\0\0\x16"
+                  "\0\0\0\x03\0\0\0\x01\xff\xff"  // header
+                  "\xff\xff\0\x01\0\0\x03\xe8\x7f\xff\xff\xff",
+                  26));
+  EXPECT_TRUE(huge.IsClosed());
+  // Bytes behind the message.
+  Client longer(port);
+  std::string frame = kafka::EncodeRequest(Beat("g", 1), 0, 1).Flatten();
+  frame[3] = static_cast<char>(frame[3] + 1);
+  longer.Send(frame + "x");
+  EXPECT_TRUE(longer.IsClosed());
+  ExpectAlive(port);
+}
+
+TEST_F(ConnectionTest, RandomBytesNeverDisturbTheOthers) {
+  ListenerOptions options;
+  options.max_request_bytes = 4096;
+  const uint16_t port = Listen(options);
+  std::mt19937 random(1);
+  for (int round = 0; round < 200; ++round) {
+    std::string body;
+    for (int i = 0; i < 64; ++i) body += static_cast<char>(random());
+    // Half of the rounds pass the length check and the table.
+    if (round % 2 == 0) {
+      body[0] = body[1] = 0;
+      body[2] = 0, body[3] = 60;
+      body[4] = 0, body[5] = std::array<char, 3>{0, 12, 18}[random() % 3];
+      body[6] = 0, body[7] = static_cast<char>(random() % 12);
+    }
+    Client client(port);
+    client.Send(body);
+  }
+  ExpectAlive(port);
+}
+
+kafka::ProduceRequest ProduceTo(const std::string& topic, int16_t acks) {
+  kafka::ProduceRequest request;
+  request.acks = acks;
+  auto& data = request.topic_data.emplace_back();
+  data.name = topic;
+  data.partition_data.emplace_back();
+  return request;
+}
+
+TEST_F(ConnectionTest, AcksZeroIsNotAnswered) {
+  Client client(Listen());
+  client.Send(ProduceTo("good", 0), 9, 1);
+  client.Send(ProduceTo("good", 1), 9, 2);
+  EXPECT_EQ(client.Receive<kafka::ProduceResponse>(9, 2).responses[0].name,
+            "good");
+}
+
+TEST_F(ConnectionTest, AcksZeroWithAnErrorClosesTheConnection) {
+  Client client(Listen());
+  client.Send(ProduceTo("bad", 0), 9, 1);
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST_F(ConnectionTest, SilenceClosesAConnectionInMidFrameToo) {
+  ListenerOptions options;
+  options.max_idle = std::chrono::milliseconds(20);
+  const uint16_t port = Listen(options);
+  Client half(port);
+  half.Send(std::string_view("\0\0\0\x64half", 8));
+  EXPECT_TRUE(half.IsClosed());
+  Client silent(port);
+  EXPECT_TRUE(silent.IsClosed());
+}
+
+TEST_F(ConnectionTest, ConnectionsBeyondTheLimitAreClosed) {
+  ListenerOptions options;
+  options.max_connections = 1;
+  const uint16_t port = Listen(options);
+  Client first(port);
+  first.Send(kafka::ApiVersionsRequest{}, 0, 1);
+  first.Receive<kafka::ApiVersionsResponse>(0, 1);
+  Client second(port);
+  EXPECT_TRUE(second.IsClosed());
+  EXPECT_EQ(metrics_.refused.load(), 1u);
+}
+
+TEST_F(ConnectionTest, StopClosesConnectionsAndFreesThePort) {
+  const uint16_t port = Listen();
+  Client client(port);
+  client.Send(kafka::ApiVersionsRequest{}, 0, 1);
+  client.Receive<kafka::ApiVersionsResponse>(0, 1);
+  listener_->Stop();
+  EXPECT_TRUE(client.IsClosed());
+  ListenerOptions options;
+  options.port = port;
+  Listen(options);
+  ExpectAlive(port);
+}
+
+TEST_F(ConnectionTest, APortInUseIsAOneLineError) {
+  ListenerOptions options;
+  options.host = "127.0.0.1";
+  options.port = Listen();
+  auto second = KafkaListener::Open(options, {&shard0_}, dispatcher_, metrics_);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message,
+              testing::AllOf(testing::HasSubstr("127.0.0.1:"),
+                             testing::HasSubstr("Address already in use"),
+                             testing::Not(testing::HasSubstr("\n"))));
+}
+
+}  // namespace
+}  // namespace tidemark::server

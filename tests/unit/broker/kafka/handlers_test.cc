@@ -1,0 +1,522 @@
+#include "broker/kafka/handlers/handlers.h"
+
+#include <gmock/gmock.h>
+
+#include "broker/kafka/handlers/table.h"
+#include "common/kafka/messages/api_versions.h"
+#include "common/kafka/messages/create_topics.h"
+#include "common/kafka/messages/delete_topics.h"
+#include "common/kafka/messages/describe_cluster.h"
+#include "common/kafka/messages/describe_configs.h"
+#include "common/kafka/messages/describe_topic_partitions.h"
+#include "common/kafka/messages/incremental_alter_configs.h"
+#include "common/kafka/messages/init_producer_id.h"
+#include "common/kafka/messages/metadata.h"
+#include "common/metadata/configs.h"
+#include "tests/unit/broker/kafka/test_services.h"
+
+namespace tidemark::server {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
+  std::map<std::string, std::string> ranges;
+  for (const Api& api : HandlerTable()) {
+    ranges[std::string(kafka::ApiName(api.key))] =
+        std::to_string(api.advertised.min) + "-" +
+        std::to_string(api.advertised.max);
+  }
+  const std::map<std::string, std::string> expected = {
+      {"Produce", "0-11"},
+      {"Fetch", "4-16"},
+      {"ListOffsets", "1-8"},
+      {"Metadata", "0-12"},
+      {"OffsetCommit", "1-9"},
+      {"OffsetFetch", "1-9"},
+      {"FindCoordinator", "0-5"},
+      {"JoinGroup", "0-9"},
+      {"Heartbeat", "0-4"},
+      {"LeaveGroup", "0-5"},
+      {"SyncGroup", "0-5"},
+      {"DescribeGroups", "0-6"},
+      {"ListGroups", "0-5"},
+      {"ApiVersions", "0-4"},
+      {"CreateTopics", "2-7"},
+      {"DeleteTopics", "1-6"},
+      {"InitProducerId", "0-5"},
+      {"OffsetForLeaderEpoch", "2-4"},
+      {"DescribeConfigs", "1-4"},
+      {"CreatePartitions", "0-3"},
+      {"DeleteGroups", "0-2"},
+      {"IncrementalAlterConfigs", "0-1"},
+      {"DescribeCluster", "0-2"},
+      {"DescribeTopicPartitions", "0-0"},
+  };
+  EXPECT_EQ(ranges, expected);
+}
+
+TEST(ApiVersions, ListsTheTable) {
+  TestCluster cluster;
+  auto response = cluster.Ask(&HandleApiVersions, {}, 0);
+  EXPECT_EQ(response.error_code, 0);
+  EXPECT_EQ(response.api_keys.size(), HandlerTable().size());
+}
+
+TEST(ApiVersions, SoftwareNamesMustBeNames) {
+  TestCluster cluster;
+  // name, version, error
+  for (auto [name, version, error] :
+       std::vector<std::tuple<const char*, const char*, int>>{
+           {"apache-kafka-java", "4.0.0", 0},
+           {"", "1", 42},
+           {"a", "", 42},
+           {"-a", "1", 42},
+           {"a b", "1", 42}}) {
+    auto response = cluster.Ask(&HandleApiVersions,
+                                kafka::ApiVersionsRequest{name, version}, 3);
+    EXPECT_EQ(response.error_code, error) << name;
+  }
+}
+
+class MetadataTest : public testing::Test {
+ protected:
+  MetadataTest() { AddTopics(cluster_); }
+
+  static void AddTopics(TestCluster& cluster) {
+    cluster.AddTopic("orders", 1);
+    cluster.AddPartition(1, 0, {1, 2, 3}, {1, 2}, 1);
+    cluster.AddPartition(1, 1, {2, 3}, {2}, -1);
+    cluster.AddPartition(1, 2, {3, 1}, {3}, 3);
+    cluster.AddTopic("__consumer_offsets", 2);
+    cluster.AddPartition(2, 0, {1}, {1}, 1);
+  }
+
+  static kafka::MetadataRequest For(std::vector<std::string> names) {
+    kafka::MetadataRequest request;
+    request.topics.emplace();
+    for (auto& name : names) {
+      request.topics->emplace_back().name = std::move(name);
+    }
+    return request;
+  }
+
+  TestCluster cluster_;
+};
+
+TEST_F(MetadataTest, ListsLiveBrokersAtTheListenerOfTheRequest) {
+  auto response = cluster_.Ask(&HandleMetadata, For({}), 12);
+  ASSERT_EQ(response.brokers.size(), 2u);
+  EXPECT_EQ(response.brokers[0].node_id, 1);
+  EXPECT_EQ(response.brokers[0].host, "host1");
+  EXPECT_EQ(response.brokers[0].port, 9091);
+  EXPECT_EQ(response.brokers[0].rack, std::nullopt);
+  EXPECT_EQ(response.brokers[1].rack, "r2");
+  EXPECT_EQ(response.controller_id, 1);
+  EXPECT_EQ(response.cluster_id, "MkU3OEVBNTcwNTJENDM2Qg");
+  EXPECT_THAT(response.topics, IsEmpty());
+}
+
+TEST_F(MetadataTest, NullAsksForAllAndEmptyForNoneExceptInVersionZero) {
+  kafka::MetadataRequest all;
+  EXPECT_EQ(cluster_.Ask(&HandleMetadata, all, 1).topics.size(), 2u);
+  EXPECT_EQ(cluster_.Ask(&HandleMetadata, For({}), 1).topics.size(), 0u);
+  EXPECT_EQ(cluster_.Ask(&HandleMetadata, For({}), 0).topics.size(), 2u);
+}
+
+TEST_F(MetadataTest, PartitionsWithoutALiveLeaderAreNotAvailable) {
+  auto topic = cluster_.Ask(&HandleMetadata, For({"orders"}), 12).topics.at(0);
+  EXPECT_EQ(topic.topic_id, TestCluster::TopicId(1));
+  EXPECT_FALSE(topic.is_internal);
+  ASSERT_EQ(topic.partitions.size(), 3u);
+  EXPECT_EQ(topic.partitions[0].error_code, 0);
+  EXPECT_EQ(topic.partitions[0].leader_id, 1);
+  EXPECT_EQ(topic.partitions[0].leader_epoch, 5);
+  EXPECT_THAT(topic.partitions[0].offline_replicas, ElementsAre(3));
+  EXPECT_EQ(topic.partitions[1].error_code, 5);
+  EXPECT_EQ(topic.partitions[1].leader_id, -1);
+  EXPECT_EQ(topic.partitions[2].error_code, 5);  // leader is fenced
+  EXPECT_EQ(topic.partitions[2].leader_id, -1);
+}
+
+TEST_F(MetadataTest, VersionZeroNamesOnlyLiveReplicas) {
+  auto topic = cluster_.Ask(&HandleMetadata, For({"orders"}), 0).topics.at(0);
+  EXPECT_THAT(topic.partitions.at(0).replica_nodes, ElementsAre(1, 2));
+  EXPECT_EQ(topic.partitions.at(0).error_code, 9);
+}
+
+TEST_F(MetadataTest, AListenerThatBrokersLackIsSaidByVersion) {
+  auto ask = [&](int16_t version) {
+    auto context = cluster_.Context(version);
+    context.listener = "OTHER";
+    kafka::MetadataResponse response;
+    HandleMetadata(context, For({"orders"}),
+                   [&](kafka::MetadataResponse r) { response = r; });
+    return response;
+  };
+  EXPECT_THAT(ask(5).brokers, IsEmpty());
+  EXPECT_EQ(ask(5).controller_id, -1);
+  EXPECT_EQ(ask(5).topics.at(0).partitions.at(0).error_code, 5);
+  EXPECT_EQ(ask(6).topics.at(0).partitions.at(0).error_code, 72);
+}
+
+TEST_F(MetadataTest, TopicsByIdFromVersionTwelveOn) {
+  kafka::MetadataRequest request;
+  request.topics.emplace();
+  request.topics->emplace_back().topic_id = TestCluster::TopicId(1);
+  request.topics->emplace_back().topic_id = TestCluster::TopicId(9);
+  auto response = cluster_.Ask(&HandleMetadata, request, 12);
+  ASSERT_EQ(response.topics.size(), 2u);
+  EXPECT_EQ(response.topics[0].name, "orders");
+  EXPECT_EQ(response.topics[1].error_code, 100);
+  EXPECT_EQ(response.topics[1].name, std::nullopt);
+  response = cluster_.Ask(&HandleMetadata, request, 11);
+  EXPECT_EQ(response.topics.at(0).error_code, 42);
+}
+
+TEST_F(MetadataTest, AskingTwiceAnswersOnce) {
+  EXPECT_EQ(
+      cluster_.Ask(&HandleMetadata, For({"orders", "orders"}), 9).topics.size(),
+      1u);
+}
+
+TEST_F(MetadataTest, IllegalNamesAreNotCreated) {
+  for (const std::string& name :
+       {std::string("a b"), std::string(""), std::string("."),
+        std::string(".."), std::string(250, 'a')}) {
+    auto response = cluster_.Ask(&HandleMetadata, For({name}), 9);
+    EXPECT_EQ(response.topics.at(0).error_code, 17) << name;
+  }
+  EXPECT_THAT(cluster_.controller.created, IsEmpty());
+}
+
+TEST_F(MetadataTest, UnknownTopicsAreCreatedOnlyWhenAllowed) {
+  kafka::MetadataRequest request = For({"new"});
+  request.allow_auto_topic_creation = false;
+  auto response = cluster_.Ask(&HandleMetadata, request, 4);
+  EXPECT_EQ(response.topics.at(0).error_code, 3);
+  EXPECT_THAT(cluster_.controller.created, IsEmpty());
+
+  TestCluster off({"auto.create.topics.enable=false"});
+  EXPECT_EQ(off.Ask(&HandleMetadata, For({"new"}), 4).topics.at(0).error_code,
+            3);
+  EXPECT_THAT(off.controller.created, IsEmpty());
+}
+
+TEST_F(MetadataTest, ACreatedTopicIsInTheAnswer) {
+  TestCluster cluster({"num.partitions=4"});
+  cluster.controller.on_create =
+      [&](const admin::v1::CreateTopicsRequest& request) {
+        EXPECT_EQ(request.topics(0).partitions(), 4);
+        EXPECT_EQ(request.topics(0).replication_factor(), -1);
+        // The image follows a little later than the answer.
+        cluster.executor.PostAfter(std::chrono::milliseconds(30), [&] {
+          cluster.AddTopic("new", 5);
+          cluster.AddPartition(5, 0, {1}, {1}, 1);
+        });
+        admin::v1::CreateTopicsResponse response;
+        response.add_topics()->set_name("new");
+        return response;
+      };
+  auto response = cluster.Ask(&HandleMetadata, For({"new"}), 12);
+  EXPECT_EQ(response.topics.at(0).error_code, 0);
+  EXPECT_EQ(response.topics.at(0).partitions.size(), 1u);
+}
+
+TEST_F(MetadataTest, ACreationThatDoesNotShowIsToBeAskedForAgain) {
+  cluster_.controller.on_create = [](const auto&) {
+    admin::v1::CreateTopicsResponse response;
+    response.add_topics()->set_name("new");
+    return response;
+  };
+  EXPECT_EQ(
+      cluster_.Ask(&HandleMetadata, For({"new"}), 12).topics.at(0).error_code,
+      5);
+  cluster_.controller.on_create = nullptr;  // no controller
+  EXPECT_EQ(
+      cluster_.Ask(&HandleMetadata, For({"new"}), 12).topics.at(0).error_code,
+      5);
+  cluster_.controller.on_create = [](const auto&) {
+    admin::v1::CreateTopicsResponse response;
+    response.add_topics()->set_name("new");
+    response.mutable_topics(0)->set_code(38);
+    return response;
+  };
+  EXPECT_EQ(
+      cluster_.Ask(&HandleMetadata, For({"new"}), 12).topics.at(0).error_code,
+      38);
+}
+
+TEST_F(MetadataTest, InternalTopicsAreMarkedAndNotAutoCreated) {
+  EXPECT_TRUE(cluster_.Ask(&HandleMetadata, For({"__consumer_offsets"}), 9)
+                  .topics.at(0)
+                  .is_internal);
+  EXPECT_EQ(cluster_.Ask(&HandleMetadata, For({"__transaction_state"}), 9)
+                .topics.at(0)
+                .error_code,
+            3);
+  EXPECT_THAT(cluster_.controller.created, IsEmpty());
+}
+
+TEST_F(MetadataTest, OperationsAreListedOnlyWhenAskedFor) {
+  auto request = For({"orders"});
+  auto plain = cluster_.Ask(&HandleMetadata, request, 8);
+  EXPECT_EQ(plain.cluster_authorized_operations, INT32_MIN);
+  EXPECT_EQ(plain.topics.at(0).topic_authorized_operations, INT32_MIN);
+  request.include_cluster_authorized_operations = true;
+  request.include_topic_authorized_operations = true;
+  auto full = cluster_.Ask(&HandleMetadata, request, 8);
+  EXPECT_EQ(full.cluster_authorized_operations, 8096);
+  EXPECT_EQ(full.topics.at(0).topic_authorized_operations, 3576);
+}
+
+TEST_F(MetadataTest, DescribeClusterListsFencedBrokersOnRequest) {
+  kafka::DescribeClusterRequest request;
+  EXPECT_EQ(cluster_.Ask(&HandleDescribeCluster, request, 2).brokers.size(),
+            2u);
+  request.include_fenced_brokers = true;
+  auto response = cluster_.Ask(&HandleDescribeCluster, request, 2);
+  ASSERT_EQ(response.brokers.size(), 3u);
+  EXPECT_TRUE(response.brokers[2].is_fenced);
+  request.endpoint_type = 2;
+  EXPECT_EQ(cluster_.Ask(&HandleDescribeCluster, request, 2).error_code, 114);
+}
+
+TEST_F(MetadataTest, DescribeTopicPartitionsPages) {
+  kafka::DescribeTopicPartitionsRequest request;
+  request.response_partition_limit = 2;
+  std::vector<std::string> seen;
+  for (int page = 0; page < 10; ++page) {
+    auto response = cluster_.Ask(&HandleDescribeTopicPartitions, request, 0);
+    for (const auto& topic : response.topics) {
+      for (const auto& partition : topic.partitions) {
+        seen.push_back(*topic.name + "-" +
+                       std::to_string(partition.partition_index));
+      }
+    }
+    if (!response.next_cursor) break;
+    request.cursor = kafka::DescribeTopicPartitionsRequest::Cursor{
+        response.next_cursor->topic_name,
+        response.next_cursor->partition_index};
+  }
+  EXPECT_THAT(seen, ElementsAre("__consumer_offsets-0", "orders-0", "orders-1",
+                                "orders-2"));
+}
+
+TEST(CreateTopics, AnswersInRequestOrderWithWhatTheControllersSaid) {
+  TestCluster cluster;
+  cluster.controller.on_create =
+      [&](const admin::v1::CreateTopicsRequest& request) {
+        EXPECT_EQ(request.topics_size(), 2);
+        cluster.AddTopic("b", 5);
+        admin::v1::CreateTopicsResponse response;
+        auto* b = response.add_topics();
+        b->set_name("b");
+        b->set_partitions(3);
+        b->set_replication_factor(2);
+        b->set_topic_id(TestCluster::TopicId(5).ToBytes());
+        auto* a = response.add_topics();
+        a->set_name("a");
+        a->set_code(38);
+        a->set_message("3 brokers are alive");
+        return response;
+      };
+  kafka::CreateTopicsRequest request;
+  for (const char* name : {"a", "b", "twice", "twice", "gap", "null"}) {
+    request.topics.emplace_back().name = name;
+  }
+  request.topics[4].assignments.emplace_back().partition_index = 1;
+  request.topics[5].configs.emplace_back().name = "retention.ms";
+  auto response = cluster.Ask(&HandleCreateTopics, request, 7);
+  ASSERT_EQ(response.topics.size(), 5u);
+  EXPECT_EQ(response.topics[0].error_code, 38);
+  EXPECT_EQ(response.topics[0].error_message, "3 brokers are alive");
+  EXPECT_EQ(response.topics[1].error_code, 0);
+  EXPECT_EQ(response.topics[1].topic_id, TestCluster::TopicId(5));
+  EXPECT_EQ(response.topics[1].num_partitions, 3);
+  EXPECT_EQ(response.topics[1].configs->size(),
+            tidemark::metadata::TopicConfigKeys().size());
+  EXPECT_EQ(response.topics[2].error_code, 42);
+  EXPECT_EQ(response.topics[3].error_code, 39);
+  EXPECT_EQ(response.topics[4].error_code, 40);
+}
+
+TEST(CreateTopics, NoControllerIsATimeOut) {
+  TestCluster cluster;
+  kafka::CreateTopicsRequest request;
+  request.topics.emplace_back().name = "a";
+  auto response = cluster.Ask(&HandleCreateTopics, request, 7);
+  EXPECT_EQ(response.topics.at(0).error_code, 7);
+}
+
+TEST(DeleteTopics, CanBeSwitchedOff) {
+  TestCluster cluster({"delete.topic.enable=false"});
+  kafka::DeleteTopicsRequest request;
+  request.topic_names = {"a"};
+  EXPECT_EQ(
+      cluster.Ask(&HandleDeleteTopics, request, 1).responses.at(0).error_code,
+      42);
+  EXPECT_EQ(
+      cluster.Ask(&HandleDeleteTopics, request, 5).responses.at(0).error_code,
+      73);
+}
+
+TEST(DeleteTopics, ByNameAndById) {
+  TestCluster cluster;
+  cluster.controller.on_delete =
+      [](const admin::v1::DeleteTopicsRequest& request) {
+        admin::v1::DeleteTopicsResponse response;
+        for (const auto& name : request.names()) {
+          auto* topic = response.add_topics();
+          topic->set_name(name);
+          topic->set_code(3);
+        }
+        for (const auto& id : request.topic_ids()) {
+          auto* topic = response.add_topics();
+          topic->set_name("found");
+          topic->set_topic_id(id);
+        }
+        return response;
+      };
+  kafka::DeleteTopicsRequest request;
+  request.topics.emplace_back().topic_id = TestCluster::TopicId(4);
+  request.topics.emplace_back().name = "a";
+  auto response = cluster.Ask(&HandleDeleteTopics, request, 6);
+  EXPECT_EQ(response.responses.at(0).error_code, 0);
+  EXPECT_EQ(response.responses.at(0).name, "found");
+  EXPECT_EQ(response.responses.at(1).error_code, 3);
+  EXPECT_EQ(response.responses.at(1).name, "a");
+}
+
+class DescribeConfigsTest : public testing::Test {
+ protected:
+  kafka::DescribeConfigsResponse::DescribeConfigsResult Ask(
+      TestCluster& cluster, int8_t type, const std::string& name,
+      std::optional<std::vector<std::string>> keys) {
+    kafka::DescribeConfigsRequest request;
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = type;
+    resource.resource_name = name;
+    resource.configuration_keys = std::move(keys);
+    request.include_synonyms = true;
+    request.include_documentation = true;
+    return cluster.Ask(&HandleDescribeConfigs, request, 4).results.at(0);
+  }
+};
+
+TEST_F(DescribeConfigsTest, TheNearestSourceWinsAndAllAreSynonyms) {
+  TestCluster cluster({"log.retention.hours=5"});
+  cluster.AddTopic("t", 1);
+  auto ask = [&] {
+    return Ask(cluster, 2, "t", {{"retention.ms"}}).configs.at(0);
+  };
+  EXPECT_EQ(ask().value, "18000000");
+  EXPECT_EQ(ask().config_source, 4);
+  EXPECT_EQ(ask().config_type, 5);
+  EXPECT_FALSE(ask().documentation->empty());
+  cluster.SetConfig(tidemark::metadata::v1::TOPIC, "t", "retention.ms", "77");
+  EXPECT_EQ(ask().value, "77");
+  EXPECT_EQ(ask().config_source, 1);
+  ASSERT_EQ(ask().synonyms.size(), 3u);
+  EXPECT_EQ(ask().synonyms[1].name, "log.retention.ms");
+  EXPECT_EQ(ask().synonyms[1].source, 4);
+  EXPECT_EQ(ask().synonyms[2].source, 5);
+  EXPECT_EQ(ask().synonyms[2].value, "604800000");
+}
+
+TEST_F(DescribeConfigsTest, CleanupPolicyIsWhatConnectLooksFor) {
+  TestCluster cluster;
+  cluster.AddTopic("connect-offsets", 1);
+  cluster.SetConfig(tidemark::metadata::v1::TOPIC, "connect-offsets",
+                    "cleanup.policy", "compact");
+  auto entry =
+      Ask(cluster, 2, "connect-offsets", {{"cleanup.policy"}}).configs.at(0);
+  EXPECT_EQ(entry.value, "compact");
+  EXPECT_EQ(entry.config_type, 7);
+}
+
+TEST_F(DescribeConfigsTest, Refusals) {
+  TestCluster cluster;
+  // resource type, name, error
+  for (auto [type, name, error] :
+       std::vector<std::tuple<int, const char*, int>>{{2, "none", 3},
+                                                      {2, "a b", 17},
+                                                      {4, "2", 42},
+                                                      {4, "x", 42},
+                                                      {8, "1", 42},
+                                                      {4, "1", 0},
+                                                      {4, "", 0}}) {
+    EXPECT_EQ(
+        Ask(cluster, static_cast<int8_t>(type), name, std::nullopt).error_code,
+        error)
+        << type << " " << name;
+  }
+}
+
+TEST_F(DescribeConfigsTest, StaticBrokerSettingsAreReadOnly) {
+  TestCluster cluster;
+  auto entry = Ask(cluster, 4, "1", {{"node.id"}}).configs.at(0);
+  EXPECT_EQ(entry.value, "1");
+  EXPECT_TRUE(entry.read_only);
+  EXPECT_EQ(entry.config_source, 4);
+}
+
+TEST(IncrementalAlterConfigs, ShapeIsCheckedBeforeTheControllersAreAsked) {
+  TestCluster cluster;
+  kafka::IncrementalAlterConfigsRequest request;
+  auto add = [&](int8_t type, const char* name, const char* key, int8_t op,
+                 std::optional<std::string> value) {
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = type;
+    resource.resource_name = name;
+    auto& config = resource.configs.emplace_back();
+    config.name = key;
+    config.config_operation = op;
+    config.value = std::move(value);
+  };
+  add(2, "good", "retention.ms", 0, "1");
+  add(2, "deleted", "retention.ms", 1, std::nullopt);
+  add(2, "null", "retention.ms", 0, std::nullopt);
+  add(2, "operation", "retention.ms", 4, "1");
+  add(8, "logger", "x", 0, "1");
+  add(2, "twice", "x", 0, "1");
+  add(2, "twice", "x", 0, "1");
+  auto response = cluster.Ask(&HandleIncrementalAlterConfigs, request, 1);
+  std::vector<int> errors;
+  for (const auto& outcome : response.responses) {
+    errors.push_back(outcome.error_code);
+  }
+  EXPECT_THAT(errors, ElementsAre(0, 0, 42, 42, 42, 42, 42));
+  ASSERT_EQ(cluster.controller.altered.size(), 1u);
+  EXPECT_EQ(cluster.controller.altered[0].resources_size(), 2);
+}
+
+TEST(InitProducerId, IdsAreUniqueAndBlocksAreFetchedAhead) {
+  TestCluster cluster;
+  cluster.controller.block_size = 300;
+  std::set<int64_t> ids;
+  for (int i = 0; i < 1000; ++i) {
+    auto response = cluster.Ask(&HandleInitProducerId, {}, 5);
+    EXPECT_EQ(response.error_code, 0);
+    EXPECT_EQ(response.producer_epoch, 0);
+    EXPECT_TRUE(ids.insert(response.producer_id).second);
+  }
+  EXPECT_EQ(cluster.controller.blocks, 4);
+}
+
+TEST(InitProducerId, Refusals) {
+  TestCluster cluster;
+  kafka::InitProducerIdRequest transactional;
+  transactional.transactional_id = "t";
+  EXPECT_EQ(cluster.Ask(&HandleInitProducerId, transactional, 5).error_code,
+            42);
+  kafka::InitProducerIdRequest half;
+  half.producer_id = 5;
+  EXPECT_EQ(cluster.Ask(&HandleInitProducerId, half, 5).error_code, 42);
+  cluster.controller.block_size = -1;
+  EXPECT_EQ(cluster.Ask(&HandleInitProducerId, {}, 5).error_code, 14);
+}
+
+}  // namespace
+}  // namespace tidemark::server

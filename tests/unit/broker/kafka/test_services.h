@@ -1,0 +1,208 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/kafka/handler.h"
+#include "broker/kafka/producer_id_allocator.h"
+#include "broker/metadata/broker_config.h"
+#include "broker/metadata/controller_client.h"
+#include "broker/metadata/image_holder.h"
+#include "common/base/executor.h"
+#include "common/metadata/apply.h"
+
+namespace tidemark::server {
+
+// Runs what is posted when told, on a clock that jumps to the next timer.
+class ManualExecutor final : public Executor {
+ public:
+  void Post(Task task) override { tasks_.push_back({now_, std::move(task)}); }
+  void PostAfter(Duration delay, Task task) override {
+    tasks_.push_back({now_ + delay, std::move(task)});
+  }
+  Instant Now() const override { return now_; }
+  int64_t WallMs() const override { return 0; }
+
+  void RunAll() {
+    for (int i = 0; i < 100000 && !tasks_.empty(); ++i) {
+      auto next = tasks_.begin();
+      for (auto it = tasks_.begin(); it != tasks_.end(); ++it) {
+        if (it->first < next->first) next = it;
+      }
+      now_ = std::max(now_, next->first);
+      Task task = std::move(next->second);
+      tasks_.erase(next);
+      task();
+    }
+  }
+
+ private:
+  Instant now_{};
+  std::deque<std::pair<Instant, Task>> tasks_;
+};
+
+// Answers at once by `on_...`; records what was asked.
+class FakeController final : public ControllerClient {
+ public:
+  BrokerEpoch broker_epoch() const override { return 7; }
+  void AlterPartition(
+      controller::v1::AlterPartitionRequest,
+      Done<controller::v1::AlterPartitionResponse> done) override {
+    done(Fail(ErrorCode::kRequestTimedOut));
+  }
+  void AllocateProducerIds(
+      Done<controller::v1::AllocateProducerIdsResponse> done) override {
+    ++blocks;
+    controller::v1::AllocateProducerIdsResponse response;
+    response.set_first(blocks * 1000);
+    response.set_count(block_size);
+    if (block_size < 0) return done(Fail(ErrorCode::kRequestTimedOut));
+    done(response);
+  }
+  void CreateTopics(admin::v1::CreateTopicsRequest request, Duration,
+                    Done<admin::v1::CreateTopicsResponse> done) override {
+    created.push_back(request);
+    done(on_create ? on_create(request) : Fail(ErrorCode::kRequestTimedOut));
+  }
+  void DeleteTopics(admin::v1::DeleteTopicsRequest request, Duration,
+                    Done<admin::v1::DeleteTopicsResponse> done) override {
+    done(on_delete ? on_delete(request) : Fail(ErrorCode::kRequestTimedOut));
+  }
+  void CreatePartitions(
+      admin::v1::CreatePartitionsRequest, Duration,
+      Done<admin::v1::CreatePartitionsResponse> done) override {
+    done(Fail(ErrorCode::kRequestTimedOut));
+  }
+  void AlterConfigs(admin::v1::AlterConfigsRequest request, Duration,
+                    Done<admin::v1::AlterConfigsResponse> done) override {
+    altered.push_back(request);
+    admin::v1::AlterConfigsResponse response;
+    for (const auto& resource : request.resources()) {
+      *response.add_resources()->mutable_resource() = resource.resource();
+    }
+    done(response);
+  }
+
+  int block_size = 1000;
+  int blocks = 0;
+  std::vector<admin::v1::CreateTopicsRequest> created;
+  std::vector<admin::v1::AlterConfigsRequest> altered;
+  std::function<Result<admin::v1::CreateTopicsResponse>(
+      const admin::v1::CreateTopicsRequest&)>
+      on_create;
+  std::function<Result<admin::v1::DeleteTopicsResponse>(
+      const admin::v1::DeleteTopicsRequest&)>
+      on_delete;
+};
+
+inline BrokerConfig TestConfig(std::vector<std::string> overrides = {}) {
+  Config::Sources sources;
+  sources.overrides = {"node.id=1", "controller.quorum.voters=1@localhost:9093",
+                       "listeners=PLAINTEXT://127.0.0.1:0"};
+  sources.overrides.insert(sources.overrides.end(), overrides.begin(),
+                           overrides.end());
+  return BrokerConfig::Parse(*Config::Load(BrokerConfigKeys(), sources))
+      .value();
+}
+
+// Three brokers (3 is fenced, 2 has a rack), topics built up by the tests.
+class TestCluster {
+ public:
+  explicit TestCluster(std::vector<std::string> overrides = {})
+      : config(TestConfig(std::move(overrides))), producer_ids(controller) {
+    services.cluster_id = "MkU3OEVBNTcwNTJENDM2Qg";
+    services.config = &config;
+    services.metadata = &metadata;
+    services.controller = &controller;
+    services.producer_ids = &producer_ids;
+    for (int id : {1, 2, 3}) {
+      tidemark::metadata::v1::Record record;
+      auto* broker = record.mutable_register_broker();
+      broker->set_broker_id(id);
+      broker->set_incarnation_id(std::string(16, static_cast<char>(id)));
+      auto* endpoint = broker->add_endpoints();
+      endpoint->set_name("PLAINTEXT");
+      endpoint->set_host("host" + std::to_string(id));
+      endpoint->set_port(9090 + static_cast<uint32_t>(id));
+      endpoint->set_protocol("PLAINTEXT");
+      broker->set_fenced(id == 3);
+      if (id == 2) broker->set_rack("r2");
+      Apply(record);
+    }
+  }
+
+  static Uuid TopicId(int n) {
+    Uuid id;
+    id.bytes[15] = static_cast<uint8_t>(n);
+    return id;
+  }
+
+  void Apply(const tidemark::metadata::v1::Record& record) {
+    tidemark::metadata::ImageBuilder builder(metadata.Get());
+    const MetadataOffset offset = metadata.Get()->offset() + 1;
+    Status applied = builder.Apply(record, offset);
+    if (!applied) throw std::runtime_error(applied.error().message);
+    metadata.Set(builder.Build(offset, nullptr));
+  }
+  void AddTopic(const std::string& name, int id) {
+    tidemark::metadata::v1::Record record;
+    record.mutable_add_topic()->set_name(name);
+    record.mutable_add_topic()->set_topic_id(TopicId(id).ToBytes());
+    Apply(record);
+  }
+  void AddPartition(int id, int index, std::vector<int> replicas,
+                    std::vector<int> isr, int leader) {
+    tidemark::metadata::v1::Record record;
+    auto* partition = record.mutable_add_partition();
+    partition->set_topic_id(TopicId(id).ToBytes());
+    partition->set_partition(index);
+    for (int replica : replicas) partition->add_replicas(replica);
+    for (int replica : isr) partition->add_isr(replica);
+    partition->set_leader(leader);
+    partition->set_leader_epoch(5);
+    Apply(record);
+  }
+  void SetConfig(tidemark::metadata::v1::ResourceType type,
+                 const std::string& name, const std::string& key,
+                 const std::string& value) {
+    tidemark::metadata::v1::Record record;
+    record.mutable_set_config()->set_type(type);
+    record.mutable_set_config()->set_name(name);
+    record.mutable_set_config()->set_key(key);
+    record.mutable_set_config()->set_value(value);
+    Apply(record);
+  }
+
+  RequestContext Context(int16_t version) {
+    RequestContext context;
+    context.version = version;
+    context.client_host = "/127.0.0.1";
+    context.listener = "PLAINTEXT";
+    context.executor = &executor;
+    context.services = &services;
+    return context;
+  }
+
+  // Runs a handler until it has answered.
+  template <class Response, class Request>
+  Response Ask(void (*handler)(RequestContext, Request, Reply<Response>),
+               Request request, int16_t version) {
+    std::optional<Response> answer;
+    handler(Context(version), std::move(request),
+            [&](Response response) { answer = std::move(response); });
+    executor.RunAll();
+    return answer.value();
+  }
+
+  BrokerConfig config;
+  ImageHolder metadata;
+  FakeController controller;
+  ProducerIdAllocator producer_ids;
+  ManualExecutor executor;
+  Services services;
+};
+
+}  // namespace tidemark::server

@@ -1,0 +1,107 @@
+#include "broker/metadata/broker_config.h"
+
+#include <gmock/gmock.h>
+
+namespace tidemark {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Result<BrokerConfig> Parse(std::vector<std::string> overrides) {
+  Config::Sources sources;
+  sources.overrides = {"node.id=1",
+                       "controller.quorum.voters=1@c1:9093,2@c2:9093"};
+  sources.overrides.insert(sources.overrides.end(), overrides.begin(),
+                           overrides.end());
+  auto config = Config::Load(BrokerConfigKeys(), sources);
+  if (!config) return Fail(config.error());
+  return BrokerConfig::Parse(std::move(*config));
+}
+
+TEST(BrokerConfig, DefaultsAreKafkas) {
+  auto config = Parse({}).value();
+  EXPECT_EQ(config.node_id, 1);
+  ASSERT_EQ(config.listeners.size(), 1u);
+  EXPECT_EQ(config.listeners[0].name, "PLAINTEXT");
+  EXPECT_EQ(config.listeners[0].host, "");
+  EXPECT_EQ(config.listeners[0].port, 9092);
+  EXPECT_NE(config.advertised_listeners[0].host, "");
+  EXPECT_THAT(config.controllers, ElementsAre("c1:9093", "c2:9093"));
+  EXPECT_GE(config.shards, 1);
+  EXPECT_EQ(config.raw().GetInt("num.partitions"), 1);
+  EXPECT_EQ(config.raw().GetInt("offsets.topic.replication.factor"), 3);
+  EXPECT_TRUE(config.raw().GetBool("auto.create.topics.enable"));
+}
+
+TEST(BrokerConfig, EveryDefaultIsLegal) {
+  for (const ConfigKey& key : BrokerConfigKeys()) {
+    EXPECT_TRUE(ValidateConfig(key, key.default_value)) << key.name;
+    EXPECT_FALSE(key.documentation.empty()) << key.name;
+  }
+}
+
+TEST(BrokerConfig, ListenersOfAControllerAreNotOurs) {
+  auto config = Parse({"process.roles=broker,controller",
+                       "listeners=EXTERNAL://[::1]:1,CONTROLLER://:9093",
+                       "listener.security.protocol.map=EXTERNAL:PLAINTEXT,"
+                       "CONTROLLER:PLAINTEXT",
+                       "advertised.listeners=EXTERNAL://example:2"})
+                    .value();
+  ASSERT_EQ(config.listeners.size(), 1u);
+  EXPECT_EQ(config.listeners[0].host, "::1");
+  EXPECT_EQ(config.advertised_listeners[0].host, "example");
+  EXPECT_EQ(config.advertised_listeners[0].port, 2);
+  EXPECT_EQ(config.inter_broker_listener, "EXTERNAL");
+}
+
+TEST(BrokerConfig, CoarseSettingsAreFoldedIntoTheFineOnes) {
+  auto value = [](std::vector<std::string> overrides, const char* key) {
+    auto config = Parse(std::move(overrides)).value();
+    auto found = config.static_values().find(key);
+    return found == config.static_values().end() ? "" : found->second;
+  };
+  EXPECT_EQ(value({"log.retention.hours=2"}, "log.retention.ms"), "7200000");
+  EXPECT_EQ(value({"log.retention.hours=2", "log.retention.minutes=1"},
+                  "log.retention.ms"),
+            "60000");
+  EXPECT_EQ(value({"log.retention.hours=2", "log.retention.ms=5"},
+                  "log.retention.ms"),
+            "5");
+  EXPECT_EQ(value({"log.retention.hours=-1"}, "log.retention.ms"), "-1");
+  EXPECT_EQ(value({"log.roll.hours=1"}, "log.roll.ms"), "3600000");
+  EXPECT_EQ(value({}, "log.retention.ms"), "");
+}
+
+TEST(BrokerConfig, WrongValuesAreRefusedWithKeyAndValue) {
+  // override, what the message must name
+  for (auto [override, part] : std::vector<std::pair<const char*, const char*>>{
+           {"node.id=-1", "node.id"},
+           {"listeners=9092", "NAME://host:port"},
+           {"listeners=PLAINTEXT://:x", "NAME://host:port"},
+           {"listeners=PLAINTEXT://:70000", "NAME://host:port"},
+           {"listeners=PLAINTEXT://:1,PLAINTEXT://:2", "different names"},
+           {"listeners=SSL://:1", "PLAINTEXT"},
+           {"listeners=", "at least one"},
+           {"advertised.listeners=OTHER://h:1", "names in listeners"},
+           {"advertised.listeners=PLAINTEXT://0.0.0.0:1", "connect to"},
+           {"inter.broker.listener.name=OTHER", "names in listeners"},
+           {"controller.quorum.voters=c1:9093", "id@host:port"},
+           {"controller.quorum.voters=", "controller.quorum.voters"},
+           {"log.dirs=", "log.dirs"},
+           {"num.partitions=0", "num.partitions"},
+           {"auto.create.topics.enable=yes", "true or false"}}) {
+    auto config = Parse({override});
+    ASSERT_FALSE(config) << override;
+    EXPECT_THAT(config.error().message, HasSubstr(part));
+  }
+}
+
+TEST(BrokerConfig, AMisspeltKeyIsAWarningThatNamesTheRightOne) {
+  auto config = Parse({"log.retention.hour=1"}).value();
+  EXPECT_THAT(config.raw().warnings(),
+              ElementsAre(HasSubstr("log.retention.hours")));
+}
+
+}  // namespace
+}  // namespace tidemark

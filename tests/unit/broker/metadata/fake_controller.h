@@ -1,0 +1,140 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "proto/admin.grpc.pb.h"
+#include "proto/controller.grpc.pb.h"
+
+namespace tidemark {
+
+// A queue that a test waits on, a few seconds at most.
+template <class T>
+class Channel {
+ public:
+  void Push(T value) {
+    std::lock_guard lock(mutex_);
+    values_.push_back(std::move(value));
+    changed_.notify_all();
+  }
+  std::optional<T> Pop(
+      std::chrono::milliseconds limit = std::chrono::seconds(5)) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, limit,
+                           [&] { return !values_.empty() || closed_; }) ||
+        values_.empty()) {
+      return std::nullopt;
+    }
+    T value = std::move(values_.front());
+    values_.pop_front();
+    return value;
+  }
+  void Close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<T> values_;
+  bool closed_ = false;
+};
+
+// A controller that does what the test says.
+class FakeControllerServer final
+    : public controller::v1::BrokerLifecycle::Service,
+      public admin::v1::Admin::Service {
+ public:
+  FakeControllerServer() {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port_);
+    builder.RegisterService(
+        static_cast<controller::v1::BrokerLifecycle::Service*>(this));
+    builder.RegisterService(static_cast<admin::v1::Admin::Service*>(this));
+    server_ = builder.BuildAndStart();
+  }
+  ~FakeControllerServer() { Stop(); }
+
+  void Stop() {
+    if (server_ == nullptr) return;
+    to_feed.Close();
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_.reset();
+  }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+  grpc::Status Register(grpc::ServerContext*,
+                        const controller::v1::RegisterRequest* request,
+                        controller::v1::RegisterResponse* response) override {
+    if (!standby.empty()) return NotActive();
+    registrations.Push(*request);
+    if (auto error = register_errors.Pop(std::chrono::milliseconds(0))) {
+      response->mutable_error()->set_code(*error);
+    }
+    response->set_broker_epoch(++epoch);
+    return grpc::Status::OK;
+  }
+  grpc::Status Heartbeat(grpc::ServerContext*,
+                         const controller::v1::HeartbeatRequest* request,
+                         controller::v1::HeartbeatResponse* response) override {
+    if (!standby.empty()) return NotActive();
+    if (auto error = heartbeat_errors.Pop(std::chrono::milliseconds(0))) {
+      response->mutable_error()->set_code(*error);
+      return grpc::Status::OK;
+    }
+    response->set_fenced(request->want_fence());
+    response->set_should_shut_down(request->want_shut_down());
+    heartbeats.Push(*request);
+    return grpc::Status::OK;
+  }
+  grpc::Status Subscribe(
+      grpc::ServerContext* context,
+      const controller::v1::SubscribeRequest* request,
+      grpc::ServerWriter<controller::v1::FeedMessage>* writer) override {
+    if (!standby.empty()) return NotActive();
+    subscriptions.Push(*request);
+    while (!context->IsCancelled()) {
+      auto message = to_feed.Pop(std::chrono::milliseconds(20));
+      if (message) {
+        writer->Write(*message);
+      } else if (server_ == nullptr) {
+        break;
+      }
+    }
+    return grpc::Status::CANCELLED;
+  }
+  grpc::Status CreateTopics(grpc::ServerContext* context,
+                            const admin::v1::CreateTopicsRequest*,
+                            admin::v1::CreateTopicsResponse*) override {
+    if (!standby.empty()) return NotActive();
+    context->AddTrailingMetadata("kafka-error-code", "44");
+    return {grpc::StatusCode::FAILED_PRECONDITION, "because"};
+  }
+
+  // Set before use: not active, with this hint ("?": none).
+  std::string standby;
+  int64_t epoch = 100;
+  Channel<int> register_errors, heartbeat_errors;
+  Channel<controller::v1::RegisterRequest> registrations;
+  Channel<controller::v1::HeartbeatRequest> heartbeats;
+  Channel<controller::v1::SubscribeRequest> subscriptions;
+  Channel<controller::v1::FeedMessage> to_feed;
+
+ private:
+  grpc::Status NotActive() const {
+    return {grpc::StatusCode::UNAVAILABLE,
+            standby == "?" ? "not active" : "not active; active=" + standby};
+  }
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace tidemark

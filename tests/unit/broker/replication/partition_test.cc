@@ -1,0 +1,319 @@
+#include "broker/replication/partition.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker/replication/test_log.h"
+
+namespace tidemark::replication {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+
+constexpr Instant kStart{std::chrono::hours(1)};
+const TopicPartition kName{"t", 0};
+const Uuid kId = TestUuid(9);
+
+metadata::PartitionImage Row(std::vector<NodeId> isr, NodeId leader,
+                             LeaderEpoch leader_epoch,
+                             PartitionEpoch partition_epoch) {
+  metadata::PartitionImage row;
+  row.replicas = {1, 2, 3};
+  row.isr = std::move(isr);
+  row.leader = leader;
+  row.leader_epoch = leader_epoch;
+  row.partition_epoch = partition_epoch;
+  return row;
+}
+
+// Replicas of one partition, each on a disk of its own, moved by hand.
+class PartitionTest : public testing::Test {
+ protected:
+  struct Replica {
+    Stats stats;
+    PartitionEnv env;
+    sim::SimDisk disk{1};
+    std::unique_ptr<Partition> partition;
+  };
+
+  Replica& Make(NodeId id, int32_t min_isr = 2) {
+    auto replica = std::make_unique<Replica>();
+    replica->env.self = id;
+    replica->env.image = std::make_shared<const metadata::Image>();
+    replica->env.stats = &replica->stats;
+    replica->partition = std::make_unique<Partition>(
+        kName, kId, OpenTestLog(replica->disk, "/d", kName, kId), &replica->env,
+        -1, min_isr);
+    return *(replicas_[id] = std::move(replica));
+  }
+
+  static Result<log::AppendInfo> Append(Replica& at, const std::string& value,
+                                        int16_t acks = -1) {
+    return at.partition->AppendAsLeader(
+        BatchOf(value), acks, AppendOrigin::kClient, kStart, 1'000'000);
+  }
+  static void Sync(Replica& at) {
+    if (auto work = SyncNow(at.disk, at.partition->log())) {
+      at.partition->Flushed(*work, kStart);
+    }
+  }
+  // One fetch of `follower` from `leader`; returns the leader's answer.
+  static FetchAnswer Fetch(Replica& follower, Replica& leader,
+                           Instant now = kStart) {
+    const auto at = follower.partition->FollowerPosition();
+    CHECK(at);
+    FollowerFetch fetch;
+    fetch.replica = follower.env.self;
+    fetch.broker_epoch = 1;
+    fetch.current_leader_epoch = at->leader_epoch;
+    fetch.fetch_offset = at->fetch_offset;
+    fetch.last_fetched_epoch = at->last_fetched_epoch;
+    fetch.flushed_offset = at->flushed_offset;
+    FetchAnswer answer =
+        leader.partition->FetchAsFollower(fetch, 1 << 20, true, now);
+    if (answer.error == ErrorCode::kOffsetOutOfRange) {
+      CHECK(follower.partition->OutOfRange(at->leader_epoch, at->fetch_offset,
+                                           answer.log_start_offset));
+    } else if (answer.diverging) {
+      CHECK(follower.partition->Diverged(at->leader_epoch, at->fetch_offset,
+                                         *answer.diverging));
+    } else if (answer.error == ErrorCode::kNone) {
+      CHECK(follower.partition->AppendFetched(
+          at->leader_epoch, at->fetch_offset, answer.records,
+          answer.high_watermark, answer.log_start_offset));
+    }
+    return answer;
+  }
+
+  std::map<NodeId, std::unique_ptr<Replica>> replicas_;
+};
+
+TEST_F(PartitionTest, HighWatermarkWaitsForEveryDiskOfTheIsr) {
+  Replica& one = Make(1);
+  Replica& two = Make(2);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  two.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  Fetch(two, one);
+  ASSERT_EQ(two.partition->log().end_offset(), 1);
+  Sync(one);
+  Fetch(two, one);
+  EXPECT_EQ(one.partition->high_watermark(), 0) << "in memory of 2 only";
+  Sync(two);
+  Fetch(two, one);
+  EXPECT_EQ(one.partition->high_watermark(), 1);
+  Fetch(two, one);
+  EXPECT_EQ(two.partition->high_watermark(), 1);
+}
+
+TEST_F(PartitionTest, HighWatermarkWaitsForTheLeadersDisk) {
+  Replica& one = Make(1);
+  Replica& two = Make(2);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  two.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  Fetch(two, one);
+  Sync(two);
+  Fetch(two, one);
+  EXPECT_EQ(one.partition->high_watermark(), 0);
+  Sync(one);
+  EXPECT_EQ(one.partition->high_watermark(), 1);
+}
+
+TEST_F(PartitionTest, ConsumersSeeOnlyWhatIsCommittedFollowersEverything) {
+  Replica& one = Make(1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  Sync(one);
+  EXPECT_TRUE(
+      one.partition->FetchAsConsumer({-1, 0, -1}, 1000, true).records.empty());
+  FollowerFetch fetch;
+  fetch.replica = 2;
+  EXPECT_FALSE(one.partition->FetchAsFollower(fetch, 1000, true, kStart)
+                   .records.empty());
+}
+
+TEST_F(PartitionTest, ReportsReadNothing) {
+  Replica& one = Make(1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  FollowerFetch fetch;
+  fetch.replica = 2;
+  EXPECT_TRUE(
+      one.partition->FetchAsFollower(fetch, 0, true, kStart).records.empty());
+}
+
+TEST_F(PartitionTest, AcksAllNeedsMinIsrBeforeTheAppend) {
+  Replica& one = Make(1);
+  one.partition->ApplyRow(Row({1}, 1, 0, 0), kStart);
+  EXPECT_EQ(Append(one, "a").error().code, ErrorCode::kNotEnoughReplicas);
+  EXPECT_EQ(one.partition->log().end_offset(), 0);
+  EXPECT_TRUE(Append(one, "a", 1));
+}
+
+TEST_F(PartitionTest, MinIsrIsNeverMoreThanTheReplicas) {
+  Replica& one = Make(1, 5);
+  auto row = Row({1}, 1, 0, 0);
+  row.replicas = {1};
+  one.partition->ApplyRow(row, kStart);
+  EXPECT_TRUE(Append(one, "a"));
+  Sync(one);
+  EXPECT_EQ(one.partition->high_watermark(), 1);
+}
+
+TEST_F(PartitionTest, NewEpochStartsAtTheEndAndForgetsTheFollowers) {
+  Replica& one = Make(1);
+  Replica& two = Make(2);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  two.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  Sync(one);
+  Fetch(two, one);
+  Sync(two);
+  one.partition->ApplyRow(Row({1, 2}, 1, 1, 1), kStart);
+  EXPECT_EQ(one.partition->epoch_start(), 1);
+  EXPECT_EQ(one.partition->log().latest_epoch(), 1);
+  EXPECT_EQ(one.partition->high_watermark(), 0) << "nobody fetched yet";
+  EXPECT_EQ(one.partition->FindOffset(-1, -1).error().code,
+            ErrorCode::kOffsetNotAvailable);
+  two.partition->ApplyRow(Row({1, 2}, 1, 1, 1), kStart);
+  Fetch(two, one);
+  EXPECT_EQ(one.partition->high_watermark(), 1);
+  EXPECT_EQ(one.partition->FindOffset(-1, -1)->offset, 1);
+}
+
+TEST_F(PartitionTest, SameEpochKeepsWhatFollowersHaveReached) {
+  Replica& one = Make(1);
+  Replica& two = Make(2);
+  one.partition->ApplyRow(Row({1, 2, 3}, 1, 0, 0), kStart);
+  two.partition->ApplyRow(Row({1, 2, 3}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  Sync(one);
+  Fetch(two, one);
+  Sync(two);
+  Fetch(two, one);
+  EXPECT_EQ(one.partition->high_watermark(), 0) << "3 has not fetched";
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 1), kStart);
+  EXPECT_EQ(one.partition->high_watermark(), 1);
+}
+
+TEST_F(PartitionTest, OlderPartitionEpochIsIgnored) {
+  Replica& one = Make(1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 1, 5), kStart);
+  one.partition->ApplyRow(Row({1, 2}, 2, 1, 4), kStart);
+  EXPECT_TRUE(one.partition->IsLeader());
+}
+
+TEST_F(PartitionTest, EpochsOfRequestsAreChecked) {
+  Replica& one = Make(1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 3, 5), kStart);
+  EXPECT_EQ(one.partition->FetchAsConsumer({2, 0, -1}, 1, true).error,
+            ErrorCode::kFencedLeaderEpoch);
+  EXPECT_EQ(one.partition->FetchAsConsumer({4, 0, -1}, 1, true).error,
+            ErrorCode::kUnknownLeaderEpoch);
+  one.partition->ApplyRow(Row({1, 2}, 2, 4, 6), kStart);
+  EXPECT_EQ(one.partition->FetchAsConsumer({4, 0, -1}, 1, true).error,
+            ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(Append(one, "a").error().code, ErrorCode::kNotLeaderOrFollower);
+}
+
+TEST_F(PartitionTest, DivergedFollowerIsCutByEpochAndConverges) {
+  Replica& one = Make(1, 1);
+  Replica& two = Make(2, 1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  two.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "common"));
+  Fetch(two, one);
+  // 1 takes two records nobody else gets, 2 leads and writes another.
+  ASSERT_TRUE(Append(one, "lost 1", 1));
+  ASSERT_TRUE(Append(one, "lost 2", 1));
+  two.partition->ApplyRow(Row({2}, 2, 1, 1), kStart);
+  ASSERT_TRUE(Append(two, "won"));
+  one.partition->ApplyRow(Row({2}, 2, 1, 1), kStart);
+  const FetchAnswer answer = Fetch(one, two);
+  ASSERT_TRUE(answer.diverging);
+  EXPECT_EQ(one.partition->log().end_offset(), 1);
+  Fetch(one, two);
+  EXPECT_EQ(one.partition->log().end_offset(), 2);
+  EXPECT_EQ(one.partition->log().Read(0, 2, 10000, true)->view(),
+            two.partition->log().Read(0, 2, 10000, true)->view());
+  EXPECT_EQ(one.stats.truncations_below_high_watermark, 0);
+}
+
+TEST_F(PartitionTest, DivergingFetchDoesNotCountAsProgress) {
+  Replica& one = Make(1, 1);
+  Replica& two = Make(2, 1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  two.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "lost", 1));
+  Sync(one);
+  two.partition->ApplyRow(Row({2, 1}, 2, 1, 1), kStart);
+  ASSERT_TRUE(Append(two, "won"));
+  Sync(two);
+  one.partition->ApplyRow(Row({2, 1}, 2, 1, 1), kStart);
+  ASSERT_TRUE(Fetch(one, two).diverging);
+  EXPECT_EQ(two.partition->high_watermark(), 0);
+}
+
+TEST_F(PartitionTest, AnswersOfAnotherEpochOrPositionAreRefused) {
+  Replica& one = Make(1);
+  Replica& two = Make(2);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  two.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  auto bytes = *one.partition->log().Read(0, 1, 1000, true);
+  EXPECT_FALSE(two.partition->AppendFetched(0, 1, bytes, 0, 0));
+  two.partition->ApplyRow(Row({1, 2}, 1, 1, 1), kStart);
+  EXPECT_FALSE(two.partition->AppendFetched(0, 0, bytes, 0, 0));
+  EXPECT_FALSE(two.partition->Diverged(0, 0, {0, 0}));
+  EXPECT_TRUE(two.partition->AppendFetched(1, 0, bytes, 0, 0));
+}
+
+TEST_F(PartitionTest, AFollowerBeforeTheLeadersStartStartsOver) {
+  Replica& one = Make(1, 1);
+  Replica& two = Make(2, 1);
+  auto alone = Row({1}, 1, 0, 0);
+  one.partition->ApplyRow(alone, kStart);
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(Append(one, "x"));
+  Sync(one);
+  ASSERT_TRUE(one.partition->log().AdvanceStartOffset(3));
+  two.partition->ApplyRow(alone, kStart);
+  EXPECT_EQ(Fetch(two, one).error, ErrorCode::kOffsetOutOfRange);
+  EXPECT_EQ(two.partition->log().start_offset(), 3);
+  Fetch(two, one);
+  EXPECT_EQ(two.partition->log().end_offset(), 5);
+}
+
+TEST_F(PartitionTest, LaggingFollowerLeavesTheIsrAndTheLeaderStays) {
+  Replica& one = Make(1);
+  one.partition->ApplyRow(Row({1, 2, 3}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  one.partition->TakeEffects();
+  one.partition->Tick(kStart + seconds(30));
+  EXPECT_FALSE(one.partition->TakeEffects().proposal);
+  one.partition->Tick(kStart + seconds(31));
+  const auto effects = one.partition->TakeEffects();
+  ASSERT_TRUE(effects.proposal);
+  ASSERT_EQ(effects.proposal->isr.size(), 1u);
+  EXPECT_EQ(effects.proposal->isr[0].id, 1);
+  EXPECT_EQ(one.partition->high_watermark(), 0);
+  one.partition->Tick(kStart + seconds(32));
+  EXPECT_FALSE(one.partition->TakeEffects().proposal) << "one at a time";
+}
+
+TEST_F(PartitionTest, FailedSyncTakesThePartitionOffline) {
+  Replica& one = Make(1, 1);
+  one.partition->ApplyRow(Row({1}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  auto work = one.partition->log().TakeSync();
+  ASSERT_TRUE(work);
+  one.partition->SyncFailed(*work);
+  EXPECT_TRUE(one.partition->TakeEffects().role);
+  EXPECT_EQ(Append(one, "b").error().code, ErrorCode::kKafkaStorageError);
+  EXPECT_EQ(one.partition->FetchAsConsumer({-1, 0, -1}, 1, true).error,
+            ErrorCode::kKafkaStorageError);
+}
+
+}  // namespace
+}  // namespace tidemark::replication

@@ -1,0 +1,119 @@
+#include "tests/unit/broker/replication/test_cluster.h"
+
+#include <algorithm>
+
+namespace tidemark::replication {
+
+void TestTransport::Send(kafka::FetchRequest request, Done done) {
+  const uint64_t id = next_++;
+  calls_->waiting.emplace(id, std::move(done));
+  auto finish = [calls = calls_, id](Result<kafka::FetchResponse> response) {
+    const auto it = calls->waiting.find(id);
+    if (it == calls->waiting.end()) return;
+    Done waiting = std::move(it->second);
+    calls->waiting.erase(it);
+    waiting(std::move(response));
+  };
+  ++cluster_.fetches[{from_, to_}];
+  TestBroker& peer = cluster_.broker(to_);
+  if (cluster_.cut.contains({from_, to_}) || !peer.reachable) {
+    cluster_.executor.PostAfter(cluster_.latency, [finish] {
+      finish(Fail(ErrorCode::kNetworkException));
+    });
+    return;
+  }
+  FetchCall call;
+  call.version = 16;
+  call.connection_id = reinterpret_cast<uint64_t>(this);
+  call.listener = "PLAINTEXT";
+  call.on = &cluster_.executor;
+  auto* executor = &cluster_.executor;
+  const Duration latency = cluster_.latency;
+  executor->PostAfter(
+      latency, [&peer, call, request, finish, executor, latency] {
+        peer.fetch->Fetch(
+            call, request,
+            [finish, executor, latency](kafka::FetchResponse response) {
+              executor->PostAfter(latency,
+                                  [finish, response] { finish(response); });
+            });
+      });
+}
+
+void TestTransport::Close() {
+  auto waiting = std::exchange(calls_->waiting, {});
+  for (auto& [id, done] : waiting) {
+    cluster_.executor.Post(
+        [done = std::move(done)] { done(Fail(ErrorCode::kNetworkException)); });
+  }
+}
+
+TestBroker::TestBroker(TestCluster& c, NodeId node)
+    : cluster(c), id(node), logs(disk, c.executor) {
+  ReplicaManagerOptions options;
+  options.shard.self = id;
+  options.shard.inter_broker_listener = "PLAINTEXT";
+  options.shard.static_configs["min.insync.replicas"] = "2";
+  options.shard.fetcher.self = id;
+  replicas = std::make_unique<ReplicaManagerImpl>(
+      std::vector<Executor*>{&c.executor, &c.executor}, options, logs, *this,
+      [this](Executor&, const std::string&, uint16_t port) {
+        return std::make_unique<TestTransport>(cluster, id,
+                                               static_cast<NodeId>(port));
+      });
+  fetch = std::make_unique<FetchService>(*replicas, metadata,
+                                         FetchService::Options());
+  replicas->Start();
+}
+
+void TestBroker::AlterPartition(
+    controller::v1::AlterPartitionRequest request,
+    Done<controller::v1::AlterPartitionResponse> done) {
+  cluster.executor.PostAfter(std::chrono::milliseconds(1), [this, request,
+                                                            done] {
+    ++cluster.alter_partitions;
+    controller::v1::AlterPartitionResponse response;
+    for (const auto& asked : request.partitions()) {
+      const auto topic_id = *Uuid::FromBytes(asked.topic_id());
+      const std::string topic = cluster.image().FindTopic(topic_id)->name;
+      std::vector<NodeId> isr;
+      for (const auto& member : asked.isr()) {
+        isr.push_back(member.broker_id());
+      }
+      cluster.ChangePartition(topic, asked.partition(), isr, {});
+      const auto* row = cluster.image().FindPartition(topic, asked.partition());
+      auto* answer = response.add_partitions();
+      answer->set_topic_id(asked.topic_id());
+      answer->set_partition(asked.partition());
+      answer->set_leader(row->leader);
+      answer->set_leader_epoch(row->leader_epoch);
+      answer->set_partition_epoch(row->partition_epoch);
+      answer->mutable_isr()->Add(isr.begin(), isr.end());
+    }
+    done(response);
+  });
+}
+
+void TestCluster::ChangePartition(const std::string& topic,
+                                  PartitionIndex partition,
+                                  std::vector<NodeId> isr,
+                                  std::optional<NodeId> leader) {
+  metadata::v1::Record record;
+  auto* change = record.mutable_change_partition();
+  change->set_topic_id(image_->FindTopic(topic)->id.ToBytes());
+  change->set_partition(partition);
+  change->mutable_isr()->Add(isr.begin(), isr.end());
+  if (leader) {
+    change->set_leader(*leader);
+    change->set_leader_epoch(
+        image_->FindPartition(topic, partition)->leader_epoch + 1);
+  }
+  Commit({record});
+}
+
+void TestCluster::Elect(const std::string& topic, PartitionIndex partition,
+                        NodeId leader, std::vector<NodeId> isr) {
+  ChangePartition(topic, partition, std::move(isr), leader);
+}
+
+}  // namespace tidemark::replication

@@ -1,0 +1,243 @@
+#pragma once
+
+#include <glog/logging.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/replication/fetch_service.h"
+#include "broker/replication/replica_manager_impl.h"
+#include "common/metadata/apply.h"
+#include "tests/unit/broker/replication/manual_executor.h"
+#include "tests/unit/broker/replication/test_log.h"
+
+namespace tidemark::replication {
+
+// Logs on one simulated disk; a sync takes `sync_time` of the test's clock.
+class TestLogStore final : public LogStore {
+ public:
+  TestLogStore(sim::SimDisk& disk, ManualExecutor& executor)
+      : disk_(disk), executor_(executor) {}
+
+  Result<std::unique_ptr<log::Log>> Open(const TopicPartition& partition,
+                                         const Uuid& topic_id,
+                                         const log::LogConfig& config,
+                                         int64_t) override {
+    return OpenTestLog(disk_, "/data", partition, topic_id, config);
+  }
+  Status Delete(std::unique_ptr<log::Log> log) override {
+    return log->Delete();
+  }
+  Offset HighWatermark(const TopicPartition& partition) override {
+    const auto it = high_watermarks.find(partition);
+    return it == high_watermarks.end() ? -1 : it->second;
+  }
+  Status WriteHighWatermarks(const log::OffsetMap& offsets) override {
+    high_watermarks = offsets;
+    return {};
+  }
+  Status WriteCheckpoints(
+      const std::vector<std::pair<TopicPartition, Checkpoint>>&) override {
+    return {};
+  }
+  void Sync(const TopicPartition&, log::SyncWork work,
+            std::function<void(Status)> done) override {
+    ++syncs;
+    if (hold_syncs) {
+      held.push_back(
+          [this, work, done] { done(log::PerformSync(disk_, work)); });
+      return;
+    }
+    executor_.PostAfter(
+        sync_time, [this, work, done] { done(log::PerformSync(disk_, work)); });
+  }
+  std::vector<std::pair<TopicPartition, Uuid>> Unopened() override {
+    return strays;
+  }
+  Status RemoveStray(const TopicPartition& partition, const Uuid&) override {
+    removed.push_back(partition);
+    return {};
+  }
+  Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
+                  BrokerEpoch) override {
+    for (auto& log : logs) TM_RETURN_IF_ERROR(log->Close());
+    return {};
+  }
+
+  Duration sync_time = std::chrono::milliseconds(1);
+  bool hold_syncs = false;
+  std::vector<std::function<void()>> held;
+  int syncs = 0;
+  log::OffsetMap high_watermarks;
+  std::vector<std::pair<TopicPartition, Uuid>> strays;
+  std::vector<TopicPartition> removed;
+
+ private:
+  sim::SimDisk& disk_;
+  ManualExecutor& executor_;
+};
+
+class TestCluster;
+
+// Fetches over no network at all: straight into the other broker's service,
+// `latency` each way.
+class TestTransport final : public FetchTransport {
+ public:
+  TestTransport(TestCluster& cluster, NodeId from, NodeId to)
+      : cluster_(cluster), from_(from), to_(to) {}
+  ~TestTransport() override { Close(); }
+  void Send(kafka::FetchRequest request, Done done) override;
+  void Close() override;
+
+ private:
+  struct Calls {
+    std::map<uint64_t, Done> waiting;
+  };
+  TestCluster& cluster_;
+  const NodeId from_, to_;
+  std::shared_ptr<Calls> calls_ = std::make_shared<Calls>();
+  uint64_t next_ = 0;
+};
+
+struct TestBroker final : public ControllerClient {
+  TestBroker(TestCluster& cluster, NodeId id);
+
+  BrokerEpoch broker_epoch() const override { return id; }
+  void AlterPartition(
+      controller::v1::AlterPartitionRequest request,
+      Done<controller::v1::AlterPartitionResponse> done) override;
+  void AllocateProducerIds(
+      Done<controller::v1::AllocateProducerIdsResponse>) override {}
+  void CreateTopics(admin::v1::CreateTopicsRequest, Duration,
+                    Done<admin::v1::CreateTopicsResponse>) override {}
+  void DeleteTopics(admin::v1::DeleteTopicsRequest, Duration,
+                    Done<admin::v1::DeleteTopicsResponse>) override {}
+  void CreatePartitions(admin::v1::CreatePartitionsRequest, Duration,
+                        Done<admin::v1::CreatePartitionsResponse>) override {}
+  void AlterConfigs(admin::v1::AlterConfigsRequest, Duration,
+                    Done<admin::v1::AlterConfigsResponse>) override {}
+
+  TestCluster& cluster;
+  const NodeId id;
+  sim::SimDisk disk{1};
+  TestLogStore logs;
+  ImageHolder metadata;
+  std::unique_ptr<ReplicaManagerImpl> replicas;
+  std::unique_ptr<FetchService> fetch;
+  bool reachable = true;
+};
+
+// Brokers of one process on a clock that the test moves, and a controller that
+// agrees to everything.
+class TestCluster {
+ public:
+  explicit TestCluster(int brokers) {
+    for (NodeId id = 1; id <= brokers; ++id) {
+      brokers_.push_back(std::make_unique<TestBroker>(*this, id));
+    }
+    std::vector<metadata::v1::Record> records;
+    for (NodeId id = 1; id <= brokers; ++id) {
+      metadata::v1::Record record;
+      auto* broker = record.mutable_register_broker();
+      broker->set_broker_id(id);
+      broker->set_broker_epoch(id);
+      broker->set_incarnation_id(TestUuid(static_cast<uint8_t>(id)).ToBytes());
+      broker->set_fenced(false);
+      auto* endpoint = broker->add_endpoints();
+      endpoint->set_name("PLAINTEXT");
+      endpoint->set_host("broker");
+      endpoint->set_port(static_cast<uint32_t>(id));
+      records.push_back(record);
+    }
+    Commit(records);
+  }
+
+  TestBroker& broker(NodeId id) { return *brokers_[id - 1]; }
+  const metadata::Image& image() const { return *image_; }
+
+  // One batch of records, pushed to every broker.
+  void Commit(const std::vector<metadata::v1::Record>& records) {
+    metadata::v1::RecordBatch batch;
+    for (const auto& record : records) *batch.add_records() = record;
+    auto delta = std::make_shared<metadata::Delta>();
+    auto next =
+        metadata::ApplyBatch(image_, batch, image_->offset() + 1, delta.get());
+    CHECK(next) << ToString(next.error());
+    image_ = *next;
+    for (auto& broker : brokers_) {
+      if (!broker->reachable) continue;
+      broker->metadata.Set(image_);
+      broker->replicas->ApplyImage(image_, delta, executor, [] {});
+    }
+    executor.Drain();
+  }
+
+  Uuid CreateTopic(const std::string& name, int partitions,
+                   std::vector<NodeId> replicas, NodeId leader,
+                   std::vector<NodeId> isr) {
+    const Uuid id = TestUuid(next_topic_++);
+    std::vector<metadata::v1::Record> records(1);
+    auto* topic = records[0].mutable_add_topic();
+    topic->set_topic_id(id.ToBytes());
+    topic->set_name(name);
+    for (int i = 0; i < partitions; ++i) {
+      metadata::v1::Record record;
+      auto* partition = record.mutable_add_partition();
+      partition->set_topic_id(id.ToBytes());
+      partition->set_partition(i);
+      partition->mutable_replicas()->Add(replicas.begin(), replicas.end());
+      partition->mutable_isr()->Add(isr.begin(), isr.end());
+      partition->set_leader(leader);
+      records.push_back(record);
+    }
+    Commit(records);
+    return id;
+  }
+
+  void Elect(const std::string& topic, PartitionIndex partition, NodeId leader,
+             std::vector<NodeId> isr);
+  void ChangePartition(const std::string& topic, PartitionIndex partition,
+                       std::vector<NodeId> isr, std::optional<NodeId> leader);
+
+  ProduceOutcome Produce(NodeId at, const TopicPartition& partition,
+                         const std::string& value, int16_t acks = -1,
+                         Duration wait = std::chrono::seconds(60)) {
+    std::optional<ProduceOutcome> outcome;
+    StartProduce(at, partition, value, acks, &outcome);
+    for (Duration waited{}; !outcome && waited < wait;
+         waited += std::chrono::milliseconds(1)) {
+      executor.RunFor(std::chrono::milliseconds(1));
+    }
+    CHECK(outcome);
+    return *outcome;
+  }
+  void StartProduce(NodeId at, const TopicPartition& partition,
+                    const std::string& value, int16_t acks,
+                    std::optional<ProduceOutcome>* outcome) {
+    broker(at).replicas->Produce(
+        {{partition, SharedBytes(BatchOf(value))}}, acks,
+        std::chrono::seconds(30), executor,
+        [outcome](std::vector<ProduceOutcome> all) { *outcome = all.at(0); });
+  }
+
+  Partition* Replica(NodeId at, const TopicPartition& partition) {
+    auto& replicas = *broker(at).replicas;
+    return replicas.shard(replicas.ShardIndexOf(partition)).Find(partition);
+  }
+
+  ManualExecutor executor;
+  Duration latency = std::chrono::microseconds(200);
+  int alter_partitions = 0;
+  std::map<std::pair<NodeId, NodeId>, int> fetches;
+  std::set<std::pair<NodeId, NodeId>> cut;
+
+ private:
+  metadata::ImagePtr image_ = std::make_shared<const metadata::Image>();
+  std::vector<std::unique_ptr<TestBroker>> brokers_;
+  uint8_t next_topic_ = 100;
+};
+
+}  // namespace tidemark::replication

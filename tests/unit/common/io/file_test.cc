@@ -1,0 +1,82 @@
+#include "common/io/file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+namespace tidemark::io {
+namespace {
+
+class PosixFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/tidemark-io-XXXXXX";
+    dir_ = ::mkdtemp(pattern);
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+
+  FileSystem& fs_ = PosixFileSystem();
+  std::string dir_;
+};
+
+TEST_F(PosixFileTest, ReadsWhatWasWrittenWherever) {
+  auto file = fs_.Open(dir_ + "/a", true).value();
+  ASSERT_TRUE(file->WriteAt(3, "defg"));
+  const std::array<std::string_view, 3> pieces = {"a", "", "bc"};
+  ASSERT_TRUE(file->WriteAtV(0, pieces));
+  ASSERT_TRUE(file->Sync());
+  char bytes[16];
+  EXPECT_EQ(file->ReadAt(0, bytes, sizeof bytes).value(), 7u);
+  EXPECT_EQ(std::string_view(bytes, 7), "abcdefg");
+  EXPECT_EQ(file->ReadAt(7, bytes, 1).value(), 0u);
+  ASSERT_TRUE(file->Truncate(2));
+  EXPECT_EQ(file->Size().value(), 2u);
+}
+
+TEST_F(PosixFileTest, WritesMorePiecesThanOneCallTakes) {
+  auto file = fs_.Open(dir_ + "/many", true).value();
+  std::vector<std::string_view> pieces(100, "xyz");
+  ASSERT_TRUE(file->WriteAtV(0, pieces));
+  EXPECT_EQ(file->Size().value(), 300u);
+}
+
+TEST_F(PosixFileTest, ErrorNamesPathAndReason) {
+  auto missing = fs_.Open(dir_ + "/missing", false);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kKafkaStorageError);
+  EXPECT_NE(missing.error().message.find("/missing: No such file"),
+            std::string::npos);
+}
+
+TEST_F(PosixFileTest, FullDiskSaysWhatToDo) {
+  auto full = fs_.Open("/dev/full", false);
+  ASSERT_TRUE(full);
+  auto written = (*full)->WriteAt(0, "x");
+  ASSERT_FALSE(written);
+  EXPECT_NE(written.error().message.find("free space"), std::string::npos);
+}
+
+TEST_F(PosixFileTest, AtomicWriteReplacesAndLeavesNoTemporary) {
+  const std::string path = dir_ + "/checkpoint";
+  ASSERT_TRUE(WriteFileAtomically(fs_, path, "a longer first version"));
+  ASSERT_TRUE(WriteFileAtomically(fs_, path, "second"));
+  EXPECT_EQ(ReadFile(fs_, path).value(), "second");
+  EXPECT_EQ(fs_.List(dir_).value(), std::vector<std::string>{"checkpoint"});
+}
+
+TEST_F(PosixFileTest, DirectoriesListRenameRemove) {
+  ASSERT_TRUE(fs_.CreateDirectories(dir_ + "/b/c"));
+  ASSERT_TRUE(fs_.CreateDirectories(dir_ + "/a"));
+  EXPECT_EQ(fs_.List(dir_).value(), (std::vector<std::string>{"a", "b"}));
+  ASSERT_TRUE(fs_.Rename(dir_ + "/b", dir_ + "/d"));
+  ASSERT_TRUE(fs_.SyncDirectory(dir_));
+  EXPECT_TRUE(fs_.Exists(dir_ + "/d/c"));
+  ASSERT_TRUE(fs_.RemoveAll(dir_ + "/d"));
+  EXPECT_FALSE(fs_.Exists(dir_ + "/d"));
+}
+
+}  // namespace
+}  // namespace tidemark::io
