@@ -321,7 +321,9 @@ class Simulation {
       if (it == own.end() || it->second != entry) {
         return Fail("leader " + std::to_string(replica.id()) + " of epoch " +
                     std::to_string(partition.leader_epoch()) + " lacks " +
-                    entry.value + " at " + std::to_string(offset));
+                    entry.value + " at " + std::to_string(offset) + ", has " +
+                    std::to_string(partition.log().start_offset()) + " to " +
+                    std::to_string(partition.log().end_offset()));
       }
     }
   }

@@ -29,6 +29,9 @@ SimReplica::SimReplica(SimWorld& world, SimController& controller, NodeId id,
   env_.self = id;
   env_.lag_max = seconds(3);
   env_.stats = &stats_;
+  // The log directory is the operator's, and has long been there.
+  CHECK(disk_.CreateDirectories("/data"));
+  CHECK(disk_.SyncDirectory("/"));
 }
 
 void SimReplica::After(Duration delay, std::function<void()> event) {
