@@ -24,7 +24,7 @@ class Place:
         os.makedirs(os.path.join(self.path, 'data'))
         with open(cluster.path(node, 'server.properties')) as f:
             settings = dict(line.strip().split('=', 1) for line in f)
-        settings['http.port'] = '-1'
+        settings['http.port'] = str(BASE + 99)
         if node_id is not None:
             settings['node.id'] = str(node_id)
         if port is not None:
