@@ -48,5 +48,5 @@ function(tidemark_test name)
   target_compile_definitions(${name} PRIVATE
     TIDEMARK_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()

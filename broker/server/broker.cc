@@ -191,6 +191,7 @@ void Broker::Impl::Assemble() {
 
   Publisher::Parts parts;
   parts.self = config.node_id;
+  parts.incarnation = incarnation;
   parts.metadata = &metadata;
   parts.replicas = replicas.get();
   parts.groups = groups.get();

@@ -24,14 +24,16 @@ void Publisher::Publish(metadata::ImagePtr image,
     deleted.insert(topic->name);
   }
   parts_.groups->OnTopicsDeleted(deleted);
-  parts_.replicas->ApplyImage(image, std::move(delta), *parts_.executor,
-                              [this, image, first] { OnApplied(image, first); });
+  parts_.replicas->ApplyImage(
+      image, std::move(delta), *parts_.executor,
+      [this, image, first] { OnApplied(image, first); });
 }
 
+// By incarnation, not by epoch: the feed may be faster than the answer to the
+// registration, and then nothing else may come for a long time.
 bool Publisher::HasOwnRegistration(const metadata::Image& image) const {
   const metadata::BrokerImage* broker = image.FindBroker(parts_.self);
-  return broker != nullptr && parts_.session->broker_epoch() >= 0 &&
-         broker->epoch >= parts_.session->broker_epoch();
+  return broker != nullptr && broker->incarnation == parts_.incarnation;
 }
 
 void Publisher::OnApplied(const metadata::ImagePtr& image, bool first) {

@@ -30,6 +30,7 @@ class Publisher {
  public:
   struct Parts {
     NodeId self = kNoNode;
+    Uuid incarnation;
     ImageHolder* metadata = nullptr;
     replication::ReplicaManager* replicas = nullptr;
     coordinator::GroupCoordinator* groups = nullptr;

@@ -24,29 +24,39 @@ struct StorageOptions {
 };
 
 constexpr ConfigKey kKeys[] = {
-    {.name = "node.id",
-     .type = ConfigType::kInt,
-     .documentation = "this node's number",
-     .min = 0,
-     .max = INT32_MAX,
-     .required = true},
+    {.name = "node.id", .type = ConfigType::kInt, .default_value = "-1"},
+    {.name = "broker.id", .type = ConfigType::kInt, .default_value = "-1"},
     {.name = "log.dirs", .type = ConfigType::kList},
-    {.name = "log.dir",
-     .type = ConfigType::kString,
-     .default_value = "/tmp/kafka-logs"},
+    {.name = "log.dir", .type = ConfigType::kString},
     {.name = "metadata.log.dir", .type = ConfigType::kString},
 };
 
 // The directories of a server.properties, each once.
-std::vector<std::string> DirectoriesOf(const Config& config) {
+Result<std::vector<std::string>> DirectoriesOf(const Config& config) {
   std::vector<std::string> dirs = config.GetList("log.dirs");
-  if (dirs.empty()) dirs.push_back(config.GetString("log.dir"));
-  std::string metadata = config.GetString("metadata.log.dir");
-  if (!metadata.empty() &&
-      std::find(dirs.begin(), dirs.end(), metadata) == dirs.end()) {
-    dirs.push_back(metadata);
+  for (const char* key : {"log.dir", "metadata.log.dir"}) {
+    std::string dir = config.GetString(key);
+    bool shadowed = std::string_view(key) == "log.dir" && !dirs.empty();
+    if (!dir.empty() && !shadowed &&
+        std::find(dirs.begin(), dirs.end(), dir) == dirs.end()) {
+      dirs.push_back(dir);
+    }
+  }
+  if (dirs.empty()) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "no directory to format: set log.dirs in the file, or give "
+                "--override log.dirs=DIRECTORY");
   }
   return dirs;
+}
+
+Result<NodeId> NodeIdOf(const Config& config) {
+  int64_t id = config.GetInt(config.IsSet("node.id") ? "node.id" : "broker.id");
+  if (id < 0) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "whose directory is it? Set node.id, 0 or more, in the file");
+  }
+  return static_cast<NodeId>(id);
 }
 
 Result<Config> LoadConfig(const StorageOptions& options) {
@@ -83,9 +93,10 @@ Status FormatStorage(const Context& context, const StorageOptions& options) {
   TM_ASSIGN_OR_RETURN(Config config, LoadConfig(options));
   std::string cluster_id = options.cluster_id;
   if (cluster_id.empty()) cluster_id = ToString(Uuid::Random());
-  auto node_id = static_cast<NodeId>(config.GetInt("node.id"));
+  TM_ASSIGN_OR_RETURN(NodeId node_id, NodeIdOf(config));
+  TM_ASSIGN_OR_RETURN(auto dirs, DirectoriesOf(config));
   Json json = Json::array();
-  for (const std::string& dir : DirectoriesOf(config)) {
+  for (const std::string& dir : dirs) {
     TM_ASSIGN_OR_RETURN(auto meta,
                         FormatOne(dir, options, cluster_id, node_id));
     json.push_back(ToJson(dir, meta));
@@ -103,7 +114,7 @@ Status ShowStorage(const Context& context, const StorageOptions& options) {
   if (!options.path.empty()) dirs.push_back(options.path);
   if (!options.config.empty()) {
     TM_ASSIGN_OR_RETURN(Config config, LoadConfig(options));
-    dirs = DirectoriesOf(config);
+    TM_ASSIGN_OR_RETURN(dirs, DirectoriesOf(config));
   }
   if (dirs.empty()) {
     return Fail(ErrorCode::kInvalidRequest,

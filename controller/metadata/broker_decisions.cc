@@ -129,6 +129,19 @@ Status CheckRegister(const Image& state, const rpc_v1::RegisterRequest& request,
   return CheckDirectories(state, request);
 }
 
+// A broker without a disk serves nothing (C-09, as far as partitions are not
+// assigned to directories).
+bool AllDirectoriesOffline(const BrokerImage& broker,
+                           const rpc_v1::HeartbeatRequest& request) {
+  const auto& offline = request.offline_directory_ids();
+  return !broker.directories.empty() &&
+         std::all_of(broker.directories.begin(), broker.directories.end(),
+                     [&](const Uuid& id) {
+                       return std::find(offline.begin(), offline.end(),
+                                        id.ToBytes()) != offline.end();
+                     });
+}
+
 void DecideShutdown(const Image& state, const BrokerImage& broker,
                     const HeartbeatFacts& facts, const Settings& settings,
                     Decision<rpc_v1::HeartbeatResponse>* out) {
@@ -205,13 +218,15 @@ Decision<rpc_v1::HeartbeatResponse> DecideHeartbeat(
   bool caught_up = request.metadata_offset() >= broker->epoch;
   out.response.set_caught_up(caught_up);
   out.response.set_fenced(broker->fenced);
+  bool want_fence =
+      request.want_fence() || AllDirectoriesOffline(*broker, request);
   if (request.want_shut_down()) {
     DecideShutdown(state, *broker, facts, settings, &out);
-  } else if (!broker->fenced && request.want_fence()) {
+  } else if (!broker->fenced && want_fence) {
     out.records = DecideFence(state, broker->id, settings);
     out.response.set_fenced(true);
-  } else if (broker->fenced && !request.want_fence() && caught_up &&
-             facts.connected && !broker->in_controlled_shutdown) {
+  } else if (broker->fenced && !want_fence && caught_up && facts.connected &&
+             !broker->in_controlled_shutdown) {
     out.records.push_back(ChangeOf(*broker, false));
     ElectLeaderless(state, broker->id, settings, &out.records);
     out.response.set_fenced(false);

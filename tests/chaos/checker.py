@@ -61,11 +61,15 @@ def gaps(lines, kind='A'):
     return {p: sorted(t) for p, t in times.items()}
 
 
+# Acknowledgements come far more often than this: a gap that began longer before a fault is another fault's.
+BEFORE_MS = 150
+
+
 def longest_gap(times, begin, end):
-    """Longest time between two neighbours in a partition that overlaps begin..end, in ms."""
+    """Longest time between two neighbours in a partition that began at a fault or until the next one, in ms."""
     longest = 0
     for series in times.values():
         for a, b in zip(series, series[1:]):
-            if b > begin and a < end:
+            if begin - BEFORE_MS <= a < end and b > begin:
                 longest = max(longest, b - a)
     return longest

@@ -46,6 +46,7 @@ class CheckerTest(unittest.TestCase):
         times = checker.gaps(lines('A 0 0 0 100\nA 0 1 1 900\nA 0 2 2 910\nA 1 0 0 100\nA 1 1 1 150'))
         self.assertEqual(checker.longest_gap(times, 120, 5000), 800)
         self.assertEqual(checker.longest_gap(times, 905, 5000), 10)
+        self.assertEqual(checker.longest_gap(times, 500, 5000), 10)
 
 
 if __name__ == '__main__':

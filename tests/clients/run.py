@@ -25,6 +25,7 @@ PYTHON = {  # suite: (program, requirements)
     'kcat': ('kcat_cases.py', None),
 }
 OWN = ('grpc', 'tidemark')  # need controllers
+ENVIRONMENT = {**os.environ, 'PYTHONPATH': os.path.join(ROOT, 'tests', 'support')}
 SUITES = [*PYTHON, *JAVA, *OWN]
 
 
@@ -84,7 +85,7 @@ def run_suite(suite, args):
     prefix = '%s-%d' % (suite, int(time.time()))
     try:
         done = subprocess.run(command_of(suite, args, prefix), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=args.seconds)
+                              stderr=subprocess.STDOUT, text=True, timeout=args.seconds, env=ENVIRONMENT)
         return done.stdout.splitlines(), done.returncode
     except subprocess.TimeoutExpired as e:
         said = (e.stdout or b'').decode(errors='replace') if isinstance(e.stdout, bytes) else e.stdout or ''

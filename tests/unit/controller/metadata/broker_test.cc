@@ -162,6 +162,18 @@ TEST(Heartbeat, FencesAtItsOwnWish) {
   EXPECT_EQ(state.P("t").leader, 2);
 }
 
+TEST(Heartbeat, BrokerWithoutADiskIsFenced) {
+  State state;
+  state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
+  auto request = Beat(state, 1);
+  request.add_offline_directory_ids(TestId(999).ToBytes());
+  EXPECT_TRUE(DecideHeartbeat(*state, request, {}, Cluster()).records.empty());
+  request.add_offline_directory_ids(TestId(1001).ToBytes());
+  state.Apply(DecideHeartbeat(*state, request, {}, Cluster()).records);
+  EXPECT_TRUE(state->FindBroker(1)->fenced);
+  EXPECT_TRUE(DecideHeartbeat(*state, request, {}, Cluster()).records.empty());
+}
+
 TEST(Heartbeat, ControlledShutdownMovesLeadersThenLetsGo) {
   State state;
   state.Broker(1).Broker(2).Topic("t", 1);

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Bytes and requests that make no sense, at every port of a running cluster: each gets Kafka's error code or a closed
+connection, and the processes go on."""
+import os
+import random
+import socket
+import struct
+import sys
+
+import process
+import wire
+from cases import Cases, equal, until
+
+BASE = 23092
+CORRUPT, UNKNOWN_TOPIC, INVALID_TOPIC, UNSUPPORTED_VERSION = 2, 3, 17, 35
+INVALID_PARTITIONS, INVALID_FACTOR, INVALID_REQUEST, INVALID_RECORD, BAD_FORMAT = 37, 38, 42, 87, 43
+
+
+def closed(data, port, wait=10.0, half=False):
+    """Sends, and waits until the other side closes: what it said before."""
+    with socket.create_connection(('127.0.0.1', port), timeout=wait) as sock:
+        out = b''
+        try:
+            sock.sendall(data)
+            if half:
+                sock.shutdown(socket.SHUT_WR)
+            while part := sock.recv(65536):
+                out += part
+        except ConnectionError:
+            pass
+        return out
+
+
+def thrown(data, port):
+    """Sends and goes away."""
+    with socket.create_connection(('127.0.0.1', port), timeout=5) as sock:
+        try:
+            sock.sendall(data)
+        except ConnectionError:
+            pass
+
+
+def random_bytes(port):
+    rng = random.Random(1)
+    for size in (1, 3, 4, 5, 13, 100, 5000, 200000):
+        for _ in range(8):
+            thrown(rng.randbytes(size), port)
+
+
+def half_frames(port):
+    whole = wire.frame(3, 1, struct.pack('>i', -1))
+    for size in range(1, len(whole)):
+        thrown(whole[:size], port)
+        closed(whole[:size], port, half=True)
+
+
+def huge_frames(port):
+    for length in (2**31 - 1, 2 * 10**9, -1, -2**31):
+        equal(closed(struct.pack('>i', length) + b'x' * 100, port), b'')
+
+
+def unknown_requests(port):
+    for key in (-1, 999, 32767):
+        equal(closed(wire.frame(key, 0), port), b'')
+    for version in (-1, 99, 32767):
+        equal(closed(wire.frame(3, version), port), b'')
+    # ApiVersions alone tells a newer client which versions there are (KIP-511).
+    answer = wire.call(port, 18, 99, b'\0')
+    equal(struct.unpack('>h', answer[:2])[0], UNSUPPORTED_VERSION)
+
+
+def huge_counts(port):
+    for count in (2**31 - 1, 10**9, -2**31, -2):
+        for request in (wire.frame(3, 1, struct.pack('>i', count)),
+                        wire.frame(0, 3, struct.pack('>hhii', -1, 1, 1000, count)),
+                        wire.frame(1, 4, struct.pack('>iiiib', -1, 10, 1, 1000, 0) + struct.pack('>i', count))):
+            # What is below 0 may also be taken for null.
+            said = closed(request, port, half=count < 0)
+            equal(said if count > 0 else b'', b'')
+    # Unsigned varint counts of flexible versions.
+    equal(closed(wire.frame(3, 12, b'\0' + b'\xff\xff\xff\xff\x0f'), port), b'')
+    equal(closed(wire.frame(3, 12, b'\xff\xff\xff\xff\xff\xff'), port), b'')
+
+
+def bad_batches(port):
+    topic = 'batches'
+    equal(wire.create_topic(port, topic)[0], 0)
+    until(lambda: wire.metadata(port, [topic])['topics'][topic]['partitions'][0]['leader'] >= 0, 'a leader')
+    good = wire.batch([b'a', b'b'])
+    equal(until(lambda: (lambda r: r if r[0] == 0 else None)(wire.produce(port, topic, good)), 'a good batch'), (0, 0))
+    cases = {
+        'crc': (wire.batch([b'a'], crc=1), {CORRUPT}),
+        'flipped bit': (good[:-1] + bytes([good[-1] ^ 1]), {CORRUPT}),
+        'length too long': (wire.batch([b'a'], length=10**6), {CORRUPT, INVALID_RECORD, INVALID_REQUEST}),
+        'length too short': (wire.batch([b'a'], length=20), {CORRUPT, INVALID_RECORD, INVALID_REQUEST}),
+        'negative length': (wire.batch([b'a'], length=-5), {CORRUPT, INVALID_RECORD, INVALID_REQUEST}),
+        'count too large': (wire.batch([b'a', b'b'], count=3), {CORRUPT, INVALID_RECORD}),
+        'count of 2^31': (wire.batch([b'a', b'b'], count=2**31 - 1), {CORRUPT, INVALID_RECORD}),
+        'negative count': (wire.batch([b'a', b'b'], count=-2), {CORRUPT, INVALID_RECORD}),
+        'half a batch': (good[:40], {CORRUPT, INVALID_RECORD, INVALID_REQUEST}),
+        'magic 7': (wire.batch([b'a'], magic=7), {CORRUPT, INVALID_RECORD, BAD_FORMAT}),
+        'no such codec': (wire.batch([b'a'], attributes=7), {CORRUPT, INVALID_RECORD, 76}),
+    }
+    for name, (data, codes) in cases.items():
+        try:
+            error = wire.produce(port, topic, data)[0]
+        except OSError:
+            error = 'closed'
+        if error not in codes:
+            raise AssertionError('%s: got %s, wanted one of %s' % (name, error, codes))
+    equal(wire.produce(port, topic, good), (0, 2))
+
+
+def bad_topics(port):
+    for name in ('', '.', '..', 'no/slash', 'sp ace', 'x' * 250, 'ümlaut'):
+        equal((name, wire.create_topic(port, name)[0]), (name, INVALID_TOPIC))
+    error, message = wire.create_topic(port, 'too-many-replicas', factor=9)
+    equal(error, INVALID_FACTOR)
+    assert message, 'no message'
+    equal(wire.create_topic(port, 'no-partitions', partitions=0)[0], INVALID_PARTITIONS)
+    equal(wire.metadata(port, ['no/slash'])['topics']['no/slash']['error'], INVALID_TOPIC)
+    equal(wire.produce(port, 'nobody-made-this', wire.batch([b'a']))[0], UNKNOWN_TOPIC)
+
+
+def controller_port(port):
+    random_bytes(port)
+    preface = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+    for size in range(1, len(preface), 5):
+        thrown(preface[:size], port)
+    thrown(preface + b'\xff\xff\xff\x00\x00\x00\x00\x00\x01' + b'x' * 1000, port)
+    thrown(struct.pack('>i', 2**31 - 1) + b'x' * 100, port)
+
+
+def http_port(port):
+    random_bytes(port)
+    thrown(b'GET /' + b'a' * 100000 + b' HTTP/1.1\r\n\r\n', port)
+    thrown(b'POST /metrics HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\nx', port)
+    equal(process.http_status(port, '/metrics'), 200)
+    equal(process.http_status(port, '/nothing-here'), 404)
+
+
+def main():
+    cases = Cases('bad input')
+    with process.Cluster(BASE, '--controllers', '0', '--brokers', '1') as cluster:
+        nodes = ('broker-1', 'controller-1')
+        pids = [cluster.pid(n) for n in nodes]
+        wire.call(BASE, 3, 1, struct.pack('>i', -1))
+        memory = [process.resident_mb(p) for p in pids]
+
+        def unmoved():
+            equal([cluster.pid(n) for n in nodes], pids)
+            assert wire.serves(BASE), 'the broker answers no more'
+            equal([process.http_status(p, '/livez') for p in (BASE + 200, BASE + 250)], [200, 200])
+            equal(wire.create_topic(BASE, 'after-%d' % random.getrandbits(40))[0], 0)
+
+        def check(name, function, *args):
+            def both():
+                function(*args)
+                unmoved()
+            cases.run(name, both)
+        check('random bytes at the Kafka port', random_bytes, BASE)
+        check('half frames', half_frames, BASE)
+        check('frame lengths of 2 GB and below 0', huge_frames, BASE)
+        check('unknown keys and versions', unknown_requests, BASE)
+        check('array counts of 2^31', huge_counts, BASE)
+        check('damaged record batches', bad_batches, BASE)
+        check('illegal topics', bad_topics, BASE)
+        check('nonsense at the controller port', controller_port, BASE + 100)
+        check('nonsense at the HTTP port of the broker', http_port, BASE + 200)
+        check('nonsense at the HTTP port of the controller', http_port, BASE + 250)
+
+        def no_growth():
+            for pid, before in zip(pids, memory):
+                now = process.resident_mb(pid)
+                assert now < before + 100, 'memory grew from %d to %d MB' % (before, now)
+        cases.run('memory has not grown', no_growth)
+    cases.done()
+
+
+if __name__ == '__main__':
+    os.environ.setdefault('PYTHONUNBUFFERED', '1')
+    sys.exit(main())

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Processes that cannot start say why in one line and end; what runs goes on."""
+import os
+import shutil
+import subprocess
+import sys
+
+import process
+import wire
+from cases import Cases, equal
+
+BASE = 23492
+ROLES = {'broker': ('broker-1', 'tidemark-broker', BASE), 'controller': ('controller-1', 'tidemark-controller', BASE + 100)}
+PROTOCOL = {'broker': 'PLAINTEXT', 'controller': 'CONTROLLER'}
+
+
+class Place:
+    """A folder with a formatted data directory and a server.properties like a running node's, to be spoiled."""
+
+    def __init__(self, cluster, role, name, node_id=None, port=None, cluster_id=None):
+        self.role = role
+        node, self.program, _ = ROLES[role]
+        self.path = os.path.join(cluster.folder, name)
+        os.makedirs(os.path.join(self.path, 'data'))
+        with open(cluster.path(node, 'server.properties')) as f:
+            settings = dict(line.strip().split('=', 1) for line in f)
+        settings['http.port'] = str(BASE + 99)
+        if node_id is not None:
+            settings['node.id'] = str(node_id)
+        if port is not None:
+            settings['listeners'] = settings['advertised.listeners'] = '%s://127.0.0.1:%d' % (PROTOCOL[role], port)
+            if role == 'controller':
+                settings.pop('advertised.listeners')
+        self.config = os.path.join(self.path, 'server.properties')
+        with open(self.config, 'w') as f:
+            f.writelines('%s=%s\n' % item for item in settings.items())
+        if cluster_id:
+            subprocess.run([os.path.join(process.BIN, 'tidemark'), 'storage', 'format', '--config', self.config,
+                            '--cluster-id', cluster_id], cwd=self.path, check=True, stdout=subprocess.DEVNULL,
+                           env=process.CLEAN)
+
+    def refused(self, *words, overrides=(), seconds=20, uid=None, program=None):
+        """It ends with code 1 and a last line, of its own making, that has these words."""
+        args = ['--config', self.config]
+        for o in overrides:
+            args += ['--override', o]
+        code, lines = process.end_of(program or self.program, *args, cwd=self.path, seconds=seconds, uid=uid)
+        equal((code, lines[-3:]) if code != 1 else 1, 1)
+        last = lines[-1]
+        assert last.startswith(self.program + ': '), last
+        for word in words:
+            assert word in last, '%r is not in %r' % (word, last)
+
+
+def cluster_id_of(cluster):
+    with open(cluster.path('broker-1', 'data', 'meta.properties')) as f:
+        return next(line.split('=', 1)[1].strip() for line in f if line.startswith('cluster.id='))
+
+
+def misspelt_key(cluster, role):
+    node = ROLES[role][0]
+    config = cluster.path(node, 'server.properties')
+    before = open(config).read()
+    cluster.do('stop', node)
+    try:
+        with open(config, 'a') as f:
+            f.write('log.dris=elsewhere\n')
+        cluster.do('start', node)
+        assert "did you mean 'log.dirs'" in cluster.said(node), cluster.said(node)[-500:]
+    finally:
+        with open(config, 'w') as f:
+            f.write(before)
+
+
+def bad_value(cluster, role):
+    place = Place(cluster, role, role + '-value', cluster_id=cluster_id_of(cluster), port=BASE + 60)
+    place.refused('node.id', "'one'", 'whole number', overrides=['node.id=one'])
+    place.refused('key=value', overrides=['node.id'])
+    place.refused('http.port', overrides=['http.port=70000'])
+    code, lines = process.end_of(place.program, '--config', os.path.join(place.path, 'no-such-file'))
+    equal(code, 1)
+    assert 'no-such-file' in lines[-1], lines
+
+
+def port_in_use(cluster, role):
+    node_id = 7 if role == 'broker' else 101
+    port = ROLES[role][2]
+    place = Place(cluster, role, role + '-port', node_id=node_id, port=port, cluster_id=cluster_id_of(cluster))
+    place.refused(str(port), 'in use')
+
+
+def not_formatted(cluster, role):
+    Place(cluster, role, role + '-raw', port=BASE + 61).refused('storage format')
+
+
+def directory_of_another_node(cluster, role):
+    place = Place(cluster, role, role + '-node', port=BASE + 62, cluster_id=cluster_id_of(cluster))
+    place.refused('node', overrides=['node.id=55'])
+
+
+def directory_of_another_cluster(cluster):
+    place = Place(cluster, 'broker', 'other-cluster', node_id=8, port=BASE + 63, cluster_id='AAAAAAAAAAAAAAAAAAAAAA')
+    place.refused('cluster', 'AAAAAAAAAAAAAAAAAAAAAA', seconds=40)
+
+
+def directories_of_two_clusters(cluster):
+    place = Place(cluster, 'broker', 'two-clusters', port=BASE + 64, cluster_id=cluster_id_of(cluster))
+    shutil.copytree(os.path.join(place.path, 'data'), os.path.join(place.path, 'data2'))
+    meta = os.path.join(place.path, 'data2', 'meta.properties')
+    with open(meta) as f:
+        text = f.read().replace(cluster_id_of(cluster), 'AAAAAAAAAAAAAAAAAAAAAA')
+    with open(meta, 'w') as f:
+        f.write(text)
+    place.refused('data2', overrides=['log.dirs=data,data2'])
+
+
+def read_only(cluster, role):
+    place = Place(cluster, role, role + '-ro', node_id=9 if role == 'broker' else None, port=BASE + 65,
+                  cluster_id=cluster_id_of(cluster))
+    data, program, uid = os.path.join(place.path, 'data'), None, None
+    for folder, _, files in os.walk(data):
+        for f in files:
+            os.chmod(os.path.join(folder, f), 0o444)
+        os.chmod(folder, 0o555)
+    if os.getuid() == 0:  # root may write anywhere: be somebody else
+        program = os.path.join(cluster.folder, place.program)
+        if not os.path.exists(program):
+            shutil.copy(os.path.join(process.BIN, place.program), program)
+        uid = 65534
+    place.refused('data', overrides=['log.dirs=' + data], program=program, uid=uid)
+
+
+def second_process(cluster, role):
+    node, program, _ = ROLES[role]
+    place = Place(cluster, role, role + '-second', port=BASE + 66)
+    place.refused('data', 'another process', overrides=['log.dirs=' + cluster.path(node, 'data')])
+
+
+def main():
+    cases = Cases('bad start')
+    with process.Cluster(BASE, '--controllers', '0', '--brokers', '1') as cluster:
+        for role in ROLES:
+            for case in (misspelt_key, bad_value, port_in_use, not_formatted, directory_of_another_node, read_only,
+                         second_process):
+                cases.run('%s: %s' % (role, case.__name__.replace('_', ' ')), case, cluster, role)
+        cases.run('broker: directory of another cluster', directory_of_another_cluster, cluster)
+        cases.run('broker: directories of two clusters', directories_of_two_clusters, cluster)
+
+        def goes_on():
+            assert wire.serves(BASE), 'the broker answers no more'
+            equal(wire.create_topic(BASE, 'still-fine')[0], 0)
+        cases.run('the cluster goes on', goes_on)
+    cases.done()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

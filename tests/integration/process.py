@@ -1,0 +1,76 @@
+"""Clusters and single processes for integration tests."""
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'support'))
+BIN = os.environ.get('TIDEMARK_BIN_DIR', os.path.join(ROOT, 'build', 'release', 'bin'))
+CLEAN = {k: v for k, v in os.environ.items() if not k.startswith('TIDEMARK_')}
+
+
+class Cluster:
+    """scripts/cluster in a folder of its own; `with` brings it up and down."""
+
+    def __init__(self, base_port, *options):
+        self.base, self.options = base_port, options
+        self.folder = tempfile.mkdtemp(prefix='tidemark-integration-')
+        os.chmod(self.folder, 0o755)
+        self.home = os.path.join(self.folder, 'cluster')
+
+    def do(self, verb, *args):
+        done = subprocess.run([os.path.join(ROOT, 'scripts', 'cluster'), verb, self.home, *args],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError('cluster %s %s: %s' % (verb, ' '.join(args), done.stderr.strip()))
+        return done.stdout.strip()
+
+    def __enter__(self):
+        self.do('up', '--base-port', str(self.base), *self.options)
+        return self
+
+    def __exit__(self, *_):
+        self.do('down')
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def pid(self, node):
+        for line in self.do('nodes').splitlines():
+            name, pid, _ = line.split()
+            if name == node:
+                return None if pid == '-' else int(pid)
+        return None
+
+    def path(self, *parts):
+        return os.path.join(self.home, *parts)
+
+    def said(self, node):
+        with open(self.path(node, 'logs', 'out')) as f:
+            return f.read()
+
+
+def resident_mb(pid):
+    with open('/proc/%d/status' % pid) as f:
+        return next(int(line.split()[1]) for line in f if line.startswith('VmRSS')) // 1024
+
+
+def end_of(program, *args, seconds=20, cwd=None, uid=None):
+    """(exit code, lines on stderr and stdout) of a process that ought to end by itself; code None when it doesn't."""
+    process = subprocess.Popen([program if os.path.isabs(program) else os.path.join(BIN, program), *args],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               cwd=cwd, env=CLEAN, user=uid)
+    try:
+        said = process.communicate(timeout=seconds)[0]
+        return process.returncode, said.strip().splitlines()
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return None, process.communicate()[0].strip().splitlines()
+
+
+def http_status(port, path):
+    with socket.create_connection(('127.0.0.1', port), timeout=5) as sock:
+        sock.sendall(b'GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' % path.encode())
+        return int(sock.makefile('rb').readline().split()[1])

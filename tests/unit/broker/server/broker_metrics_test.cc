@@ -1,0 +1,33 @@
+#include "broker/server/broker_metrics.h"
+
+#include <gmock/gmock.h>
+
+namespace tidemark::server {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(BrokerMetrics, RendersCountersAndLatencies) {
+  NetworkMetrics network;
+  network.Observe(3, std::chrono::microseconds(80));
+  network.Observe(3, std::chrono::milliseconds(3));
+  network.Observe(3, std::chrono::seconds(100));
+  network.Observe(-1, std::chrono::seconds(1));
+  network.Observe(9999, std::chrono::seconds(1));
+  replication::Stats stats;
+  stats.bytes_in = 12345;
+  const std::string text = RenderMetrics(
+      {1, network, stats, std::make_shared<const metadata::Image>(), true});
+  EXPECT_THAT(text,
+              HasSubstr("kafka_server_brokertopicmetrics_bytesin_total 12345"));
+  EXPECT_THAT(text,
+              HasSubstr("totaltime_seconds_count{request=\"Metadata\"} 3"));
+  EXPECT_THAT(text, HasSubstr("request=\"Metadata\",le=\"0.0001\"} 1"));
+  EXPECT_THAT(text, HasSubstr("request=\"Metadata\",le=\"0.005\"} 2"));
+  EXPECT_THAT(text, HasSubstr("request=\"Metadata\",le=\"+Inf\"} 3"));
+  EXPECT_THAT(text, HasSubstr("tidemark_broker_fenced 1"));
+  EXPECT_THAT(text, Not(HasSubstr("request=\"Fetch\"")));
+}
+
+}  // namespace
+}  // namespace tidemark::server

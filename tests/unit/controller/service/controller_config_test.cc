@@ -1,0 +1,67 @@
+#include "controller/console/controller_config.h"
+
+#include <gtest/gtest.h>
+
+namespace tidemark::controller {
+namespace {
+
+Result<ControllerConfig> Make(std::vector<std::string> overrides) {
+  auto config = Config::Load(ControllerConfigKeys(), {"", overrides, {}});
+  if (!config) return Fail(config.error());
+  return MakeControllerConfig(*config);
+}
+
+const std::vector<std::string> kGood = {
+    "node.id=2", "controller.quorum.voters=1@a:9093,2@b:9094, 3@[::1]:9095",
+    "metadata.log.dir=/x"};
+
+std::vector<std::string> With(const std::string& entry) {
+  auto out = kGood;
+  out.push_back(entry);
+  return out;
+}
+
+TEST(ControllerConfigTest, ReadsVotersAndOwnAddress) {
+  auto config = Make(kGood);
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->voters.size(), 3u);
+  EXPECT_EQ(config->voters[2].host, "::1");
+  EXPECT_EQ(config->listen_host, "b");
+  EXPECT_EQ(config->listen_port, 9094);
+  EXPECT_EQ(config->http_port, 9644);
+  EXPECT_EQ(config->election_ticks_min, 6u);
+  auto listening = Make(With("listeners=CONTROLLER://:19093"));
+  EXPECT_EQ(listening->listen_host, "0.0.0.0");
+  EXPECT_EQ(listening->listen_port, 19093);
+}
+
+TEST(ControllerConfigTest, DefaultsOfTopicsGoToTheDeciders) {
+  auto config = Make(With("min.insync.replicas=2"));
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->options.settings.static_configs.at("min.insync.replicas"),
+            "2");
+}
+
+TEST(ControllerConfigTest, RefusesWithTheKey) {
+  for (const char* bad :
+       {"controller.quorum.voters=", "controller.quorum.voters=1@a",
+        "controller.quorum.voters=2@b:1,2@c:1",
+        "controller.quorum.voters=2@b:1,3@b:1",
+        "controller.quorum.voters=2@b:99999", "controller.quorum.voters=x@b:1",
+        "listeners=CONTROLLER://b", "listeners=PLAINTEXT://b:1",
+        "controller.quorum.election.timeout.ms=100", "http.port=70000"}) {
+    auto config = Make(With(bad));
+    ASSERT_FALSE(config) << bad;
+    std::string key = std::string(bad).substr(0, std::string(bad).find('='));
+    EXPECT_NE(config.error().message.find(key), std::string::npos)
+        << config.error().message;
+  }
+  auto stranger = Make(With("node.id=9"));
+  ASSERT_FALSE(stranger);
+  EXPECT_NE(stranger.error().message.find("controller.quorum.voters"),
+            std::string::npos);
+  EXPECT_FALSE(Make({"node.id=1", "controller.quorum.voters=1@a:1"}));
+}
+
+}  // namespace
+}  // namespace tidemark::controller

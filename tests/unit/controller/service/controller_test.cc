@@ -1,0 +1,332 @@
+#include "controller/service/controller.h"
+
+#include <gtest/gtest.h>
+
+#include "common/metadata/apply.h"
+#include "common/metadata/snapshot.h"
+#include "common/rpc/status_map.h"
+#include "tests/unit/controller/service/fakes.h"
+
+namespace tidemark::controller {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct TestSink : FeedSink {
+  void Send(std::shared_ptr<const rpc_v1::FeedMessage> message) override {
+    messages.push_back(std::move(message));
+  }
+  void Close(const Error& error) override { closed = error; }
+  std::vector<std::shared_ptr<const rpc_v1::FeedMessage>> messages;
+  std::optional<Error> closed;
+};
+
+class ControllerTest : public ::testing::Test {
+ protected:
+  ControllerTest()
+      : controller_(TestOptions(), &executor_, TestRandomness()),
+        quorum_(1, &controller_) {
+    controller_.Attach(&quorum_);
+    quorum_.voters[2] = {2, "host2", 9093};
+  }
+
+  BrokerEpoch Register(NodeId id, int incarnation) {
+    BrokerEpoch epoch = -1;
+    controller_.Register(RegisterOf(id, incarnation),
+                         [&](Result<rpc_v1::RegisterResponse> r) {
+                           ASSERT_TRUE(r);
+                           EXPECT_EQ(r->error().code(), 0);
+                           epoch = r->broker_epoch();
+                         });
+    return epoch;
+  }
+  rpc_v1::HeartbeatResponse Beat(NodeId id, BrokerEpoch epoch,
+                                 bool want_shut_down = false) {
+    rpc_v1::HeartbeatRequest r;
+    r.set_broker_id(id);
+    r.set_broker_epoch(epoch);
+    r.set_metadata_offset(controller_.committed()->offset());
+    r.set_want_shut_down(want_shut_down);
+    rpc_v1::HeartbeatResponse out;
+    controller_.Heartbeat(r, [&](Result<rpc_v1::HeartbeatResponse> response) {
+      if (response) out = *response;
+    });
+    return out;
+  }
+  BrokerEpoch Join(NodeId id) {
+    BrokerEpoch epoch = Register(id, static_cast<int>(id));
+    EXPECT_FALSE(Beat(id, epoch).fenced());
+    return epoch;
+  }
+  using TopicReply = std::optional<Result<admin_v1::CreateTopicsResponse>>;
+  std::shared_ptr<TopicReply> Create(const std::string& name, int partitions,
+                                     int replicas) {
+    admin_v1::CreateTopicsRequest r;
+    auto* t = r.add_topics();
+    t->set_name(name);
+    t->set_partitions(partitions);
+    t->set_replication_factor(replicas);
+    auto reply = std::make_shared<TopicReply>();
+    controller_.CreateTopics(
+        r, [reply](Result<admin_v1::CreateTopicsResponse> response) {
+          *reply = std::move(response);
+        });
+    return reply;
+  }
+  const metadata::PartitionImage& P(const std::string& topic, int i = 0) {
+    return *controller_.committed()->FindPartition(topic, i);
+  }
+  std::shared_ptr<TestSink> Subscribe(NodeId id, MetadataOffset next) {
+    auto sink = std::make_shared<TestSink>();
+    rpc_v1::SubscribeRequest r;
+    r.set_broker_id(id);
+    r.set_cluster_id("c");
+    r.set_next_offset(next);
+    EXPECT_TRUE(controller_.Subscribe(r, sink));
+    return sink;
+  }
+
+  ManualExecutor executor_;
+  Controller controller_;
+  FakeQuorum quorum_;
+};
+
+TEST_F(ControllerTest, NotActiveSaysWhoIs) {
+  quorum_.SetLeader(2);
+  auto reply = Create("t", 1, 1);
+  ASSERT_TRUE(*reply);
+  EXPECT_EQ((**reply).error().code, ErrorCode::kNotController);
+  EXPECT_EQ(rpc::ParseActiveHint((**reply).error().message),
+            (rpc::ActiveHint{2, "host2", 9093}));
+}
+
+TEST_F(ControllerTest, EpochIsTheOffsetOfTheRegistration) {
+  quorum_.Elect(3);
+  EXPECT_EQ(Register(1, 1), 2);
+  EXPECT_EQ(Register(2, 2), 3);
+  EXPECT_EQ(Register(1, 1), 2) << "same incarnation";
+  EXPECT_TRUE(controller_.committed()->FindBroker(1)->fenced);
+}
+
+TEST_F(ControllerTest, AnswersOnlyWhenCommitted) {
+  quorum_.Elect(1);
+  Join(1);
+  quorum_.hold = true;
+  auto first = Create("t", 1, 1);
+  auto again = Create("t", 1, 1);  // decided on the first, not yet committed
+  EXPECT_FALSE(*first);
+  EXPECT_FALSE(*again) << "says 'exists' only when that is committed";
+  EXPECT_EQ(controller_.committed()->FindTopic("t"), nullptr);
+  quorum_.CommitAll();
+  ASSERT_TRUE(*first);
+  ASSERT_TRUE(*again);
+  EXPECT_EQ((**first)->topics(0).code(), 0);
+  EXPECT_EQ((**again)->topics(0).code(),
+            static_cast<int>(ErrorCode::kTopicAlreadyExists));
+}
+
+TEST_F(ControllerTest, LosingLeadershipForgetsWhatIsPending) {
+  quorum_.Elect(1);
+  Join(1);
+  quorum_.hold = true;
+  auto lost = Create("t", 1, 1);
+  quorum_.Depose(2, /*commit=*/false);
+  ASSERT_TRUE(*lost);
+  EXPECT_EQ((**lost).error().code, ErrorCode::kNotController);
+  quorum_.hold = false;
+  quorum_.Elect(5);
+  auto again = Create("t", 1, 1);
+  EXPECT_EQ((**again)->topics(0).code(), 0) << "pending was dropped";
+}
+
+TEST_F(ControllerTest, WhatCommitsAfterTheLossIsApplied) {
+  quorum_.Elect(1);
+  Join(1);
+  quorum_.hold = true;
+  auto lost = Create("t", 1, 1);
+  quorum_.Depose(2, /*commit=*/true);
+  EXPECT_NE(controller_.committed()->FindTopic("t"), nullptr);
+}
+
+TEST_F(ControllerTest, SilentBrokerIsFencedAndItsPartitionsMove) {
+  quorum_.Elect(1);
+  BrokerEpoch one = Join(1);
+  BrokerEpoch two = Join(2);
+  ASSERT_TRUE((**Create("t", 4, 2))->topics(0).code() == 0);
+  for (int i = 0; i < 30; ++i) {
+    Beat(2, two);
+    executor_.Advance(milliseconds(100));
+  }
+  EXPECT_TRUE(controller_.committed()->FindBroker(1)->fenced);
+  EXPECT_FALSE(controller_.committed()->FindBroker(2)->fenced);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(P("t", i).leader, 2);
+    EXPECT_EQ(P("t", i).isr, std::vector<NodeId>{2});
+  }
+  EXPECT_EQ(controller_.counters().fenced_lost, 1u);
+  EXPECT_FALSE(Beat(1, one).fenced()) << "back, with its feed";
+}
+
+TEST_F(ControllerTest, BrokenFeedFencesAfterTheGraceOnly) {
+  quorum_.Elect(1);
+  BrokerEpoch epoch = Join(1);
+  auto sink = Subscribe(1, 0);
+  executor_.Advance(milliseconds(200));
+  controller_.FeedEnded(1, sink.get());
+  Beat(1, epoch);
+  executor_.Advance(milliseconds(250));
+  EXPECT_FALSE(controller_.committed()->FindBroker(1)->fenced);
+  executor_.Advance(milliseconds(60));
+  EXPECT_TRUE(controller_.committed()->FindBroker(1)->fenced);
+  EXPECT_TRUE(Beat(1, epoch).fenced()) << "not without its feed";
+  Subscribe(1, 0);
+  EXPECT_FALSE(Beat(1, epoch).fenced());
+}
+
+TEST_F(ControllerTest, FeedBackWithinTheGraceKeepsTheBroker) {
+  quorum_.Elect(1);
+  Join(1);
+  auto sink = Subscribe(1, 0);
+  controller_.FeedEnded(1, sink.get());
+  executor_.Advance(milliseconds(250));
+  Subscribe(1, 0);
+  executor_.Advance(milliseconds(500));
+  EXPECT_FALSE(controller_.committed()->FindBroker(1)->fenced);
+}
+
+TEST_F(ControllerTest, NewActiveFencesNobodyForOneSession) {
+  quorum_.Elect(1);
+  Join(1);
+  executor_.Advance(milliseconds(1500));
+  quorum_.Depose(2, false);
+  quorum_.Elect(2);
+  executor_.Advance(milliseconds(1900));
+  EXPECT_FALSE(controller_.committed()->FindBroker(1)->fenced);
+  executor_.Advance(milliseconds(200));
+  EXPECT_TRUE(controller_.committed()->FindBroker(1)->fenced);
+}
+
+TEST_F(ControllerTest, ControlledShutdownInTwoHeartbeats) {
+  quorum_.Elect(1);
+  BrokerEpoch one = Join(1);
+  BrokerEpoch two = Join(2);
+  ASSERT_EQ((**Create("t", 2, 2))->topics(0).code(), 0);
+  auto first = Beat(1, one, true);
+  EXPECT_FALSE(first.should_shut_down());
+  EXPECT_EQ(P("t", 0).leader, 2);
+  EXPECT_EQ(P("t", 1).leader, 2);
+  EXPECT_FALSE(Beat(1, one, true).should_shut_down()) << "2 has not seen it";
+  Beat(2, two);
+  EXPECT_TRUE(Beat(1, one, true).should_shut_down());
+  EXPECT_TRUE(controller_.committed()->FindBroker(1)->fenced);
+}
+
+TEST_F(ControllerTest, FeedGivesSnapshotThenTailInOrder) {
+  quorum_.Elect(7);
+  Join(1);
+  auto all = Subscribe(1, 0);
+  ASSERT_GE(all->messages.size(), 1u);
+  EXPECT_TRUE(all->messages[0]->snapshot());
+  EXPECT_EQ(all->messages[0]->last_offset(), controller_.committed()->offset());
+  size_t before = all->messages.size();
+  Create("t", 1, 1);
+  ASSERT_EQ(all->messages.size(), before + 1);
+  const auto& live = *all->messages.back();
+  EXPECT_EQ(live.controller_epoch(), 7);
+  EXPECT_EQ(live.base_offset(), controller_.committed()->offset());
+  EXPECT_EQ(live.batches_size(), 1);
+  // From the tail, the first offset wanted on.
+  auto tail = Subscribe(2, 2);
+  EXPECT_FALSE(tail->messages[0]->snapshot());
+  EXPECT_EQ(tail->messages[0]->base_offset(), 2);
+  EXPECT_EQ(tail->messages[0]->batches_size(),
+            controller_.committed()->offset() - 1);
+  // Nothing missed: only the hello.
+  auto current = Subscribe(3, controller_.committed()->offset() + 1);
+  ASSERT_EQ(current->messages.size(), 1u);
+  EXPECT_EQ(current->messages[0]->batches_size(), 0);
+  EXPECT_EQ(current->messages[0]->controller_epoch(), 7);
+  executor_.Advance(milliseconds(600));
+  EXPECT_EQ(current->messages.size(), 2u) << "keep-alive";
+  quorum_.Depose(2, false);
+  ASSERT_TRUE(current->closed);
+  EXPECT_EQ(rpc::ParseActiveHint(current->closed->message)->id, 2);
+}
+
+TEST_F(ControllerTest, FeedReplaysToTheSameImage) {
+  quorum_.Elect(1);
+  Join(1);
+  auto sink = Subscribe(9, 1);
+  for (int i = 0; i < 5; ++i) Create("t" + std::to_string(i), 3, 1);
+  metadata::ImagePtr image;
+  MetadataOffset next = 1;
+  for (const auto& message : sink->messages) {
+    if (message->batches().empty()) continue;
+    ASSERT_EQ(message->base_offset(), next);
+    for (const auto& batch : message->batches()) {
+      image = *metadata::ApplyBatch(image, batch, next++, nullptr);
+    }
+    ASSERT_EQ(message->last_offset(), next - 1);
+  }
+  EXPECT_TRUE(metadata::Equal(*image, *controller_.committed()));
+}
+
+TEST_F(ControllerTest, AnotherClustersBrokerIsRefused) {
+  quorum_.Elect(1);
+  rpc_v1::SubscribeRequest r;
+  r.set_cluster_id("d");
+  auto status = controller_.Subscribe(r, std::make_shared<TestSink>());
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kInconsistentClusterId);
+}
+
+TEST_F(ControllerTest, StandbyReachesTheSameStateByLogAndBySnapshot) {
+  quorum_.Elect(1);
+  Join(1);
+  Join(2);
+  Create("t", 3, 2);
+  executor_.Advance(milliseconds(5000));  // fences
+  Controller standby(TestOptions(2), &executor_, TestRandomness());
+  FakeQuorum other(2, &standby);
+  standby.Attach(&other);
+  for (const auto& entry : quorum_.log) {
+    other.ApplyEntry(entry.offset, entry.data);
+  }
+  EXPECT_TRUE(metadata::Equal(*standby.committed(), *controller_.committed()));
+  Controller fresh(TestOptions(3), &executor_, TestRandomness());
+  FakeQuorum third(3, &fresh);
+  fresh.Attach(&third);
+  fresh.LoadSnapshot(controller_.TakeSnapshot(),
+                     controller_.committed()->offset());
+  EXPECT_TRUE(metadata::Equal(*fresh.committed(), *controller_.committed()));
+}
+
+TEST_F(ControllerTest, AFailedProposalFailsItsCallerAndNothingElse) {
+  quorum_.Elect(1);
+  Join(1);
+  quorum_.refuse = true;
+  auto refused = Create("t", 1, 1);
+  ASSERT_TRUE(*refused);
+  EXPECT_FALSE(**refused);
+  quorum_.refuse = false;
+  auto later = Create("t", 1, 1);
+  EXPECT_EQ((**later)->topics(0).code(), 0);
+}
+
+TEST_F(ControllerTest, StopAnswersEveryone) {
+  quorum_.Elect(1);
+  Join(1);
+  auto sink = Subscribe(1, 0);
+  quorum_.hold = true;
+  auto waiting = Create("t", 1, 1);
+  controller_.Stop();
+  ASSERT_TRUE(*waiting);
+  EXPECT_FALSE(**waiting);
+  EXPECT_TRUE(sink->closed);
+  quorum_.Depose(2, false);
+  quorum_.Elect(9);
+  EXPECT_FALSE(controller_.active());
+}
+
+}  // namespace
+}  // namespace tidemark::controller

@@ -1,0 +1,236 @@
+// The services over real gRPC, with quorums in memory.
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <future>
+
+#include "common/io/event_loop.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/status_map.h"
+#include "controller/service/admin_service.h"
+#include "controller/service/broker_service.h"
+#include "controller/service/grpc_server.h"
+#include "proto/admin.grpc.pb.h"
+#include "proto/controller.grpc.pb.h"
+#include "tests/unit/controller/service/fakes.h"
+
+namespace tidemark::controller {
+namespace {
+
+// On some free port below the ephemeral ones.
+std::unique_ptr<GrpcServer> StartAnywhere(
+    const std::vector<grpc::Service*>& services) {
+  static uint16_t next = static_cast<uint16_t>(20000 + getpid() % 10000);
+  for (int i = 0; i < 100; ++i) {
+    auto server = GrpcServer::Start("127.0.0.1", next++, services);
+    if (server) return std::move(*server);
+  }
+  ADD_FAILURE() << "no free port";
+  std::abort();
+}
+
+struct Node {
+  explicit Node(NodeId id)
+      : loop("ctl" + std::to_string(id)),
+        controller(TestOptions(id), &loop, TestRandomness()),
+        quorum(id, &controller) {
+    controller.Attach(&quorum);
+    brokers = MakeBrokerService(&controller, &loop);
+    admin = MakeAdminService(&controller, &loop);
+    server = StartAnywhere({brokers.get(), admin.get()});
+    channel = rpc::MakeChannel("127.0.0.1", server->port());
+  }
+  ~Node() {
+    OnLoop([this] { controller.Stop(); });
+    server.reset();
+    loop.Stop();
+  }
+  void OnLoop(std::function<void()> task) {
+    std::promise<void> done;
+    loop.Post([&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  io::EventLoop loop;
+  Controller controller;
+  FakeQuorum quorum;
+  std::unique_ptr<grpc::Service> brokers, admin;
+  std::unique_ptr<GrpcServer> server;
+  std::shared_ptr<grpc::Channel> channel;
+};
+
+void SetDeadline(grpc::ClientContext* context, int ms) {
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::milliseconds(ms));
+}
+
+TEST(Grpc, BrokerRegistersSubscribesAndIsFencedWhenItsStreamBreaks) {
+  Node node(1);
+  node.OnLoop([&] { node.quorum.Elect(1); });
+  auto stub = rpc_v1::BrokerLifecycle::NewStub(node.channel);
+  rpc_v1::RegisterResponse registered;
+  {
+    grpc::ClientContext context;
+    SetDeadline(&context, 5000);
+    auto status = stub->Register(&context, RegisterOf(4, 40), &registered);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  grpc::ClientContext feed_context;
+  rpc_v1::SubscribeRequest subscribe;
+  subscribe.set_broker_id(4);
+  subscribe.set_cluster_id("c");
+  auto feed = stub->Subscribe(&feed_context, subscribe);
+  rpc_v1::FeedMessage message;
+  ASSERT_TRUE(feed->Read(&message));
+  EXPECT_TRUE(message.snapshot());
+  rpc_v1::HeartbeatRequest beat;
+  beat.set_broker_id(4);
+  beat.set_broker_epoch(registered.broker_epoch());
+  beat.set_metadata_offset(message.last_offset());
+  rpc_v1::HeartbeatResponse answer;
+  {
+    grpc::ClientContext context;
+    SetDeadline(&context, 5000);
+    ASSERT_TRUE(stub->Heartbeat(&context, beat, &answer).ok());
+    EXPECT_FALSE(answer.fenced());
+  }
+  // The unfencing comes through the feed.
+  bool seen = false;
+  while (!seen && feed->Read(&message)) {
+    for (const auto& batch : message.batches()) {
+      for (const auto& record : batch.records()) {
+        seen |= record.has_change_broker() && !record.change_broker().fenced();
+      }
+    }
+  }
+  EXPECT_TRUE(seen);
+  feed_context.TryCancel();
+  feed->Finish();
+  bool fenced = false;
+  for (int i = 0; i < 200 && !fenced; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    node.OnLoop(
+        [&] { fenced = node.controller.committed()->FindBroker(4)->fenced; });
+  }
+  EXPECT_TRUE(fenced) << "well before its session of 2 s ends";
+}
+
+TEST(Grpc, StandbyTellsBrokersWhereTheActiveIs) {
+  Node node(2);
+  node.OnLoop([&] {
+    node.quorum.voters[1] = {1, "elsewhere", 9093};
+    node.quorum.SetLeader(1);
+  });
+  auto stub = rpc_v1::BrokerLifecycle::NewStub(node.channel);
+  grpc::ClientContext context;
+  SetDeadline(&context, 5000);
+  rpc_v1::RegisterResponse response;
+  auto status = stub->Register(&context, RegisterOf(4, 40), &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(rpc::ParseActiveHint(status.error_message()),
+            (rpc::ActiveHint{1, "elsewhere", 9093}));
+  grpc::ClientContext feed_context;
+  SetDeadline(&feed_context, 5000);
+  rpc_v1::SubscribeRequest subscribe;
+  subscribe.set_cluster_id("c");
+  auto feed = stub->Subscribe(&feed_context, subscribe);
+  rpc_v1::FeedMessage message;
+  EXPECT_FALSE(feed->Read(&message));
+  EXPECT_EQ(rpc::ParseActiveHint(feed->Finish().error_message())->id, 1);
+}
+
+TEST(Grpc, AnyControllerTakesAdminCalls) {
+  Node active(1), standby(2);
+  active.OnLoop([&] { active.quorum.Elect(1); });
+  standby.OnLoop([&] {
+    standby.quorum.voters[1] = {1, "127.0.0.1", active.server->port()};
+    standby.quorum.SetLeader(1);
+  });
+  auto stub = admin_v1::Admin::NewStub(standby.channel);
+  {
+    grpc::ClientContext context;
+    SetDeadline(&context, 5000);
+    admin_v1::CreateTopicsRequest request;
+    request.add_topics()->set_name("t");
+    request.mutable_topics(0)->set_partitions(1);
+    request.mutable_topics(0)->set_replication_factor(1);
+    admin_v1::CreateTopicsResponse response;
+    ASSERT_TRUE(stub->CreateTopics(&context, request, &response).ok());
+    EXPECT_EQ(response.topics(0).code(),
+              static_cast<int>(ErrorCode::kInvalidReplicationFactor))
+        << "no broker yet";
+  }
+  {
+    grpc::ClientContext context;
+    SetDeadline(&context, 5000);
+    admin_v1::DescribeClusterResponse response;
+    ASSERT_TRUE(stub->DescribeCluster(&context, {}, &response).ok());
+    EXPECT_EQ(response.active_controller(), 1);
+  }
+  {
+    // The code and message come through the forward.
+    grpc::ClientContext context;
+    SetDeadline(&context, 5000);
+    admin_v1::UnregisterBrokerRequest request;
+    request.set_broker_id(77);
+    admin_v1::UnregisterBrokerResponse response;
+    auto status = stub->UnregisterBroker(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+    EXPECT_EQ(rpc::FromGrpc(status, &context).code,
+              ErrorCode::kBrokerIdNotRegistered);
+  }
+}
+
+TEST(Grpc, AdminCallWaitsForALeader) {
+  Node node(1);
+  auto stub = admin_v1::Admin::NewStub(node.channel);
+  node.loop.PostAfter(std::chrono::milliseconds(200),
+                      [&] { node.quorum.Elect(1); });
+  grpc::ClientContext context;
+  SetDeadline(&context, 5000);
+  admin_v1::DescribeClusterResponse response;
+  EXPECT_TRUE(stub->DescribeCluster(&context, {}, &response).ok());
+}
+
+TEST(Grpc, AdminCallEndsAtItsDeadline) {
+  Node node(1);
+  auto stub = admin_v1::Admin::NewStub(node.channel);
+  grpc::ClientContext context;
+  SetDeadline(&context, 200);
+  admin_v1::DescribeClusterResponse response;
+  EXPECT_EQ(stub->DescribeCluster(&context, {}, &response).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST(Grpc, TwoControllersThatPointAtEachOtherDoNotLoop) {
+  Node a(1), b(2);
+  a.OnLoop([&] {
+    a.quorum.voters[2] = {2, "127.0.0.1", b.server->port()};
+    a.quorum.SetLeader(2);
+  });
+  b.OnLoop([&] {
+    b.quorum.voters[1] = {1, "127.0.0.1", a.server->port()};
+    b.quorum.SetLeader(1);
+  });
+  auto stub = admin_v1::Admin::NewStub(a.channel);
+  grpc::ClientContext context;
+  SetDeadline(&context, 500);
+  admin_v1::DescribeClusterResponse response;
+  EXPECT_FALSE(stub->DescribeCluster(&context, {}, &response).ok());
+}
+
+TEST(Grpc, APortInUseIsNamed) {
+  Node node(1);
+  auto second = GrpcServer::Start("127.0.0.1", node.server->port(), {});
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().message.find(std::to_string(node.server->port())),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace tidemark::controller
