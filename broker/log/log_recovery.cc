@@ -53,6 +53,9 @@ Status PartitionLog::OpenOrRecover(int64_t now_ms) {
     parent_synced_ = false;
     ++change_;
   }
+  // A process that was killed may have left a directory that a power cut would
+  // still take away.
+  if (!options_.clean) parent_synced_ = false;
   TM_ASSIGN_OR_RETURN(auto names, fs_.List(options_.dir));
   TM_RETURN_IF_ERROR(LoadTopicId());
   TM_RETURN_IF_ERROR(RemoveLeftovers(names));

@@ -320,6 +320,24 @@ TEST_F(PartitionTest, LaggingFollowerLeavesTheIsrAndTheLeaderStays) {
   EXPECT_FALSE(one.partition->TakeEffects().proposal) << "one at a time";
 }
 
+// A log whose first life ended before its first sync; found by simulation.
+TEST_F(PartitionTest, WhatIsFlushedSurvivesAKillAndThenAPowerCut) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::SimDisk disk(seed);
+    ASSERT_TRUE(disk.CreateDirectories("/d"));
+    ASSERT_TRUE(disk.SyncDirectory("/"));
+    OpenTestLog(disk, "/d", kName, kId);
+    disk.KillProcess();
+    auto log = OpenTestLog(disk, "/d", kName, kId);
+    ASSERT_TRUE(log->AppendAsLeader(BatchOf("a"), 0, 1'000'000));
+    auto work = SyncNow(disk, *log);
+    log->Flushed(*work);
+    ASSERT_EQ(log->flushed_offset(), 1);
+    disk.Crash();
+    EXPECT_EQ(OpenTestLog(disk, "/d", kName, kId)->end_offset(), 1) << seed;
+  }
+}
+
 TEST_F(PartitionTest, FailedSyncTakesThePartitionOffline) {
   Replica& one = Make(1, 1);
   one.partition->ApplyRow(Row({1}, 1, 0, 0), kStart);
