@@ -58,6 +58,7 @@ void Connection::Close() {
   socket_.close(ignored);
   idle_timer_.cancel();
   closed_callback_(id_);
+  if (self_ != nullptr) loop_.Post([self = std::move(self_)] {});
 }
 
 void Connection::Read() {
@@ -75,6 +76,11 @@ void Connection::Read() {
 void Connection::OnRead(const std::error_code& error, size_t count) {
   reading_ = false;
   if (closed_) return;
+  if (error == asio::error::eof) {
+    ended_ = true;
+    self_ = shared_from_this();  // no read holds it any more
+    return Advance();
+  }
   if (error) return Close();
   metrics_.bytes_in.fetch_add(count, std::memory_order_relaxed);
   last_activity_ = loop_.Now();
@@ -93,9 +99,13 @@ void Connection::Advance() {
       ReportMalformed(context, frame.error().message, metrics_);
       return Close();
     }
-    if (*frame) Serve(std::move(**frame));
+    if (*frame) {
+      Serve(std::move(**frame));
+    } else if (ended_) {
+      return Close();
+    }
   }
-  Read();
+  if (!ended_) Read();
 }
 
 void Connection::Serve(SharedBytes frame) {

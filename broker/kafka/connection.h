@@ -25,8 +25,10 @@ struct ConnectionOptions {
 // Requests are served strictly one after the other: the next frame is not
 // looked at before the answer to the last is written, as in Kafka, so answers
 // keep their order and a client that does not read is not read from. While a
-// request is served only a staging buffer of the next is received, which is
-// how a client that went away is noticed.
+// request is served only a staging buffer of the next is received.
+//
+// A client that has sent its last byte still gets everything it sent served:
+// a producer with acks=0 closes as soon as its records are on the wire.
 //
 // Silence for max_idle closes it, in the middle of a frame too; not while a
 // request is being served.
@@ -65,6 +67,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Instant last_activity_;
   bool reading_ = false;  // a read is under way
   bool serving_ = false;  // a request waits for its answer or its write
+  bool ended_ = false;    // the client will send no more
+  std::shared_ptr<Connection> self_;  // from then on until closed
   bool closed_ = false;
 };
 

@@ -209,13 +209,17 @@ void Fetcher::Handle(const TopicPartition& name, LeaderEpoch asked_epoch,
   const ErrorCode error = CodeOf(data.error_code);
   const Offset end_before = partition->log().end_offset();
   const Offset start_before = partition->log().start_offset();
+  const LeaderEpoch epoch_before = partition->log().latest_epoch();
   Status status;
   if (error == ErrorCode::kNone && data.diverging_epoch.epoch >= 0) {
     status = partition->Diverged(
         asked_epoch, asked_offset,
         {data.diverging_epoch.epoch, data.diverging_epoch.end_offset});
     // A cut that cuts nothing must not be asked for in a tight loop.
-    if (status && partition->log().end_offset() == end_before) Delay(name);
+    if (status && partition->log().end_offset() == end_before &&
+        partition->log().latest_epoch() == epoch_before) {
+      Delay(name);
+    }
   } else if (error == ErrorCode::kNone) {
     status = partition->AppendFetched(
         asked_epoch, asked_offset, data.records.value_or(SharedBytes()),

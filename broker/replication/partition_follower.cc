@@ -19,12 +19,9 @@ std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
   position.leader = leader_;
   position.leader_epoch = leader_epoch_;
   position.fetch_offset = log_->end_offset();
-  // The epoch of the last record. The newest epoch of the cache may be one
-  // that this replica led without writing: then it starts at the end.
-  position.last_fetched_epoch =
-      log_->end_offset() > log_->start_offset()
-          ? log_->EpochOfOffset(log_->end_offset() - 1).value_or(-1)
-          : -1;
+  // The newest epoch known, also when it has no records: an epoch this replica
+  // led in vain must be cut off before older records can follow here.
+  position.last_fetched_epoch = log_->latest_epoch();
   position.flushed_offset = log_->flushed_offset();
   position.log_start_offset = log_->start_offset();
   return position;

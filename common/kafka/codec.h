@@ -30,8 +30,11 @@ Status UnsupportedVersion(int16_t version, int16_t min, int16_t max);
 
 namespace internal {
 
+enum class Trailing { kRefuse, kIgnore };
+
 template <class T>
-Result<T> DecodeBody(const SharedBytes& body, int16_t version) {
+Result<T> DecodeBody(const SharedBytes& body, int16_t version,
+                     Trailing trailing) {
   if (version < T::kMinVersion || version > T::kMaxVersion) {
     return Fail(
         UnsupportedVersion(version, T::kMinVersion, T::kMaxVersion).error());
@@ -39,7 +42,9 @@ Result<T> DecodeBody(const SharedBytes& body, int16_t version) {
   Decoder in(body, version, version >= T::kFirstFlexible);
   T message;
   MessageCodec<T>::Decode(in, message);
-  if (in.ok() && in.remaining() != 0) in.FailWith("bytes after the message");
+  if (trailing == Trailing::kRefuse && in.ok() && in.remaining() != 0) {
+    in.FailWith("bytes after the message");
+  }
   if (!in.ok()) return Fail(in.status().error());
   return message;
 }
@@ -49,13 +54,16 @@ Result<T> DecodeBody(const SharedBytes& body, int16_t version) {
 // The body of a request or an answer: what DecodeRequestHeader or
 // DecodeResponseHeader leave. Bytes and records of the message are slices of
 // `body`. kInvalidRequest: not such a message. kUnsupportedVersion.
+//
+// Bytes after a request are ignored, as Kafka does: librdkafka up to 2.1 sends
+// some after ListGroups v4.
 template <class T>
 Result<T> DecodeRequest(const SharedBytes& body, int16_t version) {
-  return internal::DecodeBody<T>(body, version);
+  return internal::DecodeBody<T>(body, version, internal::Trailing::kIgnore);
 }
 template <class T>
 Result<T> DecodeResponse(const SharedBytes& body, int16_t version) {
-  return internal::DecodeBody<T>(body, version);
+  return internal::DecodeBody<T>(body, version, internal::Trailing::kRefuse);
 }
 
 // A frame for the socket: length, header, message.
@@ -114,7 +122,8 @@ Result<T> DecodeVersioned(const SharedBytes& bytes) {
   auto version = PeekVersion(bytes.view());
   if (!version) return Fail(std::move(version).error());
   return internal::DecodeBody<T>(
-      bytes.Slice(sizeof(int16_t), bytes.size() - sizeof(int16_t)), *version);
+      bytes.Slice(sizeof(int16_t), bytes.size() - sizeof(int16_t)), *version,
+      internal::Trailing::kRefuse);
 }
 
 }  // namespace tidemark::kafka

@@ -109,25 +109,25 @@ class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {
       grpc::CallbackServerContext* context,
       const rpc_v1::RegisterRequest* request,
       rpc_v1::RegisterResponse* response) override {
-    return Serve(context, request, response, &Controller::Register);
+    return Serve<&Controller::Register>(context, request, response);
   }
   grpc::ServerUnaryReactor* Heartbeat(
       grpc::CallbackServerContext* context,
       const rpc_v1::HeartbeatRequest* request,
       rpc_v1::HeartbeatResponse* response) override {
-    return Serve(context, request, response, &Controller::Heartbeat);
+    return Serve<&Controller::Heartbeat>(context, request, response);
   }
   grpc::ServerUnaryReactor* AlterPartition(
       grpc::CallbackServerContext* context,
       const rpc_v1::AlterPartitionRequest* request,
       rpc_v1::AlterPartitionResponse* response) override {
-    return Serve(context, request, response, &Controller::AlterPartition);
+    return Serve<&Controller::AlterPartition>(context, request, response);
   }
   grpc::ServerUnaryReactor* AllocateProducerIds(
       grpc::CallbackServerContext* context,
       const rpc_v1::AllocateProducerIdsRequest* request,
       rpc_v1::AllocateProducerIdsResponse* response) override {
-    return Serve(context, request, response, &Controller::AllocateProducerIds);
+    return Serve<&Controller::AllocateProducerIds>(context, request, response);
   }
   grpc::ServerWriteReactor<rpc_v1::FeedMessage>* Subscribe(
       grpc::CallbackServerContext*,
@@ -139,18 +139,16 @@ class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {
   }
 
  private:
-  template <class Request, class Response>
+  template <auto kMethod, class Request, class Response>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
-                                  const Request* request, Response* response,
-                                  void (Controller::*method)(const Request&,
-                                                             Reply<Response>)) {
+                                  const Request* request, Response* response) {
     auto call = std::make_shared<Call>(context);
     auto* reactor = call->reactor();
-    executor_->Post([this, call, request, response, method] {
+    executor_->Post([this, call, request, response] {
       if (call->Expired()) {
         return call->Finish(Fail(ErrorCode::kRequestTimedOut, "too late"));
       }
-      (controller_->*method)(*request, [call, response](Result<Response> r) {
+      (controller_->*kMethod)(*request, [call, response](Result<Response> r) {
         if (!r) return call->Finish(Fail(r.error()));
         *response = std::move(*r);
         call->Finish({});

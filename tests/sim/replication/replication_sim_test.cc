@@ -16,8 +16,8 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
 }
 
 TEST(ReplicationSim, HoldsForManySeeds) {
-  FLAGS_minloglevel = static_cast<int>(
-      FromEnvironment("TIDEMARK_SIM_LOG", google::ERROR));
+  FLAGS_minloglevel =
+      static_cast<int>(FromEnvironment("TIDEMARK_SIM_LOG", google::ERROR));
   const uint64_t first = FromEnvironment("TIDEMARK_SIM_SEED", 1);
   const uint64_t count = FromEnvironment("TIDEMARK_SIM_SEEDS", 200);
   ReplicationSimResult total;
@@ -37,8 +37,8 @@ TEST(ReplicationSim, HoldsForManySeeds) {
 }
 
 TEST(ReplicationSim, ASeedReplays) {
-  FLAGS_minloglevel = static_cast<int>(
-      FromEnvironment("TIDEMARK_SIM_LOG", google::ERROR));
+  FLAGS_minloglevel =
+      static_cast<int>(FromEnvironment("TIDEMARK_SIM_LOG", google::ERROR));
   ReplicationSimOptions options;
   options.seed = 42;
   const auto one = RunReplicationSim(options);

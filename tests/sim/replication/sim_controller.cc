@@ -26,6 +26,7 @@ Uuid MakeUuid(uint64_t low, uint8_t high) {
 SimController::SimController(SimWorld& world, Push push)
     : world_(world), push_(std::move(push)) {
   settings_.cluster_id = "sim";
+  topic_id_ = MakeUuid(77, 3);
   CheckSessions();
 }
 
@@ -67,7 +68,6 @@ BrokerEpoch SimController::Register(NodeId broker, uint64_t incarnation) {
 
 void SimController::CreateTopic(const std::string& name,
                                 std::vector<NodeId> replicas) {
-  topic_id_ = MakeUuid(77, 3);
   controller::Records records(2);
   records[0].mutable_add_topic()->set_name(name);
   records[0].mutable_add_topic()->set_topic_id(topic_id_.ToBytes());

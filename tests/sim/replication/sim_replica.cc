@@ -43,10 +43,9 @@ void SimReplica::After(Duration delay, std::function<void()> event) {
 void SimReplica::Arrive(uint64_t life, std::function<void()> event) {
   if (!alive_ || life != life_) return;
   if (paused()) {
-    world_.After(paused_until_ - world_.now(),
-                 [this, life, event = std::move(event)] {
-                   Arrive(life, event);
-                 });
+    world_.After(
+        paused_until_ - world_.now(),
+        [this, life, event = std::move(event)] { Arrive(life, event); });
     return;
   }
   event();
@@ -83,8 +82,8 @@ void SimReplica::Start() {
   proposal_.reset();
   proposal_out_ = false;
   ++fetch_round_;
-  broker_epoch_ = controller_.Register(
-      id_, static_cast<uint64_t>(id_) * 1'000'000 + life_);
+  broker_epoch_ =
+      controller_.Register(id_, static_cast<uint64_t>(id_) * 1'000'000 + life_);
   HeartbeatLoop();
   TickLoop();
   hooks_.changed(*this);
@@ -126,9 +125,8 @@ void SimReplica::Receive(const metadata::ImagePtr& image) {
 
 void SimReplica::Produce(const std::string& batch, Reply reply) {
   Arrive(life_, [this, batch, reply = std::move(reply)] {
-    const auto info =
-        partition_->AppendAsLeader(batch, -1, AppendOrigin::kClient,
-                                   world_.now(), world_.WallMs());
+    const auto info = partition_->AppendAsLeader(
+        batch, -1, AppendOrigin::kClient, world_.now(), world_.WallMs());
     if (!info) {
       Settle();
       reply(info.error().code, -1);
@@ -137,9 +135,9 @@ void SimReplica::Produce(const std::string& batch, Reply reply) {
     const Offset base = info->first_offset;
     produces_.Add(info->last_offset + 1, true,
                   [reply, base](ErrorCode error) { reply(error, base); });
-    for (auto& done : produces_.TakeReached(
-             partition_->log().flushed_offset(), partition_->high_watermark(),
-             partition_->CheckAfterCommit())) {
+    for (auto& done : produces_.TakeReached(partition_->log().flushed_offset(),
+                                            partition_->high_watermark(),
+                                            partition_->CheckAfterCommit())) {
       done.done(done.error);
     }
     Settle();
@@ -173,9 +171,9 @@ void SimReplica::StartSync() {
   auto work = partition_->log().TakeSync();
   if (!work) return;
   syncing_ = true;
-  const Duration time = world_.Chance(50)
-                            ? world_.Between(milliseconds(5), milliseconds(200))
-                            : world_.Between(microseconds(100), milliseconds(5));
+  const Duration time =
+      world_.Chance(50) ? world_.Between(milliseconds(5), milliseconds(200))
+                        : world_.Between(microseconds(100), milliseconds(5));
   After(time, [this, work = *work] {
     syncing_ = false;
     if (auto synced = log::PerformSync(disk_, work); !synced) {
@@ -204,14 +202,13 @@ void SimReplica::Fetch(bool report) {
   fetch.last_fetched_epoch = at->last_fetched_epoch;
   fetch.flushed_offset = at->flushed_offset;
   SimReplica* leader = hooks_.peer(at->leader);
-  SendTo(*leader, [this, leader, fetch, report, round, at = *at,
-                   life = life_] {
+  SendTo(*leader, [this, leader, fetch, report, round, at = *at, life = life_] {
     const size_t bytes =
-        report ? 0 : static_cast<size_t>(world_.Between(Duration(100),
-                                                        Duration(2000))
-                                             .count());
-    FetchAnswer answer = leader->partition_->FetchAsFollower(
-        fetch, bytes, true, world_.now());
+        report ? 0
+               : static_cast<size_t>(
+                     world_.Between(Duration(100), Duration(2000)).count());
+    FetchAnswer answer =
+        leader->partition_->FetchAsFollower(fetch, bytes, true, world_.now());
     leader->Settle();
     world_.Message(leader->id_, id_, [this, life, report, round, at, answer] {
       Arrive(life, [this, report, round, at, answer] {

@@ -26,8 +26,8 @@ class SimReplica {
 
   struct Hooks {
     std::function<SimReplica*(NodeId)> peer;
-    std::function<void(SimReplica&)> changed;    // after every event
-    std::function<void(SimReplica&)> led;        // leads a new epoch
+    std::function<void(SimReplica&)> changed;  // after every event
+    std::function<void(SimReplica&)> led;      // leads a new epoch
   };
 
   SimReplica(SimWorld& world, SimController& controller, NodeId id,

@@ -21,8 +21,8 @@ class SimWorld {
 
   Instant now() const { return now_; }
   int64_t WallMs() const {
-    return 1'700'000'000'000 + now_.time_since_epoch() /
-                                   std::chrono::milliseconds(1);
+    return 1'700'000'000'000 +
+           now_.time_since_epoch() / std::chrono::milliseconds(1);
   }
   void After(Duration delay, Event event) {
     queue_.emplace(std::pair{now_ + delay, next_++}, std::move(event));
@@ -55,8 +55,8 @@ class SimWorld {
   }
   void Message(NodeId from, NodeId to, Event arrives) {
     if (!Connected(from, to) || Chance(lossy ? 30 : 0)) return;
-    Duration delay = Between(std::chrono::microseconds(100),
-                             std::chrono::milliseconds(2));
+    Duration delay =
+        Between(std::chrono::microseconds(100), std::chrono::milliseconds(2));
     if (lossy && Chance(20)) {
       delay += Between(Duration::zero(), std::chrono::milliseconds(400));
     }

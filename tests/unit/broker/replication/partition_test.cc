@@ -241,6 +241,24 @@ TEST_F(PartitionTest, DivergedFollowerIsCutByEpochAndConverges) {
   EXPECT_EQ(one.stats.truncations_below_high_watermark, 0);
 }
 
+TEST_F(PartitionTest, AnEpochLedInVainIsCutOff) {
+  Replica& one = Make(1, 1);
+  Replica& two = Make(2, 1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  two.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "common"));
+  Fetch(two, one);
+  ASSERT_TRUE(Append(one, "of epoch 0"));
+  // 2 leads epoch 1 without writing; then 1, which has more of epoch 0.
+  two.partition->ApplyRow(Row({1, 2}, 2, 1, 1), kStart);
+  one.partition->ApplyRow(Row({1, 2}, 1, 2, 2), kStart);
+  two.partition->ApplyRow(Row({1, 2}, 1, 2, 2), kStart);
+  EXPECT_TRUE(Fetch(two, one).diverging);
+  EXPECT_EQ(two.partition->log().end_offset(), 1) << "nothing to cut";
+  Fetch(two, one);
+  EXPECT_EQ(two.partition->log().end_offset(), 2);
+}
+
 TEST_F(PartitionTest, DivergingFetchDoesNotCountAsProgress) {
   Replica& one = Make(1, 1);
   Replica& two = Make(2, 1);

@@ -198,5 +198,16 @@ TEST(Versioned, VersionIsInFront) {
   EXPECT_FALSE(PeekVersion("x"));
 }
 
+// librdkafka 2.0 sends a ListGroups v4 with an array too many; Kafka answers.
+TEST(Codec, RequestMayHaveBytesAfterItAnAnswerMayNot) {
+  const std::string request("\x01\x00\x01\x00", 4);
+  const auto decoded =
+      DecodeRequest<ListGroupsRequest>(SharedBytes(request), 4);
+  ASSERT_TRUE(decoded);
+  EXPECT_TRUE(decoded->states_filter.empty());
+  const std::string answer("\0\0\0\0\0\0\x01\0\0", 9);
+  EXPECT_FALSE(DecodeResponse<ListGroupsResponse>(SharedBytes(answer), 4));
+}
+
 }  // namespace
 }  // namespace tidemark::kafka
