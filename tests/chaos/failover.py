@@ -9,6 +9,7 @@ import argparse
 import os
 import random
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -184,7 +185,7 @@ class Run:
             if spans:
                 columns = [sorted(max(checker.longest_gap(t, b, e) for t in series) for b, e in spans)
                            for series in (acks, reads)]
-                say('%-30s %6d %22s %22s' % (name, len(spans), *('%6d   %7d' % (c[len(c) // 2], c[-1])
+                say('%-30s %6d %22s %22s' % (name, len(spans), *('%6d   %7d' % (statistics.median(c), c[-1])
                                                                for c in columns)))
         quiet = max(checker.longest_gap(t, self.began - 2000, self.began) for t in acks)
         say('%-30s %6s %22s' % ('none (before the first)', '-', '%7d' % quiet))
@@ -192,7 +193,7 @@ class Run:
             times = sorted(ms for k, ms in self.creations if k == kind)
             if times:
                 say('topic creation works again after %s: median %d ms, longest %d ms' % (
-                    KINDS[kind], times[len(times) // 2], times[-1]))
+                    KINDS[kind], statistics.median(times), times[-1]))
         say('')
         consumed = sum(line[0] == 'R' for line in readers[0])
         say('acknowledged=%d read=%d consumed=%d lost=%d duplicated=%d disordered=%d conflicts=%d' % (

@@ -122,7 +122,10 @@ class Show:
         return good
 
     def goodbye(self):
-        relative = os.path.relpath(self.home)
+        def short(path):
+            relative = os.path.relpath(path)
+            return path if relative.startswith('..') else relative
+        relative = short(self.home)
         print('''
 The cluster keeps running: Kafka clients find it at %s. Go on with:
 
@@ -136,7 +139,7 @@ The cluster keeps running: Kafka clients find it at %s. Go on with:
   scripts/cluster nodes %s          # names, pids, ports
   scripts/cluster kill %s broker-2  # or stop, start, pause, resume
   scripts/cluster down %s           # stop everything''' % (
-            self.bootstrap, os.path.relpath(BIN), CONTROLLERS, self.bootstrap, self.bootstrap, relative, relative,
+            self.bootstrap, os.path.abspath(BIN), CONTROLLERS, self.bootstrap, self.bootstrap, relative, relative,
             relative))
 
 

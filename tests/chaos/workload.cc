@@ -7,6 +7,7 @@
 //                             [--partitions N] [--rate R] [--count C]
 //   tidemark-workload consume --bootstrap B --topic T --log FILE
 //                             [--group G] [--count C] [--seconds S]
+//                             [--debug CONTEXTS of librdkafka, to stderr]
 //   tidemark-workload read    --bootstrap B --topic T --log FILE
 //                             [--partitions N] [--seconds S]
 //
@@ -223,6 +224,9 @@ int Produce(const Options& options) {
 }
 
 // --- consume and read ---
+//
+// A consumer is closed, never destroyed: after brokers have gone away,
+// rd_kafka_destroy of librdkafka 2.0 may wait for ever. The process ends.
 
 // Writes the record down; false when it is none of ours.
 bool LogRecord(const rd_kafka_message_t* message) {
@@ -262,7 +266,8 @@ int Consume(const Options& options) {
            {"topic.metadata.refresh.interval.ms", "2000"},
            {"socket.timeout.ms", "3000"},
            {"broker.address.family", "v4"},
-           {"log_level", "2"}}) {
+           {"debug", Get(options, "debug", "")}}) {
+    if (value.empty()) continue;
     if (rd_kafka_conf_set(conf, name, value.c_str(), why, sizeof why) !=
         RD_KAFKA_CONF_OK) {
       Die(why);
@@ -289,7 +294,6 @@ int Consume(const Options& options) {
     rd_kafka_message_destroy(message);
   }
   rd_kafka_consumer_close(client);
-  rd_kafka_destroy(client);
   std::printf("read=%lld\n", static_cast<long long>(read));
   return 0;
 }
@@ -338,7 +342,6 @@ int Read(const Options& options) {
   }
   rd_kafka_topic_partition_list_destroy(assigned);
   rd_kafka_consumer_close(client);
-  rd_kafka_destroy(client);
   std::printf("read=%lld\n", static_cast<long long>(read));
   return 0;
 }
@@ -368,5 +371,6 @@ int main(int argc, char** argv) {
                : verb == "consume" ? Consume(options)
                                    : Read(options);
   if (std::fclose(out) != 0) Die("cannot write the log");
-  return result;
+  std::fflush(stdout);
+  std::_Exit(result);
 }
