@@ -64,13 +64,18 @@ void Connection::Close() {
 void Connection::Read() {
   if (reading_ || closed_) return;
   const std::span<char> space = frames_.Space();
-  if (space.empty()) return;
+  if (space.empty()) {
+    // A pipelining client has filled the buffer while a request is served.
+    self_ = shared_from_this();
+    return;
+  }
   reading_ = true;
   socket_.async_read_some(
       asio::buffer(space.data(), space.size()),
       [self = shared_from_this()](const std::error_code& error, size_t count) {
         self->OnRead(error, count);
       });
+  self_.reset();  // the read holds it
 }
 
 void Connection::OnRead(const std::error_code& error, size_t count) {

@@ -189,6 +189,30 @@ TEST_F(ConnectionTest, TheNextRequestWaitsForTheAnswerOfTheLast) {
   client.Receive<kafka::HeartbeatResponse>(0, 2);
 }
 
+// No read is out while the buffer is full; the connection must live on.
+TEST_F(ConnectionTest, APipelineBeyondTheBufferWaitsForTheAnswer) {
+  Client client(Listen());
+  client.Send(Beat("park", 0), 0, 1000);
+  for (int i = 0; i < 600; ++i) client.Send(Beat("g", i), 4, i);
+  auto parked_count = [&] {
+    size_t count = 0;
+    for (io::EventLoop* shard : {&shard0_, &shard1_}) {
+      std::promise<size_t> promise;
+      shard->Post([&] { promise.set_value(parked_.size()); });
+      count = std::max(count, promise.get_future().get());
+    }
+    return count;
+  };
+  while (parked_count() == 0) std::this_thread::yield();
+  // Turns enough to read what is there.
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(parked_count(), 1u);
+  parked_[0]({});
+  client.Receive<kafka::HeartbeatResponse>(0, 1000);
+  for (int i = 0; i < 600; ++i) {
+    EXPECT_EQ(client.Receive<kafka::HeartbeatResponse>(4, i).error_code, i);
+  }
+}
+
 // A producer with acks=0 leaves as soon as its records are on the wire.
 TEST_F(ConnectionTest, WhatAClientSentBeforeItLeftIsServed) {
   Client client(Listen());
