@@ -140,6 +140,9 @@ void Connection::OnAnswer(Answer answer) {
       serving_ = false;
       return Advance();
     case Answer::Kind::kClose:
+      LOG_EVERY_T(WARNING, 1)
+          << "closing a connection: a request was not answered client="
+          << client_host_ << " listener=" << options_.listener;
       return Close();
   }
 }
