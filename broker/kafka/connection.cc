@@ -46,6 +46,9 @@ Connection::~Connection() {
 void Connection::Start() {
   std::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  // With a full staging buffer behind a request that is being served no
+  // handler holds the connection.
+  self_ = shared_from_this();
   WatchIdle();
   Read();
 }
@@ -78,7 +81,6 @@ void Connection::OnRead(const std::error_code& error, size_t count) {
   if (closed_) return;
   if (error == asio::error::eof) {
     ended_ = true;
-    self_ = shared_from_this();  // no read holds it any more
     return Advance();
   }
   if (error) return Close();

@@ -68,7 +68,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool reading_ = false;  // a read is under way
   bool serving_ = false;  // a request waits for its answer or its write
   bool ended_ = false;    // the client will send no more
-  std::shared_ptr<Connection> self_;  // from then on until closed
+  std::shared_ptr<Connection> self_;  // from Start until closed
   bool closed_ = false;
 };
 

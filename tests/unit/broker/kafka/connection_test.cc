@@ -189,6 +189,26 @@ TEST_F(ConnectionTest, TheNextRequestWaitsForTheAnswerOfTheLast) {
   client.Receive<kafka::HeartbeatResponse>(0, 2);
 }
 
+TEST_F(ConnectionTest, AFullStagingBufferBehindARequestKeepsTheConnection) {
+  Client client(Listen());
+  client.Send(Beat("park", 0), 0, 0);
+  const std::string group(1000, 'g');
+  for (int i = 1; i < 100; ++i) client.Send(Beat(group, i), 4, i);
+  // The staging buffer is full: nothing more is read until the answer.
+  while (metrics_.bytes_in.load() < 8192) std::this_thread::yield();
+  for (io::EventLoop* shard : {&shard0_, &shard1_}) {
+    std::promise<void> turn;
+    shard->Post([&] { turn.set_value(); });
+    turn.get_future().get();
+  }
+  ASSERT_EQ(parked_.size(), 1u);
+  parked_[0]({});
+  client.Receive<kafka::HeartbeatResponse>(0, 0);
+  for (int i = 1; i < 100; ++i) {
+    EXPECT_EQ(client.Receive<kafka::HeartbeatResponse>(4, i).error_code, i);
+  }
+}
+
 // A producer with acks=0 leaves as soon as its records are on the wire.
 TEST_F(ConnectionTest, WhatAClientSentBeforeItLeftIsServed) {
   Client client(Listen());
