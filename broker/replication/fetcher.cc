@@ -120,6 +120,9 @@ bool Fetcher::AddToRequest(const TopicPartition& name, State& state,
 
 void Fetcher::SendFetch() {
   if (fetch_out_ || backing_off_ || partitions_.empty()) return;
+  // This fetch carries the reports, too.
+  dirty_.merge(to_report_);
+  to_report_.clear();
   kafka::FetchRequest request = NewRequest();
   request.max_wait_ms = options_.max_wait_ms;
   request.min_bytes = options_.min_bytes;
@@ -155,7 +158,6 @@ void Fetcher::SendFetch() {
     ResetSession();
     return;
   }
-  to_report_.clear();  // this fetch carries it all
   fetch_out_ = true;
   const uint64_t round = ++round_;
   main_->Send(std::move(request), [this, alive = alive_, round](
