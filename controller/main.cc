@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <future>
 #include <iostream>
 #include <random>
 
@@ -37,6 +38,7 @@ constexpr char kUsage[] =
     "  --version              the version\n";
 constexpr char kVersion[] = "tidemark-controller 0.1.0\n";
 constexpr unsigned kStopSeconds = 3;
+constexpr Duration kHandOver = std::chrono::milliseconds(800);
 
 void PrintHelp() {
   std::cout << kUsage << "\nkeys:\n";
@@ -128,6 +130,14 @@ void LimitStop() {
   alarm(kStopSeconds);
 }
 
+// The other controllers go on without waiting to notice the end of this one.
+void HandOver(quorum::RaftQuorum* quorum, Executor* loop) {
+  auto done = std::make_shared<std::promise<void>>();
+  loop->Post(
+      [=] { quorum->HandOver(kHandOver, [done] { done->set_value(); }); });
+  done->get_future().wait();
+}
+
 Status Run(ControllerConfig config, const sigset_t& signals) {
   // The cluster id is the directory's; the quorum checks the rest of it.
   TM_ASSIGN_OR_RETURN(auto meta,
@@ -170,10 +180,13 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
     sigwait(&signals, &signal_number);
     LOG(INFO) << "controller: stopping on signal=" << signal_number;
     rpc::NotifyServiceManager("STOPPING=1");
+    LimitStop();
+    HandOver(quorum.get(), &loop);
   }
   LimitStop();
   http.reset();
   loop.Post([&] { controller.Stop(); });
+  quorum->EndStreams();
   if (server) server->reset();
   loop.Stop();
   quorum.reset();

@@ -167,8 +167,11 @@ void Connection::WriteReady() {
   while (!serving_.empty() && serving_.front().answer) {
     Answer& answer = *serving_.front().answer;
     if (answer.kind == Answer::Kind::kClose) {
-      if (writing_.empty()) return Close();
-      break;  // once those before it are written
+      if (!writing_.empty()) break;  // once those before it are written
+      LOG_EVERY_T(WARNING, 1)
+          << "closing a connection: a request was not answered client="
+          << client_host_ << " listener=" << options_.listener;
+      return Close();
     }
     if (answer.kind == Answer::Kind::kFrame) {
       writing_.push_back(std::move(answer.frame));

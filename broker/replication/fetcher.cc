@@ -120,9 +120,6 @@ bool Fetcher::AddToRequest(const TopicPartition& name, State& state,
 
 void Fetcher::SendFetch() {
   if (fetch_out_ || backing_off_ || partitions_.empty()) return;
-  // This fetch carries the reports, too.
-  dirty_.merge(to_report_);
-  to_report_.clear();
   kafka::FetchRequest request = NewRequest();
   request.max_wait_ms = options_.max_wait_ms;
   request.min_bytes = options_.min_bytes;
@@ -138,6 +135,8 @@ void Fetcher::SendFetch() {
     }
     forgotten_.clear();
   } else {
+    // What waits to be reported goes with it.
+    dirty_.insert(to_report_.begin(), to_report_.end());
     for (const TopicPartition& name : dirty_) {
       const auto it = partitions_.find(name);
       if (it == partitions_.end() || it->second.delayed) continue;
@@ -158,6 +157,7 @@ void Fetcher::SendFetch() {
     ResetSession();
     return;
   }
+  to_report_.clear();
   fetch_out_ = true;
   const uint64_t round = ++round_;
   main_->Send(std::move(request), [this, alive = alive_, round](

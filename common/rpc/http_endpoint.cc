@@ -2,6 +2,8 @@
 
 #include <httplib.h>
 
+#include <future>
+#include <mutex>
 #include <thread>
 
 namespace tidemark::rpc {
@@ -10,36 +12,56 @@ struct HttpEndpoint::Impl {
   httplib::Server server;
   std::thread thread;
   uint16_t port = 0;
+  std::promise<void> ended;
+
+  Handlers handlers;
+  std::mutex mutex;     // held while a handler runs
+  bool closed = false;  // none may run
 };
 
 namespace {
 
 constexpr char kPlain[] = "text/plain; charset=utf-8";
 
-void Route(httplib::Server* server, HttpEndpoint::Handlers handlers) {
-  server->Get("/livez", [](const httplib::Request&, httplib::Response& out) {
-    out.set_content("ok\n", kPlain);
-  });
-  server->Get("/readyz", [ready = handlers.ready](const httplib::Request&,
-                                                  httplib::Response& out) {
-    Status status = ready();
-    if (!status) out.status = 503;
-    out.set_content(status ? "ok\n" : status.error().message + "\n", kPlain);
-  });
-  server->Get("/metrics", [metrics = handlers.metrics](const httplib::Request&,
-                                                       httplib::Response& out) {
-    out.set_content(metrics(), "text/plain; version=0.0.4; charset=utf-8");
-  });
-}
+// How long a stop waits for the threads.
+constexpr auto kPatience = std::chrono::milliseconds(20);
 
 }  // namespace
 
-HttpEndpoint::HttpEndpoint(std::unique_ptr<Impl> impl)
+// The server dies with `impl`, and the routes with it.
+void HttpEndpoint::Route(Impl* impl) {
+  httplib::Server& server = impl->server;
+  server.Get("/livez", [](const httplib::Request&, httplib::Response& out) {
+    out.set_content("ok\n", kPlain);
+  });
+  server.Get("/readyz", [impl](const httplib::Request&,
+                               httplib::Response& out) {
+    std::lock_guard lock(impl->mutex);
+    Status status = impl->closed
+                        ? Fail(ErrorCode::kBrokerNotAvailable, "stopping")
+                        : impl->handlers.ready();
+    if (!status) out.status = 503;
+    out.set_content(status ? "ok\n" : status.error().message + "\n", kPlain);
+  });
+  server.Get("/metrics",
+             [impl](const httplib::Request&, httplib::Response& out) {
+               std::lock_guard lock(impl->mutex);
+               if (impl->closed) {
+                 out.status = 503;
+                 return;
+               }
+               out.set_content(impl->handlers.metrics(),
+                               "text/plain; version=0.0.4; charset=utf-8");
+             });
+}
+
+HttpEndpoint::HttpEndpoint(std::shared_ptr<Impl> impl)
     : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
     const std::string& host, uint16_t port, Handlers handlers) {
-  auto impl = std::make_unique<Impl>();
+  auto impl = std::make_shared<Impl>();
+  impl->handlers = std::move(handlers);
   httplib::Server& server = impl->server;
   server.new_task_queue = [] { return new httplib::ThreadPool(1); };
   // A thread serves one connection at a time, so none may keep it.
@@ -51,7 +73,7 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
     int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   });
-  Route(&server, std::move(handlers));
+  Route(impl.get());
   int bound = port;
   if (port == 0) {
     bound = server.bind_to_any_port(host.c_str());
@@ -64,7 +86,10 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
                     " (HTTP): is the port in use? Set http.port to a free one");
   }
   impl->port = static_cast<uint16_t>(bound);
-  impl->thread = std::thread([&server] { server.listen_after_bind(); });
+  impl->thread = std::thread([impl] {
+    impl->server.listen_after_bind();
+    impl->ended.set_value();
+  });
   return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(impl)));
 }
 
@@ -73,8 +98,17 @@ HttpEndpoint::~HttpEndpoint() {
   while (!impl_->server.is_running()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->closed = true;
+  }
   impl_->server.stop();
-  impl_->thread.join();
+  if (impl_->ended.get_future().wait_for(kPatience) ==
+      std::future_status::ready) {
+    impl_->thread.join();
+  } else {
+    impl_->thread.detach();
+  }
 }
 
 uint16_t HttpEndpoint::port() const { return impl_->port; }

@@ -24,15 +24,18 @@ class HttpEndpoint {
   static Result<std::unique_ptr<HttpEndpoint>> Start(const std::string& host,
                                                      uint16_t port,
                                                      Handlers handlers);
-  // Stops and joins.
+  // No callback runs any more. A client that keeps its connection open and
+  // says nothing is not waited for: its thread ends by itself, within the two
+  // seconds that a client has to say something.
   ~HttpEndpoint();
 
   uint16_t port() const;
 
  private:
   struct Impl;
-  explicit HttpEndpoint(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  static void Route(Impl* impl);
+  explicit HttpEndpoint(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // and of its thread
 };
 
 }  // namespace tidemark::rpc

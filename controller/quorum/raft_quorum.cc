@@ -1,7 +1,6 @@
 #include "controller/quorum/raft_quorum.h"
 
 #include <glog/logging.h>
-#include <grpcpp/impl/codegen/service_type.h>
 
 #include <algorithm>
 #include <random>
@@ -57,11 +56,13 @@ class Driver final : public RaftQuorum {
  public:
   Driver(Options options, Executor& executor, StateMachine& machine,
          std::unique_ptr<storage::RaftStorage> storage, raft::Stored stored,
-         raft::Snapshot snapshot);
+         raft::Snapshot snapshot, std::map<NodeId, Uuid> directories);
   ~Driver() override;
 
   void Start() override;
-  grpc::Service& service() override { return *service_; }
+  void HandOver(Duration limit, std::function<void()> done) override;
+  void EndStreams() override { service_->EndStreams(); }
+  grpc::Service& service() override { return service_->grpc(); }
   const io::MetaProperties& meta() const override { return storage_->meta(); }
 
   void Propose(std::string data,
@@ -78,11 +79,17 @@ class Driver final : public RaftQuorum {
     void Receive(raft::Message message) override {
       driver->Receive(std::move(message));
     }
+    void Meet(NodeId from, const Uuid& directory,
+              std::function<void(Status)> done) override {
+      driver->Meet(from, directory, std::move(done));
+    }
     void StreamBegan(NodeId from) override;
     void StreamEnded(NodeId from) override;
     Driver* driver;
   };
 
+  void Meet(NodeId from, const Uuid& directory,
+            std::function<void(Status)> done);
   void Receive(raft::Message message);
   void Tick(Instant due);
   void SchedulePump();
@@ -110,22 +117,28 @@ class Driver final : public RaftQuorum {
   NodeId known_leader_ = kNoNode;
   bool pump_scheduled_ = false;
   uint64_t refused_messages_ = 0;
+  std::function<void()> handed_over_;     // to call
+  std::map<NodeId, Uuid> directories_;    // of the other voters
+  std::set<NodeId> unsaved_directories_;  // not yet durable
+  std::map<NodeId, Uuid> foreign_;        // said so in the log
 
   std::shared_ptr<Self> self_;
   std::shared_ptr<StorageThread::Written> written_;
-  std::unique_ptr<grpc::Service> service_;
+  std::unique_ptr<RaftService> service_;
   std::map<NodeId, std::shared_ptr<PeerClient>> peers_;
   std::unique_ptr<StorageThread> storage_;
 };
 
 Driver::Driver(Options options, Executor& executor, StateMachine& machine,
                std::unique_ptr<storage::RaftStorage> storage,
-               raft::Stored stored, raft::Snapshot snapshot)
+               raft::Stored stored, raft::Snapshot snapshot,
+               std::map<NodeId, Uuid> directories)
     : options_(std::move(options)),
       executor_(executor),
       machine_(machine),
       core_(CoreConfig(options_), std::move(stored)),
       initial_snapshot_(std::move(snapshot)),
+      directories_(std::move(directories)),
       self_(std::make_shared<Self>(this)) {
   written_ = std::make_shared<StorageThread::Written>(
       [weak = std::weak_ptr(self_)](std::vector<raft::Write> writes) {
@@ -174,6 +187,47 @@ void Driver::Self::StreamBegan(NodeId from) {
 void Driver::Self::StreamEnded(NodeId from) {
   driver->core_.LeaderUnreachable(from);
   driver->SchedulePump();
+}
+
+// Not taken before it is durable: a vote of a voter that could be forgotten
+// again would be worth nothing.
+void Driver::Meet(NodeId from, const Uuid& directory,
+                  std::function<void(Status)> done) {
+  auto [known, first] = directories_.emplace(from, directory);
+  if (first) unsaved_directories_.insert(from);
+  if (known->second != directory) {
+    const std::string what =
+        "controller " + std::to_string(from) + " comes from directory " +
+        ToString(directory) + " but was known from " + ToString(known->second) +
+        ": a wiped disk must not vote again. Restore its directory, or format "
+        "it under a new node.id and put that in the place of " +
+        std::to_string(from) +
+        " in controller.quorum.voters of every controller, restarting them "
+        "one at a time";
+    if (std::exchange(foreign_[from], directory) != directory)
+      LOG(ERROR) << "refused: " << what;
+    return done(Fail(ErrorCode::kInconsistentVoterSet, what));
+  }
+  if (!unsaved_directories_.contains(from)) return done({});
+  storage_->SavePeer(from, directory,
+                     [weak = std::weak_ptr(self_), from, done] {
+                       auto self = weak.lock();
+                       if (!self) return;
+                       self->driver->unsaved_directories_.erase(from);
+                       done({});
+                     });
+}
+
+void Driver::HandOver(Duration limit, std::function<void()> done) {
+  if (!core_.TransferLeadership()) return done();
+  LOG(INFO) << "handing leadership over term=" << core_.term();
+  handed_over_ = std::move(done);
+  executor_.PostAfter(limit, [weak = std::weak_ptr(self_)] {
+    auto self = weak.lock();
+    if (self && self->driver->handed_over_)
+      std::exchange(self->driver->handed_over_, nullptr)();
+  });
+  SchedulePump();
 }
 
 void Driver::Receive(raft::Message message) {
@@ -239,6 +293,8 @@ void Driver::FollowLeadership() {
     }
     leading_ = leads;
   }
+  if (handed_over_ && leading_ == 0 && known_leader_ != kNoNode)
+    std::exchange(handed_over_, nullptr)();
   if (leading_ == 0 || active_) return;
   // Its own no-op applied, the state machine has all earlier terms.
   if (applied_.term != leading_) return;
@@ -395,9 +451,10 @@ Result<std::unique_ptr<RaftQuorum>> RaftQuorum::Open(Options options,
                           options.directory, options.cluster_id, options.self));
   TM_ASSIGN_OR_RETURN(raft::Stored stored, storage->Load());
   TM_ASSIGN_OR_RETURN(raft::Snapshot snapshot, storage->LoadSnapshot());
+  TM_ASSIGN_OR_RETURN(auto directories, storage->LoadPeers());
   return std::make_unique<Driver>(std::move(options), executor, machine,
                                   std::move(storage), std::move(stored),
-                                  std::move(snapshot));
+                                  std::move(snapshot), std::move(directories));
 }
 
 }  // namespace tidemark::quorum

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/io/meta_properties.h"
 #include "controller/quorum/quorum.h"
 
@@ -44,9 +45,18 @@ inline constexpr size_t kMaxEntryBytes = 3 << 20;
 // Heartbeats never wait for the disk; what promises something does. A storage
 // error ends the process: LOG(FATAL).
 //
+// Who is a voter: the directory ids of the other voters are remembered,
+// durably, as they are first seen. A voter that comes with another directory
+// has forgotten its votes and entries; nothing of it is taken any more, until
+// its directory is back. A disk that is lost for good comes back as another
+// voter: with a new node id, in its place in controller.quorum.voters of every
+// controller, restarted one at a time. That is safe because the old voter can
+// take part in no majority any more.
+//
 // Order of life: Open; register service() with the gRPC server and start it;
-// Start. At the end shut the server down first, then destroy this object, on
-// the executor's thread or after the executor has stopped.
+// Start. At the end HandOver, then EndStreams and shut the server down, then
+// destroy this object, on the executor's thread or after the executor has
+// stopped.
 class RaftQuorum : public Quorum {
  public:
   // Opens and reads the disk; blocking. kInvalidConfig with what to do for a
@@ -59,6 +69,16 @@ class RaftQuorum : public Quorum {
   // quorum. Once, on the executor. The only voter of a quorum elects itself
   // at once.
   virtual void Start() = 0;
+
+  // The process wants to go: if this node leads, another one takes over now,
+  // not after an election timeout. `done` runs on the executor when this node
+  // knows another leader, or has nothing to hand over, or nobody to take it,
+  // or after `limit`. Once, on the executor.
+  virtual void HandOver(Duration limit, std::function<void()> done) = 0;
+
+  // Ends the streams of the other voters; no messages come any more. Any
+  // thread.
+  virtual void EndStreams() = 0;
 
   // The RaftPeer service, for the process's gRPC server; lives as long as
   // this object.

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "controller/quorum/wire.h"
 #include "proto/raft.grpc.pb.h"
@@ -16,21 +17,25 @@ using raft::v1::Envelope;
 using raft::v1::RaftPeer;
 using raft::v1::StreamEnd;
 
-class RaftService final : public RaftPeer::CallbackService {
+class Reader;
+
+class Service final : public RaftPeer::CallbackService, public RaftService {
  public:
-  RaftService(Admission admission, Executor& executor,
-              std::weak_ptr<Inbox> inbox)
+  Service(Admission admission, Executor& executor, std::weak_ptr<Inbox> inbox)
       : admission_(std::move(admission)),
         executor_(executor),
         inbox_(std::move(inbox)) {}
 
   grpc::ServerBidiReactor<Envelope, StreamEnd>* Send(
       grpc::CallbackServerContext* context) override;
+  grpc::Service& grpc() override { return *this; }
+  void EndStreams() override;
 
-  // Empty: welcome.
+  // Empty: welcome, as far as the Hello alone can tell.
   std::string Refuse(const raft::v1::Hello& hello) const;
   uint64_t Begin(NodeId from);
   void End(NodeId from, uint64_t stream);
+  void Forget(Reader* reader);
 
   Executor& executor() { return executor_; }
   const std::weak_ptr<Inbox>& inbox() const { return inbox_; }
@@ -41,15 +46,28 @@ class RaftService final : public RaftPeer::CallbackService {
   const std::weak_ptr<Inbox> inbox_;
   std::mutex mutex_;
   std::map<NodeId, uint64_t> streams_;  // newest stream by sender
+  std::map<Reader*, std::weak_ptr<Reader>> readers_;
 };
 
 // One incoming stream. It has exactly one right to act at a time: the
-// outstanding read, or the message on its way through the executor; who holds
-// it reads on or finishes.
-class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd> {
+// outstanding read, or the Hello or message on its way through the executor;
+// who holds it reads on or finishes. Only the end of the service comes across:
+// hence the mutex.
+class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
+                     public std::enable_shared_from_this<Reader> {
  public:
-  explicit Reader(RaftService& service) : service_(service) {
-    StartRead(&envelope_);
+  explicit Reader(Service& service) : service_(service) {}
+
+  // Keeps itself alive until gRPC's OnDone.
+  void Begin() {
+    self_ = shared_from_this();
+    ReadOn();
+  }
+  void Close(grpc::Status status) {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(closed_, true)) return;
+    if (stream_ != 0) service_.End(from_, stream_);
+    Finish(std::move(status));
   }
 
   void OnReadDone(bool ok) override {
@@ -60,26 +78,32 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd> {
                     "raft stream: not a message of its sender"});
     Pass(Decode(std::move(*envelope_.mutable_message())));
   }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    service_.Forget(this);
+    auto last = std::move(self_);
+  }
 
  private:
-  // The right to act while a message is with the executor. An executor that
+  // The right to act while something is with the executor. An executor that
   // stops destroys the task instead of running it: the stream ends.
   class Turn {
    public:
-    explicit Turn(Reader* reader) : reader_(reader) {}
+    explicit Turn(std::shared_ptr<Reader> reader)
+        : reader_(std::move(reader)) {}
     ~Turn() {
       if (reader_ != nullptr)
         reader_->Close({grpc::StatusCode::UNAVAILABLE, "shutting down"});
     }
-    void Continue() {
-      Reader* reader = std::exchange(reader_, nullptr);
-      reader->StartRead(&reader->envelope_);
-    }
+    std::shared_ptr<Reader> Take() { return std::exchange(reader_, nullptr); }
 
    private:
-    Reader* reader_;
+    std::shared_ptr<Reader> reader_;
   };
+
+  void ReadOn() {
+    std::lock_guard lock(mutex_);
+    if (!closed_) StartRead(&envelope_);
+  }
 
   void TakeHello() {
     const std::string why = envelope_.has_hello()
@@ -88,39 +112,79 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd> {
     if (!why.empty())
       return Close({grpc::StatusCode::FAILED_PRECONDITION, why});
     from_ = envelope_.hello().from();
-    stream_ = service_.Begin(from_);
-    StartSendInitialMetadata();
-    StartRead(&envelope_);
+    auto turn = std::make_shared<Turn>(shared_from_this());
+    service_.executor().Post(
+        [turn, weak = service_.inbox(), from = from_,
+         directory = *Uuid::FromBytes(envelope_.hello().directory_id())] {
+          auto inbox = weak.lock();
+          if (!inbox) return;
+          inbox->Meet(from, directory, [turn](Status status) {
+            if (auto reader = turn->Take()) reader->Met(status);
+          });
+        });
+  }
+
+  void Met(const Status& status) {
+    if (!status)
+      return Close({grpc::StatusCode::FAILED_PRECONDITION,
+                    "raft stream: " + status.error().message});
+    {
+      std::lock_guard lock(mutex_);
+      if (closed_) return;
+      stream_ = service_.Begin(from_);
+      StartSendInitialMetadata();
+      StartRead(&envelope_);
+    }
   }
 
   void Pass(raft::Message message) {
-    auto turn = std::make_shared<Turn>(this);
+    auto turn = std::make_shared<Turn>(shared_from_this());
     auto passed = std::make_shared<raft::Message>(std::move(message));
     service_.executor().Post([turn, passed, weak = service_.inbox()] {
       auto inbox = weak.lock();
       if (!inbox) return;
       inbox->Receive(std::move(*passed));
-      turn->Continue();
+      turn->Take()->ReadOn();
     });
   }
 
-  void Close(grpc::Status status) {
-    if (from_ != kNoNode) service_.End(from_, stream_);
-    Finish(std::move(status));
-  }
-
-  RaftService& service_;
+  Service& service_;
+  std::shared_ptr<Reader> self_;
   Envelope envelope_;
   NodeId from_ = kNoNode;
-  uint64_t stream_ = 0;
+  std::mutex mutex_;  // reads and writes that start, against Close
+  bool closed_ = false;
+  uint64_t stream_ = 0;  // once it was met
 };
 
-grpc::ServerBidiReactor<Envelope, StreamEnd>* RaftService::Send(
+grpc::ServerBidiReactor<Envelope, StreamEnd>* Service::Send(
     grpc::CallbackServerContext*) {
-  return new Reader(*this);
+  auto reader = std::make_shared<Reader>(*this);
+  {
+    std::lock_guard lock(mutex_);
+    readers_.emplace(reader.get(), reader);
+  }
+  reader->Begin();
+  return reader.get();
 }
 
-std::string RaftService::Refuse(const raft::v1::Hello& hello) const {
+void Service::EndStreams() {
+  std::vector<std::shared_ptr<Reader>> readers;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [unused, weak] : readers_)
+      if (auto reader = weak.lock()) readers.push_back(std::move(reader));
+  }
+  for (const auto& reader : readers)
+    reader->Close({grpc::StatusCode::UNAVAILABLE, "shutting down"});
+}
+
+void Service::Forget(Reader* reader) {
+  std::lock_guard lock(mutex_);
+  readers_.erase(reader);
+}
+
+std::string Service::Refuse(const raft::v1::Hello& hello) const {
   if (hello.cluster_id() != admission_.cluster_id)
     return "raft stream: this is cluster " + admission_.cluster_id;
   if (hello.to() != admission_.self)
@@ -128,10 +192,12 @@ std::string RaftService::Refuse(const raft::v1::Hello& hello) const {
   if (hello.from() == admission_.self ||
       !admission_.voters.contains(hello.from()))
     return "raft stream: the sender is not one of the other voters";
+  if (!Uuid::FromBytes(hello.directory_id()))
+    return "raft stream: no directory id";
   return "";
 }
 
-uint64_t RaftService::Begin(NodeId from) {
+uint64_t Service::Begin(NodeId from) {
   executor_.Post([weak = inbox_, from] {
     if (auto inbox = weak.lock()) inbox->StreamBegan(from);
   });
@@ -139,7 +205,7 @@ uint64_t RaftService::Begin(NodeId from) {
   return ++streams_[from];
 }
 
-void RaftService::End(NodeId from, uint64_t stream) {
+void Service::End(NodeId from, uint64_t stream) {
   {
     std::lock_guard lock(mutex_);
     // A newer stream has taken over: nothing is lost.
@@ -152,11 +218,11 @@ void RaftService::End(NodeId from, uint64_t stream) {
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeRaftService(Admission admission,
-                                               Executor& executor,
-                                               std::weak_ptr<Inbox> inbox) {
-  return std::make_unique<RaftService>(std::move(admission), executor,
-                                       std::move(inbox));
+std::unique_ptr<RaftService> MakeRaftService(Admission admission,
+                                             Executor& executor,
+                                             std::weak_ptr<Inbox> inbox) {
+  return std::make_unique<Service>(std::move(admission), executor,
+                                   std::move(inbox));
 }
 
 }  // namespace tidemark::quorum

@@ -1,15 +1,16 @@
 #pragma once
 
+#include <grpcpp/impl/codegen/service_type.h>
+
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
 
 #include "common/base/executor.h"
+#include "common/base/result.h"
+#include "common/base/uuid.h"
 #include "controller/raft/message.h"
-
-namespace grpc {
-class Service;
-}
 
 namespace tidemark::quorum {
 
@@ -17,6 +18,10 @@ namespace tidemark::quorum {
 class Inbox {
  public:
   virtual ~Inbox() = default;
+  // `from` comes from `directory`: may its messages be taken? `done` is called
+  // on this thread, now or later; a refusal's message goes to the sender.
+  virtual void Meet(NodeId from, const Uuid& directory,
+                    std::function<void(Status)> done) = 0;
   virtual void Receive(raft::Message message) = 0;
   // `from` has said Hello on a new stream.
   virtual void StreamBegan(NodeId from) = 0;
@@ -37,8 +42,17 @@ struct Admission {
 // INVALID_ARGUMENT. At most one message a stream waits for the executor.
 //
 // Tasks find `inbox` gone when its owner is.
-std::unique_ptr<grpc::Service> MakeRaftService(Admission admission,
-                                               Executor& executor,
-                                               std::weak_ptr<Inbox> inbox);
+class RaftService {
+ public:
+  virtual ~RaftService() = default;
+  virtual grpc::Service& grpc() = 0;
+  // Ends every stream, so that the server's shutdown has not to wait for
+  // them. Any thread.
+  virtual void EndStreams() = 0;
+};
+
+std::unique_ptr<RaftService> MakeRaftService(Admission admission,
+                                             Executor& executor,
+                                             std::weak_ptr<Inbox> inbox);
 
 }  // namespace tidemark::quorum

@@ -57,6 +57,14 @@ void StorageThread::SaveSnapshot(raft::Snapshot snapshot,
        }});
 }
 
+void StorageThread::SavePeer(NodeId id, const Uuid& directory,
+                             std::function<void()> done) {
+  Add({{}, nullptr, [this, id, directory, done = std::move(done)] {
+         DieOn(storage_->SavePeer(id, directory));
+         executor_.Post(done);
+       }});
+}
+
 void StorageThread::LoadSnapshot(std::function<void(raft::Snapshot)> done) {
   Add({{}, nullptr, [this, done = std::move(done)] {
          auto snapshot = storage_->LoadSnapshot();

@@ -28,6 +28,7 @@ class StorageThread {
   void Write(raft::Write write, const std::shared_ptr<Written>& done);
   void SaveSnapshot(raft::Snapshot snapshot, raft::LogIndex compact_to,
                     std::function<void()> done);
+  void SavePeer(NodeId id, const Uuid& directory, std::function<void()> done);
   void LoadSnapshot(std::function<void(raft::Snapshot)> done);
 
   const io::MetaProperties& meta() const { return storage_->meta(); }

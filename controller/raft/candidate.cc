@@ -27,14 +27,14 @@ void Raft::CountPreVotes() {
   }
 }
 
-void Raft::BecomeCandidate() {
+void Raft::BecomeCandidate(bool handed_over) {
   hard_state_ = {term() + 1, config_.self};
   role_ = Candidate{.timeout = RandomTimeout()};
   // The own vote counts when it is durable: OnWritten().
-  AskForVotes(MessageType::kVote, term());
+  AskForVotes(MessageType::kVote, term(), handed_over ? kHandedOver : 0);
 }
 
-void Raft::AskForVotes(MessageType type, Term term) {
+void Raft::AskForVotes(MessageType type, Term term, uint64_t context) {
   const LogPosition last = log_.last();
   for (NodeId voter : voters_.voters()) {
     if (voter == config_.self) continue;
@@ -43,7 +43,8 @@ void Raft::AskForVotes(MessageType type, Term term) {
           .to = voter,
           .term = term,
           .index = last.index,
-          .log_term = last.term});
+          .log_term = last.term,
+          .context = context});
   }
 }
 

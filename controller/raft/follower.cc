@@ -86,6 +86,9 @@ Status Raft::FollowSnapshot(Message m) {
   return {};
 }
 
+// No pre-vote: the leader itself gives up its claim.
+void Raft::FollowTimeoutNow() { BecomeCandidate(/*handed_over=*/true); }
+
 void Raft::InstallSnapshot(Follower& follower) {
   Follower::Incoming incoming = std::move(*follower.incoming);
   follower.incoming.reset();

@@ -34,13 +34,53 @@ void Raft::TickLeader(Leader& leader) {
   // Check-quorum: a leader without a majority would keep its clients waiting
   // while another one may already lead.
   if (voters_.Tally(heard) != VoteOutcome::kWon)
-    BecomeFollower(term(), kNoNode);
+    return BecomeFollower(term(), kNoNode);
+  // The other one did not make it: lead on.
+  if (leader.transfer &&
+      ++leader.transfer->elapsed >= config_.election_ticks_max)
+    leader.transfer.reset();
+}
+
+Status Raft::TransferLeadership() {
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr)
+    return Fail(ErrorCode::kNotController, "this controller does not lead");
+  if (leader->transfer) return {};
+  const std::pair<const NodeId, Progress>* best = nullptr;
+  for (const auto& peer : leader->peers) {
+    if (peer.second.silent_ticks >= config_.election_ticks_min) continue;
+    if (best == nullptr || peer.second.match() > best->second.match())
+      best = &peer;
+  }
+  if (best == nullptr)
+    return Fail(ErrorCode::kBrokerNotAvailable,
+                "no other controller is there to lead");
+  leader->transfer = Leader::Transfer{.to = best->first};
+  return {};
+}
+
+// What it lacks goes out with the usual appends. Nothing is left uncommitted
+// either: who waits for an answer here gets it.
+void Raft::MaybeHandOver(Leader& leader) {
+  if (!leader.transfer || leader.transfer->sent) return;
+  const NodeId to = leader.transfer->to;
+  if (std::min({leader.peers.at(to).match(), log_.committed(),
+                log_.durable()}) < log_.last_index())
+    return;
+  leader.transfer->sent = true;
+  Send({.type = MessageType::kTimeoutNow,
+        .from = config_.self,
+        .to = to,
+        .term = term()});
 }
 
 Result<LogPosition> Raft::Propose(SharedBytes data) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr)
     return Fail(ErrorCode::kNotController, "this controller does not lead");
+  if (leader->transfer)
+    return Fail(ErrorCode::kNotController,
+                "this controller hands leadership over");
   if (leader->uncommitted_bytes + data.size() > config_.max_uncommitted_bytes &&
       leader->uncommitted_bytes > 0)
     return Fail(ErrorCode::kThrottlingQuotaExceeded,
@@ -140,6 +180,7 @@ void Raft::FlushLeader(Ready* ready) {
   auto& leader = std::get<Leader>(role_);
   if (std::exchange(leader.heartbeat_due, false)) SendHeartbeats(leader);
   for (auto& [id, progress] : leader.peers) Replicate(leader, id, progress);
+  MaybeHandOver(leader);
   const bool in_transfer =
       std::any_of(leader.peers.begin(), leader.peers.end(), [](auto& peer) {
         return peer.second.state() == Progress::State::kSnapshot;

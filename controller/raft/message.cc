@@ -37,7 +37,7 @@ Status ValidateChunk(const Message& m) {
 }  // namespace
 
 Status Validate(const Message& m) {
-  if (m.type < MessageType::kPreVote || m.type > MessageType::kSnapshotReply)
+  if (m.type < MessageType::kPreVote || m.type > MessageType::kTimeoutNow)
     return Refuse("unknown type");
   if (m.term == 0 && m.type != MessageType::kPreVoteReply)
     return Refuse("no term");
@@ -72,6 +72,8 @@ std::string_view Name(MessageType type) {
       return "Snapshot";
     case MessageType::kSnapshotReply:
       return "SnapshotReply";
+    case MessageType::kTimeoutNow:
+      return "TimeoutNow";
   }
   return "Unknown";
 }
@@ -97,6 +99,7 @@ std::string ToString(const Message& m) {
     case MessageType::kPreVote:
     case MessageType::kVote:
       text += " last=" + ToString(LogPosition{m.index, m.log_term});
+      if (m.context == kHandedOver) text += " handed-over";
       break;
     case MessageType::kPreVoteReply:
     case MessageType::kVoteReply:
@@ -134,6 +137,8 @@ std::string ToString(const Message& m) {
     case MessageType::kSnapshotReply:
       add("index", m.index);
       add("received", m.context);
+      break;
+    case MessageType::kTimeoutNow:
       break;
   }
   return text;

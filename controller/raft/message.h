@@ -12,7 +12,8 @@ namespace tidemark::raft {
 enum class MessageType : uint8_t {
   kPreVote = 1,       // "would you vote for me in `term`?"; promises nothing
   kPreVoteReply = 2,  // granted: term of the question; refused: own term
-  kVote = 3,          // candidate's last entry in (index, log_term)
+  kVote = 3,          // candidate's last entry in (index, log_term); context:
+                      // kHandedOver when the leader itself asked for it
   kVoteReply = 4,
   kAppend = 5,       // entries after (index, log_term)
   kAppendReply = 6,  // durable up to index, or reject with a hint
@@ -20,6 +21,7 @@ enum class MessageType : uint8_t {
   kHeartbeatReply = 8,
   kSnapshot = 9,        // one chunk
   kSnapshotReply = 10,  // context: bytes received so far of snapshot `index`
+  kTimeoutNow = 11,     // the leader hands over: ask for votes at once
 };
 
 // A piece of a snapshot, so that no message is large.
@@ -53,6 +55,9 @@ struct Message {
 
   bool operator==(const Message&) const = default;
 };
+
+// A vote that breaks no lease: its leader wants to go (thesis 3.10).
+inline constexpr uint64_t kHandedOver = 1;
 
 // Largest chunk ever sent, and largest accepted.
 inline constexpr size_t kSnapshotChunkBytes = 256 * 1024;

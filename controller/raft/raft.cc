@@ -69,6 +69,7 @@ Status Raft::Step(Message m) {
     case MessageType::kAppend:
     case MessageType::kHeartbeat:
     case MessageType::kSnapshot:
+    case MessageType::kTimeoutNow:
       return StepFromLeader(std::move(m));
     default:
       break;
@@ -94,10 +95,11 @@ bool Raft::InLease() const {
 
 // False: the message is to be ignored.
 bool Raft::StepHigherTerm(const Message& m) {
-  if (m.type == MessageType::kVote && InLease()) return false;
-  const bool from_leader = m.type == MessageType::kAppend ||
-                           m.type == MessageType::kHeartbeat ||
-                           m.type == MessageType::kSnapshot;
+  if (m.type == MessageType::kVote && m.context != kHandedOver && InLease())
+    return false;
+  const bool from_leader =
+      m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat ||
+      m.type == MessageType::kSnapshot || m.type == MessageType::kTimeoutNow;
   BecomeFollower(m.term, from_leader ? m.from : kNoNode);
   return true;
 }
@@ -165,6 +167,7 @@ Status Raft::StepFromLeader(Message m) {
   follower->elapsed = 0;
   if (m.type == MessageType::kAppend) return FollowAppend(m);
   if (m.type == MessageType::kSnapshot) return FollowSnapshot(std::move(m));
+  if (m.type == MessageType::kTimeoutNow) return FollowTimeoutNow(), Status();
   FollowHeartbeat(m);
   return {};
 }
@@ -224,6 +227,7 @@ void Raft::Send(Message m) {
     case MessageType::kHeartbeat:
     case MessageType::kHeartbeatReply:
     case MessageType::kSnapshot:
+    case MessageType::kTimeoutNow:
       break;
   }
   // No one learns of a term that this node could forget.

@@ -63,8 +63,15 @@ class Raft {
   // longer counts on it and asks for votes within two ticks; voters that
   // still hear the leader will refuse, so asking is safe.
   void LeaderUnreachable(NodeId node);
-  // The position the entry has if it is ever committed. kNotController;
-  // kThrottlingQuotaExceeded when too much is uncommitted.
+  // Hands leadership over to the voter that is furthest, of those heard of
+  // lately (thesis 3.10): brings it up to date, then has it ask for votes at
+  // once. Until it leads, or an election timeout is over, this leader takes
+  // no proposals. kNotController; kBrokerNotAvailable when nobody is there.
+  // A transfer under way goes on.
+  Status TransferLeadership();
+  // The position the entry has if it is ever committed. kNotController, also
+  // while leadership is handed over; kThrottlingQuotaExceeded when too much
+  // is uncommitted.
   Result<LogPosition> Propose(SharedBytes data);
   // A linearizable read: a ReadState with `context` follows, or never if this
   // node loses leadership. kNotController.
@@ -113,11 +120,12 @@ class Raft {
   void FollowHeartbeat(const Message& message);
   Status FollowSnapshot(Message message);
   void InstallSnapshot(Follower& follower);
+  void FollowTimeoutNow();
 
   // candidate.cc
   void BecomePreCandidate();
-  void BecomeCandidate();
-  void AskForVotes(MessageType type, Term term);
+  void BecomeCandidate(bool handed_over = false);
+  void AskForVotes(MessageType type, Term term, uint64_t context = 0);
   void CountPreVotes();
   void CountVotes();
 
@@ -130,6 +138,7 @@ class Raft {
   void MaybeCommit(Leader& leader);
   void ConfirmReads(Leader& leader);
   void FlushLeader(Ready* ready);
+  void MaybeHandOver(Leader& leader);
   void SendHeartbeats(Leader& leader);
   void Replicate(Leader& leader, NodeId to, Progress& progress);
   void SendAppend(NodeId to, Progress& progress);

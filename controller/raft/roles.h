@@ -41,6 +41,13 @@ struct Candidate {
 };
 
 struct Leader {
+  // Handing over leadership to a voter (thesis 3.10).
+  struct Transfer {
+    NodeId to = kNoNode;
+    uint32_t elapsed = 0;  // ticks
+    bool sent = false;     // told to ask for votes
+  };
+
   std::map<NodeId, Progress> peers;  // every voter but this one
   LogIndex term_start = 0;           // index of the own term's no-op
   size_t uncommitted_bytes = 0;
@@ -50,6 +57,7 @@ struct Leader {
   std::vector<ReadState> confirmed_reads;
   std::optional<Snapshot> snapshot;  // in transfer to at least one follower
   bool snapshot_asked = false;
+  std::optional<Transfer> transfer;  // no proposals meanwhile
 };
 
 using Role = std::variant<Follower, PreCandidate, Candidate, Leader>;

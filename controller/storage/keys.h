@@ -13,6 +13,8 @@
 //   raft_state     "format"        "1"
 //                  "identity"      cluster id, '\n', node id, '\n', directory
 //                  "hard_state"    term (8, LE), vote (4, LE)
+//                  "peer/" + id    directory id (16): of the other voters, as
+//                                  first seen
 //                  "base"          index (8, LE), term (8, LE): the last entry
 //                                  compacted away
 //   snapshot       "meta"          index (8, LE), term (8, LE), bytes (8, LE)

@@ -8,6 +8,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "controller/storage/keys.h"
@@ -26,6 +27,7 @@ constexpr char kFormatVersion[] = "1";
 constexpr char kIdentity[] = "identity";
 constexpr char kHardState[] = "hard_state";
 constexpr char kBase[] = "base";
+constexpr char kPeer[] = "peer/";
 constexpr char kMeta[] = "meta";
 
 rocksdb::Slice ToSlice(std::string_view text) {
@@ -95,6 +97,8 @@ class RocksRaftStorage final : public RaftStorage {
   const io::MetaProperties& meta() const override { return meta_; }
   Result<raft::Stored> Load() override;
   Result<raft::Snapshot> LoadSnapshot() override;
+  Result<std::map<NodeId, Uuid>> LoadPeers() override;
+  Status SavePeer(NodeId id, const Uuid& directory) override;
   Status Write(std::span<const raft::Write> writes) override;
   Status SaveSnapshot(const raft::Snapshot& snapshot,
                       LogIndex compact_to) override;
@@ -284,6 +288,32 @@ Result<raft::Snapshot> RocksRaftStorage::LoadSnapshot() {
   if (data.size() != snapshot_bytes_) return Damaged("snapshot size");
   snapshot.data = SharedBytes(std::move(data));
   return snapshot;
+}
+
+Result<std::map<NodeId, Uuid>> RocksRaftStorage::LoadPeers() {
+  std::map<NodeId, Uuid> peers;
+  std::unique_ptr<rocksdb::Iterator> it(
+      db_->NewIterator(rocksdb::ReadOptions(), state_));
+  for (it->Seek(kPeer); it->Valid() && it->key().starts_with(kPeer);
+       it->Next()) {
+    std::string_view text(it->key().data(), it->key().size());
+    text.remove_prefix(sizeof kPeer - 1);
+    NodeId id = kNoNode;
+    const auto parsed =
+        std::from_chars(text.data(), text.data() + text.size(), id);
+    const auto directory =
+        Uuid::FromBytes({it->value().data(), it->value().size()});
+    if (parsed.ec != std::errc() || !directory) return Damaged("peer row");
+    peers[id] = *directory;
+  }
+  TM_RETURN_IF_ERROR(Check(it->status(), "read"));
+  return peers;
+}
+
+Status RocksRaftStorage::SavePeer(NodeId id, const Uuid& directory) {
+  rocksdb::WriteBatch batch;
+  batch.Put(state_, kPeer + std::to_string(id), directory.ToBytes());
+  return Commit(&batch);
 }
 
 Status RocksRaftStorage::Commit(rocksdb::WriteBatch* batch) {

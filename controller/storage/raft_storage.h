@@ -1,10 +1,12 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 
 #include "common/base/result.h"
+#include "common/base/uuid.h"
 #include "common/io/meta_properties.h"
 #include "controller/raft/ready.h"
 
@@ -33,6 +35,10 @@ class RaftStorage {
   virtual Result<raft::Stored> Load() = 0;
   // The newest snapshot; index 0 and no data when there is none.
   virtual Result<raft::Snapshot> LoadSnapshot() = 0;
+
+  // The directory each other voter had when it was first seen.
+  virtual Result<std::map<NodeId, Uuid>> LoadPeers() = 0;
+  virtual Status SavePeer(NodeId id, const Uuid& directory) = 0;
 
   // Carries out `writes` in order, with one sync (group commit). What the
   // entries overwrite, and what an installed snapshot replaces, goes in the

@@ -41,8 +41,8 @@ def judge(produced, final, others):
         for _, partition, sequence, offset, _ in (l for l in lines if l[0] == 'A'):
             acknowledged += 1
             found = places.get((int(partition), producer, int(sequence)))
-            # -1: the broker had it already and no longer knew where.
-            if found is None or (found != int(offset) and int(offset) != -1):
+            # Below 0: the broker had it already and no longer knew where.
+            if found is None or (found != int(offset) and int(offset) >= 0):
                 lost.append((int(partition), producer, int(sequence), int(offset), found))
     newest = {}
     for (partition, offset), (producer, sequence) in sorted(at.items()):

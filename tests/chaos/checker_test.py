@@ -30,6 +30,11 @@ class CheckerTest(unittest.TestCase):
     def test_moved_to_another_offset(self):
         self.assertEqual(len(self.verdict('R 0 0 p 0 5\nR 0 7 p 1 5', 'G 1 2').lost), 1)
 
+    def test_acknowledged_without_an_offset(self):
+        produced = {'p': lines('A 0 0 -1001 1')}
+        self.assertEqual(checker.judge(produced, lines('R 0 3 p 0 5'), []).lost, [])
+        self.assertEqual(len(checker.judge(produced, lines('R 0 3 p 1 5'), []).lost), 1)
+
     def test_duplicated(self):
         self.assertEqual(len(self.verdict(GOOD + '\nR 0 2 p 0 5').duplicated), 1)
 

@@ -1,5 +1,7 @@
 """A program in another language made from proto/admin.proto: grpc_cases.py CONTROLLERS PREFIX"""
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 
@@ -11,6 +13,7 @@ from cases import Cases, equal, until
 CONTROLLERS, PREFIX = sys.argv[1].split(','), sys.argv[2]
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 OUT = tempfile.mkdtemp(prefix='tidemark-proto-')
+atexit.register(shutil.rmtree, OUT, ignore_errors=True)
 if protoc.main(['protoc', '-I', ROOT, '--python_out=' + OUT, '--grpc_python_out=' + OUT,
                 os.path.join(ROOT, 'proto', 'admin.proto')]):
     sys.exit('protoc failed')

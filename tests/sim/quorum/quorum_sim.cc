@@ -420,7 +420,7 @@ void Simulation::Client() {
 void Simulation::Fault() {
   if (faults_left_-- <= 0) return Heal();
   const NodeId a = Any(), b = Any();
-  switch (random_.Below(11)) {
+  switch (random_.Below(12)) {
     case 0:
     case 1:
       Kill(a);
@@ -449,6 +449,13 @@ void Simulation::Fault() {
       duplicate_percent_ = random_.Chance(50) ? 0 : random_.Between(1, 30);
       max_delay_us_ =
           random_.Chance(50) ? 2'000 : random_.Between(2'000, 200'000);
+      break;
+    case 11:  // somebody who leads wants to go
+      for (auto& [id, node] : nodes_) {
+        if (!node.core || node.paused || !node.core->IsLeader()) continue;
+        if (node.core->TransferLeadership()) ++result_.transfers;
+        SchedulePump(id);
+      }
       break;
     case 9:
       nodes_[a].slow_disk = !nodes_[a].slow_disk;

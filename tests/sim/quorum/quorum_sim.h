@@ -23,6 +23,7 @@ struct QuorumSimResult {
   uint64_t committed = 0;  // entries
   uint64_t reads = 0;      // confirmed linearizable reads
   uint64_t snapshots = 0;  // installed
+  uint64_t transfers = 0;  // of leadership, begun
   uint64_t virtual_ms = 0;
   // Of everything that happened: equal for equal options.
   uint64_t digest = 0;

@@ -26,17 +26,20 @@ void RunSeeds(int nodes, uint64_t count) {
     sum.committed += result.committed;
     sum.reads += result.reads;
     sum.snapshots += result.snapshots;
+    sum.transfers += result.transfers;
     sum.virtual_ms += result.virtual_ms;
   }
   std::cout << nodes << " nodes: " << count << " seeds, " << sum.events
             << " events, " << sum.virtual_ms / 1000 << " virtual s, "
             << sum.elections << " elections, " << sum.committed << " entries, "
-            << sum.reads << " reads, " << sum.snapshots << " snapshots\n";
+            << sum.reads << " reads, " << sum.snapshots << " snapshots, "
+            << sum.transfers << " transfers\n";
   // A simulation in which nothing happens proves nothing.
   EXPECT_GT(sum.elections, 2 * count);
   EXPECT_GT(sum.committed, 50 * count);
   EXPECT_GT(sum.reads, count);
   EXPECT_GT(sum.snapshots, count / 10);
+  EXPECT_GT(sum.transfers, count / 2);
 }
 
 TEST(QuorumSim, ThreeNodes) { RunSeeds(3, 120); }

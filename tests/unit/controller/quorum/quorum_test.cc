@@ -91,6 +91,7 @@ class Node {
     Run([this] { quorum_->Start(); });
   }
   ~Node() {
+    if (quorum_) quorum_->EndStreams();
     if (server_) server_->Shutdown(std::chrono::system_clock::now());
     if (quorum_) Run([this] { quorum_.reset(); });
   }
@@ -132,6 +133,15 @@ class Node {
           [promise](Status status) { promise->set_value(std::move(status)); });
     });
     return future.get();
+  }
+  void HandOver() {
+    auto promise = std::make_shared<std::promise<void>>();
+    auto future = promise->get_future();
+    loop_.Post([this, promise] {
+      quorum_->HandOver(std::chrono::seconds(10),
+                        [promise] { promise->set_value(); });
+    });
+    future.get();
   }
   const std::string& error() const { return error_; }
 
@@ -255,6 +265,35 @@ TEST_F(QuorumTest, ThreeVotersReplicateAndSurviveTheLeader) {
       Eventually([&] { return nodes_[old]->state() == state + "after\n"; }));
 }
 
+TEST_F(QuorumTest, LeaderThatWantsToGoHandsOver) {
+  MakeVoters(3);
+  StartAll();
+  Node* leader = WaitForActive();
+  ASSERT_NE(leader, nullptr);
+  ASSERT_TRUE(leader->Propose("a"));
+  const uint64_t term = leader->status().term;
+  leader->HandOver();
+  EXPECT_FALSE(leader->active());
+  EXPECT_EQ(leader->status().term, term + 1);
+  const NodeId next = leader->status().leader;
+  EXPECT_NE(next, IdOf(leader));
+  ASSERT_TRUE(nodes_.contains(next));
+  EXPECT_TRUE(Eventually([&] { return nodes_[next]->active(); }));
+  EXPECT_TRUE(nodes_[next]->Propose("b"));
+  // Nothing to hand over: done at once.
+  leader->HandOver();
+  EXPECT_EQ(leader->status().leader, next);
+}
+
+TEST_F(QuorumTest, NobodyThereToHandOverTo) {
+  MakeVoters(1);
+  Start(1);
+  Node* leader = WaitForActive();
+  ASSERT_NE(leader, nullptr);
+  leader->HandOver();
+  EXPECT_TRUE(leader->active());
+}
+
 TEST_F(QuorumTest, FollowerRefusesProposalsAndReads) {
   MakeVoters(3);
   StartAll();
@@ -363,12 +402,15 @@ class HostileTest : public QuorumTest {
     stream->WritesDone();
     return stream->Finish();
   }
-  static raft::v1::Envelope Hello(const std::string& cluster, NodeId from,
-                                  NodeId to) {
+  // With the directory of `from`.
+  raft::v1::Envelope Hello(const std::string& cluster, NodeId from, NodeId to) {
+    auto meta = io::LoadMetaProperties(DirectoryOf(from));
+    const Uuid directory = meta ? meta->directory_id : Uuid();
     raft::v1::Envelope envelope;
     envelope.mutable_hello()->set_cluster_id(cluster);
     envelope.mutable_hello()->set_from(from);
     envelope.mutable_hello()->set_to(to);
+    envelope.mutable_hello()->set_directory_id(directory.ToBytes());
     return envelope;
   }
   static raft::v1::Envelope Message(uint32_t type, NodeId from, NodeId to,
@@ -391,8 +433,44 @@ TEST_F(HostileTest, WrongHelloIsRefused) {
   EXPECT_EQ(Talk({Hello("c1", 7, 1)}).error_code(), code);
   EXPECT_EQ(Talk({Hello("c1", 1, 1)}).error_code(), code);
   EXPECT_EQ(Talk({Message(7, 2, 1, 1)}).error_code(), code);
+  auto nowhere = Hello("c1", 2, 1);
+  nowhere.mutable_hello()->clear_directory_id();
+  EXPECT_EQ(Talk({nowhere}).error_code(), code);
   EXPECT_EQ(Talk({Hello("c1", 2, 1), Message(7, 3, 1, 1)}).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+// a voter that lost its disk may have voted and acknowledged what it no
+// longer knows.
+TEST_F(HostileTest, WipedVoterIsRefusedUntilItsDirectoryIsBack) {
+  MakeVoters(3);
+  StartAll();
+  ProposeSomewhere("a");
+  ASSERT_TRUE(Eventually([&] { return nodes_[3]->state() == "a\n"; }));
+  nodes_.clear();
+  fs::rename(DirectoryOf(3), directory_ + "/saved");
+  ASSERT_TRUE(io::FormatDirectory(DirectoryOf(3), "c1", 3));
+
+  // 1 alone with a blank 3 is no majority, however long it takes.
+  Start(1);
+  const auto refused = Talk({Hello("c1", 3, 1)});
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(refused.error_message(), HasSubstr("wiped disk"));
+  Start(3);
+  EXPECT_EQ(nodes_[1]->Propose("x").error().code, ErrorCode::kNotController);
+
+  // With 2 it is, and what was committed is there.
+  Start(2);
+  ProposeSomewhere("b");
+  for (NodeId id : {1, 2})
+    EXPECT_TRUE(Eventually([&] { return nodes_[id]->state() == "a\nb\n"; }));
+  EXPECT_FALSE(nodes_[3]->active());
+
+  nodes_.erase(3);
+  fs::remove_all(DirectoryOf(3));
+  fs::rename(directory_ + "/saved", DirectoryOf(3));
+  Start(3);
+  EXPECT_TRUE(Eventually([&] { return nodes_[3]->state() == "a\nb\n"; }));
 }
 
 TEST_F(HostileTest, NonsenseAfterAGoodHelloChangesNothing) {
@@ -401,7 +479,7 @@ TEST_F(HostileTest, NonsenseAfterAGoodHelloChangesNothing) {
   Node* leader = WaitForActive();
   ASSERT_TRUE(leader->Propose("a"));
   std::vector<raft::v1::Envelope> envelopes{Hello("c1", 2, 1)};
-  for (uint32_t type : {0u, 11u, 255u, 300u, UINT32_MAX})
+  for (uint32_t type : {0u, 12u, 255u, 300u, UINT32_MAX})
     envelopes.push_back(Message(type, 2, 1, 1));
   auto gap = Message(5, 2, 1, 1);
   gap.mutable_message()->add_entries()->set_index(UINT64_MAX);

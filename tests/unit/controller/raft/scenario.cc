@@ -87,6 +87,9 @@ std::string Scenario::Run(const std::string& command) {
         node.core->Tick();
     } else if (verb == "unreachable") {
       node.core->LeaderUnreachable(number(2, 0));
+    } else if (verb == "transfer") {
+      auto status = node.core->TransferLeadership();
+      if (!status) Say(ToString(status.error()));
     } else if (verb == "process-ready") {
       if (!ProcessReady(id)) Say("nothing to do");
     } else if (verb == "async") {

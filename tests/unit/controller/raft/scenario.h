@@ -19,6 +19,7 @@ namespace tidemark::raft {
 //
 //   add-nodes N [election=min,max] [inflight=N] [append-bytes=N]
 //   campaign N            propose N text...       read-index N context
+//   transfer N            hand leadership over
 //   tick N [count]        unreachable N leader    heartbeat N
 //   process-ready N       take one Ready; without `async` its write is done
 //   async N on|off        writes wait for `sync N [count]`

@@ -89,6 +89,18 @@ TEST_F(RaftStorageTest, NoVoteIsKeptAsNoVote) {
   EXPECT_EQ(Load().hard_state, (HardState{9, kNoNode}));
 }
 
+TEST_F(RaftStorageTest, DirectoriesOfPeersAreKept) {
+  Format();
+  Open();
+  EXPECT_TRUE(storage_->LoadPeers()->empty());
+  const Uuid first = Uuid::Random(), second = Uuid::Random();
+  ASSERT_TRUE(storage_->SavePeer(2, first));
+  ASSERT_TRUE(storage_->SavePeer(103, second));
+  Open();
+  EXPECT_EQ(*storage_->LoadPeers(),
+            (std::map<NodeId, Uuid>{{2, first}, {103, second}}));
+}
+
 TEST_F(RaftStorageTest, EntriesReplaceTheConflictingSuffix) {
   Format();
   Open();
