@@ -44,6 +44,8 @@ Connection::~Connection() {
 }
 
 void Connection::Start() {
+  if (closed_) return;  // the listener stopped before
+  self_ = shared_from_this();
   std::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   WatchIdle();
@@ -78,7 +80,6 @@ void Connection::OnRead(const std::error_code& error, size_t count) {
   if (closed_) return;
   if (error == asio::error::eof) {
     ended_ = true;
-    self_ = shared_from_this();  // no read holds it any more
     return Advance();
   }
   if (error) return Close();

@@ -68,7 +68,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool reading_ = false;  // a read is under way
   bool serving_ = false;  // a request waits for its answer or its write
   bool ended_ = false;    // the client will send no more
-  std::shared_ptr<Connection> self_;  // from then on until closed
+  // From Start to Close: while a request is served and no more can be taken
+  // in, no callback holds the connection.
+  std::shared_ptr<Connection> self_;
   bool closed_ = false;
 };
 

@@ -189,6 +189,27 @@ TEST_F(ConnectionTest, TheNextRequestWaitsForTheAnswerOfTheLast) {
   client.Receive<kafka::HeartbeatResponse>(0, 2);
 }
 
+// Producers pipeline: the next large request comes while the last waits for its
+// replicas, more of it than is taken in by then.
+TEST_F(ConnectionTest, AFullStagingBufferDoesNotEndAServedConnection) {
+  Client client(Listen());
+  client.Send(Beat("park", 0), 0, 1);
+  const std::string large(6000, 'g');
+  for (int i = 2; i < 5; ++i) client.Send(Beat(large, i), 4, i);
+  while (metrics_.bytes_in.load() < 8 * 1024) std::this_thread::yield();
+  for (io::EventLoop* shard : {&shard0_, &shard1_}) {
+    std::promise<void> turn;
+    shard->Post([&] { turn.set_value(); });
+    turn.get_future().wait();
+  }
+  ASSERT_EQ(metrics_.connections.load(), 1);
+  parked_[0]({});
+  client.Receive<kafka::HeartbeatResponse>(0, 1);
+  for (int i = 2; i < 5; ++i) {
+    EXPECT_EQ(client.Receive<kafka::HeartbeatResponse>(4, i).error_code, i);
+  }
+}
+
 // A producer with acks=0 leaves as soon as its records are on the wire.
 TEST_F(ConnectionTest, WhatAClientSentBeforeItLeftIsServed) {
   Client client(Listen());
