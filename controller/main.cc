@@ -161,16 +161,16 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
                         {&quorum->service(), brokers.get(), admin.get()});
   Status failed;
   std::unique_ptr<rpc::HttpEndpoint> http;
-  if (server) {
-    auto started =
-        StartHttpServer(config.http_host, config.http_port, &controller, &loop);
+  if (!server) {
+    failed = Fail(server.error());
+  } else if (config.http_port) {
+    auto started = StartHttpServer(config.http_host, *config.http_port,
+                                   &controller, &loop);
     if (started) {
       http = std::move(*started);
     } else {
       failed = Fail(started.error());
     }
-  } else {
-    failed = Fail(server.error());
   }
   if (failed) {
     loop.Post([&] { quorum->Start(); });

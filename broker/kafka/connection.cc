@@ -55,6 +55,7 @@ Connection::~Connection() {
 }
 
 void Connection::Start() {
+  if (closed_) return;  // the listener stopped before
   std::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   // With a full staging buffer behind a request that is being served no

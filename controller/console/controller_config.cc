@@ -39,7 +39,7 @@ constexpr ConfigKey kOwnKeys[] = {
     {"http.host", ConfigType::kString, "0.0.0.0",
      "Address of /livez, /readyz and /metrics."},
     {"http.port", ConfigType::kInt, "9644",
-     "Port of /livez, /readyz and /metrics.", 0, 65535},
+     "Port of /livez, /readyz and /metrics; -1: none.", -1, 65535},
     {"broker.session.timeout.ms", ConfigType::kInt, "2000",
      "A broker not heard of for so long is fenced.", 100, kMaxInt},
     {"broker.heartbeat.interval.ms", ConfigType::kInt, "500",
@@ -232,7 +232,9 @@ Result<ControllerConfig> MakeControllerConfig(const Config& config) {
   out.listen_port = listen.port;
   TM_ASSIGN_OR_RETURN(out.data_directory, DataDirectory(config));
   out.http_host = config.GetString("http.host");
-  out.http_port = static_cast<uint16_t>(config.GetInt("http.port"));
+  if (const int64_t port = config.GetInt("http.port"); port >= 0) {
+    out.http_port = static_cast<uint16_t>(port);
+  }
   out.tick_ms = config.GetInt("controller.quorum.tick.ms");
   int64_t election = config.GetInt("controller.quorum.election.timeout.ms");
   if (election < 3 * out.tick_ms) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct ControllerConfig {
   std::string listen_host;
   uint16_t listen_port = 0;
   std::string http_host;
-  uint16_t http_port = 0;
+  std::optional<uint16_t> http_port;  // none: no HTTP
   std::vector<quorum::Voter> voters;
   int64_t tick_ms = 50;
   uint32_t election_ticks_min = 6, election_ticks_max = 12;

@@ -107,6 +107,18 @@ Status CheckDirectories(const Image& state,
   return {};
 }
 
+// The running broker holds a lock on each of its directories, so whoever
+// opened the same ones comes after its end.
+bool HasDirectoriesOf(const BrokerImage& old,
+                      const rpc_v1::RegisterRequest& request) {
+  std::set<std::string> given(request.directory_ids().begin(),
+                              request.directory_ids().end());
+  return !old.directories.empty() && given.size() == old.directories.size() &&
+         std::all_of(
+             old.directories.begin(), old.directories.end(),
+             [&](const Uuid& id) { return given.contains(id.ToBytes()); });
+}
+
 Status CheckRegister(const Image& state, const rpc_v1::RegisterRequest& request,
                      const BrokerImage* old, bool has_session,
                      const Settings& settings) {
@@ -120,7 +132,7 @@ Status CheckRegister(const Image& state, const rpc_v1::RegisterRequest& request,
     return Fail(ErrorCode::kInvalidRequest, "bad broker or incarnation id");
   }
   if (old != nullptr && old->incarnation != *incarnation && !old->fenced &&
-      has_session) {
+      has_session && !HasDirectoriesOf(*old, request)) {
     return Fail(ErrorCode::kDuplicateBrokerRegistration,
                 "another process is running as broker " +
                     std::to_string(request.broker_id()));

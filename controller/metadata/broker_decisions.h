@@ -10,8 +10,10 @@ namespace admin_v1 = tidemark::admin::v1;
 namespace rpc_v1 = tidemark::controller::v1;
 
 // C-01 to C-03. `has_session`: the broker registered now is unfenced and has
-// been heard of in time, so another process must not take its id. The epoch
-// in the answer is not set: it is known when the record is committed.
+// been heard of in time, so another process must not take its id; one with
+// the same directories may at once: their locks prove that the old process is
+// gone, however lately it was heard of. The epoch in the answer is not set: it
+// is known when the record is committed.
 Decision<rpc_v1::RegisterResponse> DecideRegister(
     const Image& state, const rpc_v1::RegisterRequest& request,
     bool has_session, const Settings& settings);

@@ -70,6 +70,7 @@ TEST(Register, AnIdInUseIsRefusedWhileItsSessionLasts) {
   State state;
   state.Broker(1);
   auto other = RegisterOf(1, 50);
+  other.set_directory_ids(0, TestId(2000).ToBytes());
   EXPECT_EQ(CodeOf(DecideRegister(*state, other, true, Cluster())),
             ErrorCode::kDuplicateBrokerRegistration);
   EXPECT_EQ(CodeOf(DecideRegister(*state, other, false, Cluster())),
@@ -77,6 +78,29 @@ TEST(Register, AnIdInUseIsRefusedWhileItsSessionLasts) {
   auto same = RegisterOf(1, 1);
   EXPECT_EQ(CodeOf(DecideRegister(*state, same, true, Cluster())),
             ErrorCode::kNone);
+}
+
+// The lock on its directories proves that the process before it is gone.
+TEST(Register, TheSameDirectoriesNeedNotWaitForTheSessionToEnd) {
+  State state;
+  state.Broker(1).Broker(2).Topic("t", 1);
+  state.Partition(1, 0, {1, 2}, {1, 2}, 1);
+  auto code = [&](std::vector<int> directories) {
+    auto request = RegisterOf(1, 50);
+    request.clear_directory_ids();
+    for (int id : directories) {
+      request.add_directory_ids(TestId(id).ToBytes());
+    }
+    return CodeOf(DecideRegister(*state, request, true, Cluster()));
+  };
+  EXPECT_EQ(code({1001}), ErrorCode::kNone);
+  EXPECT_EQ(code({2001}), ErrorCode::kDuplicateBrokerRegistration);
+  EXPECT_EQ(code({1001, 2001}), ErrorCode::kDuplicateBrokerRegistration);
+  state.Apply(
+      DecideRegister(*state, RegisterOf(1, 50), true, Cluster()).records);
+  EXPECT_TRUE(state->FindBroker(1)->fenced);
+  EXPECT_EQ(state.P("t", 0).leader, 2);
+  EXPECT_EQ(state.P("t", 0).isr, Ids{2});
 }
 
 TEST(Register, UncleanReturnLeavesEveryIsr) {

@@ -29,6 +29,7 @@ TEST(ControllerConfigTest, ReadsVotersAndOwnAddress) {
   EXPECT_EQ(config->listen_host, "b");
   EXPECT_EQ(config->listen_port, 9094);
   EXPECT_EQ(config->http_port, 9644);
+  EXPECT_EQ(Make(With("http.port=-1"))->http_port, std::nullopt);
   EXPECT_EQ(config->election_ticks_min, 6u);
   auto listening = Make(With("listeners=CONTROLLER://:19093"));
   EXPECT_EQ(listening->listen_host, "0.0.0.0");
