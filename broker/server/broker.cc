@@ -20,12 +20,12 @@
 #include "broker/replication/peer_connection.h"
 #include "broker/replication/replica_manager_impl.h"
 #include "broker/server/broker_metrics.h"
-#include "broker/server/notify.h"
 #include "broker/server/partition_store.h"
 #include "broker/server/publisher.h"
 #include "common/io/event_loop.h"
 #include "common/io/meta_properties.h"
 #include "common/rpc/http_endpoint.h"
+#include "common/rpc/systemd.h"
 
 namespace tidemark::server {
 namespace {
@@ -270,7 +270,7 @@ void Broker::Impl::OnDirectoryOffline(const std::string& dir) {
 
 void Broker::Impl::OnFenced(bool now_fenced) {
   fenced = now_fenced;
-  if (!now_fenced && !stopping) NotifySystemd("READY=1");
+  if (!now_fenced && !stopping) rpc::NotifyServiceManager("READY=1");
 }
 
 Status Broker::Impl::Ready() const {
@@ -316,7 +316,7 @@ Result<Broker*> Broker::Start(BrokerConfig config, Failed failed) {
 Status Broker::Shutdown() {
   LOG(INFO) << "shutting down broker=" << impl_->config.node_id;
   impl_->stopping = true;
-  NotifySystemd("STOPPING=1");
+  rpc::NotifyServiceManager("STOPPING=1");
   impl_->HandOverLeaderships();
   for (const auto& listener : impl_->listeners) listener->Stop();
   impl_->subscriber->Stop();

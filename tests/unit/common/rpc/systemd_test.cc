@@ -1,4 +1,4 @@
-#include "broker/server/notify.h"
+#include "common/rpc/systemd.h"
 
 #include <gmock/gmock.h>
 #include <stdlib.h>
@@ -6,12 +6,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-namespace tidemark::server {
+namespace tidemark::rpc {
 namespace {
 
-TEST(NotifySystemd, SendsOneDatagramToTheSocketOrNothing) {
+TEST(NotifyServiceManager, SendsOneDatagramToTheSocketOrNothing) {
   unsetenv("NOTIFY_SOCKET");
-  NotifySystemd("READY=1");  // nowhere to go
+  NotifyServiceManager("READY=1");  // nowhere to go
 
   const std::string name =
       std::string(1, '\0') + "tidemark-test-" + std::to_string(getpid());
@@ -24,7 +24,7 @@ TEST(NotifySystemd, SendsOneDatagramToTheSocketOrNothing) {
                                         name.size())),
             0);
   setenv("NOTIFY_SOCKET", ("@" + name.substr(1)).c_str(), 1);
-  NotifySystemd("READY=1");
+  NotifyServiceManager("READY=1");
   char buffer[64];
   const ssize_t got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
   unsetenv("NOTIFY_SOCKET");
@@ -34,4 +34,4 @@ TEST(NotifySystemd, SendsOneDatagramToTheSocketOrNothing) {
 }
 
 }  // namespace
-}  // namespace tidemark::server
+}  // namespace tidemark::rpc
