@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <future>
 #include <iostream>
@@ -109,6 +110,8 @@ quorum::Options QuorumOptions(const ControllerConfig& config) {
   out.tick_ms = config.tick_ms;
   out.election_ticks_min = config.election_ticks_min;
   out.election_ticks_max = config.election_ticks_max;
+  // Two may get lost before somebody asks for votes.
+  out.heartbeat_ticks = std::clamp(config.election_ticks_min / 3, 1u, 2u);
   return out;
 }
 

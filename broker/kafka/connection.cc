@@ -4,6 +4,7 @@
 
 #include <asio/buffer.hpp>
 #include <asio/write.hpp>
+#include <utility>
 #include <vector>
 
 namespace tidemark::server {
@@ -17,6 +18,16 @@ std::string HostOf(const asio::ip::tcp::socket& socket) {
     address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   }
   return "/" + address.to_string();
+}
+
+// Produces under way at once: what an idempotent producer has at most, and no
+// more memory than a few large requests.
+constexpr size_t kMaxServing = 5;
+constexpr size_t kMaxServingBytes = 4 << 20;
+
+bool IsProduce(const SharedBytes& frame) {
+  static_assert(static_cast<int16_t>(kafka::ApiKey::kProduce) == 0);
+  return frame.size() >= 2 && frame.data()[0] == 0 && frame.data()[1] == 0;
 }
 
 }  // namespace
@@ -45,9 +56,11 @@ Connection::~Connection() {
 
 void Connection::Start() {
   if (closed_) return;  // the listener stopped before
-  self_ = shared_from_this();
   std::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  // With a full staging buffer behind a request that is being served no
+  // handler holds the connection.
+  self_ = shared_from_this();
   WatchIdle();
   Read();
 }
@@ -89,77 +102,101 @@ void Connection::OnRead(const std::error_code& error, size_t count) {
   Advance();
 }
 
+bool Connection::MayServeMore() const {
+  const size_t count = serving_.size() + writing_.size();
+  return count == 0 || (only_produces_ && count < kMaxServing &&
+                        serving_bytes_ < kMaxServingBytes);
+}
+
 void Connection::Advance() {
-  if (closed_) return;
-  if (!serving_) {
-    auto frame = frames_.Next();
-    if (!frame) {
-      RequestContext context;
-      context.client_host = client_host_;
-      context.listener = options_.listener;
-      ReportMalformed(context, frame.error().message, metrics_);
-      return Close();
+  while (!closed_ && MayServeMore()) {
+    const bool first = serving_.empty() && writing_.empty();
+    if (!next_) {
+      auto frame = frames_.Next();
+      if (!frame) {
+        if (!first) break;  // once those before it are answered
+        RequestContext context;
+        context.client_host = client_host_;
+        context.listener = options_.listener;
+        ReportMalformed(context, frame.error().message, metrics_);
+        return Close();
+      }
+      if (!*frame) {
+        if (first && ended_) return Close();
+        break;
+      }
+      next_ = std::move(**frame);
     }
-    if (*frame) {
-      Serve(std::move(**frame));
-    } else if (ended_) {
-      return Close();
-    }
+    const bool produce = IsProduce(*next_);
+    if (!first && !produce) break;
+    only_produces_ = produce;
+    Serve(*std::exchange(next_, std::nullopt));
   }
-  if (!ended_) Read();
+  if (!closed_ && !ended_) Read();
 }
 
 void Connection::Serve(SharedBytes frame) {
-  serving_ = true;
   RequestContext context;
   context.client_host = client_host_;
   context.listener = options_.listener;
   context.connection_id = id_;
   context.executor = &loop_;
   context.received = last_activity_;
-  Responder responder([weak = weak_from_this(), loop = &loop_](Answer answer) {
-    auto shared = std::make_shared<Answer>(std::move(answer));
-    loop->Post([weak, shared] {
-      if (auto self = weak.lock()) self->OnAnswer(std::move(*shared));
-    });
-  });
+  const uint64_t number = first_number_ + serving_.size();
+  serving_.push_back({frame.size(), std::nullopt});
+  serving_bytes_ += frame.size();
+  Responder responder(
+      [weak = weak_from_this(), loop = &loop_, number](Answer answer) {
+        auto shared = std::make_shared<Answer>(std::move(answer));
+        loop->Post([weak, shared, number] {
+          if (auto self = weak.lock()) {
+            self->OnAnswer(number, std::move(*shared));
+          }
+        });
+      });
   dispatcher_.Dispatch(std::move(context), std::move(frame),
                        std::move(responder));
 }
 
-void Connection::OnAnswer(Answer answer) {
+void Connection::OnAnswer(uint64_t number, Answer answer) {
   if (closed_) return;
-  switch (answer.kind) {
-    case Answer::Kind::kFrame:
-      return Write(std::move(answer.frame));
-    case Answer::Kind::kNothing:
-      serving_ = false;
-      return Advance();
-    case Answer::Kind::kClose:
+  serving_[number - first_number_].answer = std::move(answer);
+  if (writing_.empty()) WriteReady();
+}
+
+void Connection::WriteReady() {
+  while (!serving_.empty() && serving_.front().answer) {
+    Answer& answer = *serving_.front().answer;
+    if (answer.kind == Answer::Kind::kClose) {
+      if (!writing_.empty()) break;  // once those before it are written
       LOG_EVERY_T(WARNING, 1)
           << "closing a connection: a request was not answered client="
           << client_host_ << " listener=" << options_.listener;
       return Close();
+    }
+    if (answer.kind == Answer::Kind::kFrame) {
+      writing_.push_back(std::move(answer.frame));
+    }
+    serving_bytes_ -= serving_.front().bytes;
+    serving_.pop_front();
+    ++first_number_;
   }
-}
-
-void Connection::Write(kafka::EncodedFrame frame) {
-  writing_ = std::move(frame);
+  if (writing_.empty()) return Advance();
   std::vector<asio::const_buffer> buffers;
-  buffers.reserve(writing_.chunks.size());
-  for (const SharedBytes& chunk : writing_.chunks) {
-    buffers.emplace_back(chunk.data(), chunk.size());
+  for (const kafka::EncodedFrame& frame : writing_) {
+    for (const SharedBytes& chunk : frame.chunks) {
+      buffers.emplace_back(chunk.data(), chunk.size());
+    }
   }
   asio::async_write(
       socket_, std::move(buffers),
       [self = shared_from_this()](const std::error_code& error, size_t count) {
-        self->writing_ = {};
+        self->writing_.clear();
         if (self->closed_) return;
         if (error) return self->Close();
         self->metrics_.bytes_out.fetch_add(count, std::memory_order_relaxed);
-        self->serving_ = false;
         self->last_activity_ = self->loop_.Now();
-        self->Advance();
+        self->WriteReady();
       });
 }
 
@@ -170,7 +207,7 @@ void Connection::WatchIdle() {
     auto self = weak.lock();
     if (self == nullptr || self->closed_) return;
     const Instant now = self->loop_.Now();
-    if (self->writing_.chunks.empty() && self->serving_) {
+    if (self->writing_.empty() && !self->serving_.empty()) {
       // Somebody works for this client; look again later.
       self->last_activity_ = now;
     } else if (now - self->last_activity_ >= self->options_.max_idle) {

@@ -2,9 +2,12 @@
 
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/frame_reader.h"
@@ -48,9 +51,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Read();
   void OnRead(const std::error_code& error, size_t count);
   void Advance();
+  bool MayServeMore() const;
   void Serve(SharedBytes frame);
-  void OnAnswer(Answer answer);
-  void Write(kafka::EncodedFrame frame);
+  void OnAnswer(uint64_t number, Answer answer);
+  void WriteReady();
   void WatchIdle();
 
   io::EventLoop& loop_;
@@ -63,14 +67,22 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::function<void(uint64_t)> closed_callback_;
   std::string client_host_;
   FrameReader frames_;
-  kafka::EncodedFrame writing_;
+  // Requests being served, oldest first, and the answers that are there.
+  struct Serving {
+    size_t bytes = 0;
+    std::optional<Answer> answer;
+  };
+  std::deque<Serving> serving_;
+  uint64_t first_number_ = 0;  // of serving_.front()
+  size_t serving_bytes_ = 0;
+  bool only_produces_ = false;  // are being served
+  // A whole frame that waits for all answers before it.
+  std::optional<SharedBytes> next_;
+  std::vector<kafka::EncodedFrame> writing_;
   Instant last_activity_;
-  bool reading_ = false;  // a read is under way
-  bool serving_ = false;  // a request waits for its answer or its write
-  bool ended_ = false;    // the client will send no more
-  // From Start to Close: while a request is served and no more can be taken
-  // in, no callback holds the connection.
-  std::shared_ptr<Connection> self_;
+  bool reading_ = false;              // a read is under way
+  bool ended_ = false;                // the client will send no more
+  std::shared_ptr<Connection> self_;  // from Start until closed
   bool closed_ = false;
 };
 

@@ -21,7 +21,8 @@ int32_t LoadLength(const char* from) {
 }  // namespace
 
 std::span<char> FrameReader::Space() {
-  if (frame_ != nullptr && begin_ == end_) {
+  into_frame_ = frame_ != nullptr && begin_ == end_;
+  if (into_frame_) {
     if (received_ == capacity_ && capacity_ < length_) {
       const size_t larger = std::min(length_, capacity_ * 2);
       std::shared_ptr<char[]> grown(new char[larger]);
@@ -41,7 +42,7 @@ std::span<char> FrameReader::Space() {
 }
 
 void FrameReader::Filled(size_t count) {
-  if (frame_ != nullptr && begin_ == end_) {
+  if (into_frame_) {
     received_ += count;
   } else {
     end_ += count;

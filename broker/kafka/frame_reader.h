@@ -24,7 +24,8 @@ class FrameReader {
 
   // Where the next bytes go; empty when Next() has to be called first.
   std::span<char> Space();
-  // `count` bytes were put at the front of Space().
+  // `count` bytes were put at the front of the last Space(). Next() may have
+  // been called in between.
   void Filled(size_t count);
   // The next whole payload, if it is there. kInvalidRequest: a length below 0
   // or above the limit; the stream is of no use after that.
@@ -40,6 +41,7 @@ class FrameReader {
   const size_t max_frame_;
   std::unique_ptr<char[]> staging_;
   size_t begin_ = 0, end_ = 0;
+  bool into_frame_ = false;  // what the last Space() was a part of
   // The frame being received, when there is one.
   std::shared_ptr<char[]> frame_;
   size_t length_ = 0, capacity_ = 0, received_ = 0;

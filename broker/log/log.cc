@@ -317,21 +317,7 @@ Status PartitionLog::WriteEpochs() {
 
 Status PartitionLog::AssignEpoch(LeaderEpoch epoch, Offset start) {
   TM_RETURN_IF_ERROR(Healthy());
-  if (!epochs_.Assign(epoch, start) && !epochs_dirty_) return {};
-  changed_ = true;
-  if (end_ == 0) {
-    // Nothing was ever written that this epoch could be the end of, and its
-    // batches will tell of it: a lost entry is no loss. Creating a thousand
-    // partitions must not cost thousands of syncs.
-    epochs_dirty_ = true;
-    return {};
-  }
-  TM_RETURN_IF_ERROR(Note(WriteEpochs()));
-  if (!parent_synced_) {
-    TM_RETURN_IF_ERROR(Note(
-        fs_.SyncDirectory(options_.dir.substr(0, options_.dir.rfind('/')))));
-    parent_synced_ = true;
-  }
+  if (epochs_.Assign(epoch, start)) epochs_dirty_ = true;
   return {};
 }
 

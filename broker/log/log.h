@@ -125,8 +125,12 @@ class Log {
   virtual void SyncFailed(const SyncWork& work) = 0;
   virtual bool failed() const = 0;
 
-  // Leader epochs (KIP-101, B-07..B-09). AssignEpoch is on disk on return;
-  // the epoch of a log that never had a batch, together with its first one.
+  // Leader epochs (KIP-101, B-07..B-09). An assigned epoch counts at once
+  // (KAFKA-7415) and costs no sync: it is on disk together with its first
+  // batch, from which a scan learns it, and in the checkpoint before the
+  // recovery point passes that batch. An epoch that a crash makes this log
+  // forget has no batch in it; its end offset, which is all that others ask
+  // for, is the end of the epoch before it.
   virtual Status AssignEpoch(LeaderEpoch epoch, Offset start) = 0;
   virtual LeaderEpoch latest_epoch() const = 0;  // -1: none
   // B-09: largest known epoch <= `epoch` and where it ends. An epoch older

@@ -26,9 +26,9 @@ namespace tidemark::log {
 // Appending and syncing: log.cc; opening and recovery: log_recovery.cc;
 // reading: log_reader.cc; cutting and retention: retention.cc.
 //
-// Epochs that come with a follower's batches are written lazily: recovery
-// finds them in the batches behind the recovery point, and RecoveryPoint()
-// writes them before it lets the point pass.
+// Epochs are written lazily: recovery finds them in the batches behind the
+// recovery point, and RecoveryPoint() writes them before it lets the point
+// pass. A thousand partitions that get a leader cost no sync.
 class PartitionLog final : public Log {
  public:
   PartitionLog(io::FileSystem& fs, OpenOptions options);

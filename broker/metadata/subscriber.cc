@@ -19,9 +19,9 @@ using std::chrono::milliseconds;
 constexpr Duration kReconnect = milliseconds(20);
 constexpr Duration kReconnectSlow = milliseconds(50);
 constexpr Duration kSilenceCheck = milliseconds(250);
-// Subscriptions that end without anything applied before a snapshot is asked
-// for instead of the next offset.
-constexpr int kFruitlessBeforeSnapshot = 3;
+// Subscriptions whose messages did not fit before a snapshot is asked for
+// instead of the next offset. Controllers that do not answer are no reason.
+constexpr int kMisfitsBeforeSnapshot = 3;
 
 }  // namespace
 
@@ -67,7 +67,8 @@ struct Subscriber::State : public std::enable_shared_from_this<State> {
   uint64_t generation = 0;  // of the current stream
   Instant last_message;
   bool connected = false;
-  int fruitless = 0;
+  int attempts = 0;  // subscriptions, and
+  int misfits = 0;   // bad messages, since something was applied
   int64_t controller_epoch = -1;
   metadata::ImagePtr image = std::make_shared<const metadata::Image>();
 };
@@ -124,7 +125,7 @@ void Subscriber::State::Connect() {
   request.set_cluster_id(options.cluster_id);
   request.set_incarnation_id(options.incarnation.ToBytes());
   const bool from_start =
-      image->offset() == 0 || fruitless >= kFruitlessBeforeSnapshot;
+      image->offset() == 0 || misfits >= kMisfitsBeforeSnapshot;
   request.set_next_offset(from_start ? 0 : image->offset() + 1);
   ++generation;
   (new Stream(shared_from_this(), peer, context, generation,
@@ -148,6 +149,7 @@ void Subscriber::State::OnMessage(uint64_t from, const FeedMessage& message) {
   if (from != generation || !connected) return;
   last_message = executor.Now();
   if (Status taken = Take(message); !taken) {
+    ++misfits;
     Leave(ToString(taken.error()),
           taken.error().code == ErrorCode::kStaleControllerEpoch);
   }
@@ -167,9 +169,9 @@ void Subscriber::State::Leave(const std::string& why, bool rotate) {
   connected = false;
   ++generation;
   context->TryCancel();
-  ++fruitless;
-  PostAfter(fruitless <= static_cast<int>(channels->count()) ? kReconnect
-                                                             : kReconnectSlow,
+  ++attempts;
+  PostAfter(attempts <= static_cast<int>(channels->count()) ? kReconnect
+                                                            : kReconnectSlow,
             [](State& state) {
               if (!state.connected) state.Connect();
             });
@@ -200,7 +202,7 @@ Status Subscriber::State::TakeSnapshot(const FeedMessage& message) {
   auto delta = std::make_shared<const metadata::Delta>(
       metadata::Difference(*image, *next));
   image = std::move(next);
-  fruitless = 0;
+  attempts = misfits = 0;
   LOG(INFO) << "metadata snapshot offset=" << image->offset()
             << " controller_epoch=" << controller_epoch
             << " topics=" << image->topics().size();
@@ -228,7 +230,7 @@ Status Subscriber::State::TakeBatches(const FeedMessage& message) {
   }
   auto delta = std::make_shared<metadata::Delta>();
   image = builder.Build(message.last_offset(), delta.get());
-  fruitless = 0;
+  attempts = misfits = 0;
   publish(image, std::move(delta));
   return {};
 }

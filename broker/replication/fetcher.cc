@@ -135,6 +135,8 @@ void Fetcher::SendFetch() {
     }
     forgotten_.clear();
   } else {
+    // What waits to be reported goes with it.
+    dirty_.insert(to_report_.begin(), to_report_.end());
     for (const TopicPartition& name : dirty_) {
       const auto it = partitions_.find(name);
       if (it == partitions_.end() || it->second.delayed) continue;
@@ -155,7 +157,7 @@ void Fetcher::SendFetch() {
     ResetSession();
     return;
   }
-  to_report_.clear();  // this fetch carries it all
+  to_report_.clear();
   fetch_out_ = true;
   const uint64_t round = ++round_;
   main_->Send(std::move(request), [this, alive = alive_, round](

@@ -75,7 +75,7 @@ void Partition::BecomeLeader(const metadata::PartitionImage& row, Instant now) {
   effects_.role = true;
   effects_.proposal.reset();
   epoch_start_ = log_->end_offset();
-  // B-07: nothing is served in this epoch before its start is on disk.
+  // B-07: nothing is served in this epoch before the log knows its start.
   if (auto assigned = log_->AssignEpoch(leader_epoch_, epoch_start_);
       !assigned) {
     LOG(ERROR) << "cannot lead partition=" << ToString(name_)

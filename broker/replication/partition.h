@@ -108,7 +108,7 @@ class Partition {
   // --- metadata ---------------------------------------------------------
   // The row of this partition in a newer image. An older partition epoch
   // than the one known is ignored (B-07). When this replica leads a new leader
-  // epoch, the epoch's start is on disk before the call returns.
+  // epoch, its log knows the epoch's start before the call returns.
   void ApplyRow(const metadata::PartitionImage& row, Instant now);
   void UpdateConfig(const log::LogConfig& config, int32_t min_isr);
   // A broker was fenced or unfenced: whether it counts may have changed.

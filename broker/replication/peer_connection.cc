@@ -145,15 +145,17 @@ class Link : public std::enable_shared_from_this<Link> {
   }
 
   void ReadBody(uint32_t length) {
-    auto body = std::make_shared<std::vector<char>>(length);
-    asio::async_read(socket_, asio::buffer(*body),
-                     [self = shared_from_this(), body](
-                         const asio::error_code& error, size_t) {
-                       if (self->failed_) return;
-                       if (error) return self->Fail(error.message());
-                       const std::string_view view(body->data(), body->size());
-                       self->Received(SharedBytes(body, view));
-                     });
+    auto body = std::make_shared_for_overwrite<char[]>(length);
+    asio::async_read(
+        socket_, asio::buffer(body.get(), length),
+        [self = shared_from_this(), body, length](const asio::error_code& error,
+                                                  size_t) {
+          if (self->failed_) return;
+          if (error) return self->Fail(error.message());
+          const std::string_view view(body.get(), length);
+          self->Received(
+              SharedBytes(std::shared_ptr<const void>(body, body.get()), view));
+        });
   }
 
   void Received(const SharedBytes& frame) {

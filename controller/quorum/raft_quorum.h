@@ -21,7 +21,7 @@ struct Options {
   std::vector<Voter> voters;  // `self` among them
 
   int64_t tick_ms = 50;
-  uint32_t heartbeat_ticks = 1;
+  uint32_t heartbeat_ticks = 2;
   uint32_t election_ticks_min = 6;
   uint32_t election_ticks_max = 12;
 
@@ -76,8 +76,8 @@ class RaftQuorum : public Quorum {
   // or after `limit`. Once, on the executor.
   virtual void HandOver(Duration limit, std::function<void()> done) = 0;
 
-  // Ends the streams of the other voters; no messages come any more. Any
-  // thread.
+  // Ends the streams of the other voters; no messages come any more. For a
+  // moment leader() still tells where to pass calls on to. Any thread.
   virtual void EndStreams() = 0;
 
   // The RaftPeer service, for the process's gRPC server; lives as long as

@@ -69,6 +69,12 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
     if (stream_ != 0) service_.End(from_, stream_);
     Finish(std::move(status));
   }
+  // Not the sender's doing: it is as alive as before.
+  void CloseQuietly() {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(closed_, true)) return;
+    Finish({grpc::StatusCode::UNAVAILABLE, "shutting down"});
+  }
 
   void OnReadDone(bool ok) override {
     if (!ok) return Close(grpc::Status::OK);
@@ -175,8 +181,7 @@ void Service::EndStreams() {
     for (auto& [unused, weak] : readers_)
       if (auto reader = weak.lock()) readers.push_back(std::move(reader));
   }
-  for (const auto& reader : readers)
-    reader->Close({grpc::StatusCode::UNAVAILABLE, "shutting down"});
+  for (const auto& reader : readers) reader->CloseQuietly();
 }
 
 void Service::Forget(Reader* reader) {

@@ -47,7 +47,7 @@ class RaftService {
   virtual ~RaftService() = default;
   virtual grpc::Service& grpc() = 0;
   // Ends every stream, so that the server's shutdown has not to wait for
-  // them. Any thread.
+  // them; no StreamEnded comes of it. Any thread.
   virtual void EndStreams() = 0;
 };
 

@@ -190,7 +190,13 @@ void Raft::LeaderUnreachable(NodeId node) {
   if (follower == nullptr || follower->leader != node || node == kNoNode)
     return;
   follower->leader = kNoNode;
-  follower->timeout = follower->elapsed + 1 + random_() % 2;
+  // One after the other, in the order of their ids: everyone notices at the
+  // same moment, and a split vote would cost an election timeout.
+  uint32_t before = 0;
+  for (NodeId voter : voters_.voters())
+    before += voter != node && voter < config_.self;
+  follower->timeout =
+      follower->elapsed + 1 + std::min(2 * before, config_.election_ticks_min);
 }
 
 NodeId Raft::leader() const {

@@ -60,8 +60,9 @@ class Raft {
   // Asks for votes now. No effect on a leader.
   void Campaign();
   // The connection from `node` broke. If it is the leader, this follower no
-  // longer counts on it and asks for votes within two ticks; voters that
-  // still hear the leader will refuse, so asking is safe.
+  // longer counts on it and asks for votes soon: the first of the followers at
+  // the next tick, each other one two ticks later. Voters that still hear the
+  // leader will refuse, so asking is safe.
   void LeaderUnreachable(NodeId node);
   // Hands leadership over to the voter that is furthest, of those heard of
   // lately (thesis 3.10): brings it up to date, then has it ask for votes at

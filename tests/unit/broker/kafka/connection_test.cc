@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <future>
 #include <random>
 
@@ -39,9 +40,16 @@ void HandleHeartbeatHere(RequestContext, kafka::HeartbeatRequest request,
   reply(response);
 }
 
-// The topic "bad" is an error.
+std::vector<Reply<kafka::ProduceResponse>>* parked_produces = nullptr;
+std::atomic<int> served_produces = 0;
+
+// The topic "bad" is an error; "drop" and "park" as above.
 void HandleProduceHere(RequestContext, kafka::ProduceRequest request,
                        Reply<kafka::ProduceResponse> reply) {
+  const std::string& first = request.topic_data[0].name;
+  if (first == "park") parked_produces->push_back(reply);
+  ++served_produces;
+  if (first == "park" || first == "drop") return;
   kafka::ProduceResponse response;
   for (const auto& topic : request.topic_data) {
     auto& to = response.responses.emplace_back();
@@ -127,6 +135,8 @@ class ConnectionTest : public testing::Test {
  protected:
   ConnectionTest() : dispatcher_(kTable, services_, metrics_) {
     parked = &parked_;
+    parked_produces = &parked_produces_;
+    served_produces = 0;
   }
 
   uint16_t Listen(ListenerOptions options = {}) {
@@ -147,6 +157,7 @@ class ConnectionTest : public testing::Test {
   Services services_;
   NetworkMetrics metrics_;
   std::vector<Reply<kafka::HeartbeatResponse>> parked_;
+  std::vector<Reply<kafka::ProduceResponse>> parked_produces_;
   Dispatcher dispatcher_;
   std::unique_ptr<KafkaListener> listener_;
 };
@@ -189,25 +200,63 @@ TEST_F(ConnectionTest, TheNextRequestWaitsForTheAnswerOfTheLast) {
   client.Receive<kafka::HeartbeatResponse>(0, 2);
 }
 
-// Producers pipeline: the next large request comes while the last waits for its
-// replicas, more of it than is taken in by then.
-TEST_F(ConnectionTest, AFullStagingBufferDoesNotEndAServedConnection) {
+TEST_F(ConnectionTest, AFullStagingBufferBehindARequestKeepsTheConnection) {
   Client client(Listen());
-  client.Send(Beat("park", 0), 0, 1);
-  const std::string large(6000, 'g');
-  for (int i = 2; i < 5; ++i) client.Send(Beat(large, i), 4, i);
-  while (metrics_.bytes_in.load() < 8 * 1024) std::this_thread::yield();
+  client.Send(Beat("park", 0), 0, 0);
+  const std::string group(1000, 'g');
+  for (int i = 1; i < 100; ++i) client.Send(Beat(group, i), 4, i);
+  // The staging buffer is full: nothing more is read until the answer.
+  while (metrics_.bytes_in.load() < 8192) std::this_thread::yield();
   for (io::EventLoop* shard : {&shard0_, &shard1_}) {
     std::promise<void> turn;
     shard->Post([&] { turn.set_value(); });
-    turn.get_future().wait();
+    turn.get_future().get();
   }
-  ASSERT_EQ(metrics_.connections.load(), 1);
+  ASSERT_EQ(parked_.size(), 1u);
   parked_[0]({});
-  client.Receive<kafka::HeartbeatResponse>(0, 1);
-  for (int i = 2; i < 5; ++i) {
+  client.Receive<kafka::HeartbeatResponse>(0, 0);
+  for (int i = 1; i < 100; ++i) {
     EXPECT_EQ(client.Receive<kafka::HeartbeatResponse>(4, i).error_code, i);
   }
+}
+
+kafka::ProduceRequest ProduceTo(const std::string& topic) {
+  kafka::ProduceRequest request;
+  request.acks = 1;
+  request.topic_data.emplace_back().name = topic;
+  return request;
+}
+
+TEST_F(ConnectionTest, ProducesAreServedAtOnceAndAnsweredInOrder) {
+  Client client(Listen());
+  client.Send(ProduceTo("park"), 9, 0);
+  for (int i = 1; i < 5; ++i) client.Send(ProduceTo("t"), 9, i);
+  client.Send(ProduceTo("park"), 9, 5);  // more than there may be at once
+  client.Send(Beat("g", 6), 4, 6);       // behind all of them
+  while (served_produces.load() < 5) std::this_thread::yield();
+  for (int i = 0; i < 20; ++i) {
+    for (io::EventLoop* shard : {&shard0_, &shard1_}) {
+      std::promise<void> turn;
+      shard->Post([&] { turn.set_value(); });
+      turn.get_future().get();
+    }
+    ASSERT_EQ(parked_produces->size(), 1u);
+  }
+  (*parked_produces)[0]({});
+  for (int i = 0; i < 5; ++i) client.Receive<kafka::ProduceResponse>(9, i);
+  while (served_produces.load() < 6) std::this_thread::yield();
+  (*parked_produces)[1]({});
+  client.Receive<kafka::ProduceResponse>(9, 5);
+  client.Receive<kafka::HeartbeatResponse>(4, 6);
+}
+
+TEST_F(ConnectionTest, ADroppedProduceClosesBehindTheAnswersBeforeIt) {
+  Client client(Listen());
+  client.Send(ProduceTo("t"), 9, 1);
+  client.Send(ProduceTo("drop"), 9, 2);
+  client.Send(ProduceTo("t"), 9, 3);
+  client.Receive<kafka::ProduceResponse>(9, 1);
+  EXPECT_TRUE(client.IsClosed());
 }
 
 // A producer with acks=0 leaves as soon as its records are on the wire.

@@ -55,6 +55,23 @@ TEST(FrameReader, FramesComeOutWholeWhateverTheSteps) {
               testing::ElementsAre(small, empty, small));
 }
 
+// A read is under way while an answer leads to a look for the next frame.
+TEST(FrameReader, AFrameMayStartBetweenSpaceAndFilled) {
+  FrameReader reader(100 << 20);
+  const std::string payload(100'000, 'x');
+  const std::string bytes = Frame(payload);
+  std::span<char> space = reader.Space();
+  std::memcpy(space.data(), bytes.data(), 50);
+  reader.Filled(50);
+  space = reader.Space();
+  EXPECT_FALSE(reader.Next().value());
+  std::memcpy(space.data(), bytes.data() + 50, 100);
+  reader.Filled(100);
+  EXPECT_FALSE(reader.Next().value());
+  EXPECT_THAT(Feed(reader, bytes.substr(150), 8192),
+              testing::ElementsAre(payload));
+}
+
 TEST(FrameReader, HalfAFrameIsNoFrame) {
   FrameReader reader(100);
   EXPECT_THAT(Feed(reader, Frame("abcdef").substr(0, 7), 100),

@@ -76,6 +76,29 @@ TEST_F(ReplicaManagerTest, AcksAllIsDoneWithOneSyncAndOneRoundTrip) {
   EXPECT_EQ(cluster_.Replica(1, kT0)->high_watermark(), 1);
 }
 
+// A flush that is still to be reported when another partition's data ends the
+// parked fetch must go with the next one.
+TEST_F(ReplicaManagerTest, NoFlushGoesUnreportedAmongManyPartitions) {
+  constexpr int kPartitions = 8;
+  cluster_.CreateTopic("t", kPartitions, {1, 2, 3}, 1, {1, 2, 3});
+  cluster_.executor.RunFor(seconds(1));
+  for (int step = 0; step < 40; ++step) {
+    std::vector<std::optional<ProduceOutcome>> outcomes(kPartitions);
+    for (int i = 0; i < kPartitions; ++i) {
+      for (const NodeId id : {1, 2, 3}) {
+        cluster_.broker(id).logs.sync_time =
+            std::chrono::microseconds(100 + 370 * ((step + 3 * i + id) % 5));
+      }
+      cluster_.StartProduce(1, {"t", i}, "a", -1, &outcomes[i]);
+      cluster_.executor.RunFor(std::chrono::microseconds(50 * (step % 20)));
+    }
+    cluster_.executor.RunFor(milliseconds(10));
+    for (int i = 0; i < kPartitions; ++i) {
+      ASSERT_TRUE(outcomes[i]) << "partition " << i << " in step " << step;
+    }
+  }
+}
+
 TEST_F(ReplicaManagerTest, FollowersHoldTheSameBytes) {
   cluster_.CreateTopic("t", 4, {1, 2, 3}, 1, {1, 2, 3});
   for (int i = 0; i < 40; ++i) {

@@ -127,7 +127,8 @@ struct GoldenFrame {
 
 template <class T>
 Result<std::string> Recode(const SharedBytes& body, int16_t version) {
-  auto message = DecodeRequest<T>(body, version);
+  // Requests too: nothing of a golden frame may be left over.
+  auto message = DecodeResponse<T>(body, version);
   if (!message) return Fail(message.error());
   return EncodeBody(*message, version);
 }

@@ -1,0 +1,106 @@
+// tidemark-sim: explores seeds of the simulations, or replays one.
+//
+// Exit code 1 and the seed's line when an invariant broke.
+
+#include <glog/logging.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cinttypes>
+#include <cstdio>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "tests/sim/quorum/quorum_sim.h"
+#include "tests/sim/replication/replication_sim.h"
+
+namespace tidemark {
+namespace {
+
+struct Totals {
+  uint64_t seeds = 0, events = 0, committed = 0;
+};
+
+void Report(const char* what, uint64_t seed, const std::string& failure) {
+  std::printf("FAIL %s seed %" PRIu64
+              ": %s\nagain: scripts/sim --only %s --seed %" PRIu64 "\n",
+              what, seed, failure.c_str(), what, seed);
+}
+
+// An even seed has three nodes, an odd one five.
+bool RunQuorum(uint64_t seed, Totals* totals) {
+  sim::QuorumSimOptions options;
+  options.seed = seed;
+  options.nodes = seed % 2 == 0 ? 3 : 5;
+  const auto result = sim::RunQuorumSim(options);
+  if (result.failure) Report("quorum", seed, *result.failure);
+  ++totals->seeds;
+  totals->events += result.events;
+  totals->committed += result.committed;
+  return !result.failure;
+}
+
+bool RunReplication(uint64_t seed, Totals* totals) {
+  replication::ReplicationSimOptions options;
+  options.seed = seed;
+  const auto result = replication::RunReplicationSim(options);
+  if (result.failure) Report("replication", seed, *result.failure);
+  ++totals->seeds;
+  totals->events += result.events;
+  totals->committed += result.committed;
+  return !result.failure;
+}
+
+void Print(const char* what, const Totals& totals) {
+  std::printf("%-12s seeds=%" PRIu64 " events=%" PRIu64 " committed=%" PRIu64
+              "\n",
+              what, totals.seeds, totals.events, totals.committed);
+}
+
+int Run(std::optional<uint64_t> one_seed, double minutes,
+        const std::string& only) {
+  Totals quorum, replication;
+  const bool with_quorum = only != "replication";
+  const bool with_replication = only != "quorum";
+  uint64_t seed = one_seed.value_or(std::random_device()());
+  std::printf("first seed %" PRIu64 "\n", seed);
+  std::fflush(stdout);
+  const auto end = std::chrono::steady_clock::now() +
+                   std::chrono::duration<double, std::ratio<60>>(minutes);
+  bool held = true;
+  do {
+    if (with_quorum) held = RunQuorum(seed, &quorum);
+    if (held && with_replication) held = RunReplication(seed, &replication);
+    ++seed;
+  } while (held && !one_seed && std::chrono::steady_clock::now() < end);
+  if (with_quorum) Print("quorum", quorum);
+  if (with_replication) Print("replication", replication);
+  return held ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace tidemark
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Simulates the quorum and the replication of partitions on one clock, "
+      "network and disk from one seed, and checks the invariants after every "
+      "event."};
+  std::optional<uint64_t> seed;
+  double minutes = 1;
+  std::string only;
+  bool verbose = false;
+  app.add_option("--seed", seed, "Replay this seed, exactly, and no other");
+  app.add_option("--minutes", minutes,
+                 "Explore seeds from a random one on, this long")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--only", only, "Only this simulation")
+      ->check(CLI::IsMember({"quorum", "replication"}));
+  app.add_flag("--verbose", verbose, "Show what the simulated processes log");
+  CLI11_PARSE(app, argc, argv);
+  FLAGS_logtostderr = true;
+  FLAGS_minloglevel = verbose ? google::INFO : google::ERROR;
+  google::InitGoogleLogging(argv[0]);
+  return tidemark::Run(seed, minutes, only);
+}
