@@ -262,9 +262,11 @@ void Broker::Impl::OnDirectoryOffline(const std::string& dir) {
   LOG(ERROR) << "log directory is offline dir=" << dir;
   const auto found = directories.find(dir);
   if (found != directories.end()) session->ReportOffline(found->second);
+  // The process stays, to say so: its partitions are led elsewhere now, and a
+  // restart would find the same disk.
   if (logs->OfflineDirectories().size() == directories.size()) {
-    failed({ErrorCode::kKafkaStorageError,
-            "every log directory is offline; see the log for the errors"});
+    LOG(ERROR) << "every log directory is offline: this broker serves no more "
+                  "until its disk is mended and it is started again";
   }
 }
 
@@ -276,6 +278,10 @@ void Broker::Impl::OnFenced(bool now_fenced) {
 Status Broker::Impl::Ready() const {
   if (stopping) {
     return Fail(ErrorCode::kBrokerNotAvailable, "shutting down");
+  }
+  if (logs->OfflineDirectories().size() == directories.size()) {
+    return Fail(ErrorCode::kKafkaStorageError,
+                "every log directory is offline; mend the disk and restart");
   }
   if (fenced) {
     return Fail(ErrorCode::kBrokerNotAvailable,

@@ -47,10 +47,9 @@ Status WriteDurably(const std::string& directory, const std::string& text) {
   return SyncPath(directory, O_RDONLY | O_DIRECTORY);
 }
 
-std::string FormatHint(const std::string& directory) {
-  return "run: tidemark storage format --directory " + directory +
-         " --cluster-id <id> --node-id <n>";
-}
+constexpr const char* kFormatHint =
+    "run: tidemark storage format --config <its server.properties> "
+    "--cluster-id <the cluster's id>";
 
 tl::unexpected<Error> Damaged(const std::string& directory,
                               const std::string& what) {
@@ -108,7 +107,7 @@ Result<MetaProperties> LoadMetaProperties(const std::string& directory) {
     if (error != ENOENT && error != ENOTDIR)
       return StorageError("open", directory + "/" + kMetaPropertiesFile, error);
     return Fail(ErrorCode::kInvalidConfig,
-                directory + " is not formatted; " + FormatHint(directory));
+                directory + " is not formatted; " + kFormatHint);
   }
   auto values = Parse(in);
   if (values["version"] != "1")
