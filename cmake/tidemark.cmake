@@ -15,6 +15,10 @@ endif()
 if(TIDEMARK_SANITIZE)
   add_compile_options(-fsanitize=${TIDEMARK_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${TIDEMARK_SANITIZE})
+  if(TIDEMARK_SANITIZE STREQUAL "thread")
+    # asio's fences, which GCC's ThreadSanitizer does not follow.
+    add_compile_options(-Wno-tsan -Wno-maybe-uninitialized)
+  endif()
 endif()
 
 # Flags for our own code; generated code compiles without them.
@@ -24,6 +28,10 @@ target_compile_options(tidemark_flags INTERFACE
   -Wno-missing-field-initializers
   $<$<BOOL:${TIDEMARK_WERROR}>:-Werror>)
 target_include_directories(tidemark_flags INTERFACE ${PROJECT_SOURCE_DIR})
+# Without it, asio takes aligned_alloc or operator new depending on what its
+# includer has included before, and one file frees what another allocated.
+target_compile_definitions(tidemark_flags INTERFACE
+  ASIO_DISABLE_STD_ALIGNED_ALLOC)
 
 # tidemark_library(NAME DEPS...): every .cc of this folder except main.cc
 # becomes the static library NAME.

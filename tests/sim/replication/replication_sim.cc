@@ -265,6 +265,7 @@ class Simulation {
         hw > log.end_offset() || log.flushed_offset() > log.end_offset()) {
       Fail("B-01 broken on " + std::to_string(replica.id()));
     }
+    CheckMember(replica);
     Offset& checked = checked_[replica.id()];
     checked = std::min(checked, hw);
     if (checked == hw) return;
@@ -273,6 +274,20 @@ class Simulation {
     }
     checked = hw;
     CheckConsumers(replica);
+  }
+
+  // B-04, B-12. Whoever may be elected next holds everything committed at every
+  // moment, not only when it leads: a cut too deep mostly heals before that.
+  void CheckMember(SimReplica& replica) {
+    if (committed_.empty()) return;
+    const auto& isr = controller_.Row().isr;
+    if (std::find(isr.begin(), isr.end(), replica.id()) == isr.end()) return;
+    const Offset end = replica.partition()->log().end_offset();
+    const Offset last = committed_.rbegin()->first;
+    if (end <= last) {
+      Fail("ISR member " + std::to_string(replica.id()) + " ends at " +
+           std::to_string(end) + ", committed is " + std::to_string(last));
+    }
   }
 
   void Commit(SimReplica& replica, Offset offset, const Entry& entry) {
