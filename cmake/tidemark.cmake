@@ -15,9 +15,11 @@ endif()
 if(TIDEMARK_SANITIZE)
   add_compile_options(-fsanitize=${TIDEMARK_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${TIDEMARK_SANITIZE})
+  # GCC takes instrumented code for uninitialized reads.
+  add_compile_options(-Wno-maybe-uninitialized)
   if(TIDEMARK_SANITIZE STREQUAL "thread")
     # asio's fences, which GCC's ThreadSanitizer does not follow.
-    add_compile_options(-Wno-tsan -Wno-maybe-uninitialized)
+    add_compile_options(-Wno-tsan)
   endif()
 endif()
 
