@@ -104,10 +104,9 @@ bool Fetcher::AddToRequest(const TopicPartition& name, State& state,
   asked.flushed_offset = position->flushed_offset;
   asked.partition_max_bytes = report ? 0 : options_.partition_max_bytes;
   if (report) {
-    reported_[name] = {asked.current_leader_epoch, asked.fetch_offset};
+    reported_[name] = position->asked();
   } else {
-    state.asked_epoch = asked.current_leader_epoch;
-    state.asked_offset = asked.fetch_offset;
+    state.asked = position->asked();
     state.in_session = true;
   }
   if (request->topics.empty() ||
@@ -197,14 +196,13 @@ void Fetcher::FetchDone(uint64_t round, Result<kafka::FetchResponse> response) {
       if (it == partitions_.end() || it->second.topic_id != topic.topic_id) {
         continue;
       }
-      Handle(name, it->second.asked_epoch, it->second.asked_offset, data);
+      Handle(name, it->second.asked, data);
     }
   }
   SendFetch();
 }
 
-void Fetcher::Handle(const TopicPartition& name, LeaderEpoch asked_epoch,
-                     Offset asked_offset,
+void Fetcher::Handle(const TopicPartition& name, AskedWith asked,
                      const kafka::FetchResponse::PartitionData& data) {
   Partition* partition = target_.Find(name);
   if (partition == nullptr) return;
@@ -215,23 +213,21 @@ void Fetcher::Handle(const TopicPartition& name, LeaderEpoch asked_epoch,
   Status status;
   if (error == ErrorCode::kNone && data.diverging_epoch.epoch >= 0) {
     status = partition->Diverged(
-        asked_epoch, asked_offset,
-        {data.diverging_epoch.epoch, data.diverging_epoch.end_offset});
+        asked, {data.diverging_epoch.epoch, data.diverging_epoch.end_offset});
     // A cut that cuts nothing must not be asked for in a tight loop.
     if (status && partition->log().end_offset() == end_before &&
         partition->log().latest_epoch() == epoch_before) {
       Delay(name);
     }
   } else if (error == ErrorCode::kNone) {
-    status = partition->AppendFetched(
-        asked_epoch, asked_offset, data.records.value_or(SharedBytes()),
-        data.high_watermark, data.log_start_offset);
+    status =
+        partition->AppendFetched(asked, data.records.value_or(SharedBytes()),
+                                 data.high_watermark, data.log_start_offset);
     if (const auto it = partitions_.find(name); it != partitions_.end()) {
       it->second.backoff = Duration::zero();
     }
   } else if (error == ErrorCode::kOffsetOutOfRange) {
-    status =
-        partition->OutOfRange(asked_epoch, asked_offset, data.log_start_offset);
+    status = partition->OutOfRange(asked, data.log_start_offset);
     if (partition->log().end_offset() == end_before &&
         partition->log().start_offset() == start_before) {
       Delay(name);
@@ -364,8 +360,8 @@ void Fetcher::ReportDone(Result<kafka::FetchResponse> response) {
       }
       // Only brings the high watermark; a log that has moved on refuses it,
       // and gets it with its next fetch.
-      if (partition->AppendFetched(asked->second.first, asked->second.second,
-                                   SharedBytes(), data.high_watermark,
+      if (partition->AppendFetched(asked->second, SharedBytes(),
+                                   data.high_watermark,
                                    data.log_start_offset)) {
         target_.Changed(*partition);
       }

@@ -97,8 +97,7 @@ class Fetcher {
     Duration backoff{};
     uint64_t generation = 0;  // of Add, for delays
     // What the fetch that is out asks for it.
-    LeaderEpoch asked_epoch = -1;
-    Offset asked_offset = -1;
+    AskedWith asked;
   };
 
   void
@@ -110,8 +109,7 @@ class Fetcher {
   kafka::FetchRequest NewRequest() const;
   void FetchDone(uint64_t round, Result<kafka::FetchResponse> response);
   void ReportDone(Result<kafka::FetchResponse> response);
-  void Handle(const TopicPartition& name, LeaderEpoch asked_epoch,
-              Offset asked_offset,
+  void Handle(const TopicPartition& name, AskedWith asked,
               const kafka::FetchResponse::PartitionData& data);
   void Delay(const TopicPartition& name);
   void Interrupt();
@@ -146,7 +144,7 @@ class Fetcher {
   bool report_out_ = false;
   bool report_backing_off_ = false;
   std::set<TopicPartition> to_report_;
-  std::map<TopicPartition, std::pair<LeaderEpoch, Offset>> reported_;
+  std::map<TopicPartition, AskedWith> reported_;
 
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

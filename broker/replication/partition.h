@@ -73,6 +73,15 @@ struct FetchAnswer {
   std::optional<log::EpochEnd> diverging;
 };
 
+// What a fetch was asked with; its answer is about that and nothing else.
+// Offset and epoch of the last record together name a log's content (B-16): a
+// log cut and filled again to the same offset is another one.
+struct AskedWith {
+  LeaderEpoch leader_epoch = -1;
+  Offset fetch_offset = -1;
+  LeaderEpoch last_fetched_epoch = -1;
+};
+
 // Where a follower goes on fetching, and what it reports with that.
 struct FetchPositionOfFollower {
   NodeId leader = kNoNode;
@@ -81,6 +90,10 @@ struct FetchPositionOfFollower {
   LeaderEpoch last_fetched_epoch = -1;
   Offset flushed_offset = 0;
   Offset log_start_offset = 0;
+
+  AskedWith asked() const {
+    return {leader_epoch, fetch_offset, last_fetched_epoch};
+  }
 };
 
 enum class Role : uint8_t { kNone, kLeader, kFollower };
@@ -146,14 +159,11 @@ class Partition {
   std::optional<FetchPositionOfFollower> FollowerPosition() const;
   // An answer without error or divergence. Ignored unless it belongs to this
   // epoch and to the end of this log (B-15).
-  Status AppendFetched(LeaderEpoch asked_epoch, Offset asked_offset,
-                       const SharedBytes& records, Offset leader_high_watermark,
-                       Offset leader_start);
+  Status AppendFetched(const AskedWith& asked, const SharedBytes& records,
+                       Offset leader_high_watermark, Offset leader_start);
   // B-12 and B-13. Ignored when of another epoch or position.
-  Status Diverged(LeaderEpoch asked_epoch, Offset asked_offset,
-                  log::EpochEnd leader);
-  Status OutOfRange(LeaderEpoch asked_epoch, Offset asked_offset,
-                    Offset leader_start);
+  Status Diverged(const AskedWith& asked, log::EpochEnd leader);
+  Status OutOfRange(const AskedWith& asked, Offset leader_start);
 
   // --- disk -------------------------------------------------------------
   void Flushed(const log::SyncWork& work, Instant now);
@@ -201,7 +211,7 @@ class Partition {
   ExpandCandidate CandidateOf(NodeId id, const FollowerState& state) const;
   void SetHighWatermark(Offset offset);
   Status Truncate(Offset offset);
-  Status AtPosition(LeaderEpoch asked_epoch, Offset asked_offset) const;
+  Status AtPosition(const AskedWith& asked) const;
   FetchAnswer Read(Offset from, Offset limit, size_t max_bytes,
                    bool at_least_one);
   void LogChanged();

@@ -27,23 +27,23 @@ std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
   return position;
 }
 
-Status Partition::AtPosition(LeaderEpoch asked_epoch,
-                             Offset asked_offset) const {
+Status Partition::AtPosition(const AskedWith& asked) const {
   if (failed()) return Fail(ErrorCode::kKafkaStorageError);
-  if (role_ != Role::kFollower || asked_epoch != leader_epoch_) {
+  if (role_ != Role::kFollower || asked.leader_epoch != leader_epoch_) {
     return Fail(ErrorCode::kFencedLeaderEpoch);
   }
-  if (asked_offset != log_->end_offset()) {
+  if (asked.fetch_offset != log_->end_offset() ||
+      asked.last_fetched_epoch != log_->latest_epoch()) {
     return Fail(ErrorCode::kOffsetOutOfRange, "the log has moved on");
   }
   return {};
 }
 
-Status Partition::AppendFetched(LeaderEpoch asked_epoch, Offset asked_offset,
+Status Partition::AppendFetched(const AskedWith& asked,
                                 const SharedBytes& records,
                                 Offset leader_high_watermark,
                                 Offset leader_start) {
-  TM_RETURN_IF_ERROR(AtPosition(asked_epoch, asked_offset));
+  TM_RETURN_IF_ERROR(AtPosition(asked));
   if (!records.empty()) {
     auto appended = log_->AppendAsFollower(records.view());
     if (!appended) {
@@ -86,9 +86,8 @@ Status Partition::Truncate(Offset offset) {
   return truncated;
 }
 
-Status Partition::Diverged(LeaderEpoch asked_epoch, Offset asked_offset,
-                           log::EpochEnd leader) {
-  TM_RETURN_IF_ERROR(AtPosition(asked_epoch, asked_offset));
+Status Partition::Diverged(const AskedWith& asked, log::EpochEnd leader) {
+  TM_RETURN_IF_ERROR(AtPosition(asked));
   // A leader names an epoch this log has or has passed; one newer than all
   // of it would leave nothing to compare but the offset.
   const log::EpochEnd own =
@@ -104,9 +103,8 @@ Status Partition::Diverged(LeaderEpoch asked_epoch, Offset asked_offset,
   return Truncate(target);
 }
 
-Status Partition::OutOfRange(LeaderEpoch asked_epoch, Offset asked_offset,
-                             Offset leader_start) {
-  TM_RETURN_IF_ERROR(AtPosition(asked_epoch, asked_offset));
+Status Partition::OutOfRange(const AskedWith& asked, Offset leader_start) {
+  TM_RETURN_IF_ERROR(AtPosition(asked));
   if (leader_start <= log_->end_offset()) return {};
   LOG(INFO) << "starting over partition=" << ToString(name_)
             << " at=" << leader_start << " from=" << log_->end_offset()

@@ -36,6 +36,17 @@ TEST(ReplicationSim, HoldsForManySeeds) {
             << ", leader epochs " << total.epochs << "\n";
 }
 
+// Seeds that once found something.
+TEST(ReplicationSim, HoldsForSeedsOfOldBugs) {
+  FLAGS_minloglevel = google::ERROR;
+  for (const uint64_t seed : {37, 861, 2156}) {
+    ReplicationSimOptions options;
+    options.seed = seed;
+    const auto result = RunReplicationSim(options);
+    EXPECT_FALSE(result.failure) << *result.failure;
+  }
+}
+
 TEST(ReplicationSim, ASeedReplays) {
   FLAGS_minloglevel =
       static_cast<int>(FromEnvironment("TIDEMARK_SIM_LOG", google::ERROR));

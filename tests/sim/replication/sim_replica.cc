@@ -232,14 +232,12 @@ void SimReplica::Fetched(bool report, uint64_t round,
                          const FetchAnswer& answer) {
   // Late answers are not filtered here: the partition has to.
   if (answer.error == ErrorCode::kOffsetOutOfRange) {
-    (void)partition_->OutOfRange(asked.leader_epoch, asked.fetch_offset,
-                                 answer.log_start_offset);
+    (void)partition_->OutOfRange(asked.asked(), answer.log_start_offset);
   } else if (answer.diverging) {
-    (void)partition_->Diverged(asked.leader_epoch, asked.fetch_offset,
-                               *answer.diverging);
+    (void)partition_->Diverged(asked.asked(), *answer.diverging);
   } else if (answer.error == ErrorCode::kNone) {
-    (void)partition_->AppendFetched(asked.leader_epoch, asked.fetch_offset,
-                                    answer.records, answer.high_watermark,
+    (void)partition_->AppendFetched(asked.asked(), answer.records,
+                                    answer.high_watermark,
                                     answer.log_start_offset);
   }
   const bool current = round == (report ? report_round_ : fetch_round_);

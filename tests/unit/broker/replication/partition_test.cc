@@ -73,15 +73,14 @@ class PartitionTest : public testing::Test {
     FetchAnswer answer =
         leader.partition->FetchAsFollower(fetch, 1 << 20, true, now);
     if (answer.error == ErrorCode::kOffsetOutOfRange) {
-      CHECK(follower.partition->OutOfRange(at->leader_epoch, at->fetch_offset,
-                                           answer.log_start_offset));
+      CHECK(
+          follower.partition->OutOfRange(at->asked(), answer.log_start_offset));
     } else if (answer.diverging) {
-      CHECK(follower.partition->Diverged(at->leader_epoch, at->fetch_offset,
-                                         *answer.diverging));
+      CHECK(follower.partition->Diverged(at->asked(), *answer.diverging));
     } else if (answer.error == ErrorCode::kNone) {
-      CHECK(follower.partition->AppendFetched(
-          at->leader_epoch, at->fetch_offset, answer.records,
-          answer.high_watermark, answer.log_start_offset));
+      CHECK(follower.partition->AppendFetched(at->asked(), answer.records,
+                                              answer.high_watermark,
+                                              answer.log_start_offset));
     }
     return answer;
   }
@@ -281,11 +280,13 @@ TEST_F(PartitionTest, AnswersOfAnotherEpochOrPositionAreRefused) {
   two.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
   ASSERT_TRUE(Append(one, "a"));
   auto bytes = *one.partition->log().Read(0, 1, 1000, true);
-  EXPECT_FALSE(two.partition->AppendFetched(0, 1, bytes, 0, 0));
+  EXPECT_FALSE(two.partition->AppendFetched({0, 1, -1}, bytes, 0, 0));
   two.partition->ApplyRow(Row({1, 2}, 1, 1, 1), kStart);
-  EXPECT_FALSE(two.partition->AppendFetched(0, 0, bytes, 0, 0));
-  EXPECT_FALSE(two.partition->Diverged(0, 0, {0, 0}));
-  EXPECT_TRUE(two.partition->AppendFetched(1, 0, bytes, 0, 0));
+  EXPECT_FALSE(two.partition->AppendFetched({0, 0, -1}, bytes, 0, 0));
+  EXPECT_FALSE(two.partition->Diverged({0, 0, -1}, {0, 0}));
+  // The same place in another log: cut and filled again meanwhile.
+  EXPECT_FALSE(two.partition->Diverged({1, 0, 0}, {0, 0}));
+  EXPECT_TRUE(two.partition->AppendFetched({1, 0, -1}, bytes, 0, 0));
 }
 
 TEST_F(PartitionTest, AFollowerBeforeTheLeadersStartStartsOver) {
