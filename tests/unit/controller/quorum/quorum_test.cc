@@ -477,6 +477,7 @@ TEST_F(HostileTest, NonsenseAfterAGoodHelloChangesNothing) {
   MakeVoters(3);
   StartAll();
   Node* leader = WaitForActive();
+  ASSERT_NE(leader, nullptr);
   ASSERT_TRUE(leader->Propose("a"));
   std::vector<raft::v1::Envelope> envelopes{Hello("c1", 2, 1)};
   for (uint32_t type : {0u, 12u, 255u, 300u, UINT32_MAX})
