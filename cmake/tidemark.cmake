@@ -55,8 +55,9 @@ function(tidemark_test name)
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE tidemark_flags GTest::gmock_main ${ARGN})
-  target_compile_definitions(${name} PRIVATE
-    TIDEMARK_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
-  add_test(NAME ${name} COMMAND ${name})
+  # Relative, so that every checkout compiles the same and shares a cache.
+  target_compile_definitions(${name} PRIVATE TIDEMARK_TEST_DATA="tests/data")
+  add_test(NAME ${name} COMMAND ${name}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()
