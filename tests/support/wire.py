@@ -25,9 +25,14 @@ def read_frame(sock):
     return read_exactly(sock, struct.unpack('>i', read_exactly(sock, 4))[0])
 
 
+def address(where):
+    """Of a broker: a port of this machine, or (host, port)."""
+    return (HOST, where) if isinstance(where, int) else where
+
+
 def call(port, key, version, body=b'', timeout=10.0):
-    """The response without its correlation id."""
-    with socket.create_connection((HOST, port), timeout=timeout) as sock:
+    """The response without its correlation id. `port` may be (host, port), here and below."""
+    with socket.create_connection(address(port), timeout=timeout) as sock:
         sock.sendall(frame(key, version, body))
         return read_frame(sock)[4:]
 
@@ -118,7 +123,7 @@ def wait_healthy(ports, topic, replicas, seconds):
                 partitions = meta['topics'][topic]['partitions']
                 bad = [p for p in partitions if p['leader'] < 0 or len(p['isr']) < replicas]
                 if not partitions or bad or len(meta['brokers']) < len(ports):
-                    seen = 'port %d: %d brokers, out of sync %s' % (port, len(meta['brokers']), bad[:2])
+                    seen = 'port %s: %d brokers, out of sync %s' % (port, len(meta['brokers']), bad[:2])
                     good = False
                     break
             if good:
