@@ -4,6 +4,8 @@
 Two idempotent producers (acks=all) and two consumer groups work on one topic. Faults come in rounds; each round has
 every kind once, in an order drawn from the seed, each on a victim drawn from the seed. Between two faults the victim
 is restarted and all partitions come back into full ISR. At the end everything is read and judged (checker.py).
+Where the network is to be cut, every node runs in a network namespace of its own (network.py; needs root). Where the
+power is, the data are on a file system that then forgets what was not synced (forgetful_disk.py; needs /dev/fuse).
 """
 import argparse
 import os
@@ -19,9 +21,11 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, 'tests', 'support')]
 import checker  # noqa: E402
+import forgetful_disk  # noqa: E402
+import network  # noqa: E402
 import wire  # noqa: E402
 
-TOPIC, PARTITIONS, PAUSE_SECONDS = 'chaos', 6, 5
+TOPIC, PARTITIONS, PAUSE_SECONDS, CUT_SECONDS = 'chaos', 6, 5, 5
 KINDS = {
     'broker-kill': 'broker killed -9',
     'broker-stop': 'broker SIGTERM',
@@ -30,7 +34,16 @@ KINDS = {
     'controller-stop': 'active controller SIGTERM',
     'controller-pause': 'active controller paused 5 s',
     'all-kill': 'all processes killed -9',
+    'broker-power': 'broker loses power',
+    'all-power': 'all lose power',
+    'broker-cut': 'broker cut off 5 s',
+    'broker-cut-nodes': 'broker cut off from nodes 5 s',
+    'broker-cut-deaf': 'broker hears nobody 5 s',
+    'controller-cut': 'active controller cut off 5 s',
 }
+CUTS = [kind for kind in KINDS if '-cut' in kind]
+POWER = [kind for kind in KINDS if kind.endswith('-power')]
+PROCESS = [kind for kind in KINDS if kind not in CUTS + POWER]
 
 
 def now_ms():
@@ -51,6 +64,8 @@ class Run:
         self.faults = []      # (kind, begin ms, end ms)
         self.creations = []   # (kind, ms until a topic could be made)
         self.problems = []
+        self.disk = None
+        self.network = network.Network(nodes_of(args), args.inside) if args.inside else None
 
     def cluster(self, *argv):
         done = subprocess.run([self.args.cluster, *argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -89,7 +104,7 @@ class Run:
     def victims(self, kind):
         nodes = [line.split() for line in self.do('nodes').splitlines()]
         names = [n[0] for n in nodes]
-        if kind == 'all-kill':
+        if kind.startswith('all'):
             return names
         if kind.startswith('broker'):
             return [self.random.choice([n for n in names if n.startswith('broker')])]
@@ -101,8 +116,12 @@ class Run:
         creation = None
         if kind.endswith('pause'):
             self.do('pause', victims[0])
-        elif kind == 'all-kill':
+        elif kind in CUTS:
+            self.cut(kind, victims[0])
+        elif kind in POWER + ['all-kill']:
             self.parallel([[self.args.cluster, 'kill', os.path.join(self.dir, 'cluster'), v] for v in victims])
+            for victim in victims if kind in POWER else []:
+                self.disk.cut(victim, self.random.getrandbits(32), self.random.choice([0, 0.1, 0.5, 0.9]))
         else:
             self.do('stop' if kind.endswith('stop') else 'kill', victims[0])
         if kind.startswith('controller'):
@@ -111,8 +130,11 @@ class Run:
         if kind.endswith('pause'):
             time.sleep(PAUSE_SECONDS)
             self.do('resume', victims[0])
+        elif kind in CUTS:
+            time.sleep(CUT_SECONDS)
+            self.network.heal(victims[0])
         else:
-            if kind != 'all-kill':
+            if not kind.startswith('all'):
                 time.sleep(self.random.uniform(1.0, 3.0))
             self.parallel([[self.args.cluster, 'start', os.path.join(self.dir, 'cluster'), v] for v in victims])
         if creation:
@@ -128,6 +150,12 @@ class Run:
         self.faults.append((kind, begin, now_ms()))
         say('%7.1f s  %-16s %s' % ((begin - self.began) / 1000, kind, ' '.join(victims) if len(victims) < 2 else ''))
 
+    def cut(self, kind, victim):
+        """Clients still reach a broker that only the nodes have lost: it must not acknowledge anything on its own."""
+        others = [n for n in self.network.nodes if n != victim]
+        peers = others if kind.endswith('nodes') else None
+        self.network.cut(victim, peers, ('saddr',) if kind.endswith('deaf') else ('saddr', 'daddr'))
+
     def parallel(self, commands):
         running = [subprocess.Popen(c, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                     text=True) for c in commands]
@@ -138,11 +166,20 @@ class Run:
 
     # --- the run ---
 
+    def hosts(self):
+        nodes = self.network.nodes if self.network else []
+        return [word for n in nodes for word in ('--host', '%s=%s' % (n, network.node_address(n)))]
+
     def run(self):
+        if any(kind in POWER for kind in self.args.faults):
+            self.disk = forgetful_disk.ForgetfulDisk(
+                os.path.join(os.path.dirname(self.args.workload), 'tidemark-forgetfs'), os.path.join(self.dir, 'disk'),
+                nodes_of(self.args), os.path.join(self.dir, 'cluster'))
         up = self.cluster('up', os.path.join(self.dir, 'cluster'), '--base-port', str(self.args.base_port),
-                          '--controllers', str(self.args.controllers), '--brokers', str(self.args.brokers))
+                          '--controllers', str(self.args.controllers), '--brokers', str(self.args.brokers),
+                          *self.hosts(), *(word for setting in self.args.set for word in ('--set', setting)))
         self.bootstrap = up.splitlines()[-1]
-        self.ports = [int(b.rsplit(':', 1)[1]) for b in self.bootstrap.split(',')]
+        self.ports = [(host, int(port)) for host, port in (b.rsplit(':', 1) for b in self.bootstrap.split(','))]
         self.replicas = min(3, len(self.ports))
         subprocess.run(self.workload('create', '--partitions', str(PARTITIONS), '--replication-factor',
                                      str(self.replicas)), check=True, stdout=subprocess.DEVNULL)
@@ -215,13 +252,32 @@ class Run:
                 self.do('down')
             except RuntimeError as e:
                 self.problems.append(str(e))
+        if self.disk:
+            self.disk.close()
+
+
+def nodes_of(args):
+    return ['controller-%d' % (i + 1) for i in range(max(args.controllers, 1))] + [
+        'broker-%d' % (i + 1) for i in range(args.brokers)]
+
+
+def in_namespaces(args, argv):
+    """Runs this script once more in the hub of a network made for it."""
+    made = network.Network(nodes_of(args))
+    try:
+        env = dict(os.environ, CLUSTER_EXEC='%s %s %s' % (sys.executable, os.path.join(HERE, 'in_namespace.py'),
+                                                          made.prefix))
+        return subprocess.run(made.inside(network.HUB, sys.executable, __file__, *argv, '--seed', str(args.seed),
+                                          '--inside', str(os.getpid())), env=env, check=False).returncode
+    finally:
+        made.remove()
 
 
 def kinds_of(text):
-    kinds = list(KINDS) if text == 'all' else text.split(',')
+    kinds = {'all': list(KINDS), 'process': PROCESS, 'network': CUTS, 'power': POWER}.get(text) or text.split(',')
     for kind in kinds:
         if kind not in KINDS:
-            raise argparse.ArgumentTypeError('no fault %s; there are: all %s' % (kind, ' '.join(KINDS)))
+            raise argparse.ArgumentTypeError('no fault %s; there are: all process network power %s' % (kind, ' '.join(KINDS)))
     return kinds
 
 
@@ -229,7 +285,10 @@ def main():
     parser = argparse.ArgumentParser(prog='scripts/chaos failover', description=__doc__.splitlines()[0])
     parser.add_argument('--seed', type=int, default=None, help='order and victims of the faults (default: random)')
     parser.add_argument('--seconds', type=int, default=120, help='how long faults go on (default: 120)')
-    parser.add_argument('--faults', type=kinds_of, default=list(KINDS), help='all, or some of: ' + ','.join(KINDS))
+    parser.add_argument('--faults', type=kinds_of, default=PROCESS,
+                        help='all, process (the default), network (needs root), power (needs /dev/fuse), or some of: ' +
+                        ','.join(KINDS))
+    parser.add_argument('--set', action='append', default=[], metavar='KEY=VALUE', help='a setting of every node')
     parser.add_argument('--rate', type=int, default=1200, help='records a second of each producer (default: 1200)')
     parser.add_argument('--controllers', type=int, default=3)
     parser.add_argument('--brokers', type=int, default=3)
@@ -237,6 +296,7 @@ def main():
     parser.add_argument('--cluster', default=os.path.join(ROOT, 'scripts', 'cluster'), help='the cluster script')
     parser.add_argument('--workload', default=None, help='path of tidemark-workload')
     parser.add_argument('--dir', default=None, help='where to work (default: a new temporary folder)')
+    parser.add_argument('--inside', type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.seed is None:
         args.seed = random.SystemRandom().randrange(1 << 32)
@@ -245,6 +305,8 @@ def main():
                                      'tidemark-workload')
         if not os.path.exists(args.workload):
             subprocess.run([os.path.join(ROOT, 'scripts', 'build'), 'release'], check=True, stdout=sys.stderr)
+    if not args.inside and any(kind in CUTS for kind in args.faults):
+        return in_namespaces(args, sys.argv[1:])
     say('seed %d' % args.seed)
     run = Run(args)
     try:
