@@ -6,31 +6,60 @@
 
 namespace tidemark::cli {
 
-CLI::App* AddCommand(CLI::App& parent, Context& context,
-                     const std::string& name, const std::string& description,
-                     std::function<Status()> action) {
-  CLI::App* command = parent.add_subcommand(name, description);
-  command->add_option("--format", context.format, "How to print: table or json")
+namespace {
+
+// CLI11 does not show a parent's options with a subcommand.
+constexpr char kSharedOptions[] =
+    "Options of every command: --format, --bootstrap-controllers,\n"
+    "--bootstrap-servers, --timeout-ms; see tidemark --help";
+
+void AddSharedOptions(CLI::App& app, Context& context) {
+  app.add_option("--format", context.format, "How to print: table or json")
       ->transform(CLI::CheckedTransformer(
                       std::map<std::string, Format>{{"table", Format::kTable},
                                                     {"json", Format::kJson}})
                       .description("table|json"))
       ->default_str("table");
-  command
-      ->add_option("--bootstrap-controllers", context.controllers,
-                   "Controllers to ask: host:port,...")
+  app.add_option("--bootstrap-controllers", context.controllers,
+                 "Controllers to ask: host:port,...")
       ->envname("TIDEMARK_CONTROLLERS")
       ->capture_default_str();
-  command
-      ->add_option("--bootstrap-servers", context.bootstrap_servers,
-                   "Brokers to ask (group, produce, consume): host:port,...")
+  app.add_option("--bootstrap-servers", context.bootstrap_servers,
+                 "Brokers to ask (group, produce, consume): host:port,...")
       ->envname("TIDEMARK_SERVERS")
       ->capture_default_str();
-  command
-      ->add_option("--timeout-ms", context.timeout_ms,
-                   "When to give up an admin call")
+  app.add_option("--timeout-ms", context.timeout_ms,
+                 "When to give up an admin call")
       ->check(CLI::Range(int64_t{1}, int64_t{3600000}))
       ->capture_default_str();
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> MakeApp(Context& context) {
+  auto app = std::make_unique<CLI::App>(
+      "tidemark: administer a cluster, send and read records", "tidemark");
+  app->require_subcommand(1);
+  AddSharedOptions(*app, context);
+  // Inherited by every subcommand made from here on.
+  app->fallthrough();
+  AddStorageCommands(*app, context);
+  AddTopicCommands(*app, context);
+  AddClusterCommands(*app, context);
+  AddBrokerCommands(*app, context);
+  AddQuorumCommands(*app, context);
+  AddConfigCommands(*app, context);
+  AddGroupCommands(*app, context);
+  AddProduceCommand(*app, context);
+  AddConsumeCommand(*app, context);
+  return app;
+}
+
+CLI::App* AddCommand(CLI::App& parent, Context& context,
+                     const std::string& name, const std::string& description,
+                     std::function<Status()> action) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  command->footer(kSharedOptions);
   command->callback(
       [&context, action = std::move(action)] { context.action = action; });
   return command;

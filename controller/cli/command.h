@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,14 @@ struct Context {
   std::function<Status()> action;
 };
 
-// A subcommand with the shared options and --help; `action` becomes the
-// context's when the command line names it.
+// The whole command line, --version apart. The shared options belong to the
+// root alone and are reached from behind any verb: an option that every verb
+// had of its own would be read from the environment by all the verbs that were
+// not named, over the flag of the one that was. The context must outlive it.
+std::unique_ptr<CLI::App> MakeApp(Context& context);
+
+// A subcommand with --help; `action` becomes the context's when the command
+// line names it.
 CLI::App* AddCommand(CLI::App& parent, Context& context,
                      const std::string& name, const std::string& description,
                      std::function<Status()> action);

@@ -46,9 +46,10 @@ Json HeadersOf(const rd_kafka_message_t* message) {
   return out;
 }
 
-// One line a record, so that the output can be piped on.
-void PrintRecord(const Context& context, const ConsumeOptions& options,
-                 const rd_kafka_message_t* message) {
+// One line a record, so that the output can be piped on. Fails when the record
+// is not written.
+Status PrintRecord(const Context& context, const ConsumeOptions& options,
+                   const rd_kafka_message_t* message) {
   if (context.format == Format::kTable) {
     if (!options.key_separator.empty()) {
       std::fwrite(message->key, 1, message->key_len, stdout);
@@ -67,7 +68,7 @@ void PrintRecord(const Context& context, const ConsumeOptions& options,
     std::puts(
         json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
   }
-  std::fflush(stdout);
+  return FlushOutput();
 }
 
 Status Begin(rd_kafka_t* client, const ConsumeOptions& options,
@@ -113,7 +114,8 @@ Status ReadRecords(rd_kafka_t* client, const Context& context,
     switch (message->err) {
       case RD_KAFKA_RESP_ERR_NO_ERROR:
         ended.erase(message->partition);
-        PrintRecord(context, options, message.get());
+        // Its offset is not stored then, and so never committed.
+        TM_RETURN_IF_ERROR(PrintRecord(context, options, message.get()));
         if (!options.group.empty()) {
           rd_kafka_offset_store(message->rkt, message->partition,
                                 message->offset);

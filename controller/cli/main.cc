@@ -5,29 +5,22 @@
 #include <cstdio>
 
 #include "controller/cli/command.h"
+#include "controller/cli/output.h"
 
 int main(int argc, char** argv) {
   using namespace tidemark;
-  CLI::App app("tidemark: administer a cluster, send and read records",
-               "tidemark");
-  app.require_subcommand(1);
-  app.set_version_flag("--version", "tidemark " TIDEMARK_VERSION);
   cli::Context context;
-  cli::AddStorageCommands(app, context);
-  cli::AddTopicCommands(app, context);
-  cli::AddClusterCommands(app, context);
-  cli::AddBrokerCommands(app, context);
-  cli::AddQuorumCommands(app, context);
-  cli::AddConfigCommands(app, context);
-  cli::AddGroupCommands(app, context);
-  cli::AddProduceCommand(app, context);
-  cli::AddConsumeCommand(app, context);
+  auto app = cli::MakeApp(context);
+  app->set_version_flag("--version", "tidemark " TIDEMARK_VERSION);
+  Status done;
   try {
-    app.parse(argc, argv);
+    app->parse(argc, argv);
+    done = context.action();
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (app->exit(e) != 0) return 2;
   }
-  Status done = context.action();
+  Status written = cli::FlushOutput();
+  if (done) done = written;
   if (done) return 0;
   std::fprintf(stderr, "tidemark: %s\n", ToString(done.error()).c_str());
   return 1;

@@ -3,7 +3,9 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace tidemark::cli {
@@ -53,6 +55,13 @@ std::string Table::ToString() const {
 void Print(const Table& table) { std::fputs(table.ToString().c_str(), stdout); }
 
 void Print(const std::string& line) { std::puts(line.c_str()); }
+
+Status FlushOutput() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
+  std::string why = errno == 0 ? "" : std::string(": ") + strerror(errno);
+  return Fail(ErrorCode::kUnknownServerError, "cannot write the output" + why);
+}
 
 void PrintJson(const nlohmann::ordered_json& json) {
   // Bytes that are no UTF-8 come out as U+FFFD instead of ending the program.

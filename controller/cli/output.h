@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "common/base/result.h"
+
 namespace tidemark::cli {
 
 // Rows of text as aligned columns, for people. Numbers align to the right.
@@ -20,6 +22,9 @@ class Table {
 
 void Print(const Table& table);
 void Print(const std::string& line);
+// Sends on what was printed. Fails when any of it, now or before, could not be
+// written: a full disk, a reader that has gone away.
+Status FlushOutput();
 // For programs: keys in the order they were set, two spaces of indent.
 void PrintJson(const nlohmann::ordered_json& json);
 

@@ -1,5 +1,6 @@
 """The command line `tidemark`: cli_cases.py BOOTSTRAP CONTROLLERS PREFIX TIDEMARK"""
 import json
+import os
 import subprocess
 import sys
 
@@ -103,6 +104,51 @@ def groups():
     refused('UNKNOWN_TOPIC_OR_PARTITION', 'produce', topic, '--partition', '9')
 
 
+def flags_beat_the_environment():
+    """Exported addresses are defaults; a flag, before or behind the verb, names the cluster that is meant."""
+    topic = name('env')
+    good('topic', 'create', topic, '--partitions', '1')
+    nowhere = {'TIDEMARK_CONTROLLERS': '127.0.0.1:1', 'TIDEMARK_SERVERS': '127.0.0.1:1'}
+    there = {'TIDEMARK_CONTROLLERS': CONTROLLERS, 'TIDEMARK_SERVERS': BOOTSTRAP}
+
+    def call(environment, *args):
+        return subprocess.run([TIDEMARK, *args], env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
+    wrong = ('--bootstrap-controllers', '127.0.0.1:1', '--bootstrap-servers', '127.0.0.1:1', '--timeout-ms', '1000')
+    right = ('--bootstrap-controllers', CONTROLLERS, '--bootstrap-servers', BOOTSTRAP)
+    for verb in (('topic', 'delete', topic), ('cluster', 'info'), ('group', 'list'), ('produce', topic),
+                 ('consume', topic, '--from-beginning', '--exit-at-end')):
+        equal((verb, call(there, *verb, *wrong).returncode), (verb, 1))
+        equal((verb, call(there, *wrong, *verb).returncode), (verb, 1))
+    for verb in (('topic', 'describe', topic), ('cluster', 'info'), ('group', 'list')):
+        for environment, flags in ((there, ()), (nowhere, right)):
+            done = call(environment, '--format', 'json', *flags, *verb)
+            equal((verb, done.returncode, done.stderr), (verb, 0, ''))
+            json.loads(done.stdout)
+
+
+def output_that_cannot_be_written():
+    """What could not be written has not been consumed, and no verb calls it a success."""
+    topic, group = name('full'), name('full')
+    good('topic', 'create', topic, '--partitions', '1')
+    good('produce', topic, text=''.join('r%d\n' % i for i in range(100)))
+    flags = ('--bootstrap-controllers', CONTROLLERS, '--bootstrap-servers', BOOTSTRAP)
+
+    def to_full_disk(*args):
+        with open('/dev/full', 'w') as full:
+            done = subprocess.run([TIDEMARK, *args, *flags], stdin=subprocess.DEVNULL, stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=60)
+        equal((args, done.returncode), (args, 1))
+        assert 'cannot write' in done.stderr, done.stderr
+    for form in ('table', 'json'):
+        to_full_disk('consume', topic, '--group', group, '--from-beginning', '--exit-at-end', '--format', form)
+        for verb in (('topic', 'list'), ('cluster', 'info'), ('broker', 'list'), ('quorum', 'status'),
+                     ('group', 'list'), ('config', 'get', 'topic', topic, '--all')):
+            to_full_disk(*verb, '--format', form)
+    got = good('consume', topic, '--group', group, '--from-beginning', '--exit-at-end')
+    equal(got.split(), ['r%d' % i for i in range(100)])
+
+
 def help_texts():
     for words in ((), ('topic',), ('topic', 'create'), ('storage', 'format'), ('produce',), ('group', 'describe')):
         done = subprocess.run([TIDEMARK, *words, '--help'], capture_output=True, text=True)
@@ -117,5 +163,7 @@ cases.run('cluster, brokers and quorum', cluster)
 for each in CODECS:
     cases.run('produce and consume, ' + each, round_trip, each)
 cases.run('groups', groups)
+cases.run('flags beat the environment', flags_beat_the_environment)
+cases.run('output that cannot be written', output_that_cannot_be_written)
 cases.run('help', help_texts)
 cases.done()

@@ -1,0 +1,77 @@
+#include "controller/cli/command.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <CLI/CLI.hpp>
+
+namespace tidemark::cli {
+namespace {
+
+class CommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    setenv("TIDEMARK_CONTROLLERS", "env:1", 1);
+    setenv("TIDEMARK_SERVERS", "env:2", 1);
+  }
+  void TearDown() override {
+    unsetenv("TIDEMARK_CONTROLLERS");
+    unsetenv("TIDEMARK_SERVERS");
+  }
+
+  // What the command line, without the program's name, sets; nothing runs.
+  Context Parse(const std::string& line) {
+    Context context;
+    MakeApp(context)->parse(line, /*program_name_included=*/false);
+    EXPECT_TRUE(context.action) << line;
+    return context;
+  }
+};
+
+// Every verb there is, with what it cannot do without.
+const char* const kVerbs[] = {
+    "topic list",     "topic create t",         "topic delete t",
+    "topic describe", "topic alter t",          "cluster info",
+    "broker list",    "broker describe 1",      "quorum status",
+    "group list",     "group describe g",       "config get topic t",
+    "produce t",      "config set topic t a=b", "config delete topic t a",
+    "consume t",      "storage random-uuid"};
+
+TEST_F(CommandTest, AFlagBeatsTheEnvironmentForEveryVerb) {
+  const std::string flags =
+      " --bootstrap-controllers flag:1 --bootstrap-servers flag:2 "
+      "--format json --timeout-ms 7 ";
+  for (const char* verb : kVerbs) {
+    for (const std::string& line : {verb + flags, flags + verb}) {
+      Context context = Parse(line);
+      EXPECT_EQ(context.controllers, "flag:1") << line;
+      EXPECT_EQ(context.bootstrap_servers, "flag:2") << line;
+      EXPECT_EQ(context.format, Format::kJson) << line;
+      EXPECT_EQ(context.timeout_ms, 7) << line;
+    }
+  }
+}
+
+TEST_F(CommandTest, TheEnvironmentBeatsTheDefault) {
+  for (const char* verb : kVerbs) {
+    Context context = Parse(verb);
+    EXPECT_EQ(context.controllers, "env:1") << verb;
+    EXPECT_EQ(context.bootstrap_servers, "env:2") << verb;
+  }
+  TearDown();
+  Context context = Parse("topic list");
+  EXPECT_EQ(context.controllers, "127.0.0.1:9093");
+  EXPECT_EQ(context.bootstrap_servers, "127.0.0.1:9092");
+}
+
+TEST_F(CommandTest, NamesOfOtherCommandsAreArguments) {
+  Context context;
+  auto app = MakeApp(context);
+  app->parse("topic create broker list --partitions 3", false);
+  EXPECT_TRUE(context.action);
+  EXPECT_THROW(MakeApp(context)->parse("topic list --nonsense", false),
+               CLI::ParseError);
+}
+
+}  // namespace
+}  // namespace tidemark::cli
