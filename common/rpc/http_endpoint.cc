@@ -2,9 +2,13 @@
 
 #include <httplib.h>
 
+#include <condition_variable>
+#include <deque>
 #include <future>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
+#include <vector>
 
 namespace tidemark::rpc {
 
@@ -15,8 +19,8 @@ struct HttpEndpoint::Impl {
   std::promise<void> ended;
 
   Handlers handlers;
-  std::mutex mutex;     // held while a handler runs
-  bool closed = false;  // none may run
+  std::shared_mutex mutex;  // shared while a handler runs
+  bool closed = false;      // none may run
 };
 
 namespace {
@@ -25,6 +29,58 @@ constexpr char kPlain[] = "text/plain; charset=utf-8";
 
 // How long a stop waits for the threads.
 constexpr auto kPatience = std::chrono::milliseconds(20);
+
+// How long a connection may say nothing, and how many may do so at a time
+// before the next has to wait for the end of one.
+constexpr time_t kSilenceSeconds = 1;
+constexpr size_t kMaxThreads = 64;
+
+// A thread for each connection that is open at the same time, since the
+// library gives a connection a thread before its first byte has come. A fixed
+// few would be taken by as many clients that connect and say nothing.
+class ConnectionThreads : public httplib::TaskQueue {
+ public:
+  void enqueue(std::function<void()> task) override {
+    std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+    if (tasks_.size() > idle_ && threads_.size() < kMaxThreads) {
+      threads_.emplace_back([this] { Work(); });
+    }
+    came_.notify_one();
+  }
+
+  void shutdown() override {
+    {
+      std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    came_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  void Work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      ++idle_;
+      came_.wait(lock, [this] { return !tasks_.empty() || ending_; });
+      --idle_;
+      if (tasks_.empty()) return;
+      auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::deque<std::function<void()>> tasks_;
+  std::vector<std::thread> threads_;  // grows only
+  size_t idle_ = 0;
+  bool ending_ = false;
+};
 
 }  // namespace
 
@@ -36,23 +92,22 @@ void HttpEndpoint::Route(Impl* impl) {
   });
   server.Get("/readyz", [impl](const httplib::Request&,
                                httplib::Response& out) {
-    std::lock_guard lock(impl->mutex);
+    std::shared_lock lock(impl->mutex);
     Status status = impl->closed
                         ? Fail(ErrorCode::kBrokerNotAvailable, "stopping")
                         : impl->handlers.ready();
     if (!status) out.status = 503;
     out.set_content(status ? "ok\n" : status.error().message + "\n", kPlain);
   });
-  server.Get("/metrics",
-             [impl](const httplib::Request&, httplib::Response& out) {
-               std::lock_guard lock(impl->mutex);
-               if (impl->closed) {
-                 out.status = 503;
-                 return;
-               }
-               out.set_content(impl->handlers.metrics(),
-                               "text/plain; version=0.0.4; charset=utf-8");
-             });
+  server.Get(
+      "/metrics", [impl](const httplib::Request&, httplib::Response& out) {
+        std::shared_lock lock(impl->mutex);
+        std::string text;
+        if (!impl->closed) text = impl->handlers.metrics();
+        // An empty page would read as a process that has no metrics.
+        if (text.empty()) out.status = 503;
+        out.set_content(text, "text/plain; version=0.0.4; charset=utf-8");
+      });
 }
 
 HttpEndpoint::HttpEndpoint(std::shared_ptr<Impl> impl)
@@ -63,13 +118,15 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
   auto impl = std::make_shared<Impl>();
   impl->handlers = std::move(handlers);
   httplib::Server& server = impl->server;
-  server.new_task_queue = [] { return new httplib::ThreadPool(1); };
-  // A thread serves one connection at a time, so none may keep it.
+  server.new_task_queue = [] { return new ConnectionThreads; };
   server.set_keep_alive_max_count(1);
+  server.set_keep_alive_timeout(kSilenceSeconds);
   server.set_read_timeout(2, 0);
   server.set_write_timeout(2, 0);
   server.set_payload_max_length(64 << 10);
-  server.set_socket_options([](socket_t socket) {
+  int listening = -1;
+  server.set_socket_options([&listening](socket_t socket) {
+    listening = socket;
     int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   });
@@ -85,6 +142,9 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
                 "cannot listen on " + host + ":" + std::to_string(port) +
                     " (HTTP): is the port in use? Set http.port to a free one");
   }
+  // The library's backlog of five loses the next connections for a second.
+  ::listen(listening, SOMAXCONN);
+  server.set_socket_options(nullptr);
   impl->port = static_cast<uint16_t>(bound);
   impl->thread = std::thread([impl] {
     impl->server.listen_after_bind();

@@ -10,13 +10,15 @@
 namespace tidemark::rpc {
 
 // The HTTP port every process has for its operators: GET /livez, /readyz and
-// /metrics. Own threads (two); the callbacks run on them.
+// /metrics. Own threads, one more than there are open connections (up to 64);
+// the callbacks run on them, several at a time. A connection that says nothing
+// is closed after a second and holds up nobody, nor does a callback that hangs.
 class HttpEndpoint {
  public:
   struct Handlers {
     // Ready, or the sentence that says what is missing (503).
     std::function<Status()> ready;
-    // Prometheus text format.
+    // Prometheus text format; empty: cannot say now (503).
     std::function<std::string()> metrics;
   };
 
@@ -25,8 +27,8 @@ class HttpEndpoint {
                                                      uint16_t port,
                                                      Handlers handlers);
   // No callback runs any more. A client that keeps its connection open and
-  // says nothing is not waited for: its thread ends by itself, within the two
-  // seconds that a client has to say something.
+  // says nothing is not waited for: its thread ends by itself within two
+  // seconds.
   ~HttpEndpoint();
 
   uint16_t port() const;

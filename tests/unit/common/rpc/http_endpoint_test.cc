@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <netinet/in.h>
 #include <unistd.h>
+
+#include <future>
+#include <thread>
 
 namespace tidemark::rpc {
 namespace {
@@ -36,6 +40,82 @@ TEST(HttpEndpoint, ServesHealthAndMetrics) {
   EXPECT_EQ(client.Get("/readyz")->status, 200);
   EXPECT_EQ(client.Get("/metrics")->body, "x 1\n");
   EXPECT_EQ(client.Get("/nope")->status, 404);
+}
+
+std::vector<int> SilentConnections(uint16_t port, int count) {
+  std::vector<int> out;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (int i = 0; i < count; ++i) {
+    out.push_back(socket(AF_INET, SOCK_STREAM, 0));
+    EXPECT_EQ(connect(out.back(), reinterpret_cast<sockaddr*>(&address),
+                      sizeof address),
+              0);
+  }
+  return out;
+}
+
+TEST(HttpEndpoint, SilentConnectionsHoldUpNobody) {
+  auto endpoint = StartAnywhere(
+      {[]() -> Status { return {}; }, [] { return std::string("x 1\n"); }});
+  ASSERT_TRUE(endpoint);
+  const uint16_t port = (*endpoint)->port();
+  std::vector<int> silent = SilentConnections(port, 24);
+  for (const char* path : {"/livez", "/readyz", "/metrics"}) {
+    httplib::Client client("127.0.0.1", port);
+    const auto began = std::chrono::steady_clock::now();
+    auto answer = client.Get(path);
+    ASSERT_TRUE(answer) << path;
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_LT(std::chrono::steady_clock::now() - began,
+              std::chrono::milliseconds(500))
+        << path;
+  }
+  for (int socket : silent) close(socket);
+}
+
+TEST(HttpEndpoint, AHangingHandlerHoldsUpNobodyButIsWaitedForAtTheEnd) {
+  std::promise<void> entered, released;
+  std::atomic<bool> left = false;
+  auto endpoint = StartAnywhere({[]() -> Status { return {}; },
+                                 [&] {
+                                   entered.set_value();
+                                   released.get_future().wait();
+                                   left = true;
+                                   return std::string("x 1\n");
+                                 }});
+  ASSERT_TRUE(endpoint);
+  const uint16_t port = (*endpoint)->port();
+  std::thread scraper([port] {
+    httplib::Client client("127.0.0.1", port);
+    client.Get("/metrics");
+  });
+  entered.get_future().wait();
+  httplib::Client client("127.0.0.1", port);
+  client.set_read_timeout(2, 0);
+  for (const char* path : {"/livez", "/readyz"}) {
+    auto answer = client.Get(path);
+    ASSERT_TRUE(answer) << path;
+    EXPECT_EQ(answer->status, 200);
+  }
+  std::thread release([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    released.set_value();
+  });
+  endpoint->reset();
+  EXPECT_TRUE(left);
+  release.join();
+  scraper.join();
+}
+
+TEST(HttpEndpoint, MetricsThatCannotBeToldAreAnError) {
+  auto endpoint = StartAnywhere(
+      {[]() -> Status { return {}; }, [] { return std::string(); }});
+  ASSERT_TRUE(endpoint);
+  httplib::Client client("127.0.0.1", (*endpoint)->port());
+  EXPECT_EQ(client.Get("/metrics")->status, 503);
 }
 
 TEST(HttpEndpoint, APortInUseIsNamed) {
