@@ -159,25 +159,28 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   auto server =
       GrpcServer::Start(config.listen_host, config.listen_port,
                         {&quorum->service(), brokers.get(), admin.get()});
-  Status failed;
+  Status started;
   std::unique_ptr<rpc::HttpEndpoint> http;
   if (!server) {
-    failed = Fail(server.error());
+    started = Fail(server.error());
   } else if (config.http_port) {
-    auto started = StartHttpServer(config.http_host, *config.http_port,
-                                   &controller, &loop);
-    if (started) {
-      http = std::move(*started);
+    auto endpoint = StartHttpServer(config.http_host, *config.http_port,
+                                    &controller, &loop);
+    if (endpoint) {
+      http = std::move(*endpoint);
     } else {
-      failed = Fail(started.error());
+      started = Fail(endpoint.error());
     }
   }
-  if (failed) {
+  if (started) {
     loop.Post([&] { quorum->Start(); });
     LOG(INFO) << "controller: started node=" << config.node_id
               << " cluster=" << meta.cluster_id
               << " grpc=" << config.listen_host << ":" << (*server)->port()
-              << " http=" << config.http_host << ":" << http->port();
+              << " http="
+              << (http == nullptr
+                      ? "none"
+                      : config.http_host + ":" + std::to_string(http->port()));
     rpc::NotifyServiceManager("READY=1");
     int signal_number = 0;
     sigwait(&signals, &signal_number);
@@ -193,7 +196,7 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   if (server) server->reset();
   loop.Stop();
   quorum.reset();
-  return failed;
+  return started;
 }
 
 int Main(int argc, char** argv) {

@@ -7,6 +7,8 @@
 #include <set>
 #include <thread>
 
+#include "common/base/plaintext.h"
+
 namespace tidemark {
 namespace {
 
@@ -224,30 +226,6 @@ bool IsWildcard(const std::string& host) {
   return host.empty() || host == "0.0.0.0" || host == "::";
 }
 
-// Only PLAINTEXT is served; a name without an entry stands for itself.
-Status CheckProtocols(const Config& config,
-                      const std::vector<Listener>& listeners) {
-  std::map<std::string, std::string> protocols;
-  for (const auto& entry : config.GetList("listener.security.protocol.map")) {
-    const size_t colon = entry.find(':');
-    if (colon == std::string::npos) {
-      return Invalid("listener.security.protocol.map", entry, "NAME:PROTOCOL");
-    }
-    protocols[entry.substr(0, colon)] = entry.substr(colon + 1);
-  }
-  for (const Listener& listener : listeners) {
-    const auto found = protocols.find(listener.name);
-    const std::string& protocol =
-        found == protocols.end() ? listener.name : found->second;
-    if (protocol != "PLAINTEXT") {
-      return Invalid("listeners", listener.name + " (" + protocol + ")",
-                     "a listener whose protocol in "
-                     "listener.security.protocol.map is PLAINTEXT");
-    }
-  }
-  return {};
-}
-
 Status CheckNames(std::string_view key,
                   const std::vector<Listener>& listeners) {
   std::set<std::string> names;
@@ -279,7 +257,12 @@ Status ReadListeners(const Config& config, BrokerConfig* out) {
                    "at least one NAME://host:port");
   }
   TM_RETURN_IF_ERROR(CheckNames("listeners", out->listeners));
-  TM_RETURN_IF_ERROR(CheckProtocols(config, out->listeners));
+  // The controllers' too: this broker speaks to them.
+  std::vector<std::string> names = controllers;
+  for (const Listener& listener : out->listeners) {
+    names.push_back(listener.name);
+  }
+  TM_RETURN_IF_ERROR(CheckPlaintext(config, names));
   TM_ASSIGN_OR_RETURN(auto advertised,
                       ParseListeners(config, "advertised.listeners"));
   std::erase_if(advertised, is_controller);

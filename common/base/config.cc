@@ -6,6 +6,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "common/base/plaintext.h"
+
 namespace tidemark {
 namespace {
 
@@ -254,6 +256,12 @@ Result<Config> Config::Load(std::span<const ConfigKey> keys,
   auto set = [&](const std::string& name, const std::string& value,
                  const std::string& source) -> Status {
     const ConfigKey* key = Find(keys, name);
+    if (key == nullptr && AsksForSecurity(name, value)) {
+      return Fail(ErrorCode::kInvalidConfig,
+                  source + ": configuration '" + name +
+                      "' asks for security that is not available yet, and "
+                      "would be without effect; remove it to run without");
+    }
     if (key == nullptr) {
       std::string warning =
           source + ": unknown configuration '" + name + "' is ignored";

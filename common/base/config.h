@@ -52,7 +52,8 @@ class Config {
     std::vector<std::string> environment;  // "NAME=value", as in environ
   };
   // Unknown keys: a line in warnings() naming the nearest known one. Bad
-  // values and missing required keys: kInvalidConfig.
+  // values, missing required keys, and unknown ones that ask for security
+  // (common/base/plaintext.h): kInvalidConfig.
   static Result<Config> Load(std::span<const ConfigKey> keys,
                              const Sources& sources);
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "common/base/plaintext.h"
 #include "common/metadata/configs.h"
 
 namespace tidemark::controller {
@@ -29,7 +30,8 @@ constexpr ConfigKey kOwnKeys[] = {
     {"controller.listener.names", ConfigType::kList, "CONTROLLER",
      "Name of the listener for controllers, brokers and operators."},
     {"listener.security.protocol.map", ConfigType::kList, "",
-     "Accepted; only PLAINTEXT is available."},
+     "Security protocol of each listener name, NAME:PROTOCOL; only PLAINTEXT "
+     "is available."},
     {"inter.broker.listener.name", ConfigType::kString, "",
      "Accepted; of use to brokers only."},
     {"metadata.log.dir", ConfigType::kString, "",
@@ -227,6 +229,8 @@ Result<ControllerConfig> MakeControllerConfig(const Config& config) {
     return Bad("node.id " + std::to_string(out.node_id) +
                " is not among controller.quorum.voters");
   }
+  TM_RETURN_IF_ERROR(
+      CheckPlaintext(config, config.GetList("controller.listener.names")));
   TM_ASSIGN_OR_RETURN(Address listen, ListenAddress(config, *self));
   out.listen_host = listen.host;
   out.listen_port = listen.port;

@@ -82,6 +82,38 @@ def bad_value(cluster, role):
     assert 'no-such-file' in lines[-1], lines
 
 
+def asks_for_security(cluster, role):
+    """What cannot be had is refused, not left away: the file of a protected cluster must not make an open one."""
+    place = Place(cluster, role, role + '-security', cluster_id=cluster_id_of(cluster), port=BASE + 67)
+    for key, value in (('ssl.keystore.location', '/x'), ('sasl.enabled.mechanisms', 'PLAIN'),
+                       ('authorizer.class.name', 'a.B'), ('super.users', 'User:admin'),
+                       ('principal.builder.class', 'a.B'), ('security.inter.broker.protocol', 'SSL')):
+        place.refused(key, overrides=['%s=%s' % (key, value)])
+    place.refused('PLAINTEXT', overrides=['listener.security.protocol.map=%s:SSL' % PROTOCOL[role]])
+
+
+SPECIAL = {  # what the documentation of a key says about one of its values: each is a start like any other
+    'both': ('http.port=-1', 'http.port=0', 'http.host=127.0.0.1', 'log.retention.hours=-1',
+             'log.retention.minutes=-1', 'log.retention.ms=-1', 'log.retention.bytes=-1',
+             'log.flush.interval.messages=9223372036854775807'),
+    'broker': ('tidemark.shards=0', 'log.dirs=data', 'advertised.listeners=', 'broker.rack=',
+               'controlled.shutdown.timeout.ms=0', 'group.initial.rebalance.delay.ms=0'),
+    'controller': ('cluster.id=', 'advertised.listeners=', 'broker.reconnect.grace.ms=0', 'listeners='),
+}
+
+
+def special_values_start(cluster, role):
+    node_id = 21 if role == 'broker' else 101
+    place = Place(cluster, role, role + '-special', node_id=node_id, port=BASE + 68, cluster_id=cluster_id_of(cluster))
+    more = [] if role == 'broker' else ['controller.quorum.voters=101@127.0.0.1:%d' % (BASE + 68)]
+    for special in SPECIAL['both'] + SPECIAL[role]:
+        args = [word for o in more + [special] for word in ('--override', o)]
+        with process.Running(place.program, '--config', place.config, *args, cwd=place.path) as started:
+            ready = started.says('unfenced' if role == 'broker' else 'controller: started')
+            assert ready, (special, started.said()[-500:])
+            equal((special, started.stop()), (special, 0))
+
+
 def port_in_use(cluster, role):
     node_id = 7 if role == 'broker' else 101
     port = ROLES[role][2]
@@ -140,8 +172,8 @@ def main():
     cases = Cases('bad start')
     with process.Cluster(BASE, '--controllers', '0', '--brokers', '1') as cluster:
         for role in ROLES:
-            for case in (misspelt_key, bad_value, port_in_use, not_formatted, directory_of_another_node, read_only,
-                         second_process):
+            for case in (misspelt_key, bad_value, asks_for_security, special_values_start, port_in_use, not_formatted,
+                         directory_of_another_node, read_only, second_process):
                 cases.run('%s: %s' % (role, case.__name__.replace('_', ' ')), case, cluster, role)
         cases.run('broker: directory of another cluster', directory_of_another_cluster, cluster)
         cases.run('broker: directories of two clusters', directories_of_two_clusters, cluster)

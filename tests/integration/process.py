@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -68,6 +69,45 @@ def end_of(program, *args, seconds=20, cwd=None, uid=None):
     except subprocess.TimeoutExpired:
         process.kill()
         return None, process.communicate()[0].strip().splitlines()
+
+
+class Running:
+    """A process that ought to go on; `with` ends it."""
+
+    def __init__(self, program, *args, cwd=None):
+        self.log = tempfile.TemporaryFile('w+')
+        self.process = subprocess.Popen([os.path.join(BIN, program), *args], stdin=subprocess.DEVNULL, stdout=self.log,
+                                        stderr=subprocess.STDOUT, cwd=cwd, env=CLEAN)
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def says(self, word, seconds=20):
+        """True once `word` is in its log; False when it ends or is late."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            over = self.process.poll() is not None
+            if word in self.said():
+                return True
+            if over:
+                return False
+            time.sleep(0.02)
+        return False
+
+    def stop(self):
+        """Its exit code after SIGTERM."""
+        self.process.terminate()
+        return self.process.wait(20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
 
 
 def http_status(port, path):

@@ -50,7 +50,12 @@ TEST(ControllerConfigTest, RefusesWithTheKey) {
         "controller.quorum.voters=2@b:1,3@b:1",
         "controller.quorum.voters=2@b:99999", "controller.quorum.voters=x@b:1",
         "listeners=CONTROLLER://b", "listeners=PLAINTEXT://b:1",
-        "controller.quorum.election.timeout.ms=100", "http.port=70000"}) {
+        "controller.quorum.election.timeout.ms=100", "http.port=70000",
+        "listener.security.protocol.map=CONTROLLER:SSL",
+        "listener.security.protocol.map=CONTROLLER", "ssl.client.auth=required",
+        "ssl.keystore.location=/x", "authorizer.class.name=a.B",
+        "sasl.mechanism.controller.protocol=PLAIN", "super.users=User:a",
+        "principal.builder.class=a.B"}) {
     auto config = Make(With(bad));
     ASSERT_FALSE(config) << bad;
     std::string key = std::string(bad).substr(0, std::string(bad).find('='));
