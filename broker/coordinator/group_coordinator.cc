@@ -6,6 +6,8 @@
 #include <atomic>
 #include <utility>
 
+#include "common/base/utf8.h"
+
 namespace tidemark::coordinator {
 namespace {
 
@@ -24,7 +26,8 @@ int64_t IntOr(const BrokerConfig& config, std::string_view name,
 std::string NewMemberId(const JoinRequest& request) {
   const std::string& prefix =
       request.instance_id ? *request.instance_id : request.client_id;
-  return prefix.substr(0, kMaxIdPrefix) + "-" + ToString(Uuid::Random());
+  return std::string(CutUtf8(prefix, kMaxIdPrefix)) + "-" +
+         ToString(Uuid::Random());
 }
 
 // One code point; advances `at`. U+FFFD and one byte for malformed input.

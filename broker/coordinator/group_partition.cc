@@ -112,11 +112,18 @@ void GroupPartition::Run(Decision decision) {
     Deliver(std::move(decision.answers), ErrorCode::kNone);
     return;
   }
+  const uint64_t write_id = ++next_write_;
   std::vector<LogRecord> encoded;
   encoded.reserve(decision.records.size());
-  for (const GroupRecord& record : decision.records)
-    encoded.push_back(EncodeGroupRecord(record));
-  const uint64_t write_id = ++next_write_;
+  for (const GroupRecord& record : decision.records) {
+    auto bytes = EncodeGroupRecord(record);
+    if (!bytes) {
+      writes_[write_id] = std::move(decision.answers);
+      return OnSettled(write_id, decision.records, decision.assignment,
+                       bytes.error().code);
+    }
+    encoded.push_back(std::move(*bytes));
+  }
   if (!decision.answers.empty()) {
     writes_[write_id] = std::move(decision.answers);
     executor_.PostAfter(milliseconds(config_.offsets_commit_timeout_ms),
@@ -181,7 +188,7 @@ void GroupPartition::OnTimer(Instant armed_for) {
 
 void GroupPartition::ArmExpiry(uint64_t activation) {
   executor_.PostAfter(
-      milliseconds(config_.offsets_retention_check_interval_ms),
+      MillisecondsOf(config_.offsets_retention_check_interval_ms),
       [weak = weak_from_this(), activation] {
         auto self = weak.lock();
         if (!self || self->activation_ != activation) return;

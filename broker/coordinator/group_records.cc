@@ -11,10 +11,11 @@ constexpr int16_t kOffsetKeyVersion = 1;
 constexpr int16_t kGroupKeyVersion = 2;
 constexpr int16_t kValueVersion = 3;
 
-LogRecord Encode(const GroupMetadataRecord& record) {
-  LogRecord out{
-      .key = kafka::EncodeVersioned(kafka::GroupMetadataKey{record.group_id},
-                                    kGroupKeyVersion)};
+Result<LogRecord> Encode(const GroupMetadataRecord& record) {
+  LogRecord out;
+  TM_ASSIGN_OR_RETURN(
+      out.key, kafka::EncodeVersioned(kafka::GroupMetadataKey{record.group_id},
+                                      kGroupKeyVersion));
   if (!record.value) return out;
   const StoredGroup& group = *record.value;
   kafka::GroupMetadataValue value{
@@ -33,24 +34,26 @@ LogRecord Encode(const GroupMetadataRecord& record) {
                              .subscription = SharedBytes(m.subscription),
                              .assignment = SharedBytes(m.assignment)});
   }
-  out.value = kafka::EncodeVersioned(value, kValueVersion);
+  TM_ASSIGN_OR_RETURN(out.value, kafka::EncodeVersioned(value, kValueVersion));
   return out;
 }
 
-LogRecord Encode(const OffsetRecord& record) {
-  LogRecord out{
-      .key = kafka::EncodeVersioned(
-          kafka::OffsetCommitKey{record.group_id, record.partition.topic,
-                                 record.partition.partition},
-          kOffsetKeyVersion)};
+Result<LogRecord> Encode(const OffsetRecord& record) {
+  LogRecord out;
+  TM_ASSIGN_OR_RETURN(out.key, kafka::EncodeVersioned(
+                                   kafka::OffsetCommitKey{
+                                       record.group_id, record.partition.topic,
+                                       record.partition.partition},
+                                   kOffsetKeyVersion));
   if (!record.value) return out;
-  out.value = kafka::EncodeVersioned(
-      kafka::OffsetCommitValue{
-          .offset = record.value->offset,
-          .leader_epoch = record.value->leader_epoch,
-          .metadata = record.value->metadata,
-          .commit_timestamp = record.value->commit_timestamp_ms},
-      kValueVersion);
+  TM_ASSIGN_OR_RETURN(
+      out.value, kafka::EncodeVersioned(
+                     kafka::OffsetCommitValue{
+                         .offset = record.value->offset,
+                         .leader_epoch = record.value->leader_epoch,
+                         .metadata = record.value->metadata,
+                         .commit_timestamp = record.value->commit_timestamp_ms},
+                     kValueVersion));
   return out;
 }
 
@@ -106,7 +109,7 @@ Result<GroupRecord> DecodeGroup(std::string_view key,
 
 }  // namespace
 
-LogRecord EncodeGroupRecord(const GroupRecord& record) {
+Result<LogRecord> EncodeGroupRecord(const GroupRecord& record) {
   return std::visit([](const auto& r) { return Encode(r); }, record);
 }
 

@@ -11,7 +11,8 @@
 // the topic. Pure.
 namespace tidemark::coordinator {
 
-LogRecord EncodeGroupRecord(const GroupRecord& record);
+// kUnknownServerError: it does not fit into the format.
+Result<LogRecord> EncodeGroupRecord(const GroupRecord& record);
 
 // nullopt: a kind of record that tidemark does not have (KIP-848 groups).
 // kCorruptMessage: not such a record.

@@ -32,6 +32,9 @@ struct Api {
 void ReportMalformed(const RequestContext& context, std::string_view reason,
                      NetworkMetrics& metrics);
 
+// Sends an answer; where there is none to send, says why and closes.
+void Send(const Responder& responder, Result<kafka::EncodedFrame> frame);
+
 namespace internal {
 
 template <auto Handler>
@@ -78,8 +81,8 @@ struct Glue<Handler> {
                   &metrics](Response response) {
       metrics.Observe(key, SystemClock().Now() - received);
       if (!silent) {
-        responder.Send(
-            kafka::EncodeResponse(response, version, correlation_id));
+        Send(responder,
+             kafka::EncodeAnswer(std::move(response), version, correlation_id));
       } else if (HasError(response)) {
         responder.Close();
       } else {

@@ -16,10 +16,17 @@ void AnswerUnknownApiVersions(const Api& api, int32_t correlation_id,
   range.api_key = static_cast<int16_t>(api.key);
   range.min_version = api.advertised.min;
   range.max_version = api.advertised.max;
-  responder.Send(kafka::EncodeResponse(response, 0, correlation_id));
+  Send(responder, kafka::EncodeResponse(response, 0, correlation_id));
 }
 
 }  // namespace
+
+void Send(const Responder& responder, Result<kafka::EncodedFrame> frame) {
+  if (frame) return responder.Send(std::move(*frame));
+  LOG_EVERY_T(ERROR, 1) << "closing a connection: its answer cannot be sent: "
+                        << frame.error().message;
+  responder.Close();
+}
 
 void ReportMalformed(const RequestContext& context, std::string_view reason,
                      NetworkMetrics& metrics) {

@@ -159,7 +159,7 @@ constexpr ConfigKey kKeys[] = {
      kIntMax},
     {"connections.max.idle.ms", kLong, "600000",
      "How long a connection may be silent, or a request half sent.", 1,
-     kLongMax / 2000000},
+     kLongMax},
     {"max.connections", kInt, "2147483647",
      "Most connections; further ones are closed at once.", 0, kIntMax},
     {"max.request.partition.size.limit", kInt, "2000",

@@ -56,8 +56,10 @@ class Link : public std::enable_shared_from_this<Link> {
   void Send(kafka::FetchRequest request, FetchTransport::Done done) {
     const Duration wait = std::chrono::milliseconds(request.max_wait_ms);
     waiting_.push_back({++correlation_, wait, std::move(done)});
-    out_.push_back(
-        kafka::EncodeRequest(request, kFetchVersion, correlation_, client_id_));
+    auto frame =
+        kafka::EncodeRequest(request, kFetchVersion, correlation_, client_id_);
+    if (!frame) return Fail(frame.error().message);
+    out_.push_back(std::move(*frame));
     if (connected_) {
       Expect(wait + kSilence);
       Write();

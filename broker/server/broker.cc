@@ -30,10 +30,8 @@
 namespace tidemark::server {
 namespace {
 
-using std::chrono::milliseconds;
-
 Duration Ms(const Config& config, std::string_view key) {
-  return milliseconds(config.GetInt(key));
+  return MillisecondsOf(config.GetInt(key));
 }
 
 int32_t Int(const Config& config, std::string_view key) {

@@ -10,6 +10,15 @@ namespace tidemark {
 using Instant = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::nanoseconds;
 
+// Milliseconds of a setting or a request. Values that a Duration does not hold
+// ("never" is INT64_MAX in Kafka's files) become about a century, so that the
+// sum with any Instant is one.
+constexpr Duration MillisecondsOf(int64_t ms) {
+  constexpr int64_t kCentury = int64_t{100} * 365 * 24 * 3600 * 1000;
+  return std::chrono::milliseconds(
+      ms > kCentury ? kCentury : (ms < -kCentury ? -kCentury : ms));
+}
+
 class Clock {
  public:
   virtual ~Clock() = default;

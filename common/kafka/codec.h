@@ -21,6 +21,11 @@ struct MessageCodec {
   static void Decode(Decoder& in, T& message);
   static void Encode(const T& message, Encoder& out);
   static void Print(const T& message, int16_t version, std::string& out);
+  // Cuts strings that no encoding holds. Whoever is asked about such a string
+  // is told UNKNOWN_SERVER_ERROR: in the innermost structure around it that
+  // has an error code, or in all error codes below that; unless it was the
+  // text of an error itself. False: there is no error code to say it in.
+  static bool Curtail(T& message);
 };
 
 // REQUIRES of every encoding function: T::kMinVersion <= version <=
@@ -66,10 +71,11 @@ Result<T> DecodeResponse(const SharedBytes& body, int16_t version) {
   return internal::DecodeBody<T>(body, version, internal::Trailing::kRefuse);
 }
 
-// A frame for the socket: length, header, message.
+// A frame for the socket: length, header, message. kUnknownServerError: a
+// length has no room in its field.
 template <class T>
-EncodedFrame EncodeResponse(const T& message, int16_t version,
-                            int32_t correlation_id) {
+Result<EncodedFrame> EncodeResponse(const T& message, int16_t version,
+                                    int32_t correlation_id) {
   CheckVersion(version, T::kMinVersion, T::kMaxVersion);
   const bool flexible = version >= T::kFirstFlexible;
   Encoder out(version, flexible);
@@ -78,10 +84,21 @@ EncodedFrame EncodeResponse(const T& message, int16_t version,
   return std::move(out).FinishFrame();
 }
 
+// The same, of an answer made of what clients sent and disks keep: where
+// something does not fit, an answer that says so. An error is left only for
+// what has no error code to say it in, and for 2 GiB.
 template <class T>
-EncodedFrame EncodeRequest(const T& message, int16_t version,
-                           int32_t correlation_id,
-                           std::optional<std::string_view> client_id = {}) {
+Result<EncodedFrame> EncodeAnswer(T message, int16_t version,
+                                  int32_t correlation_id) {
+  auto frame = EncodeResponse(message, version, correlation_id);
+  if (frame || !MessageCodec<T>::Curtail(message)) return frame;
+  return EncodeResponse(message, version, correlation_id);
+}
+
+template <class T>
+Result<EncodedFrame> EncodeRequest(
+    const T& message, int16_t version, int32_t correlation_id,
+    std::optional<std::string_view> client_id = {}) {
   CheckVersion(version, T::kMinVersion, T::kMaxVersion);
   const bool flexible = version >= T::kFirstFlexible;
   Encoder out(version, flexible);
@@ -103,14 +120,16 @@ std::string PrintMessage(const T& message, int16_t version = T::kMaxVersion) {
   return out;
 }
 
-// Messages of internal topics: an int16 version, then the message.
+// Messages of internal topics: an int16 version, then the message. Errors as
+// EncodeResponse.
 template <class T>
-std::string EncodeVersioned(const T& message,
-                            int16_t version = T::kMaxVersion) {
+Result<std::string> EncodeVersioned(const T& message,
+                                    int16_t version = T::kMaxVersion) {
   CheckVersion(version, T::kMinVersion, T::kMaxVersion);
   Encoder out(version, version >= T::kFirstFlexible);
   out.WriteInt16(version);
   MessageCodec<T>::Encode(message, out);
+  TM_RETURN_IF_ERROR(out.status());
   return std::move(out).FinishBytes();
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/utf8.h"
 #include "common/kafka/codec.h"
 #include "common/kafka/message.h"
 #include "common/kafka/printer.h"
@@ -30,6 +31,9 @@ template <class T>
 inline constexpr bool kIsOptionalVector = false;
 template <class T>
 inline constexpr bool kIsOptionalVector<std::optional<std::vector<T>>> = true;
+
+// What is said about a value that had to be cut.
+inline constexpr ErrorCode kCurtailedError = ErrorCode::kUnknownServerError;
 
 // A std::vector grows as elements really arrive: never by a stranger's count.
 inline constexpr uint32_t kReserveAtMost = 64;
@@ -162,7 +166,7 @@ bool IsDefault(const T& value, FieldSpec spec) {
 }
 
 struct TaggedFieldWriter {
-  const Encoder& out;
+  Encoder& out;
   std::vector<std::pair<int32_t, std::string>> fields;
 
   template <class T>
@@ -171,6 +175,7 @@ struct TaggedFieldWriter {
     if (IsDefault(value, spec)) return;
     Encoder field(out.version(), out.flexible());
     WriteValue(field, value, spec.IsNullable(out.version()));
+    if (!field.ok()) out.FailWith("a tagged field does not fit");
     fields.emplace_back(spec.tag, std::move(field).FinishBytes());
   }
 };
@@ -232,6 +237,85 @@ void WriteValue(Encoder& out, const T& value, bool nullable) {
   }
 }
 
+// Says UNKNOWN_SERVER_ERROR in a value's own error code or, where it has none,
+// in all below. False: there is none.
+template <class T>
+bool FailValue(T& value);
+
+struct ErrorCodeSetter {
+  bool own = false;  // setting the structure's own code, not those below
+  bool found = false;
+
+  template <class T>
+  void operator()(const char* name, T& value, FieldSpec = {}) {
+    if constexpr (std::same_as<T, int16_t>) {
+      if (!own || std::string_view(name) != "error_code") return;
+      if (value == 0) value = static_cast<int16_t>(kCurtailedError);
+      found = true;
+    } else if (!own) {
+      found |= FailValue(value);
+    }
+  }
+};
+
+template <class T>
+bool FailValue(T& value) {
+  if constexpr (kIsVector<T>) {
+    bool found = false;
+    for (auto& element : value) found |= FailValue(element);
+    return found;
+  } else if constexpr (kIsOptional<T>) {
+    return value && FailValue(*value);
+  } else if constexpr (requires(ErrorCodeSetter & s) {
+                         T::VisitFields(value, s);
+                       }) {
+    for (const bool own : {true, false}) {
+      ErrorCodeSetter setter{own};
+      T::VisitFields(value, setter);
+      if (setter.found) return true;
+    }
+  }
+  return false;
+}
+
+// True: a string was cut, and nobody has been told yet.
+template <class T>
+bool CurtailValue(T& value);
+
+struct FieldCurtailer {
+  bool untold = false;
+
+  template <class T>
+  void operator()(const char* name, T& value, FieldSpec = {}) {
+    const bool cut = CurtailValue(value);
+    untold |= cut && std::string_view(name) != "error_message";
+  }
+};
+
+template <class T>
+bool CurtailValue(T& value) {
+  if constexpr (std::same_as<T, std::string>) {
+    const size_t fitting = CutUtf8(value, kMaxStringLength).size();
+    if (fitting == value.size()) return false;
+    value.resize(fitting);
+    return true;
+  } else if constexpr (kIsVector<T>) {
+    bool untold = false;
+    for (auto& element : value) untold |= CurtailValue(element);
+    return untold;
+  } else if constexpr (kIsOptional<T>) {
+    return value && CurtailValue(*value);
+  } else if constexpr (requires(FieldCurtailer & c) {
+                         T::VisitFields(value, c);
+                       }) {
+    FieldCurtailer curtailer;
+    T::VisitFields(value, curtailer);
+    return curtailer.untold && !FailValue(value);
+  } else {
+    return false;
+  }
+}
+
 template <class T>
 void PrintValue(const T& value, int16_t version, std::string& out);
 
@@ -288,6 +372,11 @@ void MessageCodec<T>::Decode(Decoder& in, T& message) {
 template <class T>
 void MessageCodec<T>::Encode(const T& message, Encoder& out) {
   internal::WriteStruct(out, message);
+}
+
+template <class T>
+bool MessageCodec<T>::Curtail(T& message) {
+  return !internal::CurtailValue(message);
 }
 
 template <class T>

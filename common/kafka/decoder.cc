@@ -2,16 +2,11 @@
 
 #include <algorithm>
 
+#include "common/kafka/encoder.h"
 #include "common/record/big_endian.h"
 #include "common/record/varint.h"
 
 namespace tidemark::kafka {
-namespace {
-
-constexpr size_t kMaxStringLength = INT16_MAX;
-
-}  // namespace
-
 Status Decoder::status() const {
   if (ok()) return {};
   return Fail(ErrorCode::kInvalidRequest, error_);

@@ -1,7 +1,6 @@
 #include "common/kafka/encoder.h"
 
-#include <glog/logging.h>
-
+#include "common/base/utf8.h"
 #include "common/record/big_endian.h"
 #include "common/record/varint.h"
 
@@ -32,8 +31,16 @@ void Encoder::WriteUnsignedVarint(uint32_t value) {
 
 void Encoder::WriteUuid(const Uuid& id) { text_.append(id.ToBytes()); }
 
+Status Encoder::status() const {
+  if (ok()) return {};
+  return Fail(ErrorCode::kUnknownServerError, error_);
+}
+
 void Encoder::WriteLength32(size_t length) {
-  CHECK_LT(length, size_t{INT32_MAX});
+  if (length >= size_t{INT32_MAX}) {
+    FailWith("an array or bytes of 2^31 - 1 or more");
+    length = 0;
+  }
   if (flexible_) {
     WriteUnsignedVarint(static_cast<uint32_t>(length) + 1);
   } else {
@@ -41,8 +48,14 @@ void Encoder::WriteLength32(size_t length) {
   }
 }
 
+std::string_view Encoder::Fit(std::string_view text) {
+  if (text.size() <= kMaxStringLength) return text;
+  FailWith("a string longer than 32767 bytes");
+  return CutUtf8(text, kMaxStringLength);
+}
+
 void Encoder::WriteString(std::string_view text) {
-  CHECK_LE(text.size(), size_t{INT16_MAX});
+  text = Fit(text);
   if (flexible_) {
     WriteUnsignedVarint(static_cast<uint32_t>(text.size()) + 1);
   } else {
@@ -88,14 +101,15 @@ void Encoder::WriteOldNullableString(std::optional<std::string_view> text) {
     WriteInt16(-1);
     return;
   }
-  CHECK_LE(text->size(), size_t{INT16_MAX});
-  WriteInt16(static_cast<int16_t>(text->size()));
-  text_.append(*text);
+  const std::string_view fitting = Fit(*text);
+  WriteInt16(static_cast<int16_t>(fitting.size()));
+  text_.append(fitting);
 }
 
-EncodedFrame Encoder::FinishFrame() && {
+Result<EncodedFrame> Encoder::FinishFrame() && {
   const size_t size = done_size_ + text_.size();
-  CHECK_LE(size, size_t{INT32_MAX});
+  if (size > size_t{INT32_MAX}) FailWith("a frame of 2^31 bytes or more");
+  if (!ok()) return tidemark::Fail(status().error());
   std::string length;
   record::AppendBigEndian(static_cast<int32_t>(size), &length);
   EncodedFrame frame;

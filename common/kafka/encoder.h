@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/result.h"
 #include "common/base/shared_bytes.h"
 #include "common/base/uuid.h"
 
@@ -25,8 +26,13 @@ struct EncodedFrame {
   std::string Flatten() const;
 };
 
-// Writes Kafka's primitive types. REQUIRES of every length: it fits the
-// type's length field.
+// Kafka's longest string, in bytes: lengths are signed 16-bit numbers, and
+// compact strings have the same limit.
+inline constexpr size_t kMaxStringLength = INT16_MAX;
+
+// Writes Kafka's primitive types. What is written may come from clients, disks
+// and peers: a value whose length has no room in its length field is written
+// shorter and sticks as a failure, which whoever encodes looks at in the end.
 class Encoder {
  public:
   // `flexible`: lengths as unsigned varints, tagged fields (KIP-482).
@@ -35,6 +41,12 @@ class Encoder {
 
   int16_t version() const { return version_; }
   bool flexible() const { return flexible_; }
+  bool ok() const { return error_ == nullptr; }
+  // kUnknownServerError with the first failure, if there was one.
+  Status status() const;
+  void FailWith(const char* reason) {
+    if (ok()) error_ = reason;
+  }
 
   void WriteBool(bool value) { WriteInt8(value ? 1 : 0); }
   void WriteInt8(int8_t value);
@@ -54,19 +66,22 @@ class Encoder {
   // Bytes that are already encoded.
   void WriteRaw(std::string_view raw) { text_.append(raw); }
 
-  // Everything written, with its length in front.
-  EncodedFrame FinishFrame() &&;
-  // Everything written, in one piece, without a length.
+  // Everything written, with its length in front; or the first failure.
+  Result<EncodedFrame> FinishFrame() &&;
+  // Everything written, in one piece, without a length. Look at status() first.
   std::string FinishBytes() &&;
 
  private:
   void WriteLength32(size_t length);
+  // What of `text` is written.
+  std::string_view Fit(std::string_view text);
 
   std::vector<SharedBytes> done_;
   size_t done_size_ = 0;
   std::string text_;  // what comes after done_
   int16_t version_;
   bool flexible_;
+  const char* error_ = nullptr;
 };
 
 }  // namespace tidemark::kafka

@@ -153,13 +153,14 @@ void FillOptions(const Config& config, NodeId self, ControllerOptions* out) {
   using std::chrono::milliseconds;
   out->self = self;
   out->liveness.session =
-      milliseconds(config.GetInt("broker.session.timeout.ms"));
+      MillisecondsOf(config.GetInt("broker.session.timeout.ms"));
   out->liveness.reconnect_grace =
-      milliseconds(config.GetInt("broker.reconnect.grace.ms"));
+      MillisecondsOf(config.GetInt("broker.reconnect.grace.ms"));
   out->balance_leaders = config.GetBool("auto.leader.rebalance.enable");
   out->balance_interval = std::chrono::seconds(
       config.GetInt("leader.imbalance.check.interval.seconds"));
-  out->max_idle = milliseconds(config.GetInt("metadata.max.idle.interval.ms"));
+  out->max_idle =
+      MillisecondsOf(config.GetInt("metadata.max.idle.interval.ms"));
   Settings& settings = out->settings;
   settings.default_replication_factor =
       static_cast<int32_t>(config.GetInt("default.replication.factor"));

@@ -122,6 +122,31 @@ def bad_topics(port):
     equal(wire.produce(port, 'nobody-made-this', wire.batch([b'a']))[0], UNKNOWN_TOPIC)
 
 
+def endless_names(port):
+    """Names that a request can carry, but no answer together with what it says about them (D1)."""
+    name = b'g' * 32767
+    compact = bytes([0x80 | (len(name) + 1) & 0x7f, 0x80 | (len(name) + 1) >> 7 & 0x7f, (len(name) + 1) >> 14]) + name
+    # Groups spread over partitions: enough of them that some are led here.
+    until(lambda: coordinator(port, b'g')[0] == 0 or None, 'a coordinator', seconds=30)
+    answer = wire.call(port, 15, 6, b'\0\x02' + compact + b'\0\0')
+    # Header tag, throttle time, one group: GROUP_ID_NOT_FOUND and a message that ends early.
+    equal(struct.unpack('>h', answer[6:8])[0], 69)
+    assert len(answer) > 2 * 32767, len(answer)
+    # A config value that is appended to until no string holds it.
+    topic = 'endless'
+    equal(wire.create_topic(port, topic)[0], 0)
+    for how, value in ((0, 'delete,' * 4600 + 'delete'), (2, 'compact,' + 'delete,' * 4000)):
+        entry = wire.string('cleanup.policy') + struct.pack('>b', how) + wire.string(value)
+        wire.call(port, 44, 0, struct.pack('>ib', 1, 2) + wire.string(topic) + struct.pack('>i', 1) + entry + b'\0')
+    described = wire.call(port, 32, 1, struct.pack('>ib', 1, 2) + wire.string(topic) + struct.pack('>ib', -1, 0))
+    assert struct.unpack('>h', described[8:10])[0] in (0, -1), described[:40]
+
+
+def coordinator(port, group):
+    r = wire.Reader(wire.call(port, 10, 0, struct.pack('>h', len(group)) + group))
+    return r.get('hi')
+
+
 def controller_port(port):
     random_bytes(port)
     preface = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
@@ -165,6 +190,7 @@ def main():
         check('array counts of 2^31', huge_counts, BASE)
         check('damaged record batches', bad_batches, BASE)
         check('illegal topics', bad_topics, BASE)
+        check('names too long for the answer', endless_names, BASE)
         check('nonsense at the controller port', controller_port, BASE + 100)
         check('nonsense at the HTTP port of the broker', http_port, BASE + 200)
         check('nonsense at the HTTP port of the controller', http_port, BASE + 250)

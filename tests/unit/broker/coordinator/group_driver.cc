@@ -335,7 +335,7 @@ void GroupDriver::Settle(bool committed) {
   unsettled_.pop_front();
   if (committed)
     for (const GroupRecord& record : decision.records)
-      log_.push_back(EncodeGroupRecord(record));
+      log_.push_back(EncodeGroupRecord(record).value());
   table_.Settle(decision.records, committed);
   for (const Answer& answer : decision.answers)
     PrintAnswer(answer, committed ? ErrorCode::kNone

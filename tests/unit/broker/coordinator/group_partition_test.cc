@@ -71,6 +71,15 @@ TEST_F(GroupPartitionTest, ACommitIsAnsweredAndVisibleWhenItIsCommitted) {
   EXPECT_EQ(Fetched("g"), 5);
 }
 
+TEST_F(GroupPartitionTest, WhatNoRecordHoldsIsRefusedAndNothingIsWritten) {
+  Lead();
+  const std::string endless(40'000, 'g');
+  EXPECT_EQ(CommitError(endless, 5), ErrorCode::kUnknownServerError);
+  EXPECT_EQ(replicas.appends, 0);
+  EXPECT_EQ(Fetched(endless), -1);
+  EXPECT_EQ(CommitError("g", 5), ErrorCode::kNone);
+}
+
 TEST_F(GroupPartitionTest, WhatArrivesWhileAnAppendRunsGoesIntoTheNextOne) {
   Lead();
   replicas.auto_commit = false;
@@ -303,35 +312,43 @@ TEST_F(GroupPartitionTest, RecordsOfUnknownKindsAreSkipped) {
 
 TEST(GroupRecords, KafkasBytes) {
   using std::string_literals::operator""s;
-  const LogRecord offset = EncodeGroupRecord(
-      OffsetRecord{"g", {"t", 2}, CommittedOffset{5, 7, "m", 9}});
+  const LogRecord offset =
+      EncodeGroupRecord(
+          OffsetRecord{"g", {"t", 2}, CommittedOffset{5, 7, "m", 9}})
+          .value();
   EXPECT_EQ(offset.key, "\0\1\0\1g\0\1t\0\0\0\2"s);
   EXPECT_EQ(offset.value,
             "\0\3\0\0\0\0\0\0\0\5\0\0\0\7\0\1m\0\0\0\0\0\0\0\x09"s);
-  const LogRecord group = EncodeGroupRecord(GroupMetadataRecord{
-      "g", StoredGroup{"consumer",
-                       3,
-                       "range",
-                       "a",
-                       9,
-                       {{"a", "i", "c", "/h", 6, 5, "sub", "as"}}}});
+  const LogRecord group =
+      EncodeGroupRecord(
+          GroupMetadataRecord{
+              "g", StoredGroup{"consumer",
+                               3,
+                               "range",
+                               "a",
+                               9,
+                               {{"a", "i", "c", "/h", 6, 5, "sub", "as"}}}})
+          .value();
   EXPECT_EQ(group.key, "\0\2\0\1g"s);
   EXPECT_EQ(group.value,
             "\0\3\0\10consumer\0\0\0\3\0\5range\0\1a\0\0\0\0\0\0\0\x09"
             "\0\0\0\1\0\1a\0\1i\0\1c\0\2/h\0\0\0\6\0\0\0\5"
             "\0\0\0\3sub\0\0\0\2as"s);
-  EXPECT_EQ(EncodeGroupRecord(GroupMetadataRecord{"g", {}}).value,
+  EXPECT_EQ(EncodeGroupRecord(GroupMetadataRecord{"g", {}}).value().value,
             std::nullopt);
 }
 
 TEST(GroupRecords, CutOffRecordsAreErrors) {
-  const LogRecord group = EncodeGroupRecord(GroupMetadataRecord{
-      "g", StoredGroup{"consumer",
-                       3,
-                       "range",
-                       "a",
-                       9,
-                       {{"a", "i", "c", "/h", 6, 5, "sub", "as"}}}});
+  const LogRecord group =
+      EncodeGroupRecord(
+          GroupMetadataRecord{
+              "g", StoredGroup{"consumer",
+                               3,
+                               "range",
+                               "a",
+                               9,
+                               {{"a", "i", "c", "/h", 6, 5, "sub", "as"}}}})
+          .value();
   for (size_t n = 0; n < group.value->size(); ++n)
     EXPECT_FALSE(DecodeGroupRecord(group.key, group.value->substr(0, n)));
   for (size_t n = 0; n < group.key.size(); ++n)

@@ -95,7 +95,9 @@ class Client {
   }
   template <class Request>
   void Send(const Request& request, int16_t version, int32_t correlation) {
-    Send(kafka::EncodeRequest(request, version, correlation, "test").Flatten());
+    Send(kafka::EncodeRequest(request, version, correlation, "test")
+             .value()
+             .Flatten());
   }
   // nullopt: closed by the other side.
   std::optional<std::string> Frame() {

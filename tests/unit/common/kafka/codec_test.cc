@@ -25,7 +25,8 @@ FetchResponse ResponseWith(SharedBytes records) {
 
 TEST(Encode, LargeRecordsAreReferencedNotCopied) {
   const SharedBytes records(std::string(kReferenceFrom, 'r'));
-  const EncodedFrame frame = EncodeResponse(ResponseWith(records), 12, 7);
+  const EncodedFrame frame =
+      EncodeResponse(ResponseWith(records), 12, 7).value();
   bool referenced = false;
   for (const SharedBytes& chunk : frame.chunks) {
     referenced |= chunk.data() == records.data();
@@ -41,8 +42,10 @@ TEST(Encode, LargeRecordsAreReferencedNotCopied) {
 }
 
 TEST(Encode, SmallRecordsMakeOneChunk) {
-  const EncodedFrame frame = EncodeResponse(
-      ResponseWith(SharedBytes(std::string(kReferenceFrom - 1, 'r'))), 4, 7);
+  const EncodedFrame frame =
+      EncodeResponse(
+          ResponseWith(SharedBytes(std::string(kReferenceFrom - 1, 'r'))), 4, 7)
+          .value();
   EXPECT_EQ(frame.chunks.size(), 1u);
   EXPECT_EQ(WithoutLength(frame).size(), frame.size - 4);
 }
@@ -51,7 +54,8 @@ TEST(Decode, RecordsAreSlicesOfTheFrame) {
   ProduceRequest request;
   request.topic_data.emplace_back().partition_data.emplace_back().records =
       SharedBytes("some records");
-  const SharedBytes frame = WithoutLength(EncodeRequest(request, 9, 1, "me"));
+  const SharedBytes frame =
+      WithoutLength(EncodeRequest(request, 9, 1, "me").value());
   const auto parts = DecodeRequestHeader(frame);
   ASSERT_TRUE(parts);
   const auto decoded = DecodeRequest<ProduceRequest>(parts->body, 9);
@@ -113,7 +117,8 @@ TEST(Encode, TaggedFieldsGoInAscendingOrder) {
 }
 
 TEST(Header, ApiVersionsAnswersWithoutTagsInTheHeader) {
-  const EncodedFrame frame = EncodeResponse(ApiVersionsResponse{}, 3, 9);
+  const EncodedFrame frame =
+      EncodeResponse(ApiVersionsResponse{}, 3, 9).value();
   EXPECT_EQ(frame.Flatten(), FromHex("0000000c"
                                      "00000009"
                                      "0000"
@@ -123,7 +128,7 @@ TEST(Header, ApiVersionsAnswersWithoutTagsInTheHeader) {
 }
 
 TEST(Header, OtherFlexibleAnswersHaveTags) {
-  const EncodedFrame frame = EncodeResponse(HeartbeatResponse{}, 4, 9);
+  const EncodedFrame frame = EncodeResponse(HeartbeatResponse{}, 4, 9).value();
   EXPECT_EQ(frame.Flatten(), FromHex("0000000c"
                                      "00000009"
                                      "00"
@@ -133,7 +138,8 @@ TEST(Header, OtherFlexibleAnswersHaveTags) {
 }
 
 TEST(Header, RequestsKeepTheOldClientId) {
-  const EncodedFrame flexible = EncodeRequest(ListGroupsRequest{}, 3, 9, "me");
+  const EncodedFrame flexible =
+      EncodeRequest(ListGroupsRequest{}, 3, 9, "me").value();
   EXPECT_EQ(flexible.Flatten(), FromHex("0000000e"
                                         "0010"
                                         "0003"
@@ -141,7 +147,7 @@ TEST(Header, RequestsKeepTheOldClientId) {
                                         "00026d65"
                                         "00"
                                         "00"));
-  const EncodedFrame old = EncodeRequest(ListGroupsRequest{}, 2, 9);
+  const EncodedFrame old = EncodeRequest(ListGroupsRequest{}, 2, 9).value();
   EXPECT_EQ(old.Flatten(), FromHex("0000000a"
                                    "0010"
                                    "0002"
@@ -187,7 +193,7 @@ TEST(Print, FieldsOfTheVersion) {
 
 TEST(Versioned, VersionIsInFront) {
   OffsetCommitKey key{.group = "g", .topic = "t", .partition = 3};
-  const std::string bytes = EncodeVersioned(key);
+  const std::string bytes = EncodeVersioned(key).value();
   EXPECT_EQ(bytes, FromHex("0001"
                            "000167"
                            "000174"
@@ -196,6 +202,113 @@ TEST(Versioned, VersionIsInFront) {
   EXPECT_EQ(DecodeVersioned<OffsetCommitKey>(SharedBytes(bytes)), key);
   EXPECT_FALSE(DecodeVersioned<GroupMetadataKey>(SharedBytes(bytes)));
   EXPECT_FALSE(PeekVersion("x"));
+}
+
+template <class T>
+T Answered(T message, int16_t version) {
+  auto frame = EncodeAnswer(std::move(message), version, 7);
+  EXPECT_TRUE(frame);
+  if (!frame) return {};
+  const auto parts =
+      DecodeResponseHeader(WithoutLength(*frame), T::kKey, version);
+  return DecodeResponse<T>(parts->body, version).value();
+}
+
+// The message of an error is no reason for another one.
+TEST(Answer, LongErrorMessagesAreCutAtACharacter) {
+  DescribeGroupsResponse response;
+  auto& group = response.groups.emplace_back();
+  group.error_code = 69;
+  group.error_message = std::string(32766, 'm') + "\xe2\x82\xac";  // a euro
+  EXPECT_FALSE(EncodeResponse(response, 6, 1));
+  const auto answer = Answered(response, 6).groups[0];
+  EXPECT_EQ(answer.error_code, 69);
+  EXPECT_EQ(answer.error_message, std::string(32766, 'm'));
+}
+
+TEST(Answer, AValueThatDoesNotFitIsAnErrorOfWhateverHasIt) {
+  DescribeConfigsResponse response;
+  response.results.resize(2);
+  auto& config = response.results[0].configs.emplace_back();
+  config.value = std::string(32774, 'v');
+  for (const int16_t version : {int16_t{1}, int16_t{4}}) {
+    const auto answer = Answered(response, version);
+    EXPECT_EQ(answer.results[0].error_code, -1);
+    EXPECT_EQ(answer.results[1].error_code, 0);
+  }
+}
+
+TEST(Answer, AnErrorThatIsThereIsKept) {
+  JoinGroupResponse response;
+  response.error_code = 79;
+  response.member_id = std::string(40000, 'm');
+  EXPECT_EQ(Answered(response, 9).error_code, 79);
+  response.error_code = 0;
+  EXPECT_EQ(Answered(response, 9).error_code, -1);
+}
+
+TEST(Answer, WhatHasNoErrorCodeSaysItInThoseBelow) {
+  ListOffsetsResponse response;
+  auto& topic = response.topics.emplace_back();
+  topic.name = std::string(40000, 't');
+  topic.partitions.resize(2);
+  const auto answer = Answered(response, 8).topics[0];
+  EXPECT_EQ(answer.partitions[0].error_code, -1);
+  EXPECT_EQ(answer.partitions[1].error_code, -1);
+}
+
+TEST(Answer, WhatCannotSayItIsNoAnswer) {
+  MetadataResponse response;
+  response.brokers.emplace_back().host = std::string(40000, 'h');
+  EXPECT_FALSE(EncodeAnswer(response, 12, 1));
+  EXPECT_FALSE(EncodeVersioned(GroupMetadataKey{std::string(40000, 'g')}));
+  // In a tagged field too.
+  FetchRequest request;
+  request.cluster_id = std::string(40000, 'c');
+  EXPECT_FALSE(EncodeRequest(request, 12, 1));
+  EXPECT_FALSE(EncodeRequest(FetchRequest{}, 12, 1, std::string(40000, 'c')));
+}
+
+// Every string of every answer, one after the other and all at once.
+struct LongStrings {
+  int left;  // strings before the one to fill; -1: all of them
+  template <class T>
+  void operator()(const char*, T& value, FieldSpec = {}) {
+    Fill(value);
+  }
+  template <class T>
+  void Fill(T& value) {
+    if constexpr (std::same_as<T, std::string>) {
+      if (left < 0 || left-- == 0) value.assign(33000, '\xc3');
+    } else if constexpr (requires { value.emplace_back(); }) {
+      Fill(value.emplace_back());
+    } else if constexpr (requires { value.emplace(); }) {
+      Fill(value.emplace());
+    } else if constexpr (requires { T::VisitFields(value, *this); }) {
+      T::VisitFields(value, *this);
+    }
+  }
+};
+
+TEST(Answer, NoStringOfAnyAnswerStopsTheProcess) {
+  ForEachApi([]<class Request, class Response>(const std::string& name) {
+    for (int version = Response::kMinVersion; version <= Response::kMaxVersion;
+         ++version) {
+      for (int which = -1; which < 12; ++which) {
+        Response response;
+        LongStrings strings{which};
+        Response::VisitFields(response, strings);
+        const auto v = static_cast<int16_t>(version);
+        const auto frame = EncodeAnswer(std::move(response), v, 7);
+        if (!frame) continue;
+        const auto parts =
+            DecodeResponseHeader(WithoutLength(*frame), Response::kKey, v);
+        ASSERT_TRUE(parts) << name << " " << version;
+        EXPECT_TRUE(DecodeResponse<Response>(parts->body, v))
+            << name << " " << version << " " << which;
+      }
+    }
+  });
 }
 
 // librdkafka 2.0 sends a ListGroups v4 with an array too many; Kafka answers.

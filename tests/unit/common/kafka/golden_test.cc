@@ -60,7 +60,8 @@ void ExpectSameAfterRecoding(std::string_view bytes) {
   const SharedBytes shared{std::string(bytes)};
   const auto message = DecodeVersioned<T>(shared);
   ASSERT_TRUE(message) << ToString(message.error());
-  EXPECT_EQ(Hex(EncodeVersioned(*message, *PeekVersion(bytes))), Hex(bytes));
+  EXPECT_EQ(Hex(EncodeVersioned(*message, *PeekVersion(bytes)).value()),
+            Hex(bytes));
 }
 
 TEST(Golden, KafkasGroupRecords) {
