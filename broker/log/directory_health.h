@@ -18,6 +18,13 @@ class DirectoryHealth {
       : dir_(std::move(dir)), on_offline_(std::move(on_offline)) {}
 
   bool offline() const { return offline_.load(std::memory_order_acquire); }
+  // What is on the disk is compared with the least that must stay free for
+  // what has to go on when nothing else does: followers that catch up,
+  // coordinators, recovery. Below it producers are refused until a quarter
+  // more is free.
+  void NoteSpace(uint64_t free, uint64_t least);
+  // kKafkaStorageError: the disk is nearly full.
+  Status HasRoom() const;
   void TakeOffline(const Error& error);
   const std::string& dir() const { return dir_; }
 
@@ -25,6 +32,7 @@ class DirectoryHealth {
   const std::string dir_;
   const std::function<void(const Error&)> on_offline_;
   std::atomic<bool> offline_ = false;
+  std::atomic<bool> nearly_full_ = false;
 };
 
 }  // namespace tidemark::log

@@ -11,6 +11,7 @@ constexpr size_t kTailBytes = 1024;
 
 Status EntryFile::Load() {
   tail_.clear();
+  last_.clear();
   on_disk_ = 0;
   if (!fs_->Exists(path_)) return {};
   TM_ASSIGN_OR_RETURN(auto file, fs_->Open(path_, false));
@@ -21,14 +22,19 @@ Status EntryFile::Load() {
                     " is no multiple of " + std::to_string(entry_size_));
   }
   on_disk_ = size / entry_size_;
+  if (on_disk_ > 0) {
+    TM_ASSIGN_OR_RETURN(last_, At(on_disk_ - 1));
+  }
   return {};
 }
 
 Status EntryFile::Append(std::string_view entry) {
   CHECK_EQ(entry.size(), entry_size_);
   tail_ += entry;
+  last_ = entry;
   if (tail_.size() < kTailBytes) return {};
-  return Flush();
+  const Status flushed = Flush();
+  return !flushed && io::IsShortage(flushed.error()) ? Status() : flushed;
 }
 
 Result<std::string> EntryFile::Reader::At(size_t index) const {
@@ -64,14 +70,21 @@ Result<std::string> EntryFile::At(size_t index) const {
 }
 
 Status EntryFile::Truncate(size_t count) {
-  if (count >= on_disk_) {
-    tail_.resize(std::min(tail_.size(), (count - on_disk_) * entry_size_));
-    return {};
+  if (count >= this->count()) return {};
+  std::string last;
+  if (count > 0) {
+    TM_ASSIGN_OR_RETURN(last, At(count - 1));
   }
-  tail_.clear();
-  on_disk_ = count;
-  TM_ASSIGN_OR_RETURN(auto file, fs_->Open(path_, true));
-  return file->Truncate(count * entry_size_);
+  if (count >= on_disk_) {
+    tail_.resize((count - on_disk_) * entry_size_);
+  } else {
+    TM_ASSIGN_OR_RETURN(auto file, fs_->Open(path_, true));
+    TM_RETURN_IF_ERROR(file->Truncate(count * entry_size_));
+    tail_.clear();
+    on_disk_ = count;
+  }
+  last_ = std::move(last);
+  return {};
 }
 
 Status EntryFile::Flush() {
@@ -93,6 +106,7 @@ Result<std::shared_ptr<io::File>> EntryFile::FlushAndOpen() {
 
 Status EntryFile::Remove() {
   tail_.clear();
+  last_.clear();
   on_disk_ = 0;
   if (!fs_->Exists(path_)) return {};
   return fs_->Remove(path_);

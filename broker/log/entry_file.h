@@ -11,8 +11,9 @@ namespace tidemark::log {
 
 // A file of fixed-size entries that only grows at its end or is cut there:
 // what both kinds of index are made of. The newest entries wait in memory
-// until there are enough of them for a write; the file is open only during a
-// call, so an idle segment costs no descriptor. Owner's thread only.
+// until there are enough of them for a write, and for as long as there is no
+// room for one; the file is open only during a call, so an idle segment costs
+// no descriptor. The last entry is always in memory. Owner's thread only.
 class EntryFile {
  public:
   EntryFile(io::FileSystem& fs, std::string path, size_t entry_size)
@@ -21,7 +22,10 @@ class EntryFile {
   // Counts what is on disk; a missing file counts as empty.
   // kCorruptMessage: the size is no multiple of the entry size.
   Status Load();
+  // Fails only with kKafkaStorageError: a shortage leaves it in memory.
   Status Append(std::string_view entry);
+  // Empty when there is none.
+  const std::string& last() const { return last_; }
   Result<std::string> At(size_t index) const;
   size_t count() const { return on_disk_ + tail_.size() / entry_size_; }
   // Keeps the first `count` entries.
@@ -50,6 +54,7 @@ class EntryFile {
   size_t entry_size_;
   size_t on_disk_ = 0;
   std::string tail_;
+  std::string last_;
 };
 
 }  // namespace tidemark::log

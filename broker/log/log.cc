@@ -61,9 +61,22 @@ Status PartitionLog::Healthy() const {
 }
 
 Status PartitionLog::Note(Status status) {
-  if (!status && status.error().code == ErrorCode::kKafkaStorageError) {
+  if (status) return status;
+  if (io::IsShortage(status.error())) {
+    return Fail(ErrorCode::kKafkaStorageError, status.error().message);
+  }
+  if (status.error().code == ErrorCode::kKafkaStorageError) {
     failed_ = true;
     if (options_.health) options_.health->TakeOffline(status.error());
+  }
+  return status;
+}
+
+Status PartitionLog::NoteHalfDone(Status status) {
+  if (!status && io::IsShortage(status.error())) {
+    failed_ = true;
+    LOG(ERROR) << "log offline partition=" << ToString(options_.partition)
+               << " error=" << status.error().message;
   }
   return status;
 }
@@ -101,6 +114,9 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
                                            LeaderEpoch epoch, int64_t now_ms,
                                            BatchOrigin origin) {
   TM_RETURN_IF_ERROR(Healthy());
+  if (origin == BatchOrigin::kClient && options_.health) {
+    TM_RETURN_IF_ERROR(options_.health->HasRoom());
+  }
   CHECK_GE(epoch, epochs_.latest()) << options_.dir;
   const LogConfig& config = options_.config;
   TM_ASSIGN_OR_RETURN(const auto header, ValidateAppend(batch, config, origin));
@@ -215,8 +231,9 @@ Status PartitionLog::MaybeRoll(const record::BatchHeader& next) {
                     static_cast<uint64_t>(config.segment_bytes);
   const bool far =
       next.LastOffset() - segment.base_offset() > int64_t{INT32_MAX};
+  // Both are at least 0 here, so the difference is a number.
   const bool old =
-      segment.first_timestamp_ms() >= 0 &&
+      segment.first_timestamp_ms() >= 0 && next.max_timestamp >= 0 &&
       next.max_timestamp - segment.first_timestamp_ms() > config.segment_ms;
   if (!full && !far && !old) return {};
   return Roll();
@@ -230,7 +247,7 @@ Status PartitionLog::Roll() {
   ++change_;
   segments_.push_back(std::move(segment));
   ForgetPlaces();
-  return Note(WriteSnapshot());
+  return Note(TryWriteSnapshot());
 }
 
 void PartitionLog::NoteNewFile(std::shared_ptr<io::File> file) {
@@ -246,6 +263,13 @@ Status PartitionLog::WriteSnapshot() {
   NoteNewFile(std::move(file));
   snapshots_.push_back(end_);
   return {};
+}
+
+// Without a snapshot recovery reads more; what a short write has left of one
+// does not pass for it.
+Status PartitionLog::TryWriteSnapshot() {
+  const Status written = WriteSnapshot();
+  return !written && io::IsShortage(written.error()) ? Status() : written;
 }
 
 std::optional<SyncWork> PartitionLog::TakeSync() {
@@ -313,6 +337,13 @@ Status PartitionLog::WriteEpochs() {
       fs_, Path("leader-epoch-checkpoint"), epochs_.Encode()));
   epochs_dirty_ = false;
   return {};
+}
+
+// They stay in memory until there is room for them, and the recovery point
+// waits as long.
+Status PartitionLog::TryWriteEpochs() {
+  const Status written = WriteEpochs();
+  return !written && io::IsShortage(written.error()) ? Status() : written;
 }
 
 Status PartitionLog::AssignEpoch(LeaderEpoch epoch, Offset start) {

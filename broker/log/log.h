@@ -73,8 +73,10 @@ struct SyncWork {
 // Owned by one partition, used on one thread only (the shard's); no locks.
 // Appends go to the page cache; `TakeSync`/`Flushed` make them durable behind
 // the group-commit seam (log/log_syncer.h in production, the simulator's disk
-// in simulation). A failed write or sync (kKafkaStorageError) is final: the
-// log refuses further appends and the directory is taken offline (B-32).
+// in simulation). A disk that fails a write or a sync is broken for good: the
+// log refuses further appends and the directory is taken offline (B-32). A
+// disk that is full, or a process without descriptors, is not: the operation
+// fails with kKafkaStorageError, changes nothing, and may be tried again.
 //
 // Invariants, checked after every change (B-01): 0 <= start_offset <=
 // flushed_offset <= end_offset; batches contiguous by base offset except for
@@ -183,6 +185,7 @@ struct OpenOptions {
   Offset recovery_point = 0;  // scan starts at its segment (B-28)
   Offset start_offset = 0;    // from log-start-offset-checkpoint
   // Shared by the logs of one log directory; nullptr: this log stands alone.
+  // While it says that the disk is nearly full, producers are refused.
   std::shared_ptr<DirectoryHealth> health;
   // Called before the log is cut below its recovery point, on the owner's
   // thread: the checkpoint on disk must not be above `offset` when it returns.
@@ -192,7 +195,8 @@ struct OpenOptions {
 // Opens or creates; after an unclean stop scans from the recovery point and
 // cuts at the first bad byte. Everything that survives recovery is synced
 // before return, so flushed_offset() == end_offset().
-// Errors: kKafkaStorageError; kInconsistentTopicId.
+// Errors: kKafkaStorageError; kInconsistentTopicId; kOutOfHandles, kOutOfSpace
+// (later it may open).
 Result<std::unique_ptr<Log>> OpenLog(io::FileSystem& fs, OpenOptions options,
                                      int64_t now_ms);
 

@@ -13,6 +13,8 @@ namespace {
 
 constexpr char kDeleteSuffix[] = "-delete";
 constexpr char kStraySuffix[] = "-stray";
+constexpr uint64_t kMostKeptFree = uint64_t{1} << 30;
+constexpr std::chrono::milliseconds kSpaceCheck(500);
 
 // Runs `each(i)` for every i below `count` on up to `threads` threads.
 void ParallelFor(size_t count, int threads,
@@ -69,6 +71,7 @@ Result<std::unique_ptr<LogManager>> LogManager::Open(io::FileSystem& fs,
     dir.path = path;
     manager->OpenDirectory(dir);
   }
+  manager->CheckSpace();
   manager->remover_ = std::thread([m = manager.get()] {
     pthread_setname_np(pthread_self(), "log-remove");
     m->RunRemovals();
@@ -90,7 +93,10 @@ void LogManager::OpenDirectory(Directory& dir) {
       });
   dir.syncer = std::make_unique<ThreadedLogSyncer>(fs_, dir.health,
                                                    options_.sync_threads);
-  Status read = ReadDirectory(dir);
+  const auto broken = options_.broken.find(dir.path);
+  const Status read = broken == options_.broken.end()
+                          ? ReadDirectory(dir)
+                          : Status(Fail(broken->second));
   if (!read) dir.health->TakeOffline(read.error());
 }
 
@@ -105,6 +111,7 @@ Status LogManager::ReadDirectory(Directory& dir) {
   TM_ASSIGN_OR_RETURN(auto marker, TakeCleanShutdownMarker(fs_, dir.path));
   dir.clean = marker.has_value();
   dir.broker_epoch = marker.value_or(-1);
+  dir.listed = true;
   const std::string prefix = dir.path + "/";
   TM_ASSIGN_OR_RETURN(dir.recovery_points,
                       ReadOffsets(fs_, prefix + kRecoveryPointFile));
@@ -172,7 +179,11 @@ void LogManager::LoadAll(int64_t now_ms) {
   for (auto& [partition, place] : places_) {
     if (!place.dir->health->offline()) all.push_back({&partition, &place});
   }
-  ParallelFor(all.size(), options_.load_threads, [&](size_t i) {
+  const int threads =
+      options_.load_threads > 0
+          ? options_.load_threads
+          : static_cast<int>(std::thread::hardware_concurrency());
+  ParallelFor(all.size(), std::max(threads, 1), [&](size_t i) {
     auto [partition, place] = all[i];
     OpenOptions open;
     {
@@ -214,9 +225,44 @@ LogManager::Directory* LogManager::LeastLoaded() {
   return best;
 }
 
+// A log that was not loaded because something ran out is loaded now.
+Status LogManager::RetryLoad(const TopicPartition& partition, int64_t now_ms) {
+  OpenOptions open;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = places_.find(partition);
+    if (it == places_.end() || !it->second.error ||
+        !io::IsShortage(*it->second.error)) {
+      return {};
+    }
+    open = OptionsFor(*it->second.dir, partition);
+  }
+  TM_ASSIGN_OR_RETURN(auto log, OpenLog(fs_, std::move(open), now_ms));
+  std::lock_guard lock(mutex_);
+  Place& place = places_.at(partition);
+  place.log = std::move(log);
+  place.error.reset();
+  return {};
+}
+
+Status LogManager::MayCreate(const TopicPartition& partition,
+                             bool is_new) const {
+  if (is_new) return {};
+  for (const auto& dir : dirs_) {
+    if (dir->listed) continue;
+    return Fail(ErrorCode::kKafkaStorageError,
+                "the log of " + ToString(partition) + " may lie in " +
+                    dir->path +
+                    ", which is offline: no empty one takes its "
+                    "place");
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
     const TopicPartition& partition, const Uuid& topic_id,
-    const LogConfig& config, int64_t now_ms) {
+    const LogConfig& config, bool is_new, int64_t now_ms) {
+  TM_RETURN_IF_ERROR(RetryLoad(partition, now_ms));
   OpenOptions open;
   Directory* dir = nullptr;
   {
@@ -242,6 +288,7 @@ Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
       place.log = nullptr;
       TM_RETURN_IF_ERROR(RenameAway(*place.dir, partition, kStraySuffix));
     }
+    TM_RETURN_IF_ERROR(MayCreate(partition, is_new));
     dir = LeastLoaded();
     if (dir == nullptr) {
       return Fail(ErrorCode::kKafkaStorageError,
@@ -301,7 +348,7 @@ Status LogManager::RenameAway(Directory& dir, const TopicPartition& partition,
   Status renamed = fs_.Rename(from, to);
   if (renamed) renamed = fs_.SyncDirectory(dir.path);
   if (renamed) renamed = Forget(dir, partition);
-  if (!renamed) {
+  if (!renamed && !io::IsShortage(renamed.error())) {
     dir.health->TakeOffline(renamed.error());
     return renamed;
   }
@@ -356,7 +403,9 @@ Status LogManager::WriteFiles(Directory& dir, bool recovery,
   if (written && start) {
     written = WriteOffsets(fs_, prefix + kLogStartFile, dir.starts);
   }
-  if (!written) dir.health->TakeOffline(written.error());
+  if (!written && !io::IsShortage(written.error())) {
+    dir.health->TakeOffline(written.error());
+  }
   return written;
 }
 
@@ -463,11 +512,30 @@ void LogManager::RemoveLater(std::string path) {
   wake_.notify_one();
 }
 
+void LogManager::CheckSpace() {
+  for (const auto& dir : dirs_) {
+    if (dir->health->offline()) continue;
+    const auto space = fs_.Space(dir->path);
+    if (!space) continue;  // whoever writes there finds out
+    const uint64_t least = options_.min_free_bytes >= 0
+                               ? static_cast<uint64_t>(options_.min_free_bytes)
+                               : std::min(space->total / 100, kMostKeptFree);
+    dir->health->NoteSpace(space->free, least);
+  }
+}
+
 void LogManager::RunRemovals() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [&] { return stopping_ || !removals_.empty(); });
-    if (removals_.empty()) return;
+    wake_.wait_for(lock, kSpaceCheck,
+                   [&] { return stopping_ || !removals_.empty(); });
+    if (removals_.empty()) {
+      if (stopping_) return;
+      lock.unlock();
+      CheckSpace();
+      lock.lock();
+      continue;
+    }
     const std::string path = std::move(removals_.front());
     removals_.pop_front();
     lock.unlock();

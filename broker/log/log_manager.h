@@ -22,8 +22,13 @@ struct LogManagerOptions {
   std::vector<std::string> dirs;  // log.dirs
   // Of logs found on disk until their owner says better (Log::UpdateConfig).
   LogConfig config;
-  int load_threads = 2;
+  int load_threads = 0;  // 0: as many as the machine has
   int sync_threads = 4;  // per directory
+  // What must stay free on a disk before producers are refused; -1: one
+  // hundredth of it, at most 1 GiB.
+  int64_t min_free_bytes = -1;
+  // Directories that are broken already, and why: they start offline.
+  std::map<std::string, Error> broken;
   // A directory broke: called once for each, on the thread that met the error.
   // Only posts: the manager may be locked.
   std::function<void(const std::string& dir)> on_offline;
@@ -72,11 +77,14 @@ class LogManager {
 
   // The log found at start, or a new one in the directory with the fewest
   // partitions. A log of another topic id is a stray: it is renamed and
-  // removed. kKafkaStorageError: its directory, or every one, is offline.
+  // removed. kKafkaStorageError: its directory, or every one, is offline; or
+  // there is no log, the partition is not `is_new`, and a directory that may
+  // hold it is offline: an empty one must not take its place.
+  // kOutOfHandles, kOutOfSpace: later it may open.
   // REQUIRES: the partition's log is not handed out already.
   Result<std::unique_ptr<Log>> GetOrCreate(const TopicPartition& partition,
                                            const Uuid& topic_id,
-                                           const LogConfig& config,
+                                           const LogConfig& config, bool is_new,
                                            int64_t now_ms);
   // As the checkpoint said at start, or as last written.
   std::optional<Offset> CheckpointedHighWatermark(
@@ -112,6 +120,7 @@ class LogManager {
     std::unique_ptr<ThreadedLogSyncer> syncer;
     bool clean = false;
     int64_t broker_epoch = -1;  // of its marker
+    bool listed = false;        // all logs in it are known
     // In memory as in the files.
     OffsetMap recovery_points, high_watermarks, starts;
     size_t handed_out = 0;
@@ -135,6 +144,10 @@ class LogManager {
   Status WriteFiles(Directory& dir, bool recovery, bool high_watermark,
                     bool start);
   Status Forget(Directory& dir, const TopicPartition& partition);
+  Status RetryLoad(const TopicPartition& partition, int64_t now_ms);
+  // Without a log by that name. Under the lock.
+  Status MayCreate(const TopicPartition& partition, bool is_new) const;
+  void CheckSpace();
   void RemoveLater(std::string path);
   void RunRemovals();
 

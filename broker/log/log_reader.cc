@@ -166,8 +166,7 @@ Result<std::optional<TimestampedOffset>> PartitionLog::FindByTimestamp(
     int64_t timestamp_ms) {
   TM_RETURN_IF_ERROR(Healthy());
   for (const auto& segment : segments_) {
-    TM_ASSIGN_OR_RETURN(auto max, Note(segment->MaxTimestamp()));
-    if (max.timestamp_ms < timestamp_ms) continue;
+    if (segment->MaxTimestamp().timestamp_ms < timestamp_ms) continue;
     TM_ASSIGN_OR_RETURN(auto found,
                         Note(FindInSegment(*segment, timestamp_ms)));
     if (found) return found;
@@ -180,7 +179,7 @@ Result<std::optional<TimestampedOffset>> PartitionLog::FindMaxTimestamp() {
   TimeIndex::Entry best;
   const Segment* best_segment = nullptr;
   for (const auto& segment : segments_) {
-    TM_ASSIGN_OR_RETURN(auto max, Note(segment->MaxTimestamp()));
+    const TimeIndex::Entry max = segment->MaxTimestamp();
     if (max.timestamp_ms > best.timestamp_ms) {
       best = max;
       best_segment = segment.get();

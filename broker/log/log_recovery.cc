@@ -17,7 +17,7 @@ constexpr uint64_t kRefillBytes = 2 << 20;
 constexpr char kMetadataFile[] = "partition.metadata";
 
 bool IsCorrupt(const Error& error) {
-  return error.code != ErrorCode::kKafkaStorageError;
+  return error.code != ErrorCode::kKafkaStorageError && !io::IsShortage(error);
 }
 
 std::optional<Uuid> ParsePartitionMetadata(std::string_view text) {
@@ -42,7 +42,10 @@ Result<std::unique_ptr<Log>> OpenLog(io::FileSystem& fs, OpenOptions options,
 
 Status PartitionLog::Open(int64_t now_ms) {
   TM_RETURN_IF_ERROR(Healthy());
-  TM_RETURN_IF_ERROR(Note(OpenOrRecover(now_ms)));
+  if (Status opened = OpenOrRecover(now_ms); !opened) {
+    if (io::IsShortage(opened.error())) return opened;
+    return Note(std::move(opened));
+  }
   CheckInvariants();
   return {};
 }
@@ -81,7 +84,7 @@ Status PartitionLog::OpenOrRecover(int64_t now_ms) {
   if (!epochs_known && end_ > start_) TM_RETURN_IF_ERROR(RebuildEpochs());
   epochs_dirty_ |= epochs_.TruncateFromEnd(end_ + 1);
   epochs_dirty_ |= epochs_.TruncateFromStart(start_);
-  if (epochs_dirty_) TM_RETURN_IF_ERROR(WriteEpochs());
+  if (epochs_dirty_) TM_RETURN_IF_ERROR(TryWriteEpochs());
   TM_RETURN_IF_ERROR(RemoveSnapshots(end_ + 1, INT64_MAX));
   TM_RETURN_IF_ERROR(RebuildProducers());
   producers_.Expire(now_ms, options_.config.producer_expiration_ms);

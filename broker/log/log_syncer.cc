@@ -5,10 +5,17 @@
 namespace tidemark::log {
 namespace {
 
+constexpr std::chrono::milliseconds kFirstPause(10);
+constexpr std::chrono::milliseconds kLongestPause(320);
+
 Status SyncOneDirectory(io::FileSystem& fs, const std::string& path) {
-  Status synced = fs.SyncDirectory(path);
-  if (!synced && !fs.Exists(path)) return {};
-  return synced;
+  for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    Status synced = fs.SyncDirectory(path);
+    if (!synced && !fs.Exists(path)) return {};
+    if (synced || !io::IsShortage(synced.error())) return synced;
+    // Nothing was tried yet: there was no descriptor for it.
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 std::string KeyOf(const std::shared_ptr<io::File>& file) {

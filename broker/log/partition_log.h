@@ -108,8 +108,12 @@ class PartitionLog final : public Log {
   Segment& active() { return *segments_.back(); }
   const Segment& active() const { return *segments_.back(); }
   Status Healthy() const;
-  // Passes `status` on; a storage error breaks the log and its directory.
+  // Passes `status` on; a storage error breaks the log and its directory, a
+  // shortage does not, but is KAFKA_STORAGE_ERROR to whoever asked.
   Status Note(Status status);
+  // A shortage in the middle of a change that cannot be undone: this log is
+  // broken, its directory is not.
+  Status NoteHalfDone(Status status);
   template <class T>
   Result<T> Note(Result<T> result) {
     if (!result) TM_RETURN_IF_ERROR(Note(Status(Fail(result.error()))));
@@ -128,7 +132,9 @@ class PartitionLog final : public Log {
   void Appended(const record::BatchHeader& header, uint64_t position);
   void NoteNewFile(std::shared_ptr<io::File> file);
   Status WriteEpochs();
+  Status TryWriteEpochs();
   Status WriteSnapshot();
+  Status TryWriteSnapshot();
   Status SyncAll();
 
   // log_recovery.cc
@@ -171,7 +177,7 @@ class PartitionLog final : public Log {
   Status DropFirstSegment();
   Status RemoveSnapshots(Offset from, Offset below);
   void ForgetPlaces();
-  Result<bool> IsExpired(const Segment& segment, int64_t now_ms) const;
+  bool IsExpired(const Segment& segment, int64_t now_ms) const;
 
   io::FileSystem& fs_;
   OpenOptions options_;

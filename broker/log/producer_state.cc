@@ -120,7 +120,8 @@ void ProducerState::Refill(std::span<const record::BatchHeader> batches) {
 
 void ProducerState::Expire(int64_t now_ms, int64_t expiration_ms) {
   std::erase_if(producers_, [&](const auto& entry) {
-    return now_ms - entry.second.last().timestamp_ms >= expiration_ms;
+    // Timestamps are the producers' own: any number.
+    return entry.second.last().timestamp_ms <= now_ms - expiration_ms;
   });
 }
 

@@ -33,15 +33,17 @@ Status PartitionLog::RemoveSnapshots(Offset from, Offset below) {
 }
 
 // From the newest to the oldest, so that a crash in between leaves a log
-// without holes.
+// without holes. Without a descriptor the directory is synced together with
+// the next batch.
 Status PartitionLog::DropSegmentsBehind(size_t keep) {
   if (segments_.size() <= keep) return {};
+  ++change_;
   while (segments_.size() > keep) {
     TM_RETURN_IF_ERROR(segments_.back()->Remove());
     segments_.pop_back();
   }
-  ++change_;
-  return fs_.SyncDirectory(options_.dir);
+  const Status synced = fs_.SyncDirectory(options_.dir);
+  return !synced && io::IsShortage(synced.error()) ? Status() : synced;
 }
 
 Status PartitionLog::TruncateTo(Offset offset) {
@@ -57,11 +59,9 @@ Status PartitionLog::TruncateTo(Offset offset) {
 
 Status PartitionLog::CutAt(Offset offset) {
   TM_RETURN_IF_ERROR(LowerRecoveryPoint(offset));
-  ++generation_;
   changed_ = true;
   size_t index = SegmentIndex(offset);
   TM_ASSIGN_OR_RETURN(auto found, Locate(*segments_[index], offset));
-  ForgetPlaces();
   const Offset end =
       found ? std::min(offset, found->header.base_offset) : offset;
   // Gone for good before new batches take these offsets: a snapshot that came
@@ -70,17 +70,19 @@ Status PartitionLog::CutAt(Offset offset) {
     TM_RETURN_IF_ERROR(RemoveSnapshots(end + 1, INT64_MAX));
     TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
   }
-  TM_RETURN_IF_ERROR(DropSegmentsBehind(index + 1));
   if (found) {
-    TM_RETURN_IF_ERROR(active().TruncateTo(found->position, end));
+    TM_RETURN_IF_ERROR(segments_[index]->TruncateTo(found->position, end));
   }
+  ++generation_;
+  ForgetPlaces();
+  TM_RETURN_IF_ERROR(NoteHalfDone(DropSegmentsBehind(index + 1)));
   end_ = std::max(end, start_);
   flushed_ = std::min(flushed_, end_);
   synced_ = std::min(synced_, end_);
   sync_taken_ = synced_;
   if (epochs_.TruncateFromEnd(end_)) epochs_dirty_ = true;
-  if (!producers_.TruncateTo(end_)) TM_RETURN_IF_ERROR(RebuildProducers());
-  return {};
+  if (producers_.TruncateTo(end_)) return {};
+  return NoteHalfDone(RebuildProducers());
 }
 
 Status PartitionLog::TruncateFullyAndStartAt(Offset offset) {
@@ -96,15 +98,21 @@ Status PartitionLog::CutFully(Offset offset) {
   changed_ = true;
   ForgetPlaces();
   TM_RETURN_IF_ERROR(RemoveSnapshots(0, INT64_MAX));
+  // Removed rather than emptied, which takes no space; without the file the
+  // batches tell the epochs.
+  const std::string epochs = Path("leader-epoch-checkpoint");
+  if (fs_.Exists(epochs)) TM_RETURN_IF_ERROR(fs_.Remove(epochs));
+  TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
   TM_RETURN_IF_ERROR(DropSegmentsBehind(0));
   producers_.Clear();
   epochs_.Clear();
+  epochs_dirty_ = true;
   auto segment = std::make_unique<Segment>(fs_, options_.dir, offset);
-  TM_RETURN_IF_ERROR(segment->Create());
+  TM_RETURN_IF_ERROR(NoteHalfDone(segment->Create()));
   ++change_;
   segments_.push_back(std::move(segment));
   start_ = end_ = flushed_ = synced_ = sync_taken_ = offset;
-  return WriteEpochs();
+  return {};
 }
 
 Status PartitionLog::DropFirstSegment() {
@@ -138,12 +146,10 @@ Status PartitionLog::AdvanceStartOffset(Offset offset) {
   return {};
 }
 
-Result<bool> PartitionLog::IsExpired(const Segment& segment,
-                                     int64_t now_ms) const {
+bool PartitionLog::IsExpired(const Segment& segment, int64_t now_ms) const {
   if (options_.config.retention_ms < 0) return false;
-  TM_ASSIGN_OR_RETURN(auto max, segment.MaxTimestamp());
-  return max.timestamp_ms >= 0 &&
-         now_ms - max.timestamp_ms > options_.config.retention_ms;
+  const int64_t newest = segment.MaxTimestamp().timestamp_ms;
+  return newest >= 0 && now_ms - newest > options_.config.retention_ms;
 }
 
 Result<int> PartitionLog::ApplyRetention(Offset high_watermark,
@@ -161,7 +167,7 @@ Result<int> PartitionLog::ApplyRetention(Offset high_watermark,
         segments_.size() > 1 ? segments_[1]->base_offset() : end_;
     if (next > high_watermark) break;
     const auto oldest_size = static_cast<int64_t>(oldest.size());
-    TM_ASSIGN_OR_RETURN(bool expired, Note(IsExpired(oldest, now_ms)));
+    const bool expired = IsExpired(oldest, now_ms);
     const bool too_much = keep_bytes >= 0 && size - oldest_size >= keep_bytes &&
                           segments_.size() > 1;
     if (!expired && !too_much) break;

@@ -84,7 +84,11 @@ Status Segment::Append(std::span<const record::BatchHeader> headers,
                        int32_t index_interval_bytes) {
   TM_RETURN_IF_ERROR(LogFile());
   const std::array<std::string_view, 2> pieces = {first_bytes, rest};
-  TM_RETURN_IF_ERROR(file_->WriteAtV(size_, pieces));
+  if (Status written = file_->WriteAtV(size_, pieces); !written) {
+    // A disk that is full gets the half of it back.
+    if (io::IsShortage(written.error())) (void)file_->Truncate(size_);
+    return written;
+  }
   for (const auto& header : headers) {
     TM_RETURN_IF_ERROR(Adopt(header, size_, index_interval_bytes));
     size_ += header.FullSize();
@@ -104,7 +108,7 @@ Result<size_t> Segment::ReadAt(uint64_t at, char* to, size_t count) const {
 }
 
 Result<Offset> Segment::ScanTail() {
-  TM_ASSIGN_OR_RETURN(max_timestamp_, time_index_.Last());
+  max_timestamp_ = time_index_.Last();
   TM_ASSIGN_OR_RETURN(const uint32_t from, index_.LastPosition());
   Offset end = base_offset_;
   if (from > 0) {
@@ -130,10 +134,12 @@ Result<Offset> Segment::ScanTail() {
 
 Status Segment::TruncateTo(uint64_t position, Offset end_offset) {
   TM_RETURN_IF_ERROR(LogFile());
-  TM_RETURN_IF_ERROR(file_->Truncate(position));
-  size_ = position;
+  // The indexes first: they may tell less than the file holds, if this ends
+  // between them.
   TM_RETURN_IF_ERROR(index_.TruncateToPosition(position));
   TM_RETURN_IF_ERROR(time_index_.TruncateTo(end_offset));
+  TM_RETURN_IF_ERROR(file_->Truncate(position));
+  size_ = position;
   first_timestamp_ms_ = -1;
   TM_RETURN_IF_ERROR(ScanTail());
   return file_->Sync();
@@ -148,8 +154,8 @@ Status Segment::ResetIndexes() {
   return {};
 }
 
-Result<TimeIndex::Entry> Segment::MaxTimestamp() const {
-  TM_ASSIGN_OR_RETURN(auto indexed, time_index_.Last());
+TimeIndex::Entry Segment::MaxTimestamp() const {
+  const TimeIndex::Entry indexed = time_index_.Last();
   return indexed.timestamp_ms > max_timestamp_.timestamp_ms ? indexed
                                                             : max_timestamp_;
 }

@@ -69,7 +69,7 @@ class Segment {
 
   // The largest timestamp, -1 when empty or unknown, and the last offset of
   // the batch that has it.
-  Result<TimeIndex::Entry> MaxTimestamp() const;
+  TimeIndex::Entry MaxTimestamp() const;
   void NoteTimestamp(const record::BatchHeader& header);
   const TimeIndex& time_index() const { return time_index_; }
   // Of the first batch, for segment.ms; -1: unknown.

@@ -11,7 +11,7 @@ TimeIndex::Entry TimeIndex::Parse(const std::string& entry) const {
 
 Status TimeIndex::Load() {
   TM_RETURN_IF_ERROR(entries_.Load());
-  TM_ASSIGN_OR_RETURN(Entry last, Last());
+  const Entry last = Last();
   if (last.offset < base_offset_) {
     return Fail(ErrorCode::kCorruptMessage,
                 "the time index does not fit its segment");
@@ -21,7 +21,7 @@ Status TimeIndex::Load() {
 
 Status TimeIndex::MaybeAppend(int64_t timestamp_ms, Offset offset) {
   if (timestamp_ms < 0) return {};
-  TM_ASSIGN_OR_RETURN(Entry last, Last());
+  const Entry last = Last();
   if (timestamp_ms <= last.timestamp_ms) return {};
   std::string entry;
   record::AppendBigEndian(timestamp_ms, &entry);
@@ -48,10 +48,9 @@ Result<TimeIndex::Entry> TimeIndex::Lookup(int64_t timestamp_ms) const {
   return best;
 }
 
-Result<TimeIndex::Entry> TimeIndex::Last() const {
+TimeIndex::Entry TimeIndex::Last() const {
   if (entries_.count() == 0) return Entry{-1, base_offset_};
-  TM_ASSIGN_OR_RETURN(std::string bytes, entries_.At(entries_.count() - 1));
-  return Parse(bytes);
+  return Parse(entries_.last());
 }
 
 Status TimeIndex::TruncateTo(Offset offset) {

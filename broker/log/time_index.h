@@ -33,7 +33,7 @@ class TimeIndex {
   Status MaybeAppend(int64_t timestamp_ms, Offset offset);
   // The last entry with at most `timestamp_ms`: the search starts there.
   Result<Entry> Lookup(int64_t timestamp_ms) const;
-  Result<Entry> Last() const;
+  Entry Last() const;
   // Drops entries at or behind `offset`.
   Status TruncateTo(Offset offset);
 

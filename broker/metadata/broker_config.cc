@@ -47,6 +47,10 @@ constexpr ConfigKey kKeys[] = {
     {"log.dirs", kList, "", "Directories of the data, comma separated."},
     {"log.dir", kString, "/var/lib/tidemark/broker",
      "Directory of the data, when log.dirs is not set."},
+    {"log.dirs.min.free.bytes", kLong, "-1",
+     "Free space on a disk below which producers are refused; -1: 1 % of the "
+     "disk, at most 1 GiB.",
+     -1, kLongMax},
     {"log.retention.ms", kLong, "604800000",
      "How long records are kept; -1: for ever.", -1, kLongMax},
     {"log.retention.minutes", kInt, "10080",

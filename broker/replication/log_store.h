@@ -21,10 +21,12 @@ class LogStore {
   virtual ~LogStore() = default;
 
   // The log of a partition that this broker is assigned: the one found at
-  // start, or a new one. REQUIRES: it is not handed out already.
+  // start, or a new one. Unless the partition `is_new`, it is refused an empty
+  // log while a directory that may hold its own is offline.
+  // REQUIRES: it is not handed out already.
   virtual Result<std::unique_ptr<log::Log>> Open(
       const TopicPartition& partition, const Uuid& topic_id,
-      const log::LogConfig& config, int64_t now_ms) = 0;
+      const log::LogConfig& config, bool is_new, int64_t now_ms) = 0;
   // After it the partition can be created anew.
   virtual Status Delete(std::unique_ptr<log::Log> log) = 0;
 

@@ -178,7 +178,7 @@ void ReplicaShard::Apply(const TopicPartition& name,
     if (slot != nullptr) Remove(name);
     return;
   }
-  if (slot == nullptr) slot = Open(name, topic);
+  if (slot == nullptr) slot = Open(name, topic, row);
   if (slot == nullptr) return;
   const LeaderEpoch epoch_before = slot->partition.leader_epoch();
   slot->partition.ApplyRow(row, executor_.Now());
@@ -190,11 +190,12 @@ void ReplicaShard::Apply(const TopicPartition& name,
 }
 
 ReplicaShard::Slot* ReplicaShard::Open(const TopicPartition& name,
-                                       const metadata::TopicImage& topic) {
+                                       const metadata::TopicImage& topic,
+                                       const metadata::PartitionImage& row) {
   int32_t min_isr = 1;
   const log::LogConfig config = LogConfigOf(name.topic, &min_isr);
-  auto opened =
-      services_.logs->Open(name, topic.id, config, executor_.WallMs());
+  auto opened = services_.logs->Open(
+      name, topic.id, config, row.partition_epoch == 0, executor_.WallMs());
   if (!opened) {
     LOG(ERROR) << "cannot open log partition=" << ToString(name)
                << " error=" << ToString(opened.error());

@@ -131,7 +131,8 @@ class ReplicaShard {
   Slot* FindSlot(const TopicPartition& partition);
   void Apply(const TopicPartition& name, const metadata::TopicImage& topic,
              const metadata::PartitionImage& row);
-  Slot* Open(const TopicPartition& name, const metadata::TopicImage& topic);
+  Slot* Open(const TopicPartition& name, const metadata::TopicImage& topic,
+             const metadata::PartitionImage& row);
   void Remove(const TopicPartition& name);
   log::LogConfig LogConfigOf(const std::string& topic, int32_t* min_isr) const;
   ErrorCode WhyAbsent(const TopicPartition& partition,

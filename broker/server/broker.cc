@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <random>
+#include <set>
 
 #include "broker/coordinator/group_coordinator.h"
 #include "broker/kafka/dispatcher.h"
@@ -29,6 +30,10 @@
 
 namespace tidemark::server {
 namespace {
+
+// Enough for what a shard opens at once (a roll, a cold read), for each of
+// them, and a sync of a directory beside.
+constexpr int kReservedDescriptors = 64;
 
 Duration Ms(const Config& config, std::string_view key) {
   return MillisecondsOf(config.GetInt(key));
@@ -85,11 +90,14 @@ struct Broker::Impl {
   explicit Impl(BrokerConfig c) : config(std::move(c)) {}
 
   Status OpenDirectories();
+  Status OpenDirectory(const std::string& dir);
   Status LoadLogs();
   void Assemble();
   Status OpenPorts();
   void Join();
 
+  // Directories that went offline before there was a session to report to.
+  void ReportOffline();
   void OnDirectoryOffline(const std::string& dir);
   void OnFenced(bool now_fenced);
   Status Ready() const;
@@ -101,9 +109,12 @@ struct Broker::Impl {
   const Uuid incarnation = Uuid::Random();
   std::atomic<bool> fenced = true;
   std::atomic<bool> stopping = false;
+  std::atomic<bool> assembled = false;
 
   std::vector<std::unique_ptr<io::DirectoryLock>> locks;
-  std::map<std::string, Uuid> directories;  // log dir -> its id
+  std::map<std::string, Uuid> directories;  // log dir -> its id, when known
+  std::map<std::string, Error> broken;      // log dir -> why it is of no use
+  std::set<std::string> reported;           // on `control`
   std::unique_ptr<log::LogManager> logs;
   std::unique_ptr<PartitionStore> store;
   std::vector<std::unique_ptr<io::EventLoop>> shards;
@@ -127,25 +138,39 @@ struct Broker::Impl {
 
 Status Broker::Impl::OpenDirectories() {
   for (const std::string& dir : config.log_dirs) {
-    TM_ASSIGN_OR_RETURN(
-        auto properties,
-        io::LoadMetaProperties(dir, services.cluster_id, config.node_id));
-    TM_ASSIGN_OR_RETURN(auto lock, io::DirectoryLock::Acquire(dir));
-    locks.push_back(std::move(lock));
-    directories[dir] = properties.directory_id;
-    services.cluster_id = properties.cluster_id;
+    Status opened = OpenDirectory(dir);
+    if (opened) continue;
+    // A disk that is broken is no reason not to serve the others; one that
+    // belongs to somebody else is.
+    if (opened.error().code != ErrorCode::kKafkaStorageError) return opened;
+    LOG(ERROR) << "log directory unusable dir=" << dir
+               << " error=" << opened.error().message;
+    broken[dir] = opened.error();
   }
+  if (broken.size() == config.log_dirs.size())
+    return Fail(broken.begin()->second);
+  return {};
+}
+
+Status Broker::Impl::OpenDirectory(const std::string& dir) {
+  TM_ASSIGN_OR_RETURN(
+      auto properties,
+      io::LoadMetaProperties(dir, services.cluster_id, config.node_id));
+  directories[dir] = properties.directory_id;
+  services.cluster_id = properties.cluster_id;
+  TM_ASSIGN_OR_RETURN(auto lock, io::DirectoryLock::Acquire(dir));
+  locks.push_back(std::move(lock));
   return {};
 }
 
 Status Broker::Impl::LoadLogs() {
   log::LogManagerOptions options;
   options.dirs = config.log_dirs;
+  options.broken = broken;
+  options.min_free_bytes = config.raw().GetInt("log.dirs.min.free.bytes");
   options.on_offline = [this](const std::string& dir) {
-    // Logs are being loaded while there is no session yet.
-    if (control != nullptr) {
-      control->Post([this, dir] { OnDirectoryOffline(dir); });
-    }
+    // While logs are loaded there is nobody to tell yet: ReportOffline does.
+    if (assembled) control->Post([this, dir] { OnDirectoryOffline(dir); });
   };
   TM_ASSIGN_OR_RETURN(
       logs, log::LogManager::Open(io::PosixFileSystem(), std::move(options),
@@ -256,13 +281,21 @@ void Broker::Impl::Join() {
   subscriber->Start();
 }
 
+void Broker::Impl::ReportOffline() {
+  assembled = true;
+  for (const std::string& dir : logs->OfflineDirectories()) {
+    control->Post([this, dir] { OnDirectoryOffline(dir); });
+  }
+}
+
 void Broker::Impl::OnDirectoryOffline(const std::string& dir) {
+  if (!reported.insert(dir).second) return;
   LOG(ERROR) << "log directory is offline dir=" << dir;
   const auto found = directories.find(dir);
   if (found != directories.end()) session->ReportOffline(found->second);
   // The process stays, to say so: its partitions are led elsewhere now, and a
   // restart would find the same disk.
-  if (logs->OfflineDirectories().size() == directories.size()) {
+  if (logs->OfflineDirectories().size() == config.log_dirs.size()) {
     LOG(ERROR) << "every log directory is offline: this broker serves no more "
                   "until its disk is mended and it is started again";
   }
@@ -277,7 +310,7 @@ Status Broker::Impl::Ready() const {
   if (stopping) {
     return Fail(ErrorCode::kBrokerNotAvailable, "shutting down");
   }
-  if (logs->OfflineDirectories().size() == directories.size()) {
+  if (logs->OfflineDirectories().size() == config.log_dirs.size()) {
     return Fail(ErrorCode::kKafkaStorageError,
                 "every log directory is offline; mend the disk and restart");
   }
@@ -309,11 +342,13 @@ Result<Broker*> Broker::Start(BrokerConfig config, Failed failed) {
   auto impl = std::make_unique<Impl>(std::move(config));
   impl->failed = std::move(failed);
   TM_RETURN_IF_ERROR(impl->OpenDirectories());
-  impl->control = std::make_unique<io::EventLoop>("control");
+  io::ReserveDescriptors(kReservedDescriptors);
   TM_RETURN_IF_ERROR(impl->LoadLogs());
+  impl->control = std::make_unique<io::EventLoop>("control");
   impl->Assemble();
   TM_RETURN_IF_ERROR(impl->OpenPorts());
   impl->Join();
+  impl->ReportOffline();
   return new Broker(impl.release());
 }
 

@@ -6,9 +6,9 @@ namespace tidemark::server {
 
 Result<std::unique_ptr<log::Log>> PartitionStore::Open(
     const TopicPartition& partition, const Uuid& topic_id,
-    const log::LogConfig& config, int64_t now_ms) {
-  TM_ASSIGN_OR_RETURN(
-      auto log, manager_.GetOrCreate(partition, topic_id, config, now_ms));
+    const log::LogConfig& config, bool is_new, int64_t now_ms) {
+  TM_ASSIGN_OR_RETURN(auto log, manager_.GetOrCreate(partition, topic_id,
+                                                     config, is_new, now_ms));
   log->UpdateConfig(config);
   return log;
 }

@@ -18,7 +18,7 @@ class PartitionStore final : public replication::LogStore {
   Result<std::unique_ptr<log::Log>> Open(const TopicPartition& partition,
                                          const Uuid& topic_id,
                                          const log::LogConfig& config,
-                                         int64_t now_ms) override;
+                                         bool is_new, int64_t now_ms) override;
   Status Delete(std::unique_ptr<log::Log> log) override;
   Offset HighWatermark(const TopicPartition& partition) override;
   Status WriteHighWatermarks(const log::OffsetMap& offsets) override;

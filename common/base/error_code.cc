@@ -4,6 +4,10 @@ namespace tidemark {
 
 std::string_view ErrorName(ErrorCode code) {
   switch (code) {
+    case ErrorCode::kOutOfSpace:
+      return "OUT_OF_SPACE";
+    case ErrorCode::kOutOfHandles:
+      return "OUT_OF_HANDLES";
     case ErrorCode::kUnknownServerError:
       return "UNKNOWN_SERVER_ERROR";
     case ErrorCode::kNone:

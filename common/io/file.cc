@@ -2,6 +2,11 @@
 
 namespace tidemark::io {
 
+bool IsShortage(const Error& error) {
+  return error.code == ErrorCode::kOutOfSpace ||
+         error.code == ErrorCode::kOutOfHandles;
+}
+
 Status WriteFileAtomically(FileSystem& fs, const std::string& path,
                            std::string_view bytes) {
   const std::string tmp = path + ".tmp";

@@ -13,7 +13,9 @@ namespace tidemark::io {
 
 // An open file. Writes land in the page cache; only Sync makes them survive
 // a power cut. Positional, so reads and Sync may run on other threads than
-// the writer's. Errors are kKafkaStorageError with path and errno text.
+// the writer's. Errors carry path and errno text: kOutOfSpace, kOutOfHandles
+// (nothing is broken, later it may work; see IsShortage) or
+// kKafkaStorageError, which is everything else and final.
 class File {
  public:
   virtual ~File() = default;
@@ -26,9 +28,17 @@ class File {
                           std::span<const std::string_view> pieces) = 0;
   virtual Status Truncate(uint64_t size) = 0;
   virtual Result<uint64_t> Size() const = 0;
+  // Takes the space for `size` bytes, so that writes below it cannot run out
+  // of it. The file is `size` long then, zeros where nothing was written.
+  virtual Status Reserve(uint64_t size) = 0;
   // fdatasync. A failed sync must never be retried: the kernel may have
-  // dropped the pages (B-32).
+  // dropped the pages (B-32). Always kKafkaStorageError, whatever ran out.
   virtual Status Sync() = 0;
+};
+
+struct DiskSpace {
+  uint64_t free = 0;  // for this process
+  uint64_t total = 0;
 };
 
 // The only way to the disk; io::PosixFileSystem() in production, the
@@ -49,9 +59,19 @@ class FileSystem {
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   // Makes names created, renamed or removed in `path` survive a power cut.
   virtual Status SyncDirectory(const std::string& path) = 0;
+  // Of the disk that `path` lies on.
+  virtual Result<DiskSpace> Space(const std::string& path) = 0;
 };
 
 FileSystem& PosixFileSystem();
+
+// Space, descriptors or memory ran out: nothing is broken.
+bool IsShortage(const Error& error);
+
+// Keeps `count` descriptors aside for PosixFileSystem, which takes one of them
+// when the process has no other left: sockets must not starve the disk. Once,
+// before threads start.
+void ReserveDescriptors(int count);
 
 // tmp + sync + rename + directory sync: after return `path` holds `bytes`,
 // whatever happens; before it holds the old ones.

@@ -1,15 +1,18 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 #include <system_error>
 
 #include "common/io/file.h"
@@ -17,14 +20,26 @@
 namespace tidemark::io {
 namespace {
 
+ErrorCode CodeOf(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return ErrorCode::kOutOfSpace;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return ErrorCode::kOutOfHandles;
+    default:
+      return ErrorCode::kKafkaStorageError;
+  }
+}
+
 tl::unexpected<Error> Failed(std::string_view what, const std::string& path,
                              int error) {
   std::string message = std::string(what) + " " + path + ": " +
                         std::system_category().message(error);
   if (error == ENOSPC || error == EDQUOT) {
-    message +=
-        " (free space on this disk or lower the topics' retention,"
-        " then restart)";
+    message += " (free space on this disk or lower the topics' retention)";
   } else if (error == EMFILE || error == ENFILE) {
     message += " (raise the limit of open files: LimitNOFILE or ulimit -n)";
   } else if (error == EACCES || error == EROFS || error == EPERM) {
@@ -32,13 +47,79 @@ tl::unexpected<Error> Failed(std::string_view what, const std::string& path,
         " (the process needs to own this directory and be able to"
         " write to it)";
   }
-  return Fail(ErrorCode::kKafkaStorageError, std::move(message));
+  return Fail(CodeOf(error), std::move(message));
+}
+
+// Descriptors on nothing, given up one by one when there is no other. Any
+// thread.
+class DescriptorReserve {
+ public:
+  void Fill(int count) {
+    std::lock_guard lock(mutex_);
+    wanted_ = static_cast<size_t>(count);
+    FillLocked();
+  }
+  // open(2) with one of them in need.
+  int Open(const char* path, int flags) {
+    while (true) {
+      const int fd = ::open(path, flags | O_CLOEXEC, 0644);
+      if (fd >= 0) return fd;
+      if (errno == EINTR) continue;
+      if ((errno != EMFILE && errno != ENFILE) || !GiveUpOne()) return -1;
+    }
+  }
+  // close(2); what was given up is taken back first.
+  void Close(int fd) {
+    ::close(fd);
+    if (short_.load(std::memory_order_relaxed)) {
+      std::lock_guard lock(mutex_);
+      FillLocked();
+    }
+  }
+
+ private:
+  void FillLocked() {
+    while (held_.size() < wanted_) {
+      const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+      if (fd < 0) break;
+      held_.push_back(fd);
+    }
+    short_ = held_.size() < wanted_;
+  }
+  bool GiveUpOne() {
+    const int error = errno;
+    std::lock_guard lock(mutex_);
+    errno = error;
+    if (held_.empty()) return false;
+    ::close(held_.back());
+    held_.pop_back();
+    short_ = true;
+    return true;
+  }
+
+  std::mutex mutex_;
+  std::vector<int> held_;
+  size_t wanted_ = 0;
+  std::atomic<bool> short_ = false;
+};
+
+DescriptorReserve& Descriptors() {
+  static DescriptorReserve* const reserve = new DescriptorReserve();
+  return *reserve;
+}
+
+// Whatever ran out, the dirty pages are gone.
+tl::unexpected<Error> SyncFailed(std::string_view what, const std::string& path,
+                                 int error) {
+  auto failed = Failed(what, path, error);
+  failed.value().code = ErrorCode::kKafkaStorageError;
+  return failed;
 }
 
 class PosixFile final : public File {
  public:
   PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
-  ~PosixFile() override { ::close(fd_); }
+  ~PosixFile() override { Descriptors().Close(fd_); }
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
 
@@ -116,8 +197,19 @@ class PosixFile final : public File {
     return static_cast<uint64_t>(info.st_size);
   }
 
+  Status Reserve(uint64_t size) override {
+    int failed;
+    do {
+      failed = ::posix_fallocate(fd_, 0, static_cast<off_t>(size));
+    } while (failed == EINTR);
+    if (failed != 0) return Failed("cannot reserve space for", path_, failed);
+    return {};
+  }
+
   Status Sync() override {
-    if (::fdatasync(fd_) != 0) return Failed("cannot sync", path_, errno);
+    if (::fdatasync(fd_) != 0) {
+      return SyncFailed("cannot sync", path_, errno);
+    }
     return {};
   }
 
@@ -130,11 +222,8 @@ class Posix final : public FileSystem {
  public:
   Result<std::shared_ptr<File>> Open(const std::string& path,
                                      bool create) override {
-    int flags = O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0);
-    int fd;
-    do {
-      fd = ::open(path.c_str(), flags, 0644);
-    } while (fd < 0 && errno == EINTR);
+    const int fd =
+        Descriptors().Open(path.c_str(), O_RDWR | (create ? O_CREAT : 0));
     if (fd < 0) return Failed("cannot open", path, errno);
     return std::make_shared<PosixFile>(fd, path);
   }
@@ -147,8 +236,13 @@ class Posix final : public FileSystem {
   }
 
   Result<std::vector<std::string>> List(const std::string& path) override {
-    DIR* dir = ::opendir(path.c_str());
-    if (dir == nullptr) return Failed("cannot list", path, errno);
+    const int fd = Descriptors().Open(path.c_str(), O_RDONLY | O_DIRECTORY);
+    DIR* dir = fd < 0 ? nullptr : ::fdopendir(fd);
+    if (dir == nullptr) {
+      const int error = errno;
+      if (fd >= 0) Descriptors().Close(fd);
+      return Failed("cannot list", path, error);
+    }
     std::vector<std::string> names;
     errno = 0;
     while (dirent* entry = ::readdir(dir)) {
@@ -189,12 +283,21 @@ class Posix final : public FileSystem {
   }
 
   Status SyncDirectory(const std::string& path) override {
-    int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = Descriptors().Open(path.c_str(), O_RDONLY | O_DIRECTORY);
     if (fd < 0) return Failed("cannot open directory", path, errno);
     int failed = ::fsync(fd) != 0 ? errno : 0;
-    ::close(fd);
-    if (failed != 0) return Failed("cannot sync directory", path, failed);
+    Descriptors().Close(fd);
+    if (failed != 0) return SyncFailed("cannot sync directory", path, failed);
     return {};
+  }
+
+  Result<DiskSpace> Space(const std::string& path) override {
+    struct statvfs info;
+    if (::statvfs(path.c_str(), &info) != 0) {
+      return Failed("cannot stat", path, errno);
+    }
+    return DiskSpace{uint64_t{info.f_bavail} * info.f_frsize,
+                     uint64_t{info.f_blocks} * info.f_frsize};
   }
 };
 
@@ -204,5 +307,7 @@ FileSystem& PosixFileSystem() {
   static Posix posix;
   return posix;
 }
+
+void ReserveDescriptors(int count) { Descriptors().Fill(count); }
 
 }  // namespace tidemark::io

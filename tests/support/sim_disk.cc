@@ -50,6 +50,17 @@ tl::unexpected<Error> Broken(const std::string& what, const std::string& path,
               "cannot " + what + " " + path + ": " + why);
 }
 
+tl::unexpected<Error> OutOfSpace(const std::string& what,
+                                 const std::string& path) {
+  return Fail(ErrorCode::kOutOfSpace,
+              "cannot " + what + " " + path + ": No space left on device");
+}
+
+tl::unexpected<Error> OutOfHandles(const std::string& path) {
+  return Fail(ErrorCode::kOutOfHandles,
+              "cannot open " + path + ": Too many open files");
+}
+
 // The empty part stands for no path at all.
 bool Contains(const std::string& path, const std::string& part) {
   return !part.empty() && path.find(part) != std::string::npos;
@@ -142,6 +153,19 @@ class SimDisk::SimFile final : public io::File {
     return inode_->current.size();
   }
 
+  Status Reserve(uint64_t size) override {
+    std::lock_guard lock(disk_.mutex_);
+    if (Stale()) return Broken("reserve", path_, "the machine was restarted");
+    if (size <= inode_->current.size()) return {};
+    TM_RETURN_IF_ERROR(disk_.Change("reserve", path_));
+    const auto grown = static_cast<int64_t>(size - inode_->current.size());
+    if (disk_.Lacks(grown)) return OutOfSpace("reserve", path_);
+    disk_.used_ += grown;
+    inode_->current.resize(size);
+    inode_->unsynced.push_back({true, size, {}});
+    return {};
+  }
+
   Status Sync() override {
     std::lock_guard lock(disk_.mutex_);
     if (Stale()) return Broken("sync", path_, "the machine was restarted");
@@ -177,14 +201,27 @@ class SimDisk::SimFile final : public io::File {
     int64_t grown = static_cast<int64_t>(at + bytes.size()) -
                     static_cast<int64_t>(inode_->current.size());
     if (grown > 0) {
-      if (disk_.capacity_ >= 0 && disk_.used_ + grown > disk_.capacity_) {
-        return Broken("write", path_, "No space left on device");
-      }
+      if (disk_.Lacks(grown)) return WriteWhatFits(std::move(bytes), at, grown);
       disk_.used_ += grown;
     }
     Apply(inode_->current, at, bytes);
     inode_->unsynced.push_back({false, at, std::move(bytes)});
     return {};
+  }
+
+  // As a real disk: the rest is refused afterwards.
+  Status WriteWhatFits(std::string bytes, uint64_t at, int64_t grown) {
+    const int64_t room = std::max<int64_t>(disk_.capacity_ - disk_.used_, 0);
+    const auto size = static_cast<int64_t>(bytes.size());
+    bytes.resize(
+        static_cast<size_t>(std::clamp<int64_t>(size - grown + room, 0, size)));
+    if (!bytes.empty()) {
+      const size_t before = inode_->current.size();
+      Apply(inode_->current, at, bytes);
+      disk_.used_ += static_cast<int64_t>(inode_->current.size() - before);
+      inode_->unsynced.push_back({false, at, std::move(bytes)});
+    }
+    return OutOfSpace("write", path_);
   }
 
   SimDisk& disk_;
@@ -197,6 +234,10 @@ SimDisk::SimDisk(uint64_t seed)
     : random_(seed), root_(std::make_shared<Directory>()) {}
 
 SimDisk::~SimDisk() = default;
+
+bool SimDisk::Lacks(int64_t bytes) const {
+  return capacity_ >= 0 && used_ + bytes > capacity_;
+}
 
 bool SimDisk::DeadLocked() const {
   return die_at_ >= 0 && operations_ >= die_at_;
@@ -237,6 +278,7 @@ Result<std::shared_ptr<io::File>> SimDisk::Open(const std::string& path,
                                                 bool create) {
   std::lock_guard lock(mutex_);
   if (DeadLocked()) return Broken("open", path, "the machine is off");
+  if (fail_opens_) return OutOfHandles(path);
   std::string name;
   Directory* parent = ParentOf(path, &name);
   if (parent == nullptr) {
@@ -281,6 +323,10 @@ Status SimDisk::CreateDirectories(const std::string& path) {
 Result<std::vector<std::string>> SimDisk::List(const std::string& path) {
   std::lock_guard lock(mutex_);
   if (DeadLocked()) return Broken("list", path, "the machine is off");
+  if (Contains(path, fail_reads_)) {
+    return Broken("list", path, "Input/output error");
+  }
+  if (fail_opens_) return OutOfHandles(path);
   Directory* dir = FindDirectory(path);
   if (dir == nullptr) return Broken("list", path, "No such file or directory");
   std::vector<std::string> names;
@@ -361,6 +407,7 @@ Status SimDisk::SyncDirectory(const std::string& path) {
   if (dir == nullptr) {
     return Broken("sync directory", path, "No such file or directory");
   }
+  if (fail_opens_) return OutOfHandles(path);
   TM_RETURN_IF_ERROR(Change("sync directory", path));
   if (Contains(path, fail_syncs_)) {
     return Broken("sync directory", path, "Input/output error");
@@ -467,6 +514,20 @@ int64_t SimDisk::syncs() const {
 void SimDisk::SetCapacity(int64_t bytes) {
   std::lock_guard lock(mutex_);
   capacity_ = bytes;
+}
+
+void SimDisk::FailOpens(bool fail) {
+  std::lock_guard lock(mutex_);
+  fail_opens_ = fail;
+}
+
+Result<io::DiskSpace> SimDisk::Space(const std::string&) {
+  std::lock_guard lock(mutex_);
+  constexpr int64_t kLarge = int64_t{1} << 40;
+  const int64_t total = capacity_ >= 0 ? capacity_ : kLarge;
+  return io::DiskSpace{
+      static_cast<uint64_t>(std::max<int64_t>(total - used_, 0)),
+      static_cast<uint64_t>(total)};
 }
 
 void SimDisk::FailWrites(std::string part) {

@@ -36,6 +36,7 @@ class SimDisk final : public io::FileSystem {
   Status RemoveAll(const std::string& path) override;
   Status Rename(const std::string& from, const std::string& to) override;
   Status SyncDirectory(const std::string& path) override;
+  Result<io::DiskSpace> Space(const std::string& path) override;
 
   // Power off and on again.
   void Crash();
@@ -48,9 +49,11 @@ class SimDisk final : public io::FileSystem {
   // How many changes there were so far.
   int64_t operations() const;
 
-  // Writes that would make all files together larger fail with ENOSPC's
-  // error. Negative: no limit.
+  // Writes that would make all files together larger fail with kOutOfSpace,
+  // half done as on a real disk. Negative: no limit.
   void SetCapacity(int64_t bytes);
+  // No descriptors: opening anything fails with kOutOfHandles while set.
+  void FailOpens(bool fail);
   // Operations on paths that contain `part` fail while set; empty: none.
   void FailWrites(std::string part);
   void FailSyncs(std::string part);
@@ -71,6 +74,7 @@ class SimDisk final : public io::FileSystem {
   Directory* ParentOf(const std::string& path, std::string* name);
   Status Change(const char* what, const std::string& path);
   bool DeadLocked() const;
+  bool Lacks(int64_t bytes) const;
   void CrashDirectory(Directory& dir, bool lose);
   void CrashFile(Inode& inode);
   void RemoveTree(Directory& parent, const std::string& name);
@@ -85,6 +89,7 @@ class SimDisk final : public io::FileSystem {
   int64_t used_ = 0;
   int64_t syncs_ = 0;
   std::string fail_writes_, fail_syncs_, fail_reads_;
+  bool fail_opens_ = false;
 };
 
 }  // namespace tidemark::sim

@@ -23,7 +23,8 @@ class LogManagerTest : public testing::Test {
   }
   std::unique_ptr<Log> Get(const TopicPartition& partition,
                            const std::string& id = "0123456789abcdef") {
-    auto log = manager_->GetOrCreate(partition, *Uuid::FromBytes(id), {}, kNow);
+    auto log =
+        manager_->GetOrCreate(partition, *Uuid::FromBytes(id), {}, true, kNow);
     EXPECT_TRUE(log) << log.error().message;
     return log ? std::move(*log) : nullptr;
   }
@@ -191,6 +192,7 @@ class SlowFile final : public io::File {
   }
   Status Truncate(uint64_t) override { return {}; }
   Result<uint64_t> Size() const override { return 0u; }
+  Status Reserve(uint64_t) override { return {}; }
   Status Sync() override {
     EXPECT_EQ(++running_, 1) << "two at once";
     ++syncs_;

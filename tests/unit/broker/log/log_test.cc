@@ -334,9 +334,9 @@ TEST_F(LogTest, AWriteErrorIsFinal) {
   options_.health = std::make_shared<DirectoryHealth>("/data");
   ASSERT_TRUE(Open());
   ASSERT_TRUE(Append(Batch(1)));
-  disk_.SetCapacity(1);
+  disk_.FailWrites(".log");
   EXPECT_EQ(Append(Batch(1)).error().code, ErrorCode::kKafkaStorageError);
-  disk_.SetCapacity(-1);
+  disk_.FailWrites("");
   EXPECT_EQ(Append(Batch(1)).error().code, ErrorCode::kKafkaStorageError);
   EXPECT_TRUE(log_->failed());
   EXPECT_TRUE(options_.health->offline());

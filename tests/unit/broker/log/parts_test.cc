@@ -312,12 +312,12 @@ TEST(IndexTest, LookupGivesTheEntryAtOrBefore) {
     EXPECT_EQ(times.count(), 300u);
     EXPECT_EQ(times.Lookup(4).value().offset, 1000);
     EXPECT_EQ(times.Lookup(12).value().offset, 1020);
-    EXPECT_EQ(times.Last().value().timestamp_ms, 1500);
+    EXPECT_EQ(times.Last().timestamp_ms, 1500);
   }
   ASSERT_TRUE(offsets.TruncateToPosition(500));
   ASSERT_TRUE(times.TruncateTo(1050));
   EXPECT_EQ(offsets.Lookup(9000).value(), 400u);
-  EXPECT_EQ(times.Last().value().offset, 1040);
+  EXPECT_EQ(times.Last().offset, 1040);
   EXPECT_FALSE(offsets.Load(400)) << "points behind the segment";
 }
 

@@ -24,7 +24,7 @@ class TestLogStore final : public LogStore {
 
   Result<std::unique_ptr<log::Log>> Open(const TopicPartition& partition,
                                          const Uuid& topic_id,
-                                         const log::LogConfig& config,
+                                         const log::LogConfig& config, bool,
                                          int64_t) override {
     return OpenTestLog(disk_, "/data", partition, topic_id, config);
   }

@@ -40,28 +40,29 @@ class PartitionStoreTest : public testing::Test {
 };
 
 TEST_F(PartitionStoreTest, ADeletedLogIsGoneAndItsNameFree) {
-  auto log = store_->Open(partition_, id_, {}, 0).value();
+  auto log = store_->Open(partition_, id_, {}, true, 0).value();
   EXPECT_TRUE(OnDisk("t-0"));
   EXPECT_TRUE(store_->Delete(std::move(log)));
   EXPECT_FALSE(OnDisk("t-0"));
-  EXPECT_TRUE(store_->Open(partition_, Uuid::Random(), {}, 0));
+  EXPECT_TRUE(store_->Open(partition_, Uuid::Random(), {}, true, 0));
 }
 
 TEST_F(PartitionStoreTest, ACleanShutdownKeepsLogsEpochAndHighWatermarks) {
   std::vector<std::unique_ptr<log::Log>> logs;
-  logs.push_back(store_->Open(partition_, id_, {}, 0).value());
+  logs.push_back(store_->Open(partition_, id_, {}, true, 0).value());
   EXPECT_TRUE(logs[0]->AssignEpoch(4, 0));
   EXPECT_TRUE(store_->WriteHighWatermarks({{partition_, 9}}));
   EXPECT_TRUE(store_->ShutDown(std::move(logs), 17));
   Restart();
   EXPECT_EQ(manager_->previous_broker_epoch(), 17);
   EXPECT_EQ(store_->HighWatermark(partition_), 9);
-  EXPECT_EQ(store_->Open(partition_, id_, {}, 0).value()->latest_epoch(), 4);
+  EXPECT_EQ(store_->Open(partition_, id_, {}, true, 0).value()->latest_epoch(),
+            4);
 }
 
 TEST_F(PartitionStoreTest, UnopenedLogsAreListedAndCanBeRemoved) {
   std::vector<std::unique_ptr<log::Log>> logs;
-  logs.push_back(store_->Open(partition_, id_, {}, 0).value());
+  logs.push_back(store_->Open(partition_, id_, {}, true, 0).value());
   EXPECT_TRUE(store_->ShutDown(std::move(logs), 17));
   Restart();
   EXPECT_THAT(store_->Unopened(),

@@ -1,6 +1,7 @@
 #include "common/io/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -57,6 +58,52 @@ TEST_F(PosixFileTest, FullDiskSaysWhatToDo) {
   auto written = (*full)->WriteAt(0, "x");
   ASSERT_FALSE(written);
   EXPECT_NE(written.error().message.find("free space"), std::string::npos);
+  EXPECT_EQ(written.error().code, ErrorCode::kOutOfSpace);
+  EXPECT_TRUE(IsShortage(written.error()));
+}
+
+TEST_F(PosixFileTest, SpaceAndReservation) {
+  const auto space = fs_.Space(dir_);
+  ASSERT_TRUE(space);
+  EXPECT_GT(space->total, 0u);
+  EXPECT_LE(space->free, space->total);
+  auto file = fs_.Open(dir_ + "/reserved", true).value();
+  ASSERT_TRUE(file->WriteAt(0, "ab"));
+  ASSERT_TRUE(file->Reserve(100));
+  EXPECT_EQ(file->Size().value(), 100u);
+  char bytes[3];
+  ASSERT_TRUE(file->ReadAt(0, bytes, 3));
+  EXPECT_EQ(std::string_view(bytes, 3), std::string_view("ab\0", 3));
+}
+
+// In a process of its own: the limit is the process's.
+TEST_F(PosixFileTest, TheReserveOpensFilesWhenDescriptorsRunOut) {
+  const std::string path = dir_ + "/a";
+  ASSERT_TRUE(fs_.Open(path, true));
+  const auto body = [&] {
+    ReserveDescriptors(2);
+    rlimit limit{64, 64};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    while (::dup(0) >= 0) {
+    }
+    std::vector<std::shared_ptr<File>> open;
+    for (int i = 0; i < 2; ++i) {
+      auto file = fs_.Open(path, false);
+      if (!file) std::_Exit(10 + i);
+      open.push_back(std::move(*file));
+    }
+    auto none = fs_.Open(path, false);
+    if (none || none.error().code != ErrorCode::kOutOfHandles) std::_Exit(20);
+    auto listed = fs_.List(dir_);
+    if (listed || listed.error().code != ErrorCode::kOutOfHandles) {
+      std::_Exit(21);
+    }
+    open.clear();  // goes back into the reserve, not to the sockets
+    if (::dup(0) >= 0) std::_Exit(22);
+    if (!fs_.SyncDirectory(dir_)) std::_Exit(23);
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(body(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(PosixFileTest, AtomicWriteReplacesAndLeavesNoTemporary) {

@@ -1,0 +1,186 @@
+// What runs out is not broken (D2): a full disk and a full descriptor table
+// cost what is asked meanwhile, and nothing afterwards.
+#include "broker/log/log_manager.h"
+#include "tests/unit/broker/log/log_fixture.h"
+
+namespace tidemark::log {
+namespace {
+
+class ShortageTest : public LogTest {
+ protected:
+  ShortageTest() {
+    options_.config.segment_bytes = 4000;
+    options_.config.index_interval_bytes = 100;
+    options_.health = std::make_shared<DirectoryHealth>("/data");
+  }
+  bool online() const { return !log_->failed() && !options_.health->offline(); }
+  int64_t used() {
+    const auto space = disk_.Space("/").value();
+    return static_cast<int64_t>(space.total - space.free);
+  }
+  // Appends until it is refused; returns how many were taken.
+  int AppendUntilRefused() {
+    for (int i = 0;; ++i) {
+      auto done = Append(Batch(2));
+      if (done) continue;
+      EXPECT_EQ(done.error().code, ErrorCode::kKafkaStorageError);
+      return i;
+    }
+  }
+};
+
+TEST_F(ShortageTest, AFullDiskRefusesAppendsUntilThereIsRoom) {
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(Append(Batch(2)));
+  // Every number of bytes that may be left, so that every write is the one
+  // that does not fit: batches, indexes, rolls, snapshots.
+  std::string model = ReadAll();
+  for (int64_t room = 0; room < 3000; room += 37) {
+    disk_.SetCapacity(used() + room);
+    const int taken = AppendUntilRefused();
+    ASSERT_TRUE(online()) << room;
+    EXPECT_FALSE(Append(Batch(2)));
+    disk_.SetCapacity(-1);
+    ASSERT_TRUE(Append(Batch(2))) << room;
+    ASSERT_EQ(BaseOffsets(ReadAll()).size(),
+              BaseOffsets(model).size() + taken + 1)
+        << room;
+    model = ReadAll();
+    Flush();
+    ASSERT_EQ(log_->flushed_offset(), log_->end_offset());
+  }
+  CrashAndReopen();
+  EXPECT_TRUE(ReadAll() == model);
+  ASSERT_TRUE(log_->Close());
+  ASSERT_TRUE(Open(true));
+  EXPECT_TRUE(ReadAll() == model);
+}
+
+TEST_F(ShortageTest, ABrokerStartsOnAFullDisk) {
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Append(Batch(2), i / 30));
+  Flush();
+  const std::string all = ReadAll();
+  for (bool power_cut : {true, false}) {
+    log_.reset();
+    if (power_cut) {
+      disk_.Crash();
+    } else {
+      disk_.KillProcess();
+    }
+    disk_.SetCapacity(used());
+    ASSERT_TRUE(Open(false));
+    EXPECT_TRUE(ReadAll() == all);
+    EXPECT_EQ(log_->latest_epoch(), 3);
+    EXPECT_FALSE(Append(Batch(2), 3));
+    EXPECT_TRUE(online());
+    disk_.SetCapacity(-1);
+  }
+  EXPECT_TRUE(Append(Batch(2), 3));
+}
+
+TEST_F(ShortageTest, WithoutDescriptorsNothingBreaks) {
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Append(Batch(2)));
+  Flush();
+  const std::string all = ReadAll();
+  Reopen();
+  disk_.FailOpens(true);
+  EXPECT_FALSE(Append(Batch(2)));
+  EXPECT_EQ(log_->Read(0, 200, 1000, true).error().code,
+            ErrorCode::kKafkaStorageError);
+  EXPECT_FALSE(log_->FindByTimestamp(kNow));
+  EXPECT_FALSE(log_->TruncateTo(150));
+  EXPECT_FALSE(log_->TruncateFullyAndStartAt(500));
+  EXPECT_TRUE(online());
+  EXPECT_EQ(log_->end_offset(), 200);
+  disk_.FailOpens(false);
+  EXPECT_TRUE(ReadAll() == all);
+  ASSERT_TRUE(log_->TruncateTo(150));
+  ASSERT_TRUE(Append(Batch(2)));
+  EXPECT_TRUE(ReadAll().starts_with(all.substr(0, all.size() / 2)));
+}
+
+TEST_F(ShortageTest, AFollowerCatchesUpAgain) {
+  ASSERT_TRUE(Open());
+  ASSERT_TRUE(log_->AppendAsFollower(LeaderBatch(0, 2, 1)));
+  disk_.SetCapacity(used() + 20);
+  EXPECT_EQ(log_->AppendAsFollower(LeaderBatch(2, 2, 1)).error().code,
+            ErrorCode::kKafkaStorageError);
+  EXPECT_TRUE(online());
+  EXPECT_EQ(log_->end_offset(), 2);
+  disk_.SetCapacity(-1);
+  EXPECT_TRUE(log_->AppendAsFollower(LeaderBatch(2, 2, 1)));
+}
+
+TEST_F(ShortageTest, ProducersAreRefusedBeforeTheDiskIsFull) {
+  ASSERT_TRUE(Open());
+  ASSERT_TRUE(Append(Batch(2)));
+  options_.health->NoteSpace(99, 100);
+  EXPECT_EQ(Append(Batch(2)).error().code, ErrorCode::kKafkaStorageError);
+  EXPECT_TRUE(online());
+  EXPECT_TRUE(log_->AppendAsFollower(LeaderBatch(2, 2, 1))) << "catch-up";
+  EXPECT_TRUE(log_->AppendFromCoordinator(Batch(2), 1, kNow));
+  EXPECT_TRUE(log_->Read(0, 2, 1000, true));
+  options_.health->NoteSpace(110, 100);
+  EXPECT_FALSE(Append(Batch(2), 1)) << "not back and forth";
+  options_.health->NoteSpace(125, 100);
+  EXPECT_TRUE(Append(Batch(2), 1));
+}
+
+TEST(ManagerShortageTest, ADirectoryThatCannotBeListedIsNotReplaced) {
+  sim::SimDisk disk(5);
+  const Uuid id = *Uuid::FromBytes("0123456789abcdef");
+  LogManagerOptions options;
+  options.dirs = {"/a", "/b"};
+  std::vector<TopicPartition> in_a;
+  {
+    auto manager = LogManager::Open(disk, options, kNow).value();
+    std::vector<std::unique_ptr<Log>> logs;
+    for (int i = 0; i < 4; ++i) {
+      logs.push_back(
+          manager->GetOrCreate({"t", i}, id, {}, true, kNow).value());
+      ASSERT_TRUE(logs.back()->AppendAsLeader(Batch(1), 0, kNow));
+      if (logs.back()->dir().starts_with("/a")) in_a.push_back({"t", i});
+    }
+    ASSERT_TRUE(manager->ShutdownCleanly(std::move(logs), 1));
+  }
+  ASSERT_EQ(in_a.size(), 2u);
+  disk.FailReads("/a");
+  {
+    auto manager = LogManager::Open(disk, options, kNow).value();
+    EXPECT_EQ(manager->OfflineDirectories(), std::vector<std::string>{"/a"});
+    EXPECT_EQ(manager->GetOrCreate(in_a[0], id, {}, false, kNow).error().code,
+              ErrorCode::kKafkaStorageError);
+    EXPECT_TRUE(manager->GetOrCreate({"u", 0}, id, {}, true, kNow));
+    for (int i = 0; i < 4; ++i) {
+      const TopicPartition name{"t", i};
+      if (std::count(in_a.begin(), in_a.end(), name) > 0) continue;
+      EXPECT_EQ(
+          manager->GetOrCreate(name, id, {}, false, kNow).value()->end_offset(),
+          1);
+    }
+  }
+  disk.FailReads("");
+  auto manager = LogManager::Open(disk, options, kNow).value();
+  EXPECT_EQ(
+      manager->GetOrCreate(in_a[0], id, {}, false, kNow).value()->end_offset(),
+      1);
+}
+
+TEST(ManagerShortageTest, ALogThatFoundNoDescriptorsIsLoadedLater) {
+  sim::SimDisk disk(5);
+  const Uuid id = *Uuid::FromBytes("0123456789abcdef");
+  LogManagerOptions options;
+  options.dirs = {"/a"};
+  auto manager = LogManager::Open(disk, options, kNow).value();
+  disk.FailOpens(true);
+  EXPECT_EQ(manager->GetOrCreate({"t", 0}, id, {}, true, kNow).error().code,
+            ErrorCode::kOutOfHandles);
+  EXPECT_TRUE(manager->OfflineDirectories().empty());
+  disk.FailOpens(false);
+  EXPECT_TRUE(manager->GetOrCreate({"t", 0}, id, {}, true, kNow));
+}
+
+}  // namespace
+}  // namespace tidemark::log
