@@ -72,6 +72,7 @@ void Connection::Close() {
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);
   idle_timer_.cancel();
+  cancellation_->Cancel();
   closed_callback_(id_);
   if (self_ != nullptr) loop_.Post([self = std::move(self_)] {});
 }
@@ -93,6 +94,7 @@ void Connection::OnRead(const std::error_code& error, size_t count) {
   if (closed_) return;
   if (error == asio::error::eof) {
     ended_ = true;
+    cancellation_->Cancel();
     return Advance();
   }
   if (error) return Close();
@@ -142,6 +144,7 @@ void Connection::Serve(SharedBytes frame) {
   context.connection_id = id_;
   context.executor = &loop_;
   context.received = last_activity_;
+  context.cancellation = cancellation_;
   const uint64_t number = first_number_ + serving_.size();
   serving_.push_back({frame.size(), std::nullopt});
   serving_bytes_ += frame.size();

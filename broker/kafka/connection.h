@@ -31,7 +31,8 @@ struct ConnectionOptions {
 // request is served only a staging buffer of the next is received.
 //
 // A client that has sent its last byte still gets everything it sent served:
-// a producer with acks=0 closes as soon as its records are on the wire.
+// a producer with acks=0 closes as soon as its records are on the wire. Only
+// waiting is over then: a fetch that is parked is answered with what there is.
 //
 // Silence for max_idle closes it, in the middle of a frame too; not while a
 // request is being served.
@@ -73,6 +74,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::optional<Answer> answer;
   };
   std::deque<Serving> serving_;
+  // Cancelled when the client has gone, or has sent its last byte.
+  const std::shared_ptr<Cancellation> cancellation_ =
+      std::make_shared<Cancellation>();
   uint64_t first_number_ = 0;  // of serving_.front()
   size_t serving_bytes_ = 0;
   bool only_produces_ = false;  // are being served

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "common/base/cancellation.h"
 #include "common/base/clock.h"
 #include "common/base/executor.h"
 #include "common/base/ids.h"
@@ -50,6 +51,8 @@ struct RequestContext {
   uint64_t connection_id = 0;
   Executor* executor = nullptr;  // the connection's shard; handlers start there
   Instant received;
+  // Of the connection; on its executor.
+  std::shared_ptr<Cancellation> cancellation;
   SharedBytes frame;  // keeps spans of the decoded request alive
   const Services* services = nullptr;
 };

@@ -1,6 +1,7 @@
 #include "broker/replication/fetch_operation.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace tidemark::replication {
@@ -10,7 +11,12 @@ namespace {
 constexpr int16_t kFirstWithTopicIds = 13;
 constexpr int16_t kFirstWithHints = 16;
 constexpr int16_t kFirstWithStorageError = 6;
+constexpr int16_t kFirstWithTopLevelError = 7;
 constexpr int8_t kReadCommitted = 1;
+
+size_t AtLeastZero(int32_t value) {
+  return static_cast<size_t>(std::max(value, 0));
+}
 
 }  // namespace
 
@@ -20,84 +26,113 @@ FetchOperation::FetchOperation(FetchService& service, FetchCall call,
     : service_(service),
       call_(std::move(call)),
       request_(std::move(request)),
-      done_(std::move(done)) {}
+      done_(std::move(done)),
+      shards_(service.replicas_.shard_count()) {}
 
 void FetchOperation::Start() {
   reader_.replica = call_.version >= 15 ? request_.replica_state.replica_id
                                         : request_.replica_id;
   reader_.broker_epoch = request_.replica_state.replica_epoch;
-  reader_.id = call_.connection_id;
-  const Instant now = call_.on->Now();
-  deadline_ =
-      now + std::chrono::milliseconds(std::max(request_.max_wait_ms, 0));
-  max_bytes_ = static_cast<size_t>(std::max(request_.max_bytes, 0));
-  if (!reader_.IsFollower()) {
-    max_bytes_ =
-        std::min(max_bytes_, static_cast<size_t>(service_.options_.max_bytes));
+  if (const ErrorCode refused = CheckReader(); refused != ErrorCode::kNone) {
+    return AnswerError(refused);
   }
-  min_bytes_ = std::min(static_cast<size_t>(std::max(request_.min_bytes, 0)),
-                        max_bytes_);
+  const Instant now = call_.on->Now();
+  const FetchService::Options& options = service_.options_;
+  deadline_ =
+      now + std::min<Duration>(
+                std::chrono::milliseconds(std::max(request_.max_wait_ms, 0)),
+                options.max_wait);
+  max_bytes_ =
+      std::min(AtLeastZero(request_.max_bytes), AtLeastZero(options.max_bytes));
+  min_bytes_ = std::min(AtLeastZero(request_.min_bytes), max_bytes_);
   auto begun = service_.sessions_.Begin(
       request_, call_.version >= kFirstWithTopicIds, reader_.IsFollower(), now);
   if (!begun) return AnswerError(begun.error().code);
   session_ = begun->session;
   incremental_ = begun->incremental;
-  CollectParts();
+  Ask(session_->Update(request_));
   Read();
 }
 
-void FetchOperation::CollectParts() {
-  if (session_ == nullptr) {
-    for (auto& topic : request_.topics) {
-      for (auto& asked : topic.partitions) {
-        FetchedPartition partition;
-        partition.topic = topic.topic;
-        partition.topic_id = topic.topic_id;
-        partition.asked = asked;
-        own_.push_back(std::move(partition));
+// Only brokers follow, and ours say who they are and what they have on disk:
+// anyone else could move high watermarks past records that no follower has.
+ErrorCode FetchOperation::CheckReader() const {
+  if (!reader_.IsFollower()) return ErrorCode::kNone;
+  if (reader_.broker_epoch < 0) return ErrorCode::kClusterAuthorizationFailed;
+  for (const auto& topic : request_.topics) {
+    for (const auto& asked : topic.partitions) {
+      if (asked.flushed_offset < 0) {
+        return ErrorCode::kClusterAuthorizationFailed;
       }
     }
   }
-  auto& partitions = session_ == nullptr ? own_ : session_->partitions();
-  const metadata::ImagePtr image = service_.metadata_.Get();
-  const bool by_id = call_.version >= kFirstWithTopicIds;
-  parts_.reserve(partitions.size());
-  by_shard_.resize(service_.replicas_.shard_count());
-  for (auto it = partitions.begin(); it != partitions.end(); ++it) {
-    Part part;
-    part.partition = it;
-    ReadItem& item = part.item;
-    item.partition = {it->topic, it->asked.partition};
-    if (by_id) {
-      item.topic_id = it->topic_id;
-      const metadata::TopicImage* topic = image->FindTopic(it->topic_id);
-      part.known = topic != nullptr;
-      if (part.known) item.partition.topic = topic->name;
-    }
-    item.current_leader_epoch = it->asked.current_leader_epoch;
-    item.fetch_offset = it->asked.fetch_offset;
-    item.last_fetched_epoch = it->asked.last_fetched_epoch;
-    item.flushed_offset = it->asked.flushed_offset;
-    item.max_bytes = it->asked.partition_max_bytes;
-    if (part.known) {
-      by_shard_[service_.replicas_.ShardIndexOf(item.partition)].push_back(
-          parts_.size());
-    } else {
-      part.answer.error = ErrorCode::kUnknownTopicId;
-    }
-    parts_.push_back(std::move(part));
+  const auto* broker = service_.metadata_.Get()->FindBroker(reader_.replica);
+  // One that this broker has not heard of yet, or one that is newer.
+  if (broker == nullptr || reader_.broker_epoch > broker->epoch) {
+    return ErrorCode::kBrokerIdNotRegistered;
   }
+  return reader_.broker_epoch < broker->epoch ? ErrorCode::kStaleBrokerEpoch
+                                              : ErrorCode::kNone;
+}
+
+void FetchOperation::Ask(FetchSession::Changes changes) {
+  const metadata::ImagePtr image = service_.metadata_.Get();
+  parts_.reserve(changes.asked.size());
+  for (const auto& partition : changes.forgotten) {
+    if (partition->shard == FetchedPartition::kNone) continue;
+    shards_[partition->shard].call.forgotten.push_back(partition.get());
+  }
+  forgotten_ = std::move(changes.forgotten);
+  for (FetchedPartition* partition : changes.asked) {
+    AskShard(*partition, *image);
+  }
+  for (FetchedPartition* partition :
+       std::vector(session_->unknown().begin(), session_->unknown().end())) {
+    if (partition->part == FetchedPartition::kNone) {
+      AskShard(*partition, *image);
+    }
+  }
+}
+
+void FetchOperation::AskShard(FetchedPartition& partition,
+                              const metadata::Image& image) {
+  ReadItem item;
+  item.partition = {partition.topic, partition.asked.partition};
+  partition.part = FetchedPartition::kNone;
+  if (!incremental_) Take(&partition, FetchAnswer());
+  if (call_.version >= kFirstWithTopicIds) {
+    item.topic_id = partition.topic_id;
+    const metadata::TopicImage* topic = image.FindTopic(partition.topic_id);
+    if (topic == nullptr && partition.shard == FetchedPartition::kNone) {
+      FetchAnswer unknown;
+      unknown.error = ErrorCode::kUnknownTopicId;
+      session_->unknown().insert(&partition);
+      return Take(&partition, std::move(unknown));
+    }
+    if (topic != nullptr) partition.topic = topic->name;
+    session_->unknown().erase(&partition);
+    item.partition.topic = partition.topic;
+  }
+  item.current_leader_epoch = partition.asked.current_leader_epoch;
+  item.fetch_offset = partition.asked.fetch_offset;
+  item.last_fetched_epoch = partition.asked.last_fetched_epoch;
+  item.flushed_offset = partition.asked.flushed_offset;
+  item.max_bytes = partition.asked.partition_max_bytes;
+  if (partition.shard == FetchedPartition::kNone) {
+    partition.shard = service_.replicas_.ShardIndexOf(item.partition);
+  }
+  shards_[partition.shard].call.asked.push_back({&partition, std::move(item)});
 }
 
 void FetchOperation::Read() {
   reading_ = true;
   woken_ = false;
   ++round_;
-  const bool any_unknown = std::any_of(parts_.begin(), parts_.end(),
-                                       [](const Part& p) { return !p.known; });
-  const bool may_wait = min_bytes_ > 0 && !any_unknown &&
-                        call_.on->Now() < deadline_ && !parts_.empty();
   waiter_.reset();
+  // One visit is all there is to a fetch that will not wait and has no session.
+  const bool may_wait =
+      min_bytes_ > 0 && !hurry_ && call_.on->Now() < deadline_;
+  const bool kept = session_->id() != 0 || may_wait || round_ > 1;
   if (may_wait) {
     waiter_ = std::make_shared<FetchWaiter>(
         *call_.on, static_cast<int64_t>(min_bytes_),
@@ -106,36 +141,61 @@ void FetchOperation::Read() {
         });
   }
   size_t shards = 0;
-  for (const auto& indexes : by_shard_) shards += indexes.empty() ? 0 : 1;
-  if (shards == 0) return ReadDone();
-  // Shards read at the same time, each within its share of the answer.
-  const size_t budget = std::max<size_t>(max_bytes_ / shards, 1);
-  reads_left_ = shards;
-  for (size_t s = 0; s < by_shard_.size(); ++s) {
-    if (by_shard_[s].empty()) continue;
-    ReplicaShard& shard = service_.replicas_.shard(s);
-    shard.executor().Post([self = shared_from_this(), &shard, s, budget,
-                           waiter = waiter_] {
-      const auto& indexes = self->by_shard_[s];
-      std::vector<const ReadItem*> items;
-      items.reserve(indexes.size());
-      for (const size_t i : indexes) items.push_back(&self->parts_[i].item);
-      auto answers =
-          shard.Read(self->reader_, items, budget, self->min_bytes_, waiter);
-      for (size_t i = 0; i < indexes.size(); ++i) {
-        self->parts_[indexes[i]].answer = std::move(answers[i]);
-      }
-      if (self->reads_left_.fetch_sub(1) == 1) {
-        self->call_.on->Post([self] { self->ReadDone(); });
-      }
-    });
+  for (ShardRead& shard : shards_) {
+    shard.wanted |= incremental_ || !shard.call.asked.empty() ||
+                    !shard.call.forgotten.empty();
+    shards += shard.wanted ? 1 : 0;
   }
+  if (shards == 0) return ReadDone();
+  reads_left_ = shards + 1;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    if (!shards_[i].wanted) continue;
+    ReadCall& call = shards_[i].call;
+    call.reader = reader_;
+    call.list = kept ? session_->UseList() : 0;
+    // Shards read at the same time, each within its share of the answer.
+    call.budget = std::max<size_t>(max_bytes_ / shards, 1);
+    call.waiter = waiter_;
+    ReadShard(i);
+  }
+  if (reads_left_.fetch_sub(1) == 1) ReadDone();
+}
+
+void FetchOperation::ReadShard(size_t index) {
+  ReplicaShard& shard = service_.replicas_.shard(index);
+  if (&shard.executor() == call_.on && shard.executor().InThisThread()) {
+    shards_[index].answers =
+        shard.read().Read(std::exchange(shards_[index].call, ReadCall()));
+    reads_left_.fetch_sub(1);
+    return;
+  }
+  shard.executor().Post([self = shared_from_this(), &shard, index] {
+    ShardRead& read = self->shards_[index];
+    read.answers = shard.read().Read(std::exchange(read.call, ReadCall()));
+    if (self->reads_left_.fetch_sub(1) == 1) {
+      self->call_.on->Post([self] { self->ReadDone(); });
+    }
+  });
+}
+
+void FetchOperation::Take(FetchedPartition* partition, FetchAnswer answer) {
+  if (partition->part == FetchedPartition::kNone) {
+    partition->part = parts_.size();
+    parts_.push_back({partition, {}});
+  }
+  parts_[partition->part].answer = std::move(answer);
 }
 
 void FetchOperation::ReadDone() {
   reading_ = false;
+  for (ShardRead& shard : shards_) {
+    for (ReadAnswer& read : std::exchange(shard.answers, {})) {
+      Take(read.tag, std::move(read.answer));
+    }
+  }
+  forgotten_.clear();
   size_t bytes = 0;
-  bool at_once = waiter_ == nullptr;
+  bool at_once = waiter_ == nullptr || hurry_;
   for (const Part& part : parts_) {
     bytes += part.answer.records.size();
     at_once |= part.answer.error != ErrorCode::kNone ||
@@ -145,13 +205,24 @@ void FetchOperation::ReadDone() {
     return Finish();
   }
   if (woken_) return Read();
-  // What was read is read again: holding it would pin the bytes.
+  // What was found is still ready and is read again: holding it would pin it.
   for (Part& part : parts_) part.answer.records = SharedBytes();
+  Wait();
+}
+
+void FetchOperation::Wait() {
   if (timer_set_) return;
   timer_set_ = true;
-  call_.on->PostAfter(deadline_ - call_.on->Now(), [self = shared_from_this()] {
-    if (self->finished_ || self->reading_) return;
-    self->Read();
+  if (call_.cancellation != nullptr) {
+    if (call_.cancellation->cancelled()) return TimeUp();
+    call_.cancellation->Listen([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->TimeUp();
+    });
+  }
+  // What waits is held by its timer, and by nothing once it is over.
+  keep_ = std::make_shared<std::shared_ptr<FetchOperation>>(shared_from_this());
+  call_.on->PostAfter(deadline_ - call_.on->Now(), [keep = keep_] {
+    if (const auto self = std::exchange(*keep, nullptr)) self->TimeUp();
   });
 }
 
@@ -164,12 +235,18 @@ void FetchOperation::Woken(uint64_t round) {
   }
 }
 
+void FetchOperation::TimeUp() {
+  if (finished_) return;
+  hurry_ = true;
+  if (!reading_) Read();
+}
+
 kafka::FetchResponse::PartitionData FetchOperation::DataOf(
     Part& part, const metadata::Image& image,
     std::vector<NodeId>* leaders) const {
   FetchAnswer& answer = part.answer;
   kafka::FetchResponse::PartitionData data;
-  data.partition_index = part.item.partition.partition;
+  data.partition_index = part.partition->asked.partition;
   ErrorCode error = answer.error;
   if (error == ErrorCode::kKafkaStorageError &&
       call_.version < kFirstWithStorageError) {
@@ -190,8 +267,8 @@ kafka::FetchResponse::PartitionData FetchOperation::DataOf(
   if (call_.version >= kFirstWithHints &&
       (error == ErrorCode::kNotLeaderOrFollower ||
        error == ErrorCode::kFencedLeaderEpoch)) {
-    const auto* row = image.FindPartition(part.item.partition.topic,
-                                          part.item.partition.partition);
+    const auto* row = image.FindPartition(part.partition->topic,
+                                          part.partition->asked.partition);
     if (row != nullptr) {
       data.current_leader = {row->leader, row->leader_epoch};
       if (row->leader >= 0) leaders->push_back(row->leader);
@@ -200,33 +277,13 @@ kafka::FetchResponse::PartitionData FetchOperation::DataOf(
   return data;
 }
 
-void FetchOperation::Finish() {
-  finished_ = true;
-  waiter_.reset();
-  const metadata::ImagePtr image = service_.metadata_.Get();
-  kafka::FetchResponse response;
-  response.session_id = session_ == nullptr ? 0 : session_->id();
-  std::vector<NodeId> leaders;
-  for (Part& part : parts_) {
-    auto data = DataOf(part, *image, &leaders);
-    const FetchedPartition& asked = *part.partition;
-    const std::string topic = asked.topic;
-    const Uuid topic_id = asked.topic_id;
-    if (session_ != nullptr) {
-      const bool changed = session_->Tell(part.partition, data);
-      if (incremental_ && !changed) continue;
-    }
-    if (response.responses.empty() ||
-        response.responses.back().topic != topic ||
-        response.responses.back().topic_id != topic_id) {
-      response.responses.push_back({topic, topic_id, {}});
-    }
-    response.responses.back().partitions.push_back(std::move(data));
-  }
+void FetchOperation::AddHints(const metadata::Image& image,
+                              std::vector<NodeId> leaders,
+                              kafka::FetchResponse* response) const {
   std::sort(leaders.begin(), leaders.end());
   leaders.erase(std::unique(leaders.begin(), leaders.end()), leaders.end());
   for (const NodeId id : leaders) {
-    const auto* broker = image->FindBroker(id);
+    const auto* broker = image.FindBroker(id);
     const auto* endpoint =
         broker == nullptr ? nullptr : broker->FindEndpoint(call_.listener);
     if (endpoint == nullptr) continue;
@@ -235,21 +292,67 @@ void FetchOperation::Finish() {
     node.host = endpoint->host;
     node.port = endpoint->port;
     if (!broker->rack.empty()) node.rack = broker->rack;
-    response.node_endpoints.push_back(std::move(node));
+    response->node_endpoints.push_back(std::move(node));
   }
-  if (session_ != nullptr) service_.sessions_.Release(session_);
-  session_.reset();
-  parts_.clear();
-  own_.clear();
+}
+
+void FetchOperation::Finish() {
+  const metadata::ImagePtr image = service_.metadata_.Get();
+  kafka::FetchResponse response;
+  response.session_id = session_->id();
+  std::vector<NodeId> leaders;
+  // A topic's partitions go together, whichever shard has answered.
+  std::map<std::pair<Uuid, std::string>, size_t> topics;
+  const bool by_id = call_.version >= kFirstWithTopicIds;
+  for (Part& part : parts_) {
+    FetchedPartition& partition = *part.partition;
+    partition.part = FetchedPartition::kNone;
+    auto data = DataOf(part, *image, &leaders);
+    if (!partition.Tell(data) && incremental_) continue;
+    const auto [it, added] = topics.try_emplace(
+        {partition.topic_id, by_id ? std::string() : partition.topic},
+        response.responses.size());
+    if (added) {
+      response.responses.push_back({partition.topic, partition.topic_id, {}});
+    }
+    response.responses[it->second].partitions.push_back(std::move(data));
+  }
+  AddHints(*image, std::move(leaders), &response);
+  End();
   done_(std::move(response));
   done_ = nullptr;
 }
 
 void FetchOperation::AnswerError(ErrorCode error) {
-  finished_ = true;
   kafka::FetchResponse response;
   response.error_code = static_cast<int16_t>(error);
+  if (call_.version < kFirstWithTopLevelError) {
+    for (const auto& topic : request_.topics) {
+      auto& refused =
+          response.responses.emplace_back(topic.topic, topic.topic_id);
+      for (const auto& asked : topic.partitions) {
+        kafka::FetchResponse::PartitionData data;
+        data.partition_index = asked.partition;
+        data.error_code = static_cast<int16_t>(error);
+        data.high_watermark = -1;
+        refused.partitions.push_back(std::move(data));
+      }
+    }
+  }
+  End();
   done_(std::move(response));
+  done_ = nullptr;
+}
+
+// Lets go of everything but the answer.
+void FetchOperation::End() {
+  finished_ = true;
+  waiter_.reset();
+  parts_.clear();
+  if (call_.cancellation != nullptr) call_.cancellation->Forget();
+  if (keep_ != nullptr) keep_->reset();
+  if (session_ != nullptr) service_.sessions_.Release(session_);
+  session_.reset();
 }
 
 }  // namespace tidemark::replication

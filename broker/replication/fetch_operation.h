@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <list>
 #include <memory>
 #include <vector>
 
@@ -10,10 +9,11 @@
 namespace tidemark::replication {
 
 // One Fetch from arrival to answer: reads on every shard concerned, and while
-// there is too little, waits at them and reads again.
+// there is too little, waits at them and reads what has moved.
 //
-// On the executor of its call, except for the parts posted to shards. Kept
-// alive by its timer and by the reads that are out.
+// On the executor of its call; a shard that runs on it too is called directly.
+// Kept alive by its timer and the reads that are out; once it has answered
+// only an empty timer is left until the deadline.
 class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
  public:
   FetchOperation(FetchService& service, FetchCall call,
@@ -22,26 +22,40 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   void Start();
 
  private:
+  // One partition's newest answer.
   struct Part {
-    std::list<FetchedPartition>::iterator partition;
-    ReadItem item;
+    FetchedPartition* partition = nullptr;
     FetchAnswer answer;
-    bool known = true;  // its topic id has a name
+  };
+  // What one shard is asked, and says.
+  struct ShardRead {
+    bool wanted = false;
+    ReadCall call;
+    std::vector<ReadAnswer> answers;
   };
 
-  void CollectParts();
+  ErrorCode CheckReader() const;
+  void Ask(FetchSession::Changes changes);
+  void AskShard(FetchedPartition& partition, const metadata::Image& image);
   void Read();
+  void ReadShard(size_t index);
   void ReadDone();
+  void Take(FetchedPartition* partition, FetchAnswer answer);
+  void Wait();
   void Woken(uint64_t round);
+  void TimeUp();
   void Finish();
   void AnswerError(ErrorCode error);
+  void End();
+  void AddHints(const metadata::Image& image, std::vector<NodeId> leaders,
+                kafka::FetchResponse* response) const;
   kafka::FetchResponse::PartitionData DataOf(
       Part& part, const metadata::Image& image,
       std::vector<NodeId>* leaders) const;
 
   FetchService& service_;
   const FetchCall call_;
-  kafka::FetchRequest request_;
+  const kafka::FetchRequest request_;
   FetchService::Done done_;
 
   Reader reader_;
@@ -50,17 +64,20 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   size_t max_bytes_ = 0;
   std::shared_ptr<FetchSession> session_;
   bool incremental_ = false;
-  std::list<FetchedPartition> own_;  // without a session
+  // Told to the shards with the first read, and kept that long.
+  std::vector<std::unique_ptr<FetchedPartition>> forgotten_;
   std::vector<Part> parts_;
-  std::vector<std::vector<size_t>> by_shard_;  // indexes into parts_
+  std::vector<ShardRead> shards_;
 
   uint64_t round_ = 0;
   bool reading_ = false;
   bool woken_ = false;  // while reading
+  bool hurry_ = false;  // answer with what there is
   bool timer_set_ = false;
   bool finished_ = false;
   std::atomic<size_t> reads_left_{0};
   std::shared_ptr<FetchWaiter> waiter_;
+  std::shared_ptr<std::shared_ptr<FetchOperation>> keep_;  // by the timer
 };
 
 }  // namespace tidemark::replication

@@ -46,15 +46,20 @@ FetchService::FetchService(ReplicaManagerImpl& replicas,
       metadata_(metadata),
       options_(options),
       sessions_(options.max_sessions, options.session_eviction, options.seed,
-                &replicas.stats()) {}
+                &replicas.stats(), [&replicas](uint64_t list) {
+                  for (size_t i = 0; i < replicas.shard_count(); ++i) {
+                    ReplicaShard& shard = replicas.shard(i);
+                    Dispatch(shard.executor(),
+                             [&shard, list] { shard.read().Drop(list); });
+                  }
+                }) {}
 
 void FetchService::Fetch(FetchCall call, kafka::FetchRequest request,
                          Done done) {
   Stats::Add(replicas_.stats().fetch_requests, 1);
-  Executor* on = call.on;
-  auto operation = std::make_shared<FetchOperation>(
-      *this, std::move(call), std::move(request), std::move(done));
-  on->Post([operation] { operation->Start(); });
+  std::make_shared<FetchOperation>(*this, std::move(call), std::move(request),
+                                   std::move(done))
+      ->Start();
 }
 
 void FetchService::FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
@@ -62,8 +67,8 @@ void FetchService::FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
   AskShards<log::TimestampedOffset>(
       replicas_, std::move(queries), on, std::move(done),
       [](ReplicaShard& shard, const OffsetQuery& query) {
-        return shard.FindOffset(query.partition, query.timestamp,
-                                query.current_leader_epoch);
+        return shard.read().FindOffset(query.partition, query.timestamp,
+                                       query.current_leader_epoch);
       });
 }
 
@@ -71,7 +76,7 @@ void FetchService::EndOffsets(std::vector<OffsetQuery> queries, Executor& on,
                               Answers<log::EpochEnd> done) {
   AskShards<log::EpochEnd>(replicas_, std::move(queries), on, std::move(done),
                            [](ReplicaShard& shard, const OffsetQuery& query) {
-                             return shard.EndOffsetFor(
+                             return shard.read().EndOffsetFor(
                                  query.partition, query.epoch,
                                  query.current_leader_epoch);
                            });

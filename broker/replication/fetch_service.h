@@ -8,6 +8,7 @@
 #include "broker/metadata/image_holder.h"
 #include "broker/replication/fetch_session.h"
 #include "broker/replication/replica_manager_impl.h"
+#include "common/base/cancellation.h"
 #include "common/base/executor.h"
 #include "common/kafka/messages/fetch.h"
 
@@ -16,9 +17,10 @@ namespace tidemark::replication {
 // What a fetch comes with besides its message.
 struct FetchCall {
   int16_t version = 0;
-  uint64_t connection_id = 0;
   std::string listener;  // whose addresses leader hints carry
   Executor* on = nullptr;
+  // Of the connection: a fetch that waits is answered at once when it goes.
+  std::shared_ptr<Cancellation> cancellation;
 };
 
 struct OffsetQuery {
@@ -34,14 +36,17 @@ struct OffsetQuery {
 // yet, so the last stable offset is the high watermark and read_committed
 // reads what read_uncommitted does.
 //
-// Any thread; `done` runs on the executor of the call, never before the call
-// has returned. Destroyed after the executors have stopped.
+// Fetch: on the executor of the call, where `done` runs, possibly before the
+// call has returned. The others: any thread; `done` runs on the executor of
+// the call. Destroyed after the executors have stopped.
 class FetchService {
  public:
   struct Options {
     size_t max_sessions = 1000;  // max.incremental.fetch.session.cache.slots
     Duration session_eviction = std::chrono::minutes(2);
     int32_t max_bytes = 57671680;  // fetch.max.bytes
+    // The longest a fetch is let wait, whatever it asks for.
+    Duration max_wait = std::chrono::minutes(5);
     uint64_t seed = 0;
   };
   FetchService(ReplicaManagerImpl& replicas, const ImageHolder& metadata,

@@ -1,79 +1,98 @@
 #include "broker/replication/fetch_session.h"
 
+#include <optional>
 #include <utility>
 
 namespace tidemark::replication {
+
+bool FetchedPartition::Tell(const kafka::FetchResponse::PartitionData& data) {
+  const bool has_data = data.records && !data.records->empty();
+  const bool error = data.error_code != 0 || data.diverging_epoch.epoch >= 0;
+  const bool changed = has_data || error || !told ||
+                       high_watermark != data.high_watermark ||
+                       log_start_offset != data.log_start_offset;
+  told = !error;
+  high_watermark = data.high_watermark;
+  log_start_offset = data.log_start_offset;
+  return changed;
+}
 
 FetchSession::Key FetchSession::KeyOf(const std::string& topic, const Uuid& id,
                                       PartitionIndex partition) {
   return Key{id, id.IsZero() ? topic : std::string(), partition};
 }
 
-void FetchSession::Update(const kafka::FetchRequest& request) {
+FetchSession::Changes FetchSession::Update(const kafka::FetchRequest& request) {
+  Changes changes;
   for (const auto& topic : request.forgotten_topics_data) {
     for (const PartitionIndex partition : topic.partitions) {
       const auto it =
-          index_.find(KeyOf(topic.topic, topic.topic_id, partition));
-      if (it == index_.end()) continue;
-      order_.erase(it->second);
-      index_.erase(it);
+          partitions_.find(KeyOf(topic.topic, topic.topic_id, partition));
+      if (it == partitions_.end()) continue;
+      unknown_.erase(it->second.get());
+      changes.forgotten.push_back(std::move(it->second));
+      partitions_.erase(it);
     }
   }
+  std::set<FetchedPartition*> seen;
   for (const auto& topic : request.topics) {
     for (const auto& asked : topic.partitions) {
-      const Key key = KeyOf(topic.topic, topic.topic_id, asked.partition);
-      const auto it = index_.find(key);
-      if (it != index_.end()) {
-        it->second->asked = asked;
-        continue;
+      auto& partition =
+          partitions_[KeyOf(topic.topic, topic.topic_id, asked.partition)];
+      if (partition == nullptr) {
+        partition = std::make_unique<FetchedPartition>();
+        partition->topic = topic.topic;
+        partition->topic_id = topic.topic_id;
       }
-      FetchedPartition partition;
-      partition.topic = topic.topic;
-      partition.topic_id = topic.topic_id;
-      partition.asked = asked;
-      order_.push_back(std::move(partition));
-      index_.emplace(key, std::prev(order_.end()));
+      partition->asked = asked;
+      if (seen.insert(partition.get()).second) {
+        changes.asked.push_back(partition.get());
+      }
     }
   }
+  return changes;
 }
 
-bool FetchSession::Tell(std::list<FetchedPartition>::iterator partition,
-                        const kafka::FetchResponse::PartitionData& data) {
-  const bool has_data = data.records && !data.records->empty();
-  const bool error = data.error_code != 0 || data.diverging_epoch.epoch >= 0;
-  const bool changed = has_data || error || !partition->told ||
-                       partition->high_watermark != data.high_watermark ||
-                       partition->log_start_offset != data.log_start_offset;
-  partition->told = !error;
-  partition->high_watermark = data.high_watermark;
-  partition->log_start_offset = data.log_start_offset;
-  if (has_data) order_.splice(order_.end(), order_, partition);
-  return changed;
+std::shared_ptr<FetchSession> FetchSessionCache::NewSession(int32_t id,
+                                                            bool by_id,
+                                                            bool follower) {
+  return std::make_shared<FetchSession>(id, by_id, follower, next_list_++,
+                                        ended_);
+}
+
+void FetchSessionCache::Touch(FetchSession& session, Instant now) {
+  auto& by_use = by_use_[session.follower_ ? 1 : 0];
+  by_use.erase({session.last_used_, session.id_});
+  session.last_used_ = now;
+  by_use.emplace(now, session.id_);
 }
 
 Result<FetchSessionCache::Begun> FetchSessionCache::Begin(
     const kafka::FetchRequest& request, bool by_id, bool follower,
     Instant now) {
   constexpr int32_t kFinalEpoch = -1, kFirstEpoch = 0;
+  // Ended when the lock is free again.
+  std::shared_ptr<FetchSession> ended, evicted;
   std::lock_guard lock(mutex_);
   const int32_t epoch = request.session_epoch;
   if (epoch == kFinalEpoch || epoch == kFirstEpoch) {
-    if (request.session_id != 0) Erase(request.session_id);
-    if (epoch == kFinalEpoch || !MakeRoom(follower, now)) return Begun{};
+    if (request.session_id != 0) ended = Erase(request.session_id);
+    if (epoch == kFinalEpoch || !MakeRoom(follower, now, &evicted)) {
+      return Begun{NewSession(0, by_id, follower), false};
+    }
     int32_t id = 0;
     while (id == 0 || sessions_.contains(id)) {
       id = static_cast<int32_t>(random_() & INT32_MAX);
     }
-    auto session = std::make_shared<FetchSession>(id, by_id, follower);
+    auto session = NewSession(id, by_id, follower);
     session->busy_ = true;
-    session->last_used_ = now;
-    session->Update(request);
+    Touch(*session, now);
     sessions_.emplace(id, session);
     if (stats_ != nullptr) Stats::Add(stats_->fetch_sessions, 1);
     return Begun{std::move(session), false};
   }
   const auto it = sessions_.find(request.session_id);
-  if (it == sessions_.end()) {
+  if (it == sessions_.end() || it->second->follower_ != follower) {
     return Fail(ErrorCode::kFetchSessionIdNotFound);
   }
   FetchSession& session = *it->second;
@@ -86,9 +105,8 @@ Result<FetchSessionCache::Begun> FetchSessionCache::Begin(
     return Fail(ErrorCode::kFetchSessionTopicIdError);
   }
   session.busy_ = true;
-  session.last_used_ = now;
+  Touch(session, now);
   session.next_epoch_ = epoch == INT32_MAX ? 1 : epoch + 1;
-  session.Update(request);
   return Begun{it->second, true};
 }
 
@@ -97,25 +115,30 @@ void FetchSessionCache::Release(const std::shared_ptr<FetchSession>& session) {
   session->busy_ = false;
 }
 
-void FetchSessionCache::Erase(int32_t id) {
-  if (sessions_.erase(id) != 0 && stats_ != nullptr) {
-    Stats::Add(stats_->fetch_sessions, -1);
-  }
+std::shared_ptr<FetchSession> FetchSessionCache::Erase(int32_t id) {
+  const auto it = sessions_.find(id);
+  if (it == sessions_.end()) return nullptr;
+  std::shared_ptr<FetchSession> session = std::move(it->second);
+  sessions_.erase(it);
+  by_use_[session->follower_ ? 1 : 0].erase({session->last_used_, id});
+  if (stats_ != nullptr) Stats::Add(stats_->fetch_sessions, -1);
+  return session;
 }
 
-bool FetchSessionCache::MakeRoom(bool follower, Instant now) {
+bool FetchSessionCache::MakeRoom(bool follower, Instant now,
+                                 std::shared_ptr<FetchSession>* evicted) {
   if (sessions_.size() < limit_) return true;
-  const FetchSession* oldest = nullptr;
-  for (const auto& [id, session] : sessions_) {
-    const bool evictable = now - session->last_used_ >= evict_after_ ||
-                           (follower && !session->follower_);
-    if (!evictable) continue;
-    if (oldest == nullptr || session->last_used_ < oldest->last_used_) {
-      oldest = session.get();
-    }
+  std::optional<std::pair<Instant, int32_t>> oldest;
+  for (const bool of_followers : {false, true}) {
+    const auto& by_use = by_use_[of_followers ? 1 : 0];
+    if (by_use.empty()) continue;
+    const auto candidate = *by_use.begin();
+    const bool evictable =
+        now - candidate.first >= evict_after_ || (follower && !of_followers);
+    if (evictable && (!oldest || candidate < *oldest)) oldest = candidate;
   }
-  if (oldest == nullptr) return false;
-  Erase(oldest->id());
+  if (!oldest) return false;
+  *evicted = Erase(oldest->second);
   return true;
 }
 

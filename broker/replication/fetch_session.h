@@ -1,12 +1,14 @@
 #pragma once
 
-#include <list>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "broker/replication/stats.h"
@@ -21,54 +23,82 @@ namespace tidemark::replication {
 // One partition of a fetch: what is asked for and, in a session, what the
 // fetcher was told last.
 struct FetchedPartition {
+  static constexpr size_t kNone = SIZE_MAX;
+
   std::string topic;  // "" when asked by an id that is not known
   Uuid topic_id;      // zero when asked by name
   kafka::FetchRequest::FetchPartition asked;
-  bool told = false;  // the rest is valid
+  size_t shard = kNone;  // whose ReadList has it
+  size_t part = kNone;   // of the fetch that is under way
+  bool told = false;     // the rest is valid
   Offset high_watermark = -1;
   Offset log_start_offset = -1;
+
+  // Whether an incremental answer has to carry `data`; remembers it as told.
+  bool Tell(const kafka::FetchResponse::PartitionData& data);
 };
 
 // The partitions a fetcher reads, remembered between its requests (KIP-227).
-// In the order of service: one that gave data goes to the end, so that none
-// starves when answers are full.
+// Which of them have anything to say is known to the ReadLists of the shards.
 //
 // Used by one fetch at a time, see FetchSessionCache.
 class FetchSession {
  public:
+  // `ended` runs when nobody uses the session any more, on any thread, if any
+  // shard knows its list.
+  FetchSession(int32_t id, bool by_id, bool follower, uint64_t list,
+               std::function<void(uint64_t list)> ended)
+      : id_(id),
+        by_id_(by_id),
+        follower_(follower),
+        list_(list),
+        ended_(std::move(ended)) {}
+  ~FetchSession() {
+    if (listed_ && ended_) ended_(list_);
+  }
+  FetchSession(const FetchSession&) = delete;
+  FetchSession& operator=(const FetchSession&) = delete;
+
+  int32_t id() const { return id_; }  // 0: of a single fetch
+  bool by_id() const { return by_id_; }
+  bool follower() const { return follower_; }
+  // The name of its ReadLists, for the shards that keep one.
+  uint64_t UseList() {
+    listed_ = true;
+    return list_;
+  }
+  size_t size() const { return partitions_.size(); }
+
+  // Adds or updates what `request` asks for, drops what it forgets. `asked`:
+  // in the order of the request, each once.
+  struct Changes {
+    std::vector<FetchedPartition*> asked;
+    std::vector<std::unique_ptr<FetchedPartition>> forgotten;
+  };
+  Changes Update(const kafka::FetchRequest& request);
+
+  // Asked for by an id that nobody knows: tried again with every fetch.
+  std::set<FetchedPartition*>& unknown() { return unknown_; }
+
+ private:
+  friend class FetchSessionCache;
   struct Key {
     Uuid topic_id;
     std::string topic;  // only when the id is zero
     PartitionIndex partition = 0;
     auto operator<=>(const Key&) const = default;
   };
-
-  FetchSession(int32_t id, bool by_id, bool follower)
-      : id_(id), by_id_(by_id), follower_(follower) {}
-
-  int32_t id() const { return id_; }
-  bool by_id() const { return by_id_; }
-  bool follower() const { return follower_; }
-  size_t size() const { return index_.size(); }
-
-  // Adds or updates what `request` asks for, drops what it forgets.
-  void Update(const kafka::FetchRequest& request);
-  std::list<FetchedPartition>& partitions() { return order_; }
-  // Whether an incremental answer has to carry `data`; remembers it as told.
-  // Moves a partition with data to the end: iterators stay valid.
-  bool Tell(std::list<FetchedPartition>::iterator partition,
-            const kafka::FetchResponse::PartitionData& data);
-
- private:
-  friend class FetchSessionCache;
   static Key KeyOf(const std::string& topic, const Uuid& id,
                    PartitionIndex partition);
 
   const int32_t id_;
   const bool by_id_;
   const bool follower_;
-  std::list<FetchedPartition> order_;
-  std::map<Key, std::list<FetchedPartition>::iterator> index_;
+  const uint64_t list_;
+  const std::function<void(uint64_t)> ended_;
+  std::map<Key, std::unique_ptr<FetchedPartition>> partitions_;
+  std::set<FetchedPartition*> unknown_;
+  bool listed_ = false;
   // The cache's, under its lock.
   int32_t next_epoch_ = 1;
   bool busy_ = false;
@@ -80,19 +110,20 @@ class FetchSessionCache {
  public:
   // `evict_after`: how long a session must have been idle to make room for
   // another (min.incremental.fetch.session.eviction.ms); a follower's session
-  // may take the place of any consumer's.
+  // may take the place of any consumer's. `ended`: see FetchSession.
   FetchSessionCache(size_t limit, Duration evict_after, uint64_t seed,
-                    Stats* stats)
+                    Stats* stats, std::function<void(uint64_t)> ended)
       : limit_(limit),
         evict_after_(evict_after),
+        ended_(std::move(ended)),
         random_(seed),
         stats_(stats) {}
 
-  // What a request's session id and epoch mean. The session is nullptr for a
-  // fetch without one; otherwise it is the caller's alone until Release, and
-  // has been updated from `request`. `incremental`: the answer may leave out
-  // what has not changed. Errors: kFetchSessionIdNotFound,
-  // kInvalidFetchSessionEpoch, kFetchSessionTopicIdError.
+  // What a request's session id and epoch mean. The session is the caller's
+  // alone until Release; a fetch without one gets one that nobody else will
+  // find (id 0). `incremental`: the answer may leave out what has not changed.
+  // Errors: kFetchSessionIdNotFound, kInvalidFetchSessionEpoch,
+  // kFetchSessionTopicIdError.
   struct Begun {
     std::shared_ptr<FetchSession> session;
     bool incremental = false;
@@ -103,13 +134,22 @@ class FetchSessionCache {
   size_t size() const;
 
  private:
-  void Erase(int32_t id);
-  bool MakeRoom(bool follower, Instant now);
+  using Sessions = std::unordered_map<int32_t, std::shared_ptr<FetchSession>>;
+  std::shared_ptr<FetchSession> NewSession(int32_t id, bool by_id,
+                                           bool follower);
+  std::shared_ptr<FetchSession> Erase(int32_t id);
+  bool MakeRoom(bool follower, Instant now,
+                std::shared_ptr<FetchSession>* evicted);
+  void Touch(FetchSession& session, Instant now);
 
   const size_t limit_;
   const Duration evict_after_;
+  const std::function<void(uint64_t)> ended_;
   mutable std::mutex mutex_;  // guards all below and the friends' part above
-  std::unordered_map<int32_t, std::shared_ptr<FetchSession>> sessions_;
+  Sessions sessions_;
+  // By when they were last used: of consumers [0], of followers [1].
+  std::set<std::pair<Instant, int32_t>> by_use_[2];
+  uint64_t next_list_ = 1;
   std::mt19937_64 random_;
   Stats* const stats_;
 };

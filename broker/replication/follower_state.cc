@@ -14,9 +14,7 @@ void FollowerState::Fetched(Offset fetch_offset, Offset flushed_offset,
     flushed_offset_ = -1;
     mark_ = -1;
   }
-  const Offset flushed = flushed_offset < 0
-                             ? fetch_offset
-                             : std::min(flushed_offset, fetch_offset);
+  const Offset flushed = std::min(flushed_offset, fetch_offset);
   end_offset_ = std::max(end_offset_, fetch_offset);
   flushed_offset_ = std::max(flushed_offset_, flushed);
   if (flushed_offset_ >= leader_end) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 
@@ -7,9 +9,6 @@ namespace tidemark::replication {
 
 // What a leader knows of one follower, all of it learned in the current
 // leader epoch (B-22): a new epoch starts with a new value.
-//
-// A follower that does not say what it has flushed (one that is not tidemark)
-// is taken to have flushed what it has fetched.
 //
 // Lag is measured on flushed offsets: a follower whose disk hangs while its
 // memory keeps up must leave the ISR, or the high watermark would wait for it
@@ -31,6 +30,15 @@ class FollowerState {
   // the follower has restarted in between (newer `broker_epoch`).
   void Fetched(Offset fetch_offset, Offset flushed_offset,
                BrokerEpoch broker_epoch, Offset leader_end, Instant now);
+
+  // The leader's log grew beyond `end_before`. A follower that had all of it
+  // was caught up when its session last came (B-18): that is when an idle
+  // partition, of which a session says nothing, was last seen.
+  void LeaderAppended(Offset end_before, Instant contact) {
+    if (flushed_offset_ >= end_before) {
+      last_caught_up_ = std::max(last_caught_up_, contact);
+    }
+  }
 
   // -1: has not fetched in this epoch.
   Offset end_offset() const { return end_offset_; }

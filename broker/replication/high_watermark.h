@@ -1,7 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
-#include <span>
 
 #include "common/base/ids.h"
 
@@ -11,13 +12,28 @@ namespace tidemark::replication {
 // least of what it has flushed itself and of what every replica that counts
 // has flushed. Those are the maximal ISR, and replicas outside of it that are
 // caught up and could join at any moment (KAFKA-15021).
-//
-// nullopt: may not advance, because a replica that counts has not fetched in
-// this leader epoch yet (-1 among `others`, B-22), or because the committed
-// ISR is below min.insync.replicas (KIP-966).
-std::optional<Offset> ComputeHighWatermark(Offset leader_flushed,
-                                           std::span<const Offset> others,
-                                           size_t committed_isr,
-                                           size_t min_isr);
+class HighWatermarkRule {
+ public:
+  HighWatermarkRule(Offset leader_flushed, size_t committed_isr, size_t min_isr)
+      : least_(leader_flushed), may_advance_(committed_isr >= min_isr) {}
+
+  // The flushed offset of another replica that counts.
+  void Count(Offset flushed) {
+    if (flushed < 0) may_advance_ = false;
+    least_ = std::min(least_, flushed);
+  }
+
+  // nullopt: may not advance, because a replica that counts has not fetched in
+  // this leader epoch yet (-1, B-22), or because the committed ISR is below
+  // min.insync.replicas (KIP-966).
+  std::optional<Offset> Result() const {
+    if (!may_advance_) return std::nullopt;
+    return least_;
+  }
+
+ private:
+  Offset least_;
+  bool may_advance_;
+};
 
 }  // namespace tidemark::replication

@@ -10,6 +10,8 @@ namespace tidemark::replication {
 namespace {
 
 constexpr Duration kPauseAfterFailure = std::chrono::milliseconds(50);
+// Of one request: the controller refuses more than 10,000.
+constexpr size_t kMaxPartitions = 2000;
 
 AlterPartitionResult ResultOf(
     const controller::v1::AlterPartitionResponse::Partition& partition) {
@@ -42,7 +44,9 @@ void IsrUpdater::Submit(IsrProposal proposal) {
 void IsrUpdater::Send() {
   if (busy_ || waiting_.empty()) return;
   busy_ = true;
-  in_flight_ = std::exchange(waiting_, {});
+  while (!waiting_.empty() && in_flight_.size() < kMaxPartitions) {
+    in_flight_.insert(waiting_.extract(waiting_.begin()));
+  }
   controller::v1::AlterPartitionRequest request;
   for (const auto& [key, proposal] : in_flight_) {
     auto* partition = request.add_partitions();

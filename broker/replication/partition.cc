@@ -7,6 +7,13 @@
 
 namespace tidemark::replication {
 
+namespace {
+
+// Appends above the high watermark that are counted one by one.
+constexpr size_t kMaxUncommitted = 256;
+
+}  // namespace
+
 Partition::Partition(TopicPartition name, Uuid topic_id,
                      std::unique_ptr<log::Log> log, const PartitionEnv* env,
                      Offset high_watermark, int32_t min_isr)
@@ -26,9 +33,7 @@ size_t Partition::min_isr() const {
                            : std::min(configured, replicas_.size());
 }
 
-PartitionEffects Partition::TakeEffects() {
-  return std::exchange(effects_, PartitionEffects());
-}
+Effects Partition::TakeEffects() { return std::exchange(effects_, Effects()); }
 
 void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
   if (row.partition_epoch < partition_epoch_ ||
@@ -54,7 +59,9 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
         return std::find(replicas_.begin(), replicas_.end(), entry.first) ==
                replicas_.end();
       });
-      effects_.isr = true;
+      effects_.Add(Effect::kCount);
+      // One that left the ISR may come back with its next fetch.
+      effects_.Add(Effect::kLookAgain);
     }
     if (IsLeader()) {
       if (recovering_ && !isr_.pending()) Propose({env_->self});
@@ -72,8 +79,6 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
 void Partition::BecomeLeader(const metadata::PartitionImage& row, Instant now) {
   leader_ = row.leader;
   leader_epoch_ = row.leader_epoch;
-  effects_.role = true;
-  effects_.proposal.reset();
   epoch_start_ = log_->end_offset();
   // B-07: nothing is served in this epoch before the log knows its start.
   if (auto assigned = log_->AssignEpoch(leader_epoch_, epoch_start_);
@@ -85,6 +90,7 @@ void Partition::BecomeLeader(const metadata::PartitionImage& row, Instant now) {
     return;
   }
   role_ = Role::kLeader;
+  RoleChanged();
   isr_ = Isr(row.isr, row.leader_epoch, row.partition_epoch);
   no_proposal_before_ = Instant();
   followers_.clear();
@@ -97,15 +103,25 @@ void Partition::BecomeFollower() {
   role_ = Role::kFollower;
   isr_ = Isr();
   followers_.clear();
-  effects_.role = true;
-  effects_.proposal.reset();
+  RoleChanged();
+}
+
+// Another epoch, role or leader, or the log has failed.
+void Partition::RoleChanged() {
+  failure_noticed_ = failed();
+  effects_.DropProposal();
+  effects_.Add(FollowerPosition() ? Effect::kFollow : Effect::kUnfollow);
+  effects_.Add(Effect::kAnnounce);
+  effects_.Add(Effect::kCount);
+  effects_.Add(Effect::kWakeReaders);
+  effects_.Add(Effect::kAbandon);
 }
 
 void Partition::UpdateConfig(const log::LogConfig& config, int32_t min_isr) {
   log_->UpdateConfig(config);
   if (configured_min_isr_ == min_isr) return;
   configured_min_isr_ = min_isr;
-  effects_.isr = true;
+  effects_.Add(Effect::kCount);
 }
 
 ErrorCode Partition::CheckEpoch(LeaderEpoch current_leader_epoch) const {
@@ -126,7 +142,8 @@ ErrorCode Partition::CheckLeader(LeaderEpoch current_leader_epoch) const {
 void Partition::SetHighWatermark(Offset offset) {
   if (offset == high_watermark_) return;
   high_watermark_ = offset;
-  effects_.high_watermark = true;
+  effects_.Add(Effect::kShowCommitted);
+  effects_.Add(Effect::kComplete);
   while (!uncommitted_.empty() && uncommitted_.front().first <= offset) {
     committed_bytes_ = uncommitted_.front().second;
     uncommitted_.pop_front();
@@ -142,41 +159,62 @@ FetchAnswer Partition::Read(Offset from, Offset limit, size_t max_bytes,
   if (from >= limit || (max_bytes == 0 && !at_least_one)) return answer;
   auto records = log_->Read(from, limit, max_bytes, at_least_one);
   if (!records) {
+    NoticeFailure();
     answer.error = records.error().code;
-    LogChanged();
+    // Bytes that are no batch any more; clients know one code for that.
+    if (answer.error == ErrorCode::kUnsupportedForMessageFormat) {
+      answer.error = ErrorCode::kCorruptMessage;
+    }
     return answer;
   }
   answer.records = std::move(*records);
   return answer;
 }
 
-void Partition::CountAppended(size_t bytes) {
+void Partition::CountAppended(Offset end_before, size_t bytes) {
   appended_bytes_ += bytes;
-  uncommitted_.emplace_back(log_->end_offset(), appended_bytes_);
-  effects_.appended = true;
+  if (uncommitted_.size() < kMaxUncommitted) {
+    uncommitted_.emplace_back(log_->end_offset(), appended_bytes_);
+  } else {
+    uncommitted_.back() = {log_->end_offset(), appended_bytes_};
+  }
+  for (auto& [id, state] : followers_) {
+    if (const auto contact = env_->contacts.find(id);
+        contact != env_->contacts.end()) {
+      state.LeaderAppended(end_before, contact->second);
+    }
+  }
+  effects_.Add(Effect::kShowAppended);
 }
 
 // A log that has failed serves nothing any more; whoever waits must be told.
-void Partition::LogChanged() {
-  if (failed()) effects_.role = true;
+void Partition::NoticeFailure() {
+  if (failed() && !failure_noticed_) RoleChanged();
 }
 
 void Partition::Flushed(const log::SyncWork& work, Instant now) {
   const Offset before = log_->flushed_offset();
   log_->Flushed(work);
   if (log_->flushed_offset() == before) return;
-  effects_.flushed = true;
-  if (IsLeader()) MaybeAdvanceHighWatermark(now);
+  FlushedMoved(now);
 }
 
 void Partition::SyncFailed(const log::SyncWork& work) {
   log_->SyncFailed(work);
-  LogChanged();
+  NoticeFailure();
+}
+
+void Partition::FlushedMoved(Instant now) {
+  if (!IsLeader()) return effects_.Add(Effect::kReport);
+  effects_.Add(Effect::kComplete);
+  MaybeAdvanceHighWatermark(now);
 }
 
 Result<int> Partition::ApplyRetention(int64_t now_ms) {
+  const Offset start_before = log_->start_offset();
   auto dropped = log_->ApplyRetention(high_watermark_, now_ms);
-  LogChanged();
+  NoticeFailure();
+  if (log_->start_offset() != start_before) effects_.Add(Effect::kLookAgain);
   return dropped;
 }
 

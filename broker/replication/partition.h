@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/log/log.h"
+#include "broker/replication/effects.h"
 #include "broker/replication/follower_state.h"
 #include "broker/replication/isr.h"
 #include "broker/replication/stats.h"
@@ -25,30 +26,9 @@ struct PartitionEnv {
   Duration lag_max = std::chrono::seconds(30);  // replica.lag.time.max.ms
   metadata::ImagePtr image;                     // never null
   Stats* stats = nullptr;                       // never null
-};
-
-// A change of the ISR that the leader wants the controller to commit.
-struct IsrProposal {
-  struct Member {
-    NodeId id = kNoNode;
-    BrokerEpoch epoch = -1;
-  };
-  Uuid topic_id;
-  PartitionIndex partition = 0;
-  LeaderEpoch leader_epoch = -1;
-  PartitionEpoch partition_epoch = -1;
-  std::vector<Member> isr;
-};
-
-// What has happened to a partition since its effects were last taken; the
-// owner of the partition carries it out, off the partition's stack.
-struct PartitionEffects {
-  bool appended = false;        // the log end moved: followers may read on
-  bool flushed = false;         // the flushed offset moved
-  bool high_watermark = false;  // it moved: consumers may read on
-  bool isr = false;             // the maximal or the committed ISR changed
-  bool role = false;            // another epoch, role, leader, or it failed
-  std::optional<IsrProposal> proposal;
+  // When each follower last fetched anything from this shard: its session
+  // answers for the partitions that had nothing to say (B-18).
+  std::map<NodeId, Instant> contacts;
 };
 
 struct FollowerFetch {
@@ -57,7 +37,7 @@ struct FollowerFetch {
   LeaderEpoch current_leader_epoch = -1;
   Offset fetch_offset = 0;
   LeaderEpoch last_fetched_epoch = -1;
-  Offset flushed_offset = -1;  // -1: not told
+  Offset flushed_offset = -1;
 };
 struct ConsumerFetch {
   LeaderEpoch current_leader_epoch = -1;
@@ -71,6 +51,8 @@ struct FetchAnswer {
   Offset log_start_offset = -1;
   Offset limit = -1;  // how far this fetcher may read
   std::optional<log::EpochEnd> diverging;
+  // Look again with the next fetch, also when nothing moves meanwhile.
+  bool again = false;
 };
 
 // What a fetch was asked with; its answer is about that and nothing else.
@@ -143,6 +125,8 @@ class Partition {
   FetchAnswer FetchAsConsumer(const ConsumerFetch& fetch, size_t max_bytes,
                               bool at_least_one);
   void Tick(Instant now);  // shrinks the ISR (B-20)
+  // Whether time alone may change anything here.
+  bool NeedsTick() const;
   // `asked_with`: the partition epoch of the proposal.
   void AlterPartitionAnswered(const AlterPartitionResult& result,
                               PartitionEpoch asked_with, Instant now);
@@ -170,7 +154,10 @@ class Partition {
   void SyncFailed(const log::SyncWork& work);
   Result<int> ApplyRetention(int64_t now_ms);
 
-  PartitionEffects TakeEffects();
+  // Its directory may have failed without a call to this log.
+  void NoticeFailure();
+
+  Effects TakeEffects();
 
   const TopicPartition& name() const { return name_; }
   const Uuid& topic_id() const { return topic_id_; }
@@ -190,6 +177,7 @@ class Partition {
   uint64_t committed_bytes() const { return committed_bytes_; }
   // Effective: never more than there are replicas.
   size_t min_isr() const;
+  size_t uncommitted_entries() const { return uncommitted_.size(); }
   bool UnderReplicated() const {
     return IsLeader() && isr_.committed().size() < replicas_.size();
   }
@@ -210,12 +198,14 @@ class Partition {
   IsrProposal MakeProposal(const std::vector<NodeId>& isr) const;
   ExpandCandidate CandidateOf(NodeId id, const FollowerState& state) const;
   void SetHighWatermark(Offset offset);
+  Status Append(std::string_view batches);
   Status Truncate(Offset offset);
   Status AtPosition(const AskedWith& asked) const;
   FetchAnswer Read(Offset from, Offset limit, size_t max_bytes,
                    bool at_least_one);
-  void LogChanged();
-  void CountAppended(size_t bytes);
+  void RoleChanged();
+  void FlushedMoved(Instant now);
+  void CountAppended(Offset end_before, size_t bytes);
 
   const TopicPartition name_;
   const Uuid topic_id_;
@@ -232,7 +222,8 @@ class Partition {
   Offset high_watermark_ = 0;
   uint64_t appended_bytes_ = 0;
   uint64_t committed_bytes_ = 0;
-  // Appends above the high watermark: where they end, and appended_bytes_ then.
+  // Appends above the high watermark: where they end, and appended_bytes_
+  // then. Bounded: the newest entry grows when there are many.
   std::deque<std::pair<Offset, uint64_t>> uncommitted_;
 
   // While leading.
@@ -241,7 +232,8 @@ class Partition {
   std::map<NodeId, FollowerState> followers_;
   Instant no_proposal_before_{};
 
-  PartitionEffects effects_;
+  bool failure_noticed_ = false;
+  Effects effects_;
 };
 
 }  // namespace tidemark::replication

@@ -7,6 +7,7 @@
 
 #include "broker/replication/partition.h"
 #include "broker/replication/truncation.h"
+#include "common/record/batch_header.h"
 
 namespace tidemark::replication {
 
@@ -45,15 +46,10 @@ Status Partition::AppendFetched(const AskedWith& asked,
                                 Offset leader_start) {
   TM_RETURN_IF_ERROR(AtPosition(asked));
   if (!records.empty()) {
-    auto appended = log_->AppendAsFollower(records.view());
-    if (!appended) {
-      LogChanged();
-      return Fail(std::move(appended).error());
+    if (Status appended = Append(records.view()); !appended) {
+      NoticeFailure();
+      return appended;
     }
-    CountAppended(records.size());
-    Stats::Add(env_->stats->replication_bytes_in,
-               static_cast<int64_t>(records.size()));
-    if (log_->flushed_offset() == log_->end_offset()) effects_.flushed = true;
   }
   // B-03. Never backwards: a new leader may not know yet what is committed.
   const Offset reached = std::min(leader_high_watermark, log_->end_offset());
@@ -61,7 +57,30 @@ Status Partition::AppendFetched(const AskedWith& asked,
   // B-13: what the leader has deleted is deleted here too.
   const Offset start = std::min(leader_start, high_watermark_);
   if (start > log_->start_offset()) {
-    TM_RETURN_IF_ERROR(log_->AdvanceStartOffset(start));
+    const Status advanced = log_->AdvanceStartOffset(start);
+    NoticeFailure();
+    return advanced;
+  }
+  return {};
+}
+
+Status Partition::Append(std::string_view batches) {
+  // A leader's start may lie inside a batch (DeleteRecords). A log that starts
+  // over there takes the whole batch, and with it the batch's base.
+  if (log_->start_offset() == log_->end_offset()) {
+    TM_ASSIGN_OR_RETURN(const auto first, record::ParseBatchHeader(batches));
+    if (first.base_offset < log_->end_offset() &&
+        first.LastOffset() >= log_->end_offset()) {
+      TM_RETURN_IF_ERROR(log_->TruncateFullyAndStartAt(first.base_offset));
+    }
+  }
+  const Offset end_before = log_->end_offset();
+  TM_RETURN_IF_ERROR(log_->AppendAsFollower(batches));
+  CountAppended(end_before, batches.size());
+  Stats::Add(env_->stats->replication_bytes_in,
+             static_cast<int64_t>(batches.size()));
+  if (log_->flushed_offset() == log_->end_offset()) {
+    effects_.Add(Effect::kReport);
   }
   return {};
 }
@@ -79,7 +98,7 @@ Status Partition::Truncate(Offset offset) {
   while (!uncommitted_.empty() && uncommitted_.back().first > offset) {
     uncommitted_.pop_back();
   }
-  LogChanged();
+  NoticeFailure();
   if (truncated && high_watermark_ > log_->end_offset()) {
     SetHighWatermark(log_->end_offset());
   }
@@ -110,7 +129,7 @@ Status Partition::OutOfRange(const AskedWith& asked, Offset leader_start) {
             << " at=" << leader_start << " from=" << log_->end_offset()
             << " epoch=" << leader_epoch_;
   auto truncated = log_->TruncateFullyAndStartAt(leader_start);
-  LogChanged();
+  NoticeFailure();
   if (truncated) SetHighWatermark(leader_start);
   return truncated;
 }

@@ -31,24 +31,22 @@ Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
                     " are fewer than min.insync.replicas " +
                     std::to_string(min_isr()));
   }
+  const Offset end_before = log_->end_offset();
   auto info = origin == AppendOrigin::kClient
                   ? log_->AppendAsLeader(batch, leader_epoch_, now_ms)
                   : log_->AppendFromCoordinator(batch, leader_epoch_, now_ms);
   if (!info) {
-    LogChanged();
+    NoticeFailure();
     return info;
   }
   if (info->duplicate) return info;
-  CountAppended(batch.size());
+  CountAppended(end_before, batch.size());
   Stats::Add(env_->stats->bytes_in, static_cast<int64_t>(batch.size()));
   Stats::Add(env_->stats->batches_in, 1);
   Stats::Add(env_->stats->messages_in,
              info->last_offset - info->first_offset + 1);
   // In page-cache mode appended is flushed.
-  if (log_->flushed_offset() == log_->end_offset()) {
-    effects_.flushed = true;
-    MaybeAdvanceHighWatermark(now);
-  }
+  if (log_->flushed_offset() == log_->end_offset()) FlushedMoved(now);
   return info;
 }
 
@@ -73,9 +71,8 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
   }
   FollowerState& state = followers_[fetch.replica];
   const metadata::BrokerImage* broker = env_->image->FindBroker(fetch.replica);
-  if (fetch.broker_epoch >= 0 &&
-      (fetch.broker_epoch < state.broker_epoch() ||
-       (broker != nullptr && fetch.broker_epoch < broker->epoch))) {
+  if (fetch.broker_epoch < state.broker_epoch() ||
+      (broker != nullptr && fetch.broker_epoch < broker->epoch)) {
     // B-19: an earlier life of that broker. What it claims may be lost.
     answer.error = ErrorCode::kNotLeaderOrFollower;
     return answer;
@@ -107,6 +104,8 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
   MaybeExpandIsr(fetch.replica, state, now);
   MaybeAdvanceHighWatermark(now);
   answer.high_watermark = high_watermark_;
+  // Nothing else may bring it into the ISR.
+  answer.again = !isr_.InCommitted(fetch.replica);
   return answer;
 }
 
@@ -147,21 +146,21 @@ ExpandCandidate Partition::CandidateOf(NodeId id,
 }
 
 void Partition::MaybeAdvanceHighWatermark(Instant now) {
-  std::vector<Offset> others;
+  HighWatermarkRule rule(log_->flushed_offset(), isr_.committed().size(),
+                         min_isr());
   for (const NodeId id : isr_.maximal()) {
     if (id == env_->self) continue;
     const auto it = followers_.find(id);
-    others.push_back(it == followers_.end() ? -1 : it->second.flushed_offset());
+    rule.Count(it == followers_.end() ? -1 : it->second.flushed_offset());
   }
   for (const auto& [id, state] : followers_) {
     if (isr_.InMaximal(id) || state.flushed_offset() < 0) continue;
     if (state.CaughtUp(log_->end_offset(), now, env_->lag_max) &&
         IsIsrEligible(CandidateOf(id, state))) {
-      others.push_back(state.flushed_offset());
+      rule.Count(state.flushed_offset());
     }
   }
-  const auto next = ComputeHighWatermark(log_->flushed_offset(), others,
-                                         isr_.committed().size(), min_isr());
+  const auto next = rule.Result();
   if (next && *next > high_watermark_) SetHighWatermark(*next);
 }
 
@@ -183,6 +182,18 @@ void Partition::MaybeExpandIsr(NodeId fetcher, const FollowerState& state,
 void Partition::BrokersChanged(Instant now) {
   if (!IsLeader()) return;
   MaybeAdvanceHighWatermark(now);
+}
+
+bool Partition::NeedsTick() const {
+  if (!IsLeader() || failed()) return false;
+  if (recovering_ || high_watermark_ < log_->end_offset()) return true;
+  return std::any_of(isr_.committed().begin(), isr_.committed().end(),
+                     [this](NodeId id) {
+                       if (id == env_->self) return false;
+                       const auto it = followers_.find(id);
+                       return it == followers_.end() ||
+                              it->second.flushed_offset() < log_->end_offset();
+                     });
 }
 
 void Partition::Tick(Instant now) {
@@ -214,8 +225,8 @@ void Partition::Tick(Instant now) {
 }
 
 void Partition::Propose(std::vector<NodeId> isr) {
-  effects_.proposal = MakeProposal(isr);
-  effects_.isr = true;
+  effects_.Propose(MakeProposal(isr));
+  effects_.Add(Effect::kCount);
   isr_.Propose(std::move(isr));
 }
 
@@ -253,13 +264,14 @@ void Partition::AlterPartitionAnswered(const AlterPartitionResult& result,
                 << " error=" << ErrorName(result.error);
       break;
     case AlterOutcome::kResend:
-      effects_.proposal = MakeProposal(*isr_.proposed());
+      effects_.Propose(MakeProposal(*isr_.proposed()));
       return;
     case AlterOutcome::kAwaiting:
     case AlterOutcome::kIgnored:
       return;
   }
-  effects_.isr = true;
+  effects_.Add(Effect::kCount);
+  effects_.Add(Effect::kLookAgain);
   MaybeAdvanceHighWatermark(now);
 }
 

@@ -59,44 +59,4 @@ std::optional<ProduceQueue::Completed> ProduceQueue::Take(uint64_t id,
   return std::nullopt;
 }
 
-void FetchWatches::Add(uint64_t fetcher, std::weak_ptr<FetchWaiter> waiter,
-                       bool follower, Offset limit,
-                       const Partition& partition) {
-  Watch watch{
-      fetcher, std::move(waiter), follower, limit,
-      follower ? partition.appended_bytes() : partition.committed_bytes()};
-  for (Watch& other : watches_) {
-    if (other.fetcher == fetcher || other.waiter.expired()) {
-      other = std::move(watch);
-      return;
-    }
-  }
-  watches_.push_back(std::move(watch));
-}
-
-void FetchWatches::Moved(const Partition& partition) {
-  std::erase_if(watches_, [&](Watch& watch) {
-    const auto waiter = watch.waiter.lock();
-    if (waiter == nullptr) return true;
-    const Offset limit = watch.follower ? partition.log().end_offset()
-                                        : partition.high_watermark();
-    if (limit <= watch.limit) return false;
-    watch.limit = limit;
-    const uint64_t bytes = watch.follower ? partition.appended_bytes()
-                                          : partition.committed_bytes();
-    // At least one: records from before this process count for nothing.
-    waiter->Grown(
-        std::max<int64_t>(static_cast<int64_t>(bytes - watch.bytes), 1));
-    watch.bytes = bytes;
-    return false;
-  });
-}
-
-void FetchWatches::WakeAll() {
-  for (const Watch& watch : watches_) {
-    if (const auto waiter = watch.waiter.lock()) waiter->Wake();
-  }
-  watches_.clear();
-}
-
 }  // namespace tidemark::replication

@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "broker/replication/deadline_queue.h"
-#include "broker/replication/partition.h"
+#include "common/base/error_code.h"
 #include "common/base/executor.h"
+#include "common/base/ids.h"
 
 namespace tidemark::replication {
 
@@ -59,8 +60,14 @@ class FetchWaiter {
   FetchWaiter(Executor& on, int64_t missing_bytes, std::function<void()> wake)
       : on_(on), missing_(missing_bytes), wake_(std::move(wake)) {}
 
+  // Any thread. `bytes` were there when a shard looked. Whoever gathers the
+  // looks sees what they sum up to; only growth beside them is news.
+  void Found(int64_t bytes) {
+    if (missing_.fetch_sub(bytes) - bytes <= 0 && grown_) Wake();
+  }
   // Any thread. About `bytes` more can be read.
   void Grown(int64_t bytes) {
+    grown_ = true;
     if (missing_.fetch_sub(bytes) - bytes <= 0) Wake();
   }
   // Any thread. Something other than data: an error to report.
@@ -71,32 +78,9 @@ class FetchWaiter {
  private:
   Executor& on_;
   std::atomic<int64_t> missing_;
+  std::atomic<bool> grown_{false};
   std::atomic<bool> woken_{false};
   const std::function<void()> wake_;
-};
-
-// The parked fetches of one partition. One entry per fetcher (a connection):
-// parking again replaces it, so entries of finished fetches do not pile up.
-// One thread, the partition's.
-class FetchWatches {
- public:
-  // `limit`: how far the fetcher could read when it looked.
-  void Add(uint64_t fetcher, std::weak_ptr<FetchWaiter> waiter, bool follower,
-           Offset limit, const Partition& partition);
-  // The partition's log end or high watermark has moved.
-  void Moved(const Partition& partition);
-  void WakeAll();
-  size_t size() const { return watches_.size(); }
-
- private:
-  struct Watch {
-    uint64_t fetcher = 0;
-    std::weak_ptr<FetchWaiter> waiter;
-    bool follower = false;
-    Offset limit = 0;
-    uint64_t bytes = 0;  // appended or committed, when it looked
-  };
-  std::vector<Watch> watches_;
 };
 
 }  // namespace tidemark::replication

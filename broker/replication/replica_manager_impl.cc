@@ -35,6 +35,11 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
     services.propose_isr = [this](IsrProposal proposal) {
       isr_updater_->Submit(std::move(proposal));
     };
+    services.removed = [this](const TopicPartition& partition) {
+      std::lock_guard lock(high_watermarks_.mutex);
+      if (high_watermarks_.offsets.erase(partition) == 0) return;
+      ++high_watermarks_.changes;
+    };
     services.connect = connect;
     services.listeners = &listeners_;
     shards_.push_back(std::make_unique<ReplicaShard>(*executor, options_.shard,
@@ -53,11 +58,13 @@ void ReplicaManagerImpl::Start() {
                        [] {});
         });
   Every(options_.retention_check, [this] {
-    OnEveryShard([](ReplicaShard& shard, size_t) { shard.ApplyRetention(); },
+    OnEveryShard([](ReplicaShard& shard,
+                    size_t) { shard.housekeeping().ApplyRetention(); },
                  [] {});
   });
   Every(options_.recovery_point_checkpoint, [this] {
-    OnEveryShard([](ReplicaShard& shard, size_t) { shard.WriteCheckpoints(); },
+    OnEveryShard([](ReplicaShard& shard,
+                    size_t) { shard.housekeeping().WriteCheckpoints(); },
                  [] {});
   });
   Every(options_.high_watermark_checkpoint, [this] {
@@ -115,66 +122,83 @@ void ReplicaManagerImpl::ApplyImage(
       [&on, done = std::move(done)] { on.Post(done); });
 }
 
+// A produce that is under way: the one object it takes.
+struct ReplicaManagerImpl::Producing {
+  std::vector<ProduceItem> items;
+  std::vector<ProduceOutcome> outcomes;
+  std::atomic<size_t> left;
+  Executor* on;
+  std::function<void(std::vector<ProduceOutcome>)> done;
+
+  static void Finished(const std::shared_ptr<Producing>& self, size_t index,
+                       ProduceOutcome outcome) {
+    self->outcomes[index] = std::move(outcome);
+    if (self->left.fetch_sub(1) == 1) Answer(self);
+  }
+  static void Answer(const std::shared_ptr<Producing>& self) {
+    Dispatch(*self->on, [self] { self->done(std::move(self->outcomes)); });
+  }
+};
+
 void ReplicaManagerImpl::Produce(
     std::vector<ProduceItem> items, int16_t acks, Duration timeout,
     Executor& on, std::function<void(std::vector<ProduceOutcome>)> done) {
   stats_.Add(stats_.produce_requests, 1);
-  struct Gather {
-    std::vector<ProduceItem> items;
-    std::vector<ProduceOutcome> outcomes;
-    std::atomic<size_t> left;
-    Executor* on;
-    std::function<void(std::vector<ProduceOutcome>)> done;
-  };
-  auto gather = std::make_shared<Gather>();
-  gather->outcomes.resize(items.size());
-  gather->left = items.size();
-  gather->on = &on;
-  gather->done = std::move(done);
-  gather->items = std::move(items);
-  const auto finish = [](const std::shared_ptr<Gather>& all) {
-    all->on->Post([all] { all->done(std::move(all->outcomes)); });
-  };
-  if (gather->items.empty()) return finish(gather);
-  std::vector<std::vector<size_t>> by_shard(shards_.size());
-  for (size_t i = 0; i < gather->items.size(); ++i) {
-    by_shard[ShardIndexOf(gather->items[i].partition)].push_back(i);
-  }
+  const size_t count = items.size();
+  auto all = std::make_shared<Producing>();
+  all->outcomes.resize(count);
+  all->items = std::move(items);
+  all->on = &on;
+  all->done = std::move(done);
+  // One more, so that it is not answered before all are on their way.
+  all->left = count + 1;
   const Instant deadline = on.Now() + timeout;
-  for (size_t s = 0; s < by_shard.size(); ++s) {
-    if (by_shard[s].empty()) continue;
-    executors_[s]->Post([shard = shards_[s].get(), gather, acks, deadline,
-                         finish, indexes = std::move(by_shard[s])] {
+  for (size_t s = 0; s < shards_.size(); ++s) {
+    const auto concerns = [this, s](const ProduceItem& item) {
+      return ShardIndexOf(item.partition) == s;
+    };
+    std::vector<size_t> indexes;
+    for (size_t i = 0; i < count; ++i) {
+      if (concerns(all->items[i])) indexes.push_back(i);
+    }
+    if (indexes.empty()) continue;
+    Dispatch(*executors_[s], [shard = shards_[s].get(), all, acks, deadline,
+                              indexes = std::move(indexes)] {
       for (const size_t i : indexes) {
-        shard->Produce(std::move(gather->items[i]), acks, AppendOrigin::kClient,
-                       -1, deadline,
-                       [gather, finish, i](ProduceOutcome outcome, Offset) {
-                         gather->outcomes[i] = std::move(outcome);
-                         if (gather->left.fetch_sub(1) == 1) finish(gather);
-                       });
+        shard->produce().Produce({std::move(all->items[i]), acks,
+                                  AppendOrigin::kClient, -1, deadline},
+                                 [all, i](ProduceOutcome outcome, Offset) {
+                                   Producing::Finished(all, i,
+                                                       std::move(outcome));
+                                 });
       }
     });
   }
+  if (all->left.fetch_sub(1) == 1) Producing::Answer(all);
 }
 
 void ReplicaManagerImpl::AppendCommitted(
     const TopicPartition& partition, LeaderEpoch epoch, SharedBytes batch,
     Duration timeout, Executor& on, std::function<void(Result<Offset>)> done) {
   const size_t index = ShardIndexOf(partition);
-  const Instant deadline = on.Now() + timeout;
-  executors_[index]->Post([shard = shards_[index].get(), partition, epoch,
-                           batch = std::move(batch), deadline, &on,
-                           done = std::move(done)] {
-    shard->Produce({partition, batch}, -1, AppendOrigin::kCoordinator, epoch,
-                   deadline, [&on, done](ProduceOutcome outcome, Offset last) {
-                     on.Post([done, outcome = std::move(outcome), last] {
-                       if (outcome.error != ErrorCode::kNone) {
-                         done(Fail(outcome.error, outcome.message));
-                       } else {
-                         done(last);
-                       }
-                     });
-                   });
+  ProduceCall call{{partition, std::move(batch)},
+                   -1,
+                   AppendOrigin::kCoordinator,
+                   epoch,
+                   on.Now() + timeout};
+  executors_[index]->Post([shard = shards_[index].get(), call = std::move(call),
+                           &on, done = std::move(done)]() mutable {
+    shard->produce().Produce(
+        std::move(call),
+        [&on, done = std::move(done)](ProduceOutcome outcome, Offset last) {
+          on.Post([done, outcome = std::move(outcome), last] {
+            if (outcome.error != ErrorCode::kNone) {
+              done(Fail(outcome.error, outcome.message));
+            } else {
+              done(last);
+            }
+          });
+        });
   });
 }
 
@@ -185,9 +209,8 @@ void ReplicaManagerImpl::ReadLog(const TopicPartition& partition,
   const size_t index = ShardIndexOf(partition);
   executors_[index]->Post([shard = shards_[index].get(), partition, epoch, from,
                            max_bytes, &on, done = std::move(done)] {
-    on.Post([done, chunk = shard->ReadLog(partition, epoch, from, max_bytes)] {
-      done(chunk);
-    });
+    on.Post([done, chunk = shard->read().ReadLog(partition, epoch, from,
+                                                 max_bytes)] { done(chunk); });
   });
 }
 
@@ -198,23 +221,40 @@ void ReplicaManagerImpl::Listen(const std::string& topic,
 
 void ReplicaManagerImpl::CheckpointHighWatermarks(
     std::function<void(Status)> done) {
-  auto offsets = std::make_shared<log::OffsetMap>();
-  auto mutex = std::make_shared<std::mutex>();  // guards *offsets
   OnEveryShard(
-      [offsets, mutex](ReplicaShard& shard, size_t) {
-        log::OffsetMap own;
-        shard.CollectHighWatermarks(&own);
-        std::lock_guard lock(*mutex);
-        offsets->merge(own);
-      },
-      [this, offsets, done = std::move(done)] {
-        {
-          std::lock_guard lock(written_mutex_);
-          if (*offsets == written_) return done({});
-          written_ = *offsets;
+      [this](ReplicaShard& shard, size_t) {
+        // On the shard, so that none comes back that it has removed since.
+        const auto changed = shard.housekeeping().ChangedHighWatermarks();
+        if (changed.empty()) return;
+        std::lock_guard lock(high_watermarks_.mutex);
+        for (const auto& [name, offset] : changed) {
+          high_watermarks_.offsets[name] = offset;
         }
-        done(logs_.WriteHighWatermarks(*offsets));
-      });
+        ++high_watermarks_.changes;
+      },
+      [this, done = std::move(done)] { done(WriteHighWatermarks()); });
+}
+
+Status ReplicaManagerImpl::WriteHighWatermarks() {
+  // A partition removed while the file is written must not stay in it: the
+  // next of that name would start with its high watermark.
+  std::lock_guard writing(high_watermarks_.writing);
+  std::unique_lock lock(high_watermarks_.mutex);
+  while (high_watermarks_.written != high_watermarks_.changes) {
+    const uint64_t changes = high_watermarks_.changes;
+    const log::OffsetMap offsets = high_watermarks_.offsets;
+    lock.unlock();
+    TM_RETURN_IF_ERROR(logs_.WriteHighWatermarks(offsets));
+    lock.lock();
+    high_watermarks_.written = changes;
+  }
+  return {};
+}
+
+void ReplicaManagerImpl::DirectoryFailed() {
+  OnEveryShard([](ReplicaShard& shard,
+                  size_t) { shard.housekeeping().NoticeFailures(); },
+               [] {});
 }
 
 void ReplicaManagerImpl::RemoveStrays(const metadata::ImagePtr& image) {

@@ -60,8 +60,12 @@ class ReplicaManagerImpl final : public ReplicaManager {
   Stats& stats() { return stats_; }
   const Stats& stats() const { return stats_; }
 
-  // Writes the high watermarks of all shards, then runs `done` on a shard.
+  // Writes the high watermarks of all shards if any has changed, then runs
+  // `done` on a shard.
   void CheckpointHighWatermarks(std::function<void(Status)> done);
+  // Any thread. A log directory has failed: whoever waits at its partitions is
+  // told, and they are counted as offline.
+  void DirectoryFailed();
   // Removes logs found on disk that `image` does not assign to this broker
   // (B-31). REQUIRES: `image` is complete, that is, not older than the
   // controllers' when this process registered, and has been applied.
@@ -72,10 +76,12 @@ class ReplicaManagerImpl final : public ReplicaManager {
   void Close(BrokerEpoch broker_epoch, std::function<void(Status)> done);
 
  private:
+  struct Producing;
   // Runs `work` on every shard, then `done` on the last one to finish.
   void OnEveryShard(std::function<void(ReplicaShard&, size_t)> work,
                     std::function<void()> done);
   void Every(Duration interval, std::function<void()> work);
+  Status WriteHighWatermarks();
 
   const std::vector<Executor*> executors_;
   const ReplicaManagerOptions options_;
@@ -85,8 +91,13 @@ class ReplicaManagerImpl final : public ReplicaManager {
   std::unique_ptr<IsrUpdater> isr_updater_;
   std::vector<std::unique_ptr<ReplicaShard>> shards_;
   std::atomic<bool> closing_{false};
-  std::mutex written_mutex_;  // guards the next; never held with another
-  log::OffsetMap written_;    // high watermarks as last written
+  struct {
+    std::mutex writing;  // held while the files are written
+    std::mutex mutex;    // of what follows
+    log::OffsetMap offsets;
+    uint64_t changes = 0;  // of `offsets`
+    uint64_t written = 0;  // how many of them are in the files
+  } high_watermarks_;
 };
 
 }  // namespace tidemark::replication

@@ -291,6 +291,7 @@ void Broker::Impl::ReportOffline() {
 void Broker::Impl::OnDirectoryOffline(const std::string& dir) {
   if (!reported.insert(dir).second) return;
   LOG(ERROR) << "log directory is offline dir=" << dir;
+  if (replicas != nullptr) replicas->DirectoryFailed();
   const auto found = directories.find(dir);
   if (found != directories.end()) session->ReportOffline(found->second);
   // The process stays, to say so: its partitions are led elsewhere now, and a

@@ -11,9 +11,9 @@ void HandleFetch(RequestContext context, kafka::FetchRequest request,
                  Reply<kafka::FetchResponse> reply) {
   replication::FetchCall call;
   call.version = context.version;
-  call.connection_id = context.connection_id;
   call.listener = context.listener;
   call.on = context.executor;
+  call.cancellation = context.cancellation;
   context.services->fetch->Fetch(std::move(call), std::move(request),
                                  std::move(reply));
 }

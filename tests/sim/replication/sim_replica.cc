@@ -145,20 +145,20 @@ void SimReplica::Produce(const std::string& batch, Reply reply) {
 }
 
 void SimReplica::Settle() {
-  PartitionEffects effects = partition_->TakeEffects();
+  Effects effects = partition_->TakeEffects();
   if (effects.proposal) {
     proposal_ = std::move(effects.proposal);
     SendProposal();
   }
   std::vector<ProduceQueue::Completed> completed;
-  if (effects.role) {
+  if (effects.Has(Effect::kAbandon)) {
     completed = produces_.TakeAll(ErrorCode::kNotLeaderOrFollower);
-  } else if (effects.high_watermark || effects.flushed) {
+  } else if (effects.Has(Effect::kComplete)) {
     completed = produces_.TakeReached(partition_->log().flushed_offset(),
                                       partition_->high_watermark(),
                                       partition_->CheckAfterCommit());
   }
-  if (effects.flushed && !partition_->IsLeader()) {
+  if (effects.Has(Effect::kReport)) {
     report_wanted_ = true;
     Fetch(true);
   }

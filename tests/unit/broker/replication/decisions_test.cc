@@ -15,24 +15,29 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
+std::optional<Offset> HighWatermarkOf(Offset leader_flushed,
+                                      const std::vector<Offset>& others,
+                                      size_t committed_isr, size_t min_isr) {
+  HighWatermarkRule rule(leader_flushed, committed_isr, min_isr);
+  for (const Offset offset : others) rule.Count(offset);
+  return rule.Result();
+}
+
 TEST(HighWatermark, IsTheLeastFlushedOffset) {
-  const std::vector<Offset> others = {7, 5};
-  EXPECT_EQ(ComputeHighWatermark(9, others, 3, 2), 5);
+  EXPECT_EQ(HighWatermarkOf(9, {7, 5}, 3, 2), 5);
 }
 
 TEST(HighWatermark, CountsWhatTheLeaderItselfHasFlushed) {
-  const std::vector<Offset> others = {9, 9};
-  EXPECT_EQ(ComputeHighWatermark(4, others, 3, 2), 4);
+  EXPECT_EQ(HighWatermarkOf(4, {9, 9}, 3, 2), 4);
 }
 
 TEST(HighWatermark, WaitsForAMemberThatHasNotFetchedInThisEpoch) {
-  const std::vector<Offset> others = {7, -1};
-  EXPECT_EQ(ComputeHighWatermark(9, others, 3, 2), std::nullopt);
+  EXPECT_EQ(HighWatermarkOf(9, {7, -1}, 3, 2), std::nullopt);
 }
 
 TEST(HighWatermark, StandsStillBelowMinIsr) {
-  EXPECT_EQ(ComputeHighWatermark(9, {}, 1, 2), std::nullopt);
-  EXPECT_EQ(ComputeHighWatermark(9, {}, 2, 2), 9);
+  EXPECT_EQ(HighWatermarkOf(9, {}, 1, 2), std::nullopt);
+  EXPECT_EQ(HighWatermarkOf(9, {}, 2, 2), 9);
 }
 
 TEST(Isr, PendingExpandCountsAtOnce) {
@@ -169,10 +174,22 @@ TEST(FollowerState, ADiskThatHangsIsLag) {
   EXPECT_FALSE(state.CaughtUp(140, kStart + seconds(40), seconds(30)));
 }
 
-TEST(FollowerState, ForeignFollowerFlushesWhatItFetches) {
+// B-18: nobody visits an idle partition; the session's contact is what counts.
+TEST(FollowerState, AnIdleFollowerWasCaughtUpWhenItsSessionLastCame) {
   FollowerState state(kStart);
-  state.Fetched(8, -1, 1, 10, kStart);
-  EXPECT_EQ(state.flushed_offset(), 8);
+  state.Fetched(10, 10, 1, 10, kStart);
+  const Instant later = kStart + seconds(3600);
+  state.LeaderAppended(10, later - seconds(1));
+  EXPECT_TRUE(state.CaughtUp(11, later, seconds(30)));
+  EXPECT_FALSE(state.CaughtUp(11, later + seconds(30), seconds(30)));
+}
+
+TEST(FollowerState, AContactDoesNotExcuseWhatWasMissingBefore) {
+  FollowerState state(kStart);
+  state.Fetched(9, 9, 1, 10, kStart);
+  const Instant later = kStart + seconds(60);
+  state.LeaderAppended(10, later);
+  EXPECT_FALSE(state.CaughtUp(11, later, seconds(30)));
 }
 
 TEST(FollowerState, NeverClaimsMoreFlushedThanFetched) {

@@ -16,6 +16,7 @@ class ManualExecutor final : public Executor {
   void PostAfter(Duration delay, Task task) override {
     queue_.emplace(std::pair{now_ + delay, next_++}, std::move(task));
   }
+  bool InThisThread() const override { return true; }
   Instant Now() const override { return now_; }
   int64_t WallMs() const override {
     return 1'000'000 + now_.time_since_epoch() / std::chrono::milliseconds(1);

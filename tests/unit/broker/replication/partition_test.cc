@@ -346,7 +346,7 @@ TEST_F(PartitionTest, FailedSyncTakesThePartitionOffline) {
   auto work = one.partition->log().TakeSync();
   ASSERT_TRUE(work);
   one.partition->SyncFailed(*work);
-  EXPECT_TRUE(one.partition->TakeEffects().role);
+  EXPECT_TRUE(one.partition->TakeEffects().Has(Effect::kAbandon));
   EXPECT_EQ(Append(one, "b").error().code, ErrorCode::kKafkaStorageError);
   EXPECT_EQ(one.partition->FetchAsConsumer({-1, 0, -1}, 1, true).error,
             ErrorCode::kKafkaStorageError);

@@ -54,7 +54,6 @@ class ReplicaManagerTest : public testing::Test {
              std::optional<kafka::FetchResponse>* response) {
     FetchCall call;
     call.version = 12;
-    call.connection_id = 1;
     call.listener = "PLAINTEXT";
     call.on = &cluster_.executor;
     cluster_.broker(at).fetch->Fetch(

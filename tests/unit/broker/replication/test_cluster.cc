@@ -24,16 +24,25 @@ void TestTransport::Send(kafka::FetchRequest request, Done done) {
   }
   FetchCall call;
   call.version = 16;
-  call.connection_id = reinterpret_cast<uint64_t>(this);
   call.listener = "PLAINTEXT";
   call.on = &cluster_.executor;
+  const auto count = [this_cluster = &cluster_, link = std::pair(from_, to_)](
+                         const kafka::FetchResponse& response) {
+    for (const auto& topic : response.responses) {
+      for (const auto& data : topic.partitions) {
+        ++this_cluster->answered_partitions[link];
+        if (data.records) this_cluster->bytes[link] += data.records->size();
+      }
+    }
+  };
   auto* executor = &cluster_.executor;
   const Duration latency = cluster_.latency;
   executor->PostAfter(
-      latency, [&peer, call, request, finish, executor, latency] {
+      latency, [&peer, call, request, finish, executor, latency, count] {
         peer.fetch->Fetch(
             call, request,
-            [finish, executor, latency](kafka::FetchResponse response) {
+            [finish, executor, latency, count](kafka::FetchResponse response) {
+              count(response);
               executor->PostAfter(latency,
                                   [finish, response] { finish(response); });
             });
@@ -41,6 +50,7 @@ void TestTransport::Send(kafka::FetchRequest request, Done done) {
 }
 
 void TestTransport::Close() {
+  ++cluster_.closes[{from_, to_}];
   auto waiting = std::exchange(calls_->waiting, {});
   for (auto& [id, done] : waiting) {
     cluster_.executor.Post(

@@ -26,7 +26,8 @@ class TestLogStore final : public LogStore {
                                          const Uuid& topic_id,
                                          const log::LogConfig& config, bool,
                                          int64_t) override {
-    return OpenTestLog(disk_, "/data", partition, topic_id, config);
+    if (fail_open) return Fail(ErrorCode::kKafkaStorageError, "test");
+    return OpenTestLog(disk_, "/data", partition, topic_id, config, health);
   }
   Status Delete(std::unique_ptr<log::Log> log) override {
     return log->Delete();
@@ -36,7 +37,9 @@ class TestLogStore final : public LogStore {
     return it == high_watermarks.end() ? -1 : it->second;
   }
   Status WriteHighWatermarks(const log::OffsetMap& offsets) override {
+    if (before_write) std::exchange(before_write, nullptr)();
     high_watermarks = offsets;
+    ++high_watermark_writes;
     return {};
   }
   Status WriteCheckpoints(
@@ -68,6 +71,10 @@ class TestLogStore final : public LogStore {
   }
 
   Duration sync_time = std::chrono::milliseconds(1);
+  bool fail_open = false;
+  std::shared_ptr<log::DirectoryHealth> health;
+  std::function<void()> before_write;  // of high watermarks; once
+  int high_watermark_writes = 0;
   bool hold_syncs = false;
   std::vector<std::function<void()>> held;
   int syncs = 0;
@@ -231,6 +238,10 @@ class TestCluster {
   ManualExecutor executor;
   Duration latency = std::chrono::microseconds(200);
   int alter_partitions = 0;
+  // What followers have been sent, and what their sessions were asked for.
+  std::map<std::pair<NodeId, NodeId>, size_t> bytes;
+  std::map<std::pair<NodeId, NodeId>, int> closes;
+  std::map<std::pair<NodeId, NodeId>, size_t> answered_partitions;
   std::map<std::pair<NodeId, NodeId>, int> fetches;
   std::set<std::pair<NodeId, NodeId>> cut;
 

@@ -12,16 +12,16 @@
 
 namespace tidemark::replication {
 
-inline std::unique_ptr<log::Log> OpenTestLog(io::FileSystem& fs,
-                                             const std::string& dir,
-                                             const TopicPartition& name,
-                                             const Uuid& id,
-                                             log::LogConfig config = {}) {
+inline std::unique_ptr<log::Log> OpenTestLog(
+    io::FileSystem& fs, const std::string& dir, const TopicPartition& name,
+    const Uuid& id, log::LogConfig config = {},
+    std::shared_ptr<log::DirectoryHealth> health = nullptr) {
   log::OpenOptions options;
   options.dir = dir + "/" + ToString(name);
   options.partition = name;
   options.topic_id = id;
   options.config = config;
+  options.health = std::move(health);
   auto log = log::OpenLog(fs, options, 1'000'000);
   CHECK(log) << ToString(log.error());
   return std::move(*log);

@@ -1,0 +1,171 @@
+#include "broker/replication/effect_runner.h"
+
+#include <glog/logging.h>
+
+#include <utility>
+
+namespace tidemark::replication {
+
+namespace {
+
+void Gauge(Stats::Counter& gauge, bool& counted, bool now) {
+  if (counted == now) return;
+  counted = now;
+  Stats::Add(gauge, now ? 1 : -1);
+}
+
+template <class T>
+void Append(std::vector<T>* to, std::vector<T> from) {
+  if (to->empty()) {
+    *to = std::move(from);
+    return;
+  }
+  for (T& one : from) to->push_back(std::move(one));
+}
+
+}  // namespace
+
+void EffectRunner::Settle(Slot& slot) {
+  std::vector<ProduceQueue::Completed> completed;
+  if (Effects effects = slot.partition.TakeEffects(); !effects.empty()) {
+    for (int i = 0; i < kEffects; ++i) {
+      const auto effect = static_cast<Effect>(i);
+      if (effects.Has(effect)) Run(effect, effects, slot, &completed);
+    }
+  }
+  StartSync(slot);
+  Complete(std::move(completed));
+}
+
+void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
+                       std::vector<ProduceQueue::Completed>* completed) {
+  Partition& partition = slot.partition;
+  switch (effect) {
+    case Effect::kPropose:
+      return state_.services.propose_isr(std::move(*effects.proposal));
+    case Effect::kUnfollow:
+      return fetchers_.Unfollow(slot);
+    case Effect::kFollow:
+      return fetchers_.Follow(slot);
+    case Effect::kAnnounce:
+      return Announce(slot, false);
+    case Effect::kCount:
+      return Count(slot, false);
+    case Effect::kReport:
+      return fetchers_.Flushed(slot);
+    case Effect::kWakeReaders:
+      return slot.readers.WakeAll();
+    case Effect::kShowAppended:
+    case Effect::kShowCommitted:
+      return slot.readers.Moved(partition);
+    case Effect::kLookAgain:
+      return slot.readers.MarkReady();
+    case Effect::kAbandon:
+      return Append(completed,
+                    slot.produces.TakeAll(
+                        partition.failed() ? ErrorCode::kKafkaStorageError
+                                           : ErrorCode::kNotLeaderOrFollower));
+    case Effect::kComplete:
+      if (slot.produces.empty()) return;
+      return Append(completed,
+                    slot.produces.TakeReached(partition.log().flushed_offset(),
+                                              partition.high_watermark(),
+                                              partition.CheckAfterCommit()));
+  }
+}
+
+void EffectRunner::Dismiss(Slot& slot) {
+  fetchers_.Unfollow(slot);
+  slot.readers.WakeAll();
+  Announce(slot, true);
+  Count(slot, true);
+  Complete(slot.produces.TakeAll(ErrorCode::kNotLeaderOrFollower));
+}
+
+void EffectRunner::StartSync(Slot& slot) {
+  if (slot.syncing || slot.partition.failed()) return;
+  auto work = slot.partition.log().TakeSync();
+  if (!work) return;
+  slot.syncing = true;
+  // The log may be gone when the work is done; the name and id find it.
+  state_.services.logs->Sync(
+      slot.partition.name(), *work,
+      [this, alive = state_.alive, executor = &state_.executor,
+       name = slot.partition.name(), id = slot.partition.topic_id(),
+       work = *work](Status status) {
+        executor->Post([this, alive, name, id, work, status] {
+          if (*alive) SyncDone(name, id, work, status);
+        });
+      });
+}
+
+void EffectRunner::SyncDone(const TopicPartition& name, const Uuid& topic_id,
+                            const log::SyncWork& work, const Status& status) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr || slot->partition.topic_id() != topic_id) return;
+  slot->syncing = false;
+  if (status) {
+    slot->partition.Flushed(work, state_.executor.Now());
+  } else {
+    LOG(ERROR) << "sync failed partition=" << ToString(name)
+               << " error=" << ToString(status.error());
+    slot->partition.SyncFailed(work);
+  }
+  Settle(*slot);
+}
+
+void EffectRunner::Complete(std::vector<ProduceQueue::Completed> completed) {
+  for (auto& one : completed) {
+    if (one.deadline) deadlines_.Cancel(*one.deadline);
+    one.done(one.error);
+  }
+}
+
+void EffectRunner::Expire(const TopicPartition& name, uint64_t waiter,
+                          Instant deadline) {
+  const auto key = deadlines_.Add(deadline, [this, name, waiter] {
+    Slot* slot = state_.Find(name);
+    if (slot == nullptr) return;
+    auto expired = slot->produces.Take(waiter, ErrorCode::kRequestTimedOut);
+    if (expired) expired->done(expired->error);
+  });
+  state_.Find(name)->produces.SetDeadline(waiter, key);
+}
+
+void EffectRunner::Announce(Slot& slot, bool removed) {
+  const Partition& partition = slot.partition;
+  const auto found = state_.services.listeners->find(partition.name().topic);
+  if (found == state_.services.listeners->end()) return;
+  const bool leads = !removed && partition.IsLeader() && !partition.failed();
+  if (leads == slot.announced_leader &&
+      partition.leader_epoch() == slot.announced_epoch) {
+    return;
+  }
+  slot.announced_leader = leads;
+  slot.announced_epoch = partition.leader_epoch();
+  // From a turn of its own: listeners call back into the manager.
+  for (LeadershipListener* listener : found->second) {
+    state_.executor.Post([listener, leads, name = partition.name(),
+                          epoch = partition.leader_epoch()] {
+      if (leads) {
+        listener->OnLeader(name, epoch);
+      } else {
+        listener->OnNotLeader(name, epoch);
+      }
+    });
+  }
+}
+
+void EffectRunner::Count(Slot& slot, bool removed) {
+  const Partition& partition = slot.partition;
+  Stats& stats = *state_.services.stats;
+  const bool leads = !removed && partition.IsLeader();
+  Gauge(stats.leaders, slot.counted_leader, leads);
+  Gauge(stats.under_replicated, slot.counted_under_replicated,
+        leads && partition.UnderReplicated());
+  Gauge(stats.under_min_isr, slot.counted_under_min_isr,
+        leads && partition.isr().committed().size() < partition.min_isr());
+  Gauge(stats.offline, slot.counted_offline, !removed && partition.failed());
+}
+
+}  // namespace tidemark::replication

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <vector>
+
+#include "broker/replication/deadline_queue.h"
+#include "broker/replication/follower_fetchers.h"
+#include "broker/replication/slot.h"
+
+namespace tidemark::replication {
+
+// Carries out what calls to partitions have brought about: everything a
+// partition does to the world goes through here.
+class EffectRunner {
+ public:
+  EffectRunner(ShardState& state, FollowerFetchers& fetchers)
+      : state_(state), fetchers_(fetchers), deadlines_(state.executor) {}
+
+  // After every call that may have changed the partition. Completed produces
+  // are told last, when nothing of the partition is on the stack.
+  void Settle(Slot& slot);
+  // The partition leaves this shard.
+  void Dismiss(Slot& slot);
+
+  // A produce that waits ends with kRequestTimedOut at `deadline`.
+  void Expire(const TopicPartition& name, uint64_t waiter, Instant deadline);
+  void Complete(std::vector<ProduceQueue::Completed> completed);
+
+ private:
+  void Run(Effect effect, Effects& effects, Slot& slot,
+           std::vector<ProduceQueue::Completed>* completed);
+  void StartSync(Slot& slot);
+  void SyncDone(const TopicPartition& name, const Uuid& topic_id,
+                const log::SyncWork& work, const Status& status);
+  void Announce(Slot& slot, bool removed);
+  void Count(Slot& slot, bool removed);
+
+  ShardState& state_;
+  FollowerFetchers& fetchers_;
+  DeadlineQueue deadlines_;
+};
+
+}  // namespace tidemark::replication

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "broker/replication/slot.h"
+
+namespace tidemark::replication {
+
+// The fetchers of a shard, one a leader, and which partition is fetched from
+// whom. A leader whose address is not known yet is fetched from when its
+// broker's row arrives; one that moves is fetched from at its new address.
+class FollowerFetchers {
+ public:
+  FollowerFetchers(ShardState& state, FetchTarget& target)
+      : state_(state), target_(target) {}
+
+  // From the partition's leader, in the epoch it has: anew.
+  void Follow(Slot& slot);
+  void Unfollow(Slot& slot);
+  // The partition's disk has caught up.
+  void Flushed(const Slot& slot);
+  void BrokersChanged(const std::vector<NodeId>& brokers);
+  void Close() { fetchers_.clear(); }
+  size_t size() const { return fetchers_.size(); }
+
+ private:
+  Fetcher* FetcherFor(NodeId leader);
+
+  ShardState& state_;
+  FetchTarget& target_;
+  std::map<NodeId, std::unique_ptr<Fetcher>> fetchers_;
+};
+
+}  // namespace tidemark::replication

@@ -1,0 +1,188 @@
+#include "broker/replication/partition_table.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "common/metadata/configs.h"
+
+namespace tidemark::replication {
+
+namespace {
+
+int64_t ToNumber(const std::string& text, int64_t otherwise) {
+  int64_t value = otherwise;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+log::LogConfig LogConfigOf(const ShardState& state, const std::string& topic,
+                           int32_t* min_isr) {
+  const auto get = [&](std::string_view key) {
+    return metadata::ResolveTopicConfig(*state.env.image, topic, key,
+                                        state.options.self,
+                                        state.options.static_configs)
+        .value;
+  };
+  log::LogConfig config;
+  config.segment_bytes = ToNumber(get("segment.bytes"), config.segment_bytes);
+  config.segment_ms = ToNumber(get("segment.ms"), config.segment_ms);
+  config.retention_ms = ToNumber(get("retention.ms"), config.retention_ms);
+  config.retention_bytes =
+      ToNumber(get("retention.bytes"), config.retention_bytes);
+  config.index_interval_bytes = static_cast<int32_t>(
+      ToNumber(get("index.interval.bytes"), config.index_interval_bytes));
+  config.max_message_bytes = static_cast<int32_t>(
+      ToNumber(get("max.message.bytes"), config.max_message_bytes));
+  const std::string policy = get("cleanup.policy");
+  config.delete_enabled = policy.find("delete") != std::string::npos;
+  config.compacted = policy.find("compact") != std::string::npos;
+  config.log_append_time = get("message.timestamp.type") == "LogAppendTime";
+  config.flush_messages =
+      ToNumber(get("flush.messages"), config.flush_messages);
+  *min_isr = static_cast<int32_t>(ToNumber(get("min.insync.replicas"), 1));
+  return config;
+}
+
+}  // namespace
+
+ErrorCode ShardState::WhyAbsent(const TopicPartition& partition,
+                                const Uuid& topic_id) const {
+  if (!topic_id.IsZero() && env.image->FindTopic(topic_id) == nullptr) {
+    return ErrorCode::kUnknownTopicId;
+  }
+  const metadata::TopicImage* topic = env.image->FindTopic(partition.topic);
+  if (topic == nullptr) return ErrorCode::kUnknownTopicOrPartition;
+  if (!topic_id.IsZero() && topic->id != topic_id) {
+    return ErrorCode::kInconsistentTopicId;
+  }
+  if (partition.partition < 0 ||
+      static_cast<size_t>(partition.partition) >= topic->partitions.size()) {
+    return ErrorCode::kUnknownTopicOrPartition;
+  }
+  return unopened.contains(partition) ? ErrorCode::kKafkaStorageError
+                                      : ErrorCode::kNotLeaderOrFollower;
+}
+
+void PartitionTable::ApplyImage(const metadata::ImagePtr& image,
+                                const metadata::Delta& delta,
+                                const Mine& mine) {
+  state_.env.image = image;
+  // Deletions first: the same name may come back with another id (B-14).
+  for (const auto& [id, topic] : delta.deleted_topics) {
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      const TopicPartition name{topic->name, static_cast<PartitionIndex>(i)};
+      NotUnopened(name);
+      const Slot* slot = state_.Find(name);
+      if (slot != nullptr && slot->partition.topic_id() == id) Remove(name);
+    }
+  }
+  for (const std::string& topic_name : delta.changed_topics) {
+    const metadata::TopicImage* topic = image->FindTopic(topic_name);
+    if (topic == nullptr) continue;
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      const TopicPartition name{topic_name, static_cast<PartitionIndex>(i)};
+      if (mine(name)) ApplyRow(name, *topic, *topic->partitions[i]);
+    }
+  }
+  for (const metadata::Resource& resource : delta.changed_configs) {
+    for (auto& [name, slot] : state_.slots) {
+      if (resource.type == metadata::ResourceType::kTopic &&
+          resource.name != name.topic) {
+        continue;
+      }
+      int32_t min_isr = 1;
+      const log::LogConfig config = LogConfigOf(state_, name.topic, &min_isr);
+      slot->partition.UpdateConfig(config, min_isr);
+      effects_.Settle(*slot);
+    }
+  }
+  if (delta.changed_brokers.empty()) return;
+  for (auto& [name, slot] : state_.slots) {
+    slot->partition.BrokersChanged(state_.executor.Now());
+    effects_.Settle(*slot);
+  }
+  fetchers_.BrokersChanged(
+      {delta.changed_brokers.begin(), delta.changed_brokers.end()});
+}
+
+void PartitionTable::ApplyRow(const TopicPartition& name,
+                              const metadata::TopicImage& topic,
+                              const metadata::PartitionImage& row) {
+  const bool assigned = std::find(row.replicas.begin(), row.replicas.end(),
+                                  state_.options.self) != row.replicas.end();
+  Slot* slot = state_.Find(name);
+  if (slot != nullptr && slot->partition.topic_id() != topic.id) {
+    Remove(name);
+    slot = nullptr;
+  }
+  if (!assigned) {
+    NotUnopened(name);
+    if (slot != nullptr) Remove(name);
+    return;
+  }
+  if (slot == nullptr) slot = Open(name, topic, row);
+  if (slot == nullptr) return;
+  slot->partition.ApplyRow(row, state_.executor.Now());
+  effects_.Settle(*slot);
+}
+
+Slot* PartitionTable::Open(const TopicPartition& name,
+                           const metadata::TopicImage& topic,
+                           const metadata::PartitionImage& row) {
+  int32_t min_isr = 1;
+  const log::LogConfig config = LogConfigOf(state_, name.topic, &min_isr);
+  LogStore& logs = *state_.services.logs;
+  auto opened = logs.Open(name, topic.id, config, row.partition_epoch == 0,
+                          state_.executor.WallMs());
+  if (!opened) {
+    if (state_.unopened.insert_or_assign(name, topic.id).second) {
+      Stats::Add(state_.services.stats->offline, 1);
+      LOG(ERROR) << "cannot open log partition=" << ToString(name)
+                 << " error=" << ToString(opened.error());
+    }
+    return nullptr;
+  }
+  NotUnopened(name);
+  auto slot =
+      std::make_unique<Slot>(name, topic.id, std::move(*opened), &state_.env,
+                             logs.HighWatermark(name), min_isr);
+  Stats::Add(state_.services.stats->partitions, 1);
+  return state_.slots.emplace(name, std::move(slot)).first->second.get();
+}
+
+void PartitionTable::NotUnopened(const TopicPartition& name) {
+  if (state_.unopened.erase(name) == 0) return;
+  Stats::Add(state_.services.stats->offline, -1);
+}
+
+void PartitionTable::RetryUnopened() {
+  const auto unopened = state_.unopened;
+  for (const auto& [name, topic_id] : unopened) {
+    const metadata::TopicImage* topic = state_.env.image->FindTopic(topic_id);
+    if (topic == nullptr || topic->name != name.topic) continue;
+    ApplyRow(name, *topic,
+             *topic->partitions[static_cast<size_t>(name.partition)]);
+  }
+}
+
+void PartitionTable::Remove(const TopicPartition& name) {
+  const auto it = state_.slots.find(name);
+  if (it == state_.slots.end()) return;
+  const std::unique_ptr<Slot> slot = std::move(it->second);
+  state_.slots.erase(it);
+  effects_.Dismiss(*slot);
+  state_.services.removed(name);
+  Stats::Add(state_.services.stats->partitions, -1);
+  LOG(INFO) << "deleting replica partition=" << ToString(name)
+            << " topic_id=" << ToString(slot->partition.topic_id());
+  auto deleted = state_.services.logs->Delete(slot->partition.ReleaseLog());
+  if (!deleted) {
+    LOG(ERROR) << "cannot delete log partition=" << ToString(name)
+               << " error=" << ToString(deleted.error());
+  }
+}
+
+}  // namespace tidemark::replication

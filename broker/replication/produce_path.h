@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+
+#include "broker/replication/effect_runner.h"
+#include "broker/replication/slot.h"
+
+namespace tidemark::replication {
+
+// One batch on its way into a partition of this shard.
+struct ProduceCall {
+  ProduceItem item;
+  int16_t acks = -1;
+  AppendOrigin origin = AppendOrigin::kClient;
+  LeaderEpoch epoch = -1;  // the one that must lead; -1: any
+  Instant deadline;
+};
+
+// Appends, and waits for what `acks` asks for (B-24).
+class ProducePath {
+ public:
+  ProducePath(ShardState& state, EffectRunner& effects)
+      : state_(state), effects_(effects) {}
+
+  // `done` runs on the shard, when no partition is on its stack, possibly
+  // before the call returns.
+  using Done = std::function<void(ProduceOutcome, Offset last_offset)>;
+  void Produce(ProduceCall call, Done done);
+
+ private:
+  ProduceOutcome Refused(const TopicPartition& name, ErrorCode error,
+                         std::string message) const;
+
+  ShardState& state_;
+  EffectRunner& effects_;
+};
+
+}  // namespace tidemark::replication

@@ -1,0 +1,102 @@
+#include "broker/replication/read_list.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tidemark::replication {
+
+ReadList::~ReadList() {
+  for (auto* entries : {&ready_, &resting_}) {
+    for (ReadEntry& entry : *entries) {
+      if (entry.watched != nullptr) entry.watched->Unwatch(entry);
+    }
+  }
+}
+
+void ReadList::Ask(FetchedPartition* tag, ReadItem item) {
+  if (const auto it = by_tag_.find(tag); it != by_tag_.end()) {
+    it->second->item = std::move(item);
+    return MarkReady(*it->second);
+  }
+  ready_.emplace_back();
+  ReadEntry& entry = ready_.back();
+  entry.tag = tag;
+  entry.item = std::move(item);
+  entry.list = this;
+  entry.self = std::prev(ready_.end());
+  by_tag_.emplace(tag, &entry);
+}
+
+void ReadList::Forget(FetchedPartition* tag) {
+  const auto it = by_tag_.find(tag);
+  if (it == by_tag_.end()) return;
+  ReadEntry& entry = *it->second;
+  by_tag_.erase(it);
+  if (entry.watched != nullptr) entry.watched->Unwatch(entry);
+  (entry.ready ? ready_ : resting_).erase(entry.self);
+}
+
+void ReadList::Keep(ReadEntry& entry) {
+  ready_.splice(ready_.end(), entry.ready ? ready_ : resting_, entry.self);
+  entry.ready = true;
+}
+
+void ReadList::Rest(ReadEntry& entry) {
+  if (!entry.ready) return;
+  entry.ready = false;
+  resting_.splice(resting_.end(), ready_, entry.self);
+}
+
+void ReadList::MarkReady(ReadEntry& entry) {
+  if (!entry.ready) Keep(entry);
+}
+
+Readers::~Readers() { WakeAll(); }
+
+void Readers::Watch(ReadEntry& entry, Offset limit,
+                    const Partition& partition) {
+  entry.limit = limit;
+  entry.bytes = entry.list->follower() ? partition.appended_bytes()
+                                       : partition.committed_bytes();
+  if (entry.watched == this) return;
+  if (entry.watched != nullptr) entry.watched->Unwatch(entry);
+  entry.watched = this;
+  entries_.push_back(&entry);
+}
+
+void Readers::Unwatch(ReadEntry& entry) {
+  entry.watched = nullptr;
+  std::erase(entries_, &entry);
+}
+
+void Readers::Moved(const Partition& partition) {
+  for (ReadEntry* entry : entries_) {
+    entry->list->MarkReady(*entry);
+    const bool follower = entry->list->follower();
+    const Offset limit =
+        follower ? partition.log().end_offset() : partition.high_watermark();
+    if (limit <= entry->limit) continue;
+    const uint64_t bytes =
+        follower ? partition.appended_bytes() : partition.committed_bytes();
+    // At least one: records from before this process count for nothing.
+    const auto grown =
+        std::max<int64_t>(static_cast<int64_t>(bytes - entry->bytes), 1);
+    entry->limit = limit;
+    entry->bytes = bytes;
+    if (const auto waiter = entry->list->waiter()) waiter->Grown(grown);
+  }
+}
+
+void Readers::MarkReady() {
+  for (ReadEntry* entry : entries_) entry->list->MarkReady(*entry);
+}
+
+void Readers::WakeAll() {
+  for (ReadEntry* entry : std::exchange(entries_, {})) {
+    entry->watched = nullptr;
+    entry->list->MarkReady(*entry);
+    if (const auto waiter = entry->list->waiter()) waiter->Wake();
+  }
+}
+
+}  // namespace tidemark::replication

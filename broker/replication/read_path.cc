@@ -1,0 +1,128 @@
+#include "broker/replication/read_path.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tidemark::replication {
+
+std::vector<ReadAnswer> ReadPath::Read(ReadCall call) {
+  const bool follower = call.reader.IsFollower();
+  if (follower) {
+    state_.env.contacts[call.reader.replica] = state_.executor.Now();
+  }
+  ReadList once(follower);
+  ReadList* list = &once;
+  if (call.list != 0) {
+    auto& kept = lists_[call.list];
+    if (kept == nullptr) kept = std::make_unique<ReadList>(follower);
+    list = kept.get();
+  }
+  for (FetchedPartition* tag : call.forgotten) list->Forget(tag);
+  for (auto& asked : call.asked) list->Ask(asked.tag, std::move(asked.item));
+  list->Park(call.waiter);
+  return Visit(*list, call);
+}
+
+std::vector<ReadAnswer> ReadPath::Visit(ReadList& list, const ReadCall& call) {
+  std::vector<ReadAnswer> answers;
+  const size_t visits = list.ready();
+  answers.reserve(visits);
+  size_t bytes = 0;
+  for (size_t i = 0; i < visits; ++i) {
+    ReadEntry* entry = list.First();
+    const size_t left = bytes < call.budget ? call.budget - bytes : 0;
+    const size_t most =
+        std::min(left, static_cast<size_t>(std::max(entry->item.max_bytes, 0)));
+    answers.push_back({entry->tag, Visit(*entry, call.reader, most, bytes == 0,
+                                         call.list != 0)});
+    bytes += answers.back().answer.records.size();
+  }
+  if (call.waiter != nullptr && bytes > 0) {
+    call.waiter->Found(static_cast<int64_t>(bytes));
+  }
+  return answers;
+}
+
+FetchAnswer ReadPath::Visit(ReadEntry& entry, const Reader& reader,
+                            size_t max_bytes, bool at_least_one, bool watch) {
+  const ReadItem& item = entry.item;
+  ReadList& list = *entry.list;
+  Slot* slot = state_.Find(item.partition);
+  if (slot == nullptr || (!item.topic_id.IsZero() &&
+                          slot->partition.topic_id() != item.topic_id)) {
+    list.Keep(entry);
+    FetchAnswer absent;
+    absent.error = state_.WhyAbsent(item.partition, item.topic_id);
+    return absent;
+  }
+  Partition& partition = slot->partition;
+  FetchAnswer answer;
+  if (reader.IsFollower()) {
+    answer = partition.FetchAsFollower(
+        FollowerFetch{reader.replica, reader.broker_epoch,
+                      item.current_leader_epoch, item.fetch_offset,
+                      item.last_fetched_epoch, item.flushed_offset},
+        max_bytes, at_least_one, state_.executor.Now());
+  } else {
+    answer = partition.FetchAsConsumer(
+        ConsumerFetch{item.current_leader_epoch, item.fetch_offset,
+                      item.last_fetched_epoch},
+        max_bytes, at_least_one);
+  }
+  // Before it is settled, so that it hears of what the visit itself, or a
+  // produce that this completes, brings about.
+  const bool calm =
+      answer.error == ErrorCode::kNone && !answer.diverging.has_value();
+  if (calm && watch) slot->readers.Watch(entry, answer.limit, partition);
+  const Offset committed = answer.high_watermark;
+  effects_.Settle(*slot);
+  const bool done =
+      calm && watch && !answer.again && item.fetch_offset >= answer.limit &&
+      entry.watched == &slot->readers &&
+      partition.high_watermark() == committed && entry.limit == answer.limit;
+  if (done) {
+    list.Rest(entry);
+  } else {
+    list.Keep(entry);
+  }
+  return answer;
+}
+
+Result<LogChunk> ReadPath::ReadLog(const TopicPartition& name,
+                                   LeaderEpoch epoch, Offset from,
+                                   size_t max_bytes) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr || !slot->partition.IsLeader() ||
+      slot->partition.leader_epoch() != epoch) {
+    return Fail(ErrorCode::kNotLeaderOrFollower);
+  }
+  log::Log& log = slot->partition.log();
+  if (log.failed()) return Fail(ErrorCode::kKafkaStorageError);
+  LogChunk chunk;
+  chunk.start_offset = log.start_offset();
+  chunk.end_offset = log.end_offset();
+  chunk.high_watermark = slot->partition.high_watermark();
+  const Offset start = std::max(from, chunk.start_offset);
+  if (start >= chunk.end_offset) return chunk;
+  TM_ASSIGN_OR_RETURN(chunk.batches,
+                      log.Read(start, chunk.end_offset, max_bytes, true));
+  return chunk;
+}
+
+Result<log::TimestampedOffset> ReadPath::FindOffset(
+    const TopicPartition& name, int64_t timestamp,
+    LeaderEpoch current_leader_epoch) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr) return Fail(state_.WhyAbsent(name, Uuid()));
+  return slot->partition.FindOffset(timestamp, current_leader_epoch);
+}
+
+Result<log::EpochEnd> ReadPath::EndOffsetFor(const TopicPartition& name,
+                                             LeaderEpoch epoch,
+                                             LeaderEpoch current_leader_epoch) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr) return Fail(state_.WhyAbsent(name, Uuid()));
+  return slot->partition.EndOffsetFor(epoch, current_leader_epoch);
+}
+
+}  // namespace tidemark::replication

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/replication/effect_runner.h"
+#include "broker/replication/read_list.h"
+#include "broker/replication/slot.h"
+
+namespace tidemark::replication {
+
+struct Reader {
+  NodeId replica = kNoNode;  // none: a consumer
+  BrokerEpoch broker_epoch = -1;
+  bool IsFollower() const { return replica >= 0; }
+};
+
+// A fetch as one shard sees it.
+struct ReadCall {
+  Reader reader;
+  // Of the fetcher's ReadList, which is kept from one call to the next until
+  // Drop. 0: this call is all there is.
+  uint64_t list = 0;
+  struct Asked {
+    FetchedPartition* tag = nullptr;
+    ReadItem item;
+  };
+  std::vector<Asked> asked;  // new or changed
+  std::vector<FetchedPartition*> forgotten;
+  size_t budget = 0;  // bytes of the answer
+  // Told what is found, and what comes after; nullptr: nobody will wait.
+  std::shared_ptr<FetchWaiter> waiter;
+};
+struct ReadAnswer {
+  FetchedPartition* tag = nullptr;
+  FetchAnswer answer;
+};
+
+// What others read from the partitions of this shard.
+class ReadPath {
+ public:
+  ReadPath(ShardState& state, EffectRunner& effects)
+      : state_(state), effects_(effects) {}
+
+  // Visits the partitions of the list that are ready, which includes all that
+  // are asked. What is not in the answer has not changed since it was last.
+  std::vector<ReadAnswer> Read(ReadCall call);
+  void Drop(uint64_t list) { lists_.erase(list); }
+  size_t lists() const { return lists_.size(); }
+
+  // For the coordinators: the whole log of a led partition, committed or not.
+  Result<LogChunk> ReadLog(const TopicPartition& partition, LeaderEpoch epoch,
+                           Offset from, size_t max_bytes);
+  Result<log::TimestampedOffset> FindOffset(const TopicPartition& partition,
+                                            int64_t timestamp,
+                                            LeaderEpoch current_leader_epoch);
+  Result<log::EpochEnd> EndOffsetFor(const TopicPartition& partition,
+                                     LeaderEpoch epoch,
+                                     LeaderEpoch current_leader_epoch);
+
+ private:
+  std::vector<ReadAnswer> Visit(ReadList& list, const ReadCall& call);
+  FetchAnswer Visit(ReadEntry& entry, const Reader& reader, size_t max_bytes,
+                    bool at_least_one, bool watch);
+
+  ShardState& state_;
+  EffectRunner& effects_;
+  std::unordered_map<uint64_t, std::unique_ptr<ReadList>> lists_;
+};
+
+}  // namespace tidemark::replication

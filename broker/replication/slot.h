@@ -1,0 +1,91 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "broker/replication/fetcher.h"
+#include "broker/replication/log_store.h"
+#include "broker/replication/partition.h"
+#include "broker/replication/purgatory.h"
+#include "broker/replication/read_list.h"
+#include "broker/replication/replica_manager.h"
+#include "common/base/executor.h"
+
+namespace tidemark::replication {
+
+// What a shard needs of its surroundings; all outlive it.
+struct ShardOptions {
+  NodeId self = kNoNode;
+  Duration lag_max = std::chrono::seconds(30);
+  std::string inter_broker_listener;
+  // Values of the process's own file, for ResolveTopicConfig.
+  std::map<std::string, std::string> static_configs;
+  FetcherOptions fetcher;
+};
+struct ShardServices {
+  LogStore* logs = nullptr;
+  Stats* stats = nullptr;
+  // Where ISR changes go. Any thread.
+  std::function<void(IsrProposal)> propose_isr;
+  // The partition has left the shard. The shard's thread.
+  std::function<void(const TopicPartition&)> removed;
+  // A connection to a broker, for the fetchers of this shard.
+  TransportFactory connect;
+  const std::map<std::string, std::vector<LeadershipListener*>>* listeners =
+      nullptr;
+};
+
+// A partition of a shard, who waits at it, and what others have been told of
+// it.
+struct Slot {
+  template <class... Args>
+  explicit Slot(Args&&... args) : partition(std::forward<Args>(args)...) {}
+
+  Partition partition;
+  ProduceQueue produces;
+  Readers readers;
+  bool syncing = false;
+  NodeId fetching_from = kNoNode;
+  // What has been counted in the gauges.
+  bool counted_leader = false;
+  bool counted_under_replicated = false;
+  bool counted_under_min_isr = false;
+  bool counted_offline = false;
+  // What the listeners know.
+  LeaderEpoch announced_epoch = -1;
+  bool announced_leader = false;
+  // What the checkpoint files say.
+  LogStore::Checkpoint checkpoint{-1, -1};
+  Offset checkpointed_high_watermark = -1;
+};
+
+// What the parts of a shard share. One thread, the shard's.
+struct ShardState {
+  ShardState(Executor& e, ShardOptions o, ShardServices s)
+      : executor(e), options(std::move(o)), services(std::move(s)) {}
+
+  Slot* Find(const TopicPartition& partition) const {
+    const auto it = slots.find(partition);
+    return it == slots.end() ? nullptr : it->second.get();
+  }
+  // Why Find has found nothing, or a partition of another topic id.
+  ErrorCode WhyAbsent(const TopicPartition& partition,
+                      const Uuid& topic_id) const;
+
+  Executor& executor;
+  const ShardOptions options;
+  const ShardServices services;
+  PartitionEnv env;
+  std::unordered_map<TopicPartition, std::unique_ptr<Slot>> slots;
+  // Assigned to this broker, but the log does not open.
+  std::map<TopicPartition, Uuid> unopened;
+  bool closed = false;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+};
+
+}  // namespace tidemark::replication

@@ -1,0 +1,286 @@
+// What a follower's fetcher decides, without a leader, a clock or a log.
+
+#include "broker/replication/fetch_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker/replication/test_log.h"
+
+namespace tidemark::replication {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr NodeId kLeader = 1;
+const Uuid kTopic = TestUuid(1);
+
+class FetchLoopTest : public testing::Test {
+ protected:
+  FetchLoopTest() : loop_(Options(), kLeader) {}
+
+  static FetcherOptions Options() {
+    FetcherOptions options;
+    options.self = 2;
+    return options;
+  }
+  static TopicPartition Name(PartitionIndex index) { return {"t", index}; }
+
+  void Add(PartitionIndex index) {
+    auto& at = positions_[Name(index)];
+    at.leader = kLeader;
+    loop_.Add(Name(index), kTopic);
+  }
+  FetchLoop::Ready Take() {
+    return loop_.Take(now_, 7, [this](const TopicPartition& name) {
+      const auto it = positions_.find(name);
+      return it == positions_.end()
+                 ? std::nullopt
+                 : std::optional<FetchPositionOfFollower>(it->second);
+    });
+  }
+  static std::vector<PartitionIndex> Asked(const kafka::FetchRequest& request) {
+    std::vector<PartitionIndex> asked;
+    for (const auto& topic : request.topics) {
+      for (const auto& p : topic.partitions) asked.push_back(p.partition);
+    }
+    return asked;
+  }
+  static std::vector<PartitionIndex> Forgotten(
+      const kafka::FetchRequest& request) {
+    std::vector<PartitionIndex> forgotten;
+    for (const auto& topic : request.forgotten_topics_data) {
+      for (const auto p : topic.partitions) forgotten.push_back(p);
+    }
+    return forgotten;
+  }
+  static kafka::FetchResponse::PartitionData Data(PartitionIndex index) {
+    kafka::FetchResponse::PartitionData data;
+    data.partition_index = index;
+    return data;
+  }
+  // Answers the fetch that is out; each partition `moves` or stays.
+  void Answer(uint64_t round,
+              std::vector<kafka::FetchResponse::PartitionData> data,
+              Offset moves) {
+    Result<kafka::FetchResponse> response = kafka::FetchResponse();
+    response->session_id = 5;
+    response->responses.push_back({"", kTopic, std::move(data)});
+    for (const auto& arrival : loop_.FetchDone(round, response, now_)) {
+      const auto it = positions_.find(arrival.name);
+      if (it != positions_.end()) it->second.fetch_offset += moves;
+      loop_.Applied(arrival,
+                    it == positions_.end()
+                        ? std::nullopt
+                        : std::optional<FetchPositionOfFollower>(it->second),
+                    now_);
+    }
+  }
+
+  FetchLoop loop_;
+  std::map<TopicPartition, FetchPositionOfFollower> positions_;
+  Instant now_{seconds(1000)};
+};
+
+TEST_F(FetchLoopTest, AsksForEverythingOnceAndThenForWhatMoved) {
+  for (int i = 0; i < 3; ++i) Add(i);
+  auto ready = Take();
+  ASSERT_TRUE(ready.fetch);
+  EXPECT_EQ(ready.fetch->session_epoch, 0);
+  EXPECT_EQ(ready.fetch->replica_state.replica_epoch, 7);
+  EXPECT_THAT(Asked(*ready.fetch), ElementsAre(0, 1, 2));
+  EXPECT_FALSE(Take().fetch) << "one at a time";
+  auto data = Data(1);
+  data.records = SharedBytes(std::string("x"));
+  Answer(ready.round, {data}, 1);
+  ready = Take();
+  ASSERT_TRUE(ready.fetch);
+  EXPECT_EQ(ready.fetch->session_id, 5);
+  EXPECT_EQ(ready.fetch->session_epoch, 1);
+  EXPECT_THAT(Asked(*ready.fetch), ElementsAre(1));
+  EXPECT_EQ(ready.fetch->topics[0].partitions[0].fetch_offset, 1);
+}
+
+TEST_F(FetchLoopTest, WhatGetsNowhereLeavesTheSessionAndPauses) {
+  Add(0);
+  Add(1);
+  auto ready = Take();
+  auto data = Data(0);
+  data.records = SharedBytes(std::string("refused"));
+  Answer(ready.round, {data}, 0);
+  ready = Take();
+  ASSERT_TRUE(ready.fetch);
+  EXPECT_THAT(Asked(*ready.fetch), IsEmpty());
+  EXPECT_THAT(Forgotten(*ready.fetch), ElementsAre(0));
+  ASSERT_TRUE(ready.wake);
+  EXPECT_EQ(*ready.wake, now_ + milliseconds(20));
+}
+
+TEST_F(FetchLoopTest, PausesDoubleUntilSomethingMoves) {
+  Add(0);
+  auto data = Data(0);
+  data.error_code = static_cast<int16_t>(ErrorCode::kKafkaStorageError);
+  std::vector<int64_t> pauses;
+  for (int i = 0; i < 7; ++i) {
+    auto ready = Take();
+    ASSERT_TRUE(ready.fetch) << i;
+    Answer(ready.round, {data}, 0);
+    ready = Take();
+    EXPECT_FALSE(ready.fetch);
+    ASSERT_TRUE(ready.wake);
+    pauses.push_back((*ready.wake - now_) / milliseconds(1));
+    now_ = *ready.wake;
+  }
+  EXPECT_THAT(pauses, ElementsAre(20, 40, 80, 160, 320, 500, 500));
+}
+
+TEST_F(FetchLoopTest, TheEndOfAPauseDoesNotGiveUpAParkedFetch) {
+  Add(0);
+  Add(1);
+  auto ready = Take();
+  auto data = Data(0);
+  data.error_code = static_cast<int16_t>(ErrorCode::kKafkaStorageError);
+  Answer(ready.round, {data}, 0);
+  ready = Take();
+  now_ += seconds(1);
+  auto after = Take();
+  EXPECT_FALSE(after.interrupt);
+  EXPECT_FALSE(after.fetch);
+  Answer(ready.round, {}, 0);
+  EXPECT_THAT(Asked(*Take().fetch), ElementsAre(0));
+}
+
+// B-22: the leader of a new epoch may hear of it later than its followers.
+TEST_F(FetchLoopTest, ALateLeaderIsAskedAgainAFewTimesAtOnce) {
+  Add(0);
+  Add(1);
+  auto ready = Take();
+  int interrupts = 0;
+  for (int i = 0; i < 20; ++i) {
+    auto data = Data(0);
+    data.error_code = static_cast<int16_t>(ErrorCode::kUnknownLeaderEpoch);
+    Answer(ready.round, {data}, 0);
+    ready = Take();
+    ASSERT_TRUE(ready.fetch);
+    ASSERT_TRUE(ready.wake);
+    now_ = *ready.wake;
+    auto next = Take();
+    if (!next.interrupt) {
+      Answer(ready.round, {}, 0);
+      ready = Take();
+      continue;
+    }
+    ++interrupts;
+    ASSERT_TRUE(next.fetch);
+    EXPECT_EQ(next.fetch->session_epoch, 0) << "another connection";
+    ready = std::move(next);
+  }
+  EXPECT_EQ(interrupts, 4);
+}
+
+TEST_F(FetchLoopTest, ANewEpochGivesUpAParkedFetchAtMostEvery20Ms) {
+  Add(0);
+  auto first = Take();
+  Add(1);
+  auto ready = Take();
+  EXPECT_TRUE(ready.interrupt);
+  EXPECT_THAT(Asked(*ready.fetch), ElementsAre(0, 1));
+  Answer(first.round, {Data(0)}, 0);  // too late, of no effect
+  EXPECT_FALSE(Take().fetch);
+  Add(2);
+  ready = Take();
+  EXPECT_FALSE(ready.interrupt);
+  ASSERT_TRUE(ready.wake);
+  EXPECT_EQ(*ready.wake, now_ + milliseconds(20));
+  now_ = *ready.wake;
+  EXPECT_TRUE(Take().interrupt);
+}
+
+TEST_F(FetchLoopTest, AFailedPartitionIsForgottenByTheSession) {
+  Add(0);
+  Add(1);
+  auto ready = Take();
+  positions_.erase(Name(0));
+  auto data = Data(0);
+  data.records = SharedBytes(std::string("x"));
+  Answer(ready.round, {data}, 0);
+  ready = Take();
+  ASSERT_TRUE(ready.fetch);
+  EXPECT_THAT(Asked(*ready.fetch), IsEmpty());
+  EXPECT_THAT(Forgotten(*ready.fetch), ElementsAre(0));
+  loop_.Remove(Name(1));
+  Answer(ready.round, {}, 0);
+  EXPECT_FALSE(Take().fetch) << "nothing left to ask for";
+}
+
+TEST_F(FetchLoopTest, WhatTheSessionStillHoldsIsForgotten) {
+  Add(0);
+  auto ready = Take();
+  Answer(ready.round, {Data(9)}, 0);
+  ready = Take();
+  ASSERT_TRUE(ready.fetch);
+  EXPECT_THAT(Forgotten(*ready.fetch), ElementsAre(9));
+}
+
+TEST_F(FetchLoopTest, ATopicMadeAnewReplacesTheOldOneInTheSession) {
+  Add(0);
+  auto ready = Take();
+  Answer(ready.round, {}, 0);
+  ready = Take();
+  loop_.Remove(Name(0));
+  loop_.Add(Name(0), TestUuid(2));
+  Answer(ready.round, {}, 0);
+  ready = Take();
+  ASSERT_TRUE(ready.fetch);
+  ASSERT_EQ(ready.fetch->forgotten_topics_data.size(), 1u);
+  EXPECT_EQ(ready.fetch->forgotten_topics_data[0].topic_id, kTopic);
+  EXPECT_EQ(ready.fetch->topics[0].topic_id, TestUuid(2));
+}
+
+TEST_F(FetchLoopTest, AFlushIsReportedBesideAParkedFetch) {
+  Add(0);
+  Add(1);
+  auto fetch = Take();
+  positions_[Name(1)].flushed_offset = 4;
+  loop_.Flushed(Name(1));
+  auto ready = Take();
+  EXPECT_FALSE(ready.fetch);
+  ASSERT_TRUE(ready.report);
+  EXPECT_EQ(ready.report->session_epoch, -1);
+  EXPECT_EQ(ready.report->max_wait_ms, 0);
+  EXPECT_THAT(Asked(*ready.report), ElementsAre(1));
+  EXPECT_EQ(ready.report->topics[0].partitions[0].partition_max_bytes, 0);
+  loop_.Flushed(Name(0));
+  EXPECT_FALSE(Take().report) << "one at a time";
+  Result<kafka::FetchResponse> lost = Fail(ErrorCode::kNetworkException);
+  EXPECT_THAT(loop_.ReportDone(lost, now_), IsEmpty());
+  ready = Take();
+  EXPECT_FALSE(ready.report);
+  EXPECT_EQ(*ready.wake, now_ + milliseconds(50));
+  now_ = *ready.wake;
+  EXPECT_THAT(Asked(*Take().report), ElementsAre(0, 1)) << "nothing was lost";
+}
+
+TEST_F(FetchLoopTest, ABrokenConnectionIsTriedAgainEverMoreSlowly) {
+  Add(0);
+  std::vector<int64_t> pauses;
+  for (int i = 0; i < 7; ++i) {
+    auto ready = Take();
+    ASSERT_TRUE(ready.fetch);
+    EXPECT_EQ(ready.fetch->session_epoch, 0);
+    EXPECT_THAT(
+        loop_.FetchDone(ready.round, Fail(ErrorCode::kNetworkException), now_),
+        IsEmpty());
+    ready = Take();
+    EXPECT_FALSE(ready.fetch);
+    pauses.push_back((*ready.wake - now_) / milliseconds(1));
+    now_ = *ready.wake;
+  }
+  EXPECT_THAT(pauses, ElementsAre(50, 100, 200, 400, 800, 1000, 1000));
+}
+
+}  // namespace
+}  // namespace tidemark::replication
