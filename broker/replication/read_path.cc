@@ -27,6 +27,7 @@ std::vector<ReadAnswer> ReadPath::Visit(ReadList& list, const ReadCall& call) {
   std::vector<ReadAnswer> answers;
   const size_t visits = list.ready();
   answers.reserve(visits);
+  Stats::Add(state_.services.stats->fetch_visits, static_cast<int64_t>(visits));
   size_t bytes = 0;
   for (size_t i = 0; i < visits; ++i) {
     ReadEntry* entry = list.First();

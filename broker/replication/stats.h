@@ -16,6 +16,7 @@ struct Stats {
   Counter messages_in{0};
   Counter produce_requests{0};
   Counter fetch_requests{0};
+  Counter fetch_visits{0};  // of partitions, by fetches
   Counter failed_produces{0};
   Counter failed_fetches{0};
   Counter replication_bytes_in{0};   // fetched from leaders

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/metadata/apply.h"
 #include "tests/unit/broker/replication/test_log.h"
 
 namespace tidemark::replication {
@@ -350,6 +351,95 @@ TEST_F(PartitionTest, FailedSyncTakesThePartitionOffline) {
   EXPECT_EQ(Append(one, "b").error().code, ErrorCode::kKafkaStorageError);
   EXPECT_EQ(one.partition->FetchAsConsumer({-1, 0, -1}, 1, true).error,
             ErrorCode::kKafkaStorageError);
+}
+
+// B-24: what min.insync.replicas says when the records are committed.
+TEST_F(PartitionTest, AnIsrThatBecameTooSmallIsToldAfterTheAppend) {
+  Replica& one = Make(1, 2);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  EXPECT_EQ(one.partition->CheckAfterCommit(), ErrorCode::kNone);
+  one.partition->UpdateConfig({}, 3);
+  EXPECT_EQ(one.partition->CheckAfterCommit(),
+            ErrorCode::kNotEnoughReplicasAfterAppend);
+}
+
+// B-02, KAFKA-15021: a replica that may join at any moment counts already.
+TEST_F(PartitionTest, ACaughtUpReplicaOutsideTheIsrHoldsTheHighWatermark) {
+  Replica& one = Make(1, 1);
+  Replica& two = Make(2, 1);
+  auto image = std::make_shared<metadata::Image>();
+  metadata::v1::RecordBatch batch;
+  auto* broker = batch.add_records()->mutable_register_broker();
+  broker->set_broker_id(2);
+  broker->set_broker_epoch(1);
+  broker->set_incarnation_id(TestUuid(2).ToBytes());
+  broker->set_fenced(false);
+  metadata::Delta delta;
+  one.env.image = *metadata::ApplyBatch(image, batch, 1, &delta);
+  one.partition->ApplyRow(Row({1}, 1, 0, 0), kStart);
+  two.partition->ApplyRow(Row({1}, 1, 0, 0), kStart);
+  ASSERT_EQ(Fetch(two, one).error, ErrorCode::kNone);
+  // Asked for, and refused: it is outside, fetching, and missing nothing.
+  AlterPartitionResult refused;
+  refused.error = ErrorCode::kIneligibleReplica;
+  one.partition->AlterPartitionAnswered(refused, 0, kStart);
+  ASSERT_THAT(one.partition->isr().maximal(), ElementsAre(1));
+  ASSERT_TRUE(Append(one, "a", 1));
+  Sync(one);
+  EXPECT_EQ(one.partition->high_watermark(), 0);
+  one.partition->Tick(kStart + seconds(31));
+  EXPECT_EQ(one.partition->high_watermark(), 1) << "it is late by now";
+}
+
+TEST_F(PartitionTest, ATimestampFindsNothingThatIsNotCommitted) {
+  Replica& one = Make(1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  Sync(one);
+  ASSERT_EQ(one.partition->high_watermark(), 0);
+  EXPECT_EQ(one.partition->FindOffset(0, -1)->offset, -1);
+}
+
+// B-33
+TEST_F(PartitionTest, AnUncleanLeaderReportsThatItHasRecovered) {
+  Replica& one = Make(1, 1);
+  auto row = Row({1}, 1, 0, 0);
+  row.recovering = true;
+  one.partition->ApplyRow(row, kStart);
+  const auto effects = one.partition->TakeEffects();
+  ASSERT_TRUE(effects.Has(Effect::kPropose));
+  ASSERT_EQ(effects.proposal->isr.size(), 1u);
+  EXPECT_EQ(effects.proposal->isr[0].id, 1);
+}
+
+TEST_F(PartitionTest, RetentionSparesWhatIsNotCommitted) {
+  Replica& one = Make(1);
+  log::LogConfig config;
+  config.segment_bytes = 100;
+  config.retention_bytes = 1;
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  one.partition->UpdateConfig(config, 2);
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(Append(one, "a"));
+  Sync(one);
+  ASSERT_EQ(one.partition->high_watermark(), 0);
+  EXPECT_EQ(*one.partition->ApplyRetention(1'000'000), 0);
+  EXPECT_EQ(one.partition->log().start_offset(), 0);
+}
+
+// D3: whatever made the log fail, its fetcher and its waiters hear of it.
+TEST_F(PartitionTest, AFailedFollowerUnfollows) {
+  Replica& two = Make(2);
+  two.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  EXPECT_TRUE(two.partition->TakeEffects().Has(Effect::kFollow));
+  two.disk.FailWrites("t-0");
+  const auto at = two.partition->FollowerPosition();
+  EXPECT_FALSE(two.partition->AppendFetched(at->asked(),
+                                            SharedBytes(BatchOf("a")), 0, 0));
+  const auto effects = two.partition->TakeEffects();
+  EXPECT_TRUE(effects.Has(Effect::kUnfollow));
+  EXPECT_FALSE(effects.Has(Effect::kFollow));
+  EXPECT_TRUE(effects.Has(Effect::kWakeReaders));
+  EXPECT_TRUE(effects.Has(Effect::kCount));
 }
 
 }  // namespace

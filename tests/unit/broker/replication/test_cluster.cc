@@ -15,6 +15,9 @@ void TestTransport::Send(kafka::FetchRequest request, Done done) {
     waiting(std::move(response));
   };
   ++cluster_.fetches[{from_, to_}];
+  for (const auto& topic : request.topics) {
+    cluster_.asked_partitions[{from_, to_}] += topic.partitions.size();
+  }
   TestBroker& peer = cluster_.broker(to_);
   if (cluster_.cut.contains({from_, to_}) || !peer.reachable) {
     cluster_.executor.PostAfter(cluster_.latency, [finish] {
@@ -67,7 +70,8 @@ TestBroker::TestBroker(TestCluster& c, NodeId node)
   options.shard.fetcher.self = id;
   replicas = std::make_unique<ReplicaManagerImpl>(
       std::vector<Executor*>{&c.executor, &c.executor}, options, logs, *this,
-      [this](Executor&, const std::string&, uint16_t port) {
+      [this](Executor&, const std::string& host, uint16_t port) {
+        cluster.connected_to.emplace(id, host);
         return std::make_unique<TestTransport>(cluster, id,
                                                static_cast<NodeId>(port));
       });
@@ -82,10 +86,25 @@ void TestBroker::AlterPartition(
   cluster.executor.PostAfter(std::chrono::milliseconds(1), [this, request,
                                                             done] {
     ++cluster.alter_partitions;
+    cluster.largest_alter =
+        std::max(cluster.largest_alter, request.partitions_size());
+    if (cluster.fail_alters > 0) {
+      --cluster.fail_alters;
+      return done(Fail(ErrorCode::kNetworkException));
+    }
+    const bool refuse = cluster.refuse_alters > 0;
+    if (refuse) --cluster.refuse_alters;
     controller::v1::AlterPartitionResponse response;
     for (const auto& asked : request.partitions()) {
       const auto topic_id = *Uuid::FromBytes(asked.topic_id());
       const std::string topic = cluster.image().FindTopic(topic_id)->name;
+      if (refuse) {
+        auto* answer = response.add_partitions();
+        answer->set_topic_id(asked.topic_id());
+        answer->set_partition(asked.partition());
+        answer->set_code(static_cast<int32_t>(ErrorCode::kIneligibleReplica));
+        continue;
+      }
       std::vector<NodeId> isr;
       for (const auto& member : asked.isr()) {
         isr.push_back(member.broker_id());

@@ -238,6 +238,11 @@ class TestCluster {
   ManualExecutor executor;
   Duration latency = std::chrono::microseconds(200);
   int alter_partitions = 0;
+  int refuse_alters = 0;  // so many more AlterPartitions are refused
+  int fail_alters = 0;    // so many more never arrive
+  int largest_alter = 0;
+  std::set<std::pair<NodeId, std::string>> connected_to;  // by whom, what host
+  std::map<std::pair<NodeId, NodeId>, size_t> asked_partitions;
   // What followers have been sent, and what their sessions were asked for.
   std::map<std::pair<NodeId, NodeId>, size_t> bytes;
   std::map<std::pair<NodeId, NodeId>, int> closes;
