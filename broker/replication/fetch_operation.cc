@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "common/base/dispatch.h"
+
 namespace tidemark::replication {
 
 namespace {
@@ -163,7 +165,7 @@ void FetchOperation::Read() {
 
 void FetchOperation::ReadShard(size_t index) {
   ReplicaShard& shard = service_.replicas_.shard(index);
-  if (&shard.executor() == call_.on && shard.executor().InThisThread()) {
+  if (&shard.executor() == call_.on && call_.on == current_executor) {
     shards_[index].answers =
         shard.read().Read(std::exchange(shards_[index].call, ReadCall()));
     reads_left_.fetch_sub(1);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/replication/fetch_operation.h"
+#include "common/base/dispatch.h"
 
 namespace tidemark::replication {
 

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <utility>
 
+#include "common/base/dispatch.h"
+
 namespace tidemark::replication {
 
 ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <utility>
 
 #include "common/base/clock.h"
 
@@ -25,22 +24,8 @@ class Executor {
   // no cancel: a task checks on its own whether it is still wanted.
   virtual void PostAfter(Duration delay, Task task) = 0;
 
-  // Whether the caller runs on it already; false is always a safe answer.
-  virtual bool InThisThread() const { return false; }
-
   virtual Instant Now() const = 0;
   virtual int64_t WallMs() const = 0;
 };
-
-// Any thread. Runs `task` on `executor`: at once when the caller is there
-// already, so the task may find the caller's frames on the stack.
-template <class F>
-void Dispatch(Executor& executor, F task) {
-  if (executor.InThisThread()) {
-    task();
-  } else {
-    executor.Post(std::move(task));
-  }
-}
 
 }  // namespace tidemark

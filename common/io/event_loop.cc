@@ -5,6 +5,8 @@
 #include <asio.hpp>
 #include <thread>
 
+#include "common/base/dispatch.h"
+
 namespace tidemark::io {
 
 struct EventLoop::Impl {
@@ -15,10 +17,12 @@ struct EventLoop::Impl {
 };
 
 EventLoop::EventLoop(std::string name) : impl_(std::make_unique<Impl>()) {
-  impl_->thread = std::thread([impl = impl_.get(), name = std::move(name)] {
-    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-    impl->context.run();
-  });
+  impl_->thread =
+      std::thread([this, impl = impl_.get(), name = std::move(name)] {
+        current_executor = this;
+        pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+        impl->context.run();
+      });
 }
 
 EventLoop::~EventLoop() { Stop(); }

@@ -27,7 +27,7 @@ class EventLoop final : public Executor {
   // Ends the thread; later tasks are dropped. Idempotent. Not from the
   // loop's own thread.
   void Stop();
-  bool InThisThread() const override;
+  bool InThisThread() const;
   asio::io_context& context();
 
  private:

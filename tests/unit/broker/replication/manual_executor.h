@@ -3,20 +3,22 @@
 #include <map>
 #include <utility>
 
-#include "common/base/executor.h"
+#include "common/base/dispatch.h"
 
 namespace tidemark::replication {
 
 // An executor whose clock the test moves. Everything runs in RunUntil.
 class ManualExecutor final : public Executor {
  public:
+  ManualExecutor() { current_executor = this; }
+  ~ManualExecutor() override { current_executor = nullptr; }
+
   void Post(Task task) override {
     PostAfter(Duration::zero(), std::move(task));
   }
   void PostAfter(Duration delay, Task task) override {
     queue_.emplace(std::pair{now_ + delay, next_++}, std::move(task));
   }
-  bool InThisThread() const override { return true; }
   Instant Now() const override { return now_; }
   int64_t WallMs() const override {
     return 1'000'000 + now_.time_since_epoch() / std::chrono::milliseconds(1);
