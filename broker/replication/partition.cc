@@ -5,12 +5,34 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/record/batch_header.h"
+
 namespace tidemark::replication {
 
 namespace {
 
 // Appends above the high watermark that are counted one by one.
 constexpr size_t kMaxUncommitted = 256;
+
+struct Intact {
+  size_t bytes = 0;            // of whole batches that are as they were sent
+  Offset next = -1;            // after them; -1: there are none
+  std::optional<Error> error;  // why the next one is not
+};
+
+Intact IntactPrefix(std::string_view batches) {
+  Intact intact;
+  while (intact.bytes < batches.size()) {
+    auto header = record::ParseAndVerifyBatch(batches.substr(intact.bytes));
+    if (!header) {
+      intact.error = std::move(header).error();
+      break;
+    }
+    intact.bytes += header->FullSize();
+    intact.next = header->NextOffset();
+  }
+  return intact;
+}
 
 }  // namespace
 
@@ -74,6 +96,7 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
     leader_epoch_ = row.leader_epoch;
     BecomeFollower();
   }
+  DropCorrupt(row.isr);
 }
 
 void Partition::BecomeLeader(const metadata::PartitionImage& row, Instant now) {
@@ -165,10 +188,43 @@ FetchAnswer Partition::Read(Offset from, Offset limit, size_t max_bytes,
     if (answer.error == ErrorCode::kUnsupportedForMessageFormat) {
       answer.error = ErrorCode::kCorruptMessage;
     }
+    if (answer.error == ErrorCode::kCorruptMessage) {
+      FoundCorrupt(from, records.error());
+    }
     return answer;
   }
-  answer.records = std::move(*records);
+  const Intact intact = IntactPrefix(records->view());
+  if (intact.error) {
+    FoundCorrupt(std::max(from, intact.next), *intact.error);
+    if (intact.bytes == 0) answer.error = ErrorCode::kCorruptMessage;
+  }
+  answer.records = records->Slice(0, intact.bytes);
   return answer;
+}
+
+void Partition::FoundCorrupt(Offset from, const Error& error) {
+  Stats::Add(env_->stats->corrupt_reads, 1);
+  if (!corrupt_from_ || from < *corrupt_from_) {
+    corrupt_from_ = from;
+    LOG(ERROR) << "corrupt on disk partition=" << ToString(name_)
+               << " offset=" << from << " dir=" << log_->dir()
+               << " error=" << ToString(error);
+  }
+  MaybeResign();
+}
+
+// The new leader's log has what this one has lost. Nothing is cut while this
+// replica is counted in sync: membership promises what it has.
+void Partition::DropCorrupt(const std::vector<NodeId>& isr) {
+  if (!corrupt_from_ ||
+      std::find(isr.begin(), isr.end(), env_->self) != isr.end()) {
+    return;
+  }
+  const Offset from = std::max(*corrupt_from_, log_->start_offset());
+  LOG(WARNING) << "fetching again what is corrupt partition=" << ToString(name_)
+               << " from=" << from << " end=" << log_->end_offset()
+               << " epoch=" << leader_epoch_;
+  if (Cut(from)) corrupt_from_.reset();
 }
 
 void Partition::CountAppended(Offset end_before, size_t bytes) {

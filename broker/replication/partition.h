@@ -177,6 +177,7 @@ class Partition {
   uint64_t committed_bytes() const { return committed_bytes_; }
   // Effective: never more than there are replicas.
   size_t min_isr() const;
+  const std::optional<Offset>& corrupt_from() const { return corrupt_from_; }
   size_t uncommitted_entries() const { return uncommitted_.size(); }
   bool UnderReplicated() const {
     return IsLeader() && isr_.committed().size() < replicas_.size();
@@ -200,7 +201,11 @@ class Partition {
   void SetHighWatermark(Offset offset);
   Status Append(std::string_view batches);
   Status Truncate(Offset offset);
+  Status Cut(Offset offset);
   Status AtPosition(const AskedWith& asked) const;
+  void FoundCorrupt(Offset from, const Error& error);
+  void MaybeResign();
+  void DropCorrupt(const std::vector<NodeId>& isr);
   FetchAnswer Read(Offset from, Offset limit, size_t max_bytes,
                    bool at_least_one);
   void RoleChanged();
@@ -232,6 +237,9 @@ class Partition {
   std::map<NodeId, FollowerState> followers_;
   Instant no_proposal_before_{};
 
+  // Where a read has found bytes on this disk that nobody sent: they are served
+  // to nobody, and this replica gives up its place for one that has good ones.
+  std::optional<Offset> corrupt_from_;
   bool failure_noticed_ = false;
   Effects effects_;
 };

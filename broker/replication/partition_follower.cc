@@ -94,6 +94,10 @@ Status Partition::Truncate(Offset offset) {
                  << " epoch=" << leader_epoch_;
     Stats::Add(env_->stats->truncations_below_high_watermark, 1);
   }
+  return Cut(offset);
+}
+
+Status Partition::Cut(Offset offset) {
   auto truncated = log_->TruncateTo(offset);
   while (!uncommitted_.empty() && uncommitted_.back().first > offset) {
     uncommitted_.pop_back();

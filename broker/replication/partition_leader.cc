@@ -184,9 +184,21 @@ void Partition::BrokersChanged(Instant now) {
   MaybeAdvanceHighWatermark(now);
 }
 
+// An ISR without the leader in it asks for another leader out of it. Without
+// another member nobody has anything better.
+void Partition::MaybeResign() {
+  if (!IsLeader() || isr_.pending() || isr_.committed().size() < 2) return;
+  std::vector<NodeId> others = isr_.committed();
+  std::erase(others, env_->self);
+  LOG(WARNING) << "giving up leadership partition=" << ToString(name_)
+               << " epoch=" << leader_epoch_;
+  Propose(std::move(others));
+}
+
 bool Partition::NeedsTick() const {
   if (!IsLeader() || failed()) return false;
-  if (recovering_ || high_watermark_ < log_->end_offset()) return true;
+  if (recovering_ || corrupt_from_ || high_watermark_ < log_->end_offset())
+    return true;
   return std::any_of(isr_.committed().begin(), isr_.committed().end(),
                      [this](NodeId id) {
                        if (id == env_->self) return false;
@@ -198,6 +210,7 @@ bool Partition::NeedsTick() const {
 
 void Partition::Tick(Instant now) {
   if (!IsLeader() || failed()) return;
+  if (corrupt_from_ && now >= no_proposal_before_) MaybeResign();
   if (recovering_ && !isr_.pending() && now >= no_proposal_before_) {
     Propose({env_->self});  // B-33
   }

@@ -24,6 +24,7 @@ struct Stats {
   Counter isr_expands{0};
   Counter isr_shrinks{0};
   Counter truncations_below_high_watermark{0};  // B-12: unclean elections only
+  Counter corrupt_reads{0};                     // of bytes on this disk
   Counter fetch_sessions{0};                    // open now
 
   // Gauges, kept up by the shards.

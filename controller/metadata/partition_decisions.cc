@@ -43,7 +43,7 @@ ErrorCode CheckAlter(const Image& state, NodeId sender,
     }
   }
   if (members.empty()) return ErrorCode::kInvalidRequest;
-  if (!members.contains(sender)) return ErrorCode::kInvalidRequest;
+  // A leader that leaves itself out gives up: another member is elected.
   bool recovering = wanted.recovery() == record_v1::RECOVERING;
   if (recovering && members.size() > 1) return ErrorCode::kInvalidRequest;
   if (recovering && !now.recovering) return ErrorCode::kInvalidRequest;

@@ -312,5 +312,85 @@ TEST_F(FaultsTest, AStrangerIsNoFollower) {
   EXPECT_FALSE(outcome);
 }
 
+// D8: corruption is never served and never wins.
+class CorruptionTest : public FaultsTest {
+ protected:
+  // Records "a", "b", "c" with the value of the second changed on a disk.
+  void Corrupt(NodeId at) {
+    const auto& log = cluster_.Replica(at, kT0)->log();
+    const auto all = cluster_.Replica(at, kT0)->log().Read(0, 3, 9999, true);
+    ASSERT_TRUE(all);
+    ASSERT_EQ(log.end_offset(), 3);
+    const size_t batch = all->size() / 3;
+    cluster_.broker(at).disk.FlipBit("/data/t-0/00000000000000000000.log",
+                                     2 * batch - 2, 1);
+  }
+  void Write() {
+    for (const char* value : {"a", "b", "c"}) {
+      ASSERT_EQ(cluster_.Produce(1, kT0, value).error, ErrorCode::kNone);
+    }
+    cluster_.executor.RunFor(seconds(1));
+  }
+  std::string Bytes(NodeId at) {
+    return std::string(
+        cluster_.Replica(at, kT0)->log().Read(0, 3, 9999, true)->view());
+  }
+};
+
+TEST_F(CorruptionTest, ACorruptLeaderServesWhatIsGoodAndGivesUp) {
+  cluster_.CreateTopic("t", 1, {1, 2, 3}, 1, {1, 2, 3});
+  Write();
+  Corrupt(1);
+  std::optional<kafka::FetchResponse> response;
+  Fetch(1, Ask(kT0, 0, 0), &response);
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->responses[0].partitions[0].records->size(),
+            Bytes(2).size() / 3);
+  response.reset();
+  Fetch(1, Ask(kT0, 1, 0), &response);
+  ASSERT_TRUE(response);
+  EXPECT_EQ(CodeOf(*response),
+            static_cast<int16_t>(ErrorCode::kCorruptMessage));
+  cluster_.executor.RunFor(seconds(5));
+  EXPECT_NE(cluster_.image().FindPartition("t", 0)->leader, 1);
+  EXPECT_EQ(Bytes(1), Bytes(2)) << "fetched again";
+  EXPECT_EQ(Bytes(1), Bytes(3));
+  EXPECT_THAT(cluster_.image().FindPartition("t", 0)->isr,
+              UnorderedElementsAre(1, 2, 3));
+  EXPECT_FALSE(cluster_.Replica(1, kT0)->corrupt_from());
+}
+
+TEST_F(CorruptionTest, AFollowerThatIsBehindMakesTheLeaderGiveUp) {
+  cluster_.CreateTopic("t", 1, {1, 2, 3}, 1, {1, 2});
+  cluster_.cut.insert({3, 1});
+  Write();
+  Corrupt(1);
+  cluster_.cut.clear();
+  cluster_.executor.RunFor(seconds(5));
+  EXPECT_EQ(cluster_.image().FindPartition("t", 0)->leader, 2);
+  EXPECT_EQ(Bytes(3), Bytes(2));
+  EXPECT_EQ(Bytes(1), Bytes(2));
+}
+
+TEST_F(CorruptionTest, TheLastInSyncReplicaKeepsWhatItHasAndServesNoBadByte) {
+  cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
+  Write();
+  cluster_.cut.insert({2, 1});
+  cluster_.executor.RunFor(seconds(1));  // the fetch that is parked ends
+  cluster_.ChangePartition("t", 0, {1}, std::nullopt);
+  Corrupt(1);
+  for (int i = 0; i < 3; ++i) {
+    std::optional<kafka::FetchResponse> response;
+    Fetch(1, Ask(kT0, 1, 0), &response);
+    ASSERT_TRUE(response);
+    EXPECT_EQ(CodeOf(*response),
+              static_cast<int16_t>(ErrorCode::kCorruptMessage));
+    cluster_.executor.RunFor(seconds(1));
+  }
+  EXPECT_EQ(cluster_.image().FindPartition("t", 0)->leader, 1);
+  EXPECT_EQ(cluster_.Replica(1, kT0)->log().end_offset(), 3);
+  EXPECT_GE(cluster_.broker(1).replicas->stats().corrupt_reads, 3);
+}
+
 }  // namespace
 }  // namespace tidemark::replication

@@ -109,7 +109,12 @@ void TestBroker::AlterPartition(
       for (const auto& member : asked.isr()) {
         isr.push_back(member.broker_id());
       }
-      cluster.ChangePartition(topic, asked.partition(), isr, {});
+      // As the controller: who leaves itself out does not lead any more.
+      std::optional<NodeId> leader;
+      if (std::find(isr.begin(), isr.end(), id) == isr.end()) {
+        leader = isr.front();
+      }
+      cluster.ChangePartition(topic, asked.partition(), isr, leader);
       const auto* row = cluster.image().FindPartition(topic, asked.partition());
       auto* answer = response.add_partitions();
       answer->set_topic_id(asked.topic_id());

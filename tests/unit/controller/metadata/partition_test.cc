@@ -310,7 +310,7 @@ INSTANTIATE_TEST_SUITE_P(
                   }},
         AlterCase{"R7Empty", ErrorCode::kInvalidRequest,
                   [](Req* r) { AlterRules::SetIsr(r, {}); }},
-        AlterCase{"R8LeaderNotInIsr", ErrorCode::kInvalidRequest,
+        AlterCase{"LeaderGivesUp", ErrorCode::kNone,
                   [](Req* r) {
                     AlterRules::SetIsr(r, {2, 3});
                   }},
@@ -368,6 +368,25 @@ TEST(AlterPartition, AnswersTheStateAsCommitted) {
   EXPECT_EQ(answer.leader_epoch(), state.P("t").leader_epoch);
   EXPECT_EQ(answer.isr_size(), 1);
   EXPECT_EQ(answer.leader(), 1);
+}
+
+TEST(AlterPartition, ALeaderThatLeavesItselfOutIsFollowedByAnotherMember) {
+  State state;
+  state.Broker(1).Broker(2).Broker(3).Topic("t", 1).Partition(1, 0, {1, 2, 3},
+                                                              {1, 3}, 1);
+  Req request;
+  request.set_broker_id(1);
+  request.set_broker_epoch(state.Epoch(1));
+  auto* p = request.add_partitions();
+  p->set_topic_id(TestId(1).ToBytes());
+  p->set_leader_epoch(5);
+  p->set_partition_epoch(7);
+  AlterRules::SetIsr(&request, {3});
+  auto decision = DecideAlterPartition(*state, request);
+  state.Apply(decision.records);
+  EXPECT_EQ(state.P("t").leader, 3);
+  EXPECT_EQ(state.P("t").leader_epoch, 6);
+  EXPECT_EQ(state.P("t").isr, std::vector<NodeId>{3});
 }
 
 TEST(AlterPartition, OnePartitionTwiceIsRefusedTheSecondTime) {
