@@ -130,7 +130,8 @@ constexpr ConfigKey kKeys[] = {
     {"broker.heartbeat.interval.ms", kInt, "500",
      "How often this broker reports to the controllers.", 1, kIntMax},
     {"broker.session.timeout.ms", kInt, "2000",
-     "How long the controllers wait for a report; set it there too.", 1,
+     "How long the controllers wait for a report, and a leader that hears of"
+     " nobody accepts writes; set it there too.", 1,
      kIntMax},
     {"controlled.shutdown.enable", kBool, "true",
      "Whether SIGTERM moves leaders away before stopping."},

@@ -80,6 +80,9 @@ struct ControllerSession::State
   void BeatAfter(Duration delay);
   void OnHeartbeat(Result<HeartbeatResponse> response);
   void SetFenced(bool now_fenced);
+  // A heartbeat sent at `sent` was answered; the session lasts from then.
+  void Heard(Instant sent);
+  void SetSilent(bool now_silent);
   Duration NextHeartbeat() const;
 
   const SessionOptions options;
@@ -98,6 +101,8 @@ struct ControllerSession::State
   uint64_t round = 0;
   bool ready_to_unfence = false;
   bool fenced = true;
+  bool silent = false;
+  Instant heard_at;  // when the newest answered heartbeat was sent
   Instant registered_at;
   bool shutting_down = false;
   std::function<void()> shutdown_done;
@@ -192,9 +197,11 @@ void ControllerSession::State::Beat() {
   };
   Call<HeartbeatRequest, HeartbeatResponse>(
       stub, std::move(request), kCallTimeout,
-      [self = shared_from_this()](Result<HeartbeatResponse> response) {
-        self->Post([response = std::move(response)](State& state) {
+      [self = shared_from_this(),
+       sent = executor.Now()](Result<HeartbeatResponse> response) {
+        self->Post([sent, response = std::move(response)](State& state) {
           state.beating = false;
+          if (response && FailureOf(*response)) state.Heard(sent);
           state.OnHeartbeat(response);
         });
       });
@@ -230,6 +237,26 @@ void ControllerSession::State::OnHeartbeat(Result<HeartbeatResponse> response) {
   }
   if (hurry) return Beat();
   BeatAfter(NextHeartbeat());
+}
+
+void ControllerSession::State::Heard(Instant sent) {
+  heard_at = sent;
+  SetSilent(false);
+  // One of these timers finds that no later answer has come.
+  PostAfter(sent + options.session_timeout - executor.Now(),
+            [sent](State& state) {
+              if (state.heard_at == sent) state.SetSilent(true);
+            });
+}
+
+void ControllerSession::State::SetSilent(bool now_silent) {
+  if (silent == now_silent) return;
+  silent = now_silent;
+  if (silent) {
+    LOG(WARNING) << "the controllers are silent for a session broker="
+                 << options.node_id << " epoch=" << epoch.load();
+  }
+  if (events.silent) events.silent(silent);
 }
 
 void ControllerSession::State::SetFenced(bool now_fenced) {

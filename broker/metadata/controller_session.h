@@ -24,6 +24,8 @@ struct SessionOptions {
   // Broker epoch of the last clean shutdown, -1 when it was not clean (C-03).
   BrokerEpoch previous_epoch = -1;
   Duration heartbeat_interval = std::chrono::milliseconds(500);
+  // broker.session.timeout.ms, as the controllers have it.
+  Duration session_timeout = std::chrono::seconds(2);
 };
 
 // This broker's standing with the controllers: registers, sends heartbeats,
@@ -36,6 +38,10 @@ class ControllerSession final : public ControllerClient {
     // All on the executor. The first two for every change.
     std::function<void(BrokerEpoch)> registered;
     std::function<void(bool fenced)> fenced;
+    // No heartbeat sent within the last session time has been answered: by
+    // now the controllers may have given this broker's partitions to others.
+    // False: one has. For every change.
+    std::function<void(bool silent)> silent;
     // The controllers will never take this broker, and why.
     std::function<void(Error)> refused;
   };

@@ -271,7 +271,8 @@ kafka::FetchResponse::PartitionData FetchOperation::DataOf(
        error == ErrorCode::kFencedLeaderEpoch)) {
     const auto* row = image.FindPartition(part.partition->topic,
                                           part.partition->asked.partition);
-    if (row != nullptr) {
+    // An isolated leader does not send its clients to itself.
+    if (row != nullptr && row->leader != service_.replicas_.self()) {
       data.current_leader = {row->leader, row->leader_epoch};
       if (row->leader >= 0) leaders->push_back(row->leader);
     }

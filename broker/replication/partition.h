@@ -29,6 +29,10 @@ struct PartitionEnv {
   // When each follower last fetched anything from this shard: its session
   // answers for the partitions that had nothing to say (B-18).
   std::map<NodeId, Instant> contacts;
+  // The controllers have not answered for a whole session, this long, and may
+  // have given this broker's partitions to others.
+  bool controllers_silent = false;
+  Duration session_timeout = std::chrono::seconds(2);
 };
 
 struct FollowerFetch {
@@ -123,7 +127,7 @@ class Partition {
   FetchAnswer FetchAsFollower(const FollowerFetch& fetch, size_t max_bytes,
                               bool at_least_one, Instant now);
   FetchAnswer FetchAsConsumer(const ConsumerFetch& fetch, size_t max_bytes,
-                              bool at_least_one);
+                              bool at_least_one, Instant now);
   void Tick(Instant now);  // shrinks the ISR (B-20)
   // Whether time alone may change anything here.
   bool NeedsTick() const;
@@ -190,6 +194,13 @@ class Partition {
 
  private:
   ErrorCode CheckEpoch(LeaderEpoch current_leader_epoch) const;
+  // Neither the controllers nor any other member of the ISR has had to do with
+  // this leader for a session: another one has been elected, or nothing that
+  // is written here can be committed. A client that stays would fill a log
+  // that will be cut, and an idempotent one would find its batches out of
+  // order there; it is sent to look for the leader instead. While all
+  // controllers are down the followers still come, and leaders go on.
+  bool Isolated(Instant now) const;
   ErrorCode CheckLeader(LeaderEpoch current_leader_epoch) const;
   void BecomeLeader(const metadata::PartitionImage& row, Instant now);
   void BecomeFollower();

@@ -25,6 +25,11 @@ Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
                                                   Instant now, int64_t now_ms) {
   const ErrorCode refused = CheckLeader(-1);
   if (refused != ErrorCode::kNone) return Fail(refused);
+  if (Isolated(now)) {
+    return Fail(ErrorCode::kNotLeaderOrFollower,
+                "neither the controllers nor a follower has been heard of for"
+                " broker.session.timeout.ms");
+  }
   if (acks == -1 && isr_.committed().size() < min_isr()) {
     return Fail(ErrorCode::kNotEnoughReplicas,
                 "in-sync replicas " + std::to_string(isr_.committed().size()) +
@@ -110,10 +115,15 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
 }
 
 FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
-                                       size_t max_bytes, bool at_least_one) {
+                                       size_t max_bytes, bool at_least_one,
+                                       Instant now) {
   FetchAnswer answer;
   answer.error = CheckLeader(fetch.current_leader_epoch);
   if (answer.error != ErrorCode::kNone) return answer;
+  if (Isolated(now)) {
+    answer.error = ErrorCode::kNotLeaderOrFollower;
+    return answer;
+  }
   const FetchCheck check = CheckFetchPosition(
       fetch.fetch_offset, fetch.last_fetched_epoch,
       fetch.last_fetched_epoch < 0
@@ -137,6 +147,21 @@ FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
   Stats::Add(env_->stats->bytes_out,
              static_cast<int64_t>(answer.records.size()));
   return answer;
+}
+
+bool Partition::Isolated(Instant now) const {
+  if (!env_->controllers_silent) return false;
+  bool others = false;
+  for (const NodeId id : isr_.committed()) {
+    if (id == env_->self) continue;
+    others = true;
+    const auto contact = env_->contacts.find(id);
+    if (contact != env_->contacts.end() &&
+        now - contact->second < env_->session_timeout) {
+      return false;
+    }
+  }
+  return others;
 }
 
 ExpandCandidate Partition::CandidateOf(NodeId id,

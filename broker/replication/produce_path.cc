@@ -12,7 +12,8 @@ ProduceOutcome ProducePath::Refused(const TopicPartition& name, ErrorCode error,
   outcome.message = std::move(message);
   if (error != ErrorCode::kNotLeaderOrFollower) return outcome;
   if (const auto* row =
-          state_.env.image->FindPartition(name.topic, name.partition)) {
+          state_.env.image->FindPartition(name.topic, name.partition);
+      row != nullptr && row->leader != state_.options.self) {
     outcome.leader = row->leader;
     outcome.leader_epoch = row->leader_epoch;
   }

@@ -68,7 +68,7 @@ FetchAnswer ReadPath::Visit(ReadEntry& entry, const Reader& reader,
     answer = partition.FetchAsConsumer(
         ConsumerFetch{item.current_leader_epoch, item.fetch_offset,
                       item.last_fetched_epoch},
-        max_bytes, at_least_one);
+        max_bytes, at_least_one, state_.executor.Now());
   }
   // Before it is settled, so that it hears of what the visit itself, or a
   // produce that this completes, brings about.

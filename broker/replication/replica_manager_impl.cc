@@ -221,6 +221,12 @@ void ReplicaManagerImpl::Listen(const std::string& topic,
   listeners_[topic].push_back(listener);
 }
 
+void ReplicaManagerImpl::SetControllersSilent(bool silent) {
+  OnEveryShard([silent](ReplicaShard& shard,
+                        size_t) { shard.SetControllersSilent(silent); },
+               [] {});
+}
+
 void ReplicaManagerImpl::CheckpointHighWatermarks(
     std::function<void(Status)> done) {
   OnEveryShard(

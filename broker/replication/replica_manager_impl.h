@@ -55,11 +55,14 @@ class ReplicaManagerImpl final : public ReplicaManager {
   void Listen(const std::string& topic, LeadershipListener* listener) override;
 
   size_t ShardIndexOf(const TopicPartition& partition) const;
+  NodeId self() const { return options_.shard.self; }
   size_t shard_count() const { return shards_.size(); }
   ReplicaShard& shard(size_t index) { return *shards_[index]; }
   Stats& stats() { return stats_; }
   const Stats& stats() const { return stats_; }
 
+  // Whether the controllers have been silent for a session. Any thread.
+  void SetControllersSilent(bool silent);
   // Writes the high watermarks of all shards if any has changed, then runs
   // `done` on a shard.
   void CheckpointHighWatermarks(std::function<void(Status)> done);

@@ -37,6 +37,7 @@ ReplicaShard::ReplicaShard(Executor& executor, ShardOptions options,
       housekeeping_(state_, effects_) {
   state_.env.self = state_.options.self;
   state_.env.lag_max = state_.options.lag_max;
+  state_.env.session_timeout = state_.options.session_timeout;
   state_.env.image = std::make_shared<const metadata::Image>();
   state_.env.stats = state_.services.stats;
 }

@@ -31,6 +31,10 @@ class ReplicaShard {
   void ApplyImage(const metadata::ImagePtr& image, const metadata::Delta& delta,
                   const PartitionTable::Mine& mine);
   void Tick();
+  // See PartitionEnv.
+  void SetControllersSilent(bool silent) {
+    state_.env.controllers_silent = silent;
+  }
   void AlterPartitionAnswered(const Uuid& topic_id, PartitionIndex partition,
                               const AlterPartitionResult& result,
                               PartitionEpoch asked_with);

@@ -22,6 +22,7 @@ namespace tidemark::replication {
 struct ShardOptions {
   NodeId self = kNoNode;
   Duration lag_max = std::chrono::seconds(30);
+  Duration session_timeout = std::chrono::seconds(2);
   std::string inter_broker_listener;
   // Values of the process's own file, for ResolveTopicConfig.
   std::map<std::string, std::string> static_configs;

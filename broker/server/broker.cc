@@ -48,6 +48,7 @@ replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
   replication::ReplicaManagerOptions options;
   options.shard.self = config.node_id;
   options.shard.lag_max = Ms(raw, "replica.lag.time.max.ms");
+  options.shard.session_timeout = Ms(raw, "broker.session.timeout.ms");
   options.shard.inter_broker_listener = config.inter_broker_listener;
   options.shard.static_configs = config.static_values();
   options.shard.fetcher.self = config.node_id;
@@ -195,8 +196,10 @@ void Broker::Impl::Assemble() {
   for (const auto& [dir, id] : directories) options.directories.push_back(id);
   options.previous_epoch = logs->previous_broker_epoch();
   options.heartbeat_interval = Ms(config.raw(), "broker.heartbeat.interval.ms");
+  options.session_timeout = Ms(config.raw(), "broker.session.timeout.ms");
   ControllerSession::Events events;
   events.fenced = [this](bool now) { OnFenced(now); };
+  events.silent = [this](bool now) { replicas->SetControllersSilent(now); };
   events.refused = [this](const Error& error) { failed(error); };
   session = std::make_unique<ControllerSession>(std::move(options), channels,
                                                 *control, std::move(events));

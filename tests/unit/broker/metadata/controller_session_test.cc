@@ -18,8 +18,10 @@ class ControllerSessionTest : public testing::Test {
     options.incarnation = incarnation_;
     options.previous_epoch = 42;
     options.heartbeat_interval = std::chrono::milliseconds(10);
+    options.session_timeout = std::chrono::milliseconds(300);
     ControllerSession::Events events;
     events.fenced = [this](bool fenced) { fenced_.Push(fenced); };
+    events.silent = [this](bool silent) { silent_.Push(silent); };
     events.refused = [this](Error error) { refused_.Push(error); };
     session_ = std::make_unique<ControllerSession>(
         options, std::make_shared<ControllerChannels>(std::move(addresses)),
@@ -34,7 +36,7 @@ class ControllerSessionTest : public testing::Test {
 
   const Uuid incarnation_ = Uuid::Random();
   FakeControllerServer first_, second_;
-  Channel<bool> fenced_;
+  Channel<bool> fenced_, silent_;
   Channel<Error> refused_;
   io::EventLoop loop_{"session"};
   std::unique_ptr<ControllerSession> session_;
@@ -57,6 +59,17 @@ TEST_F(ControllerSessionTest, RegistersThenAsksToBeUnfencedOnlyWhenReady) {
   EXPECT_EQ(fenced_.Pop(), false);
   while (heartbeat.want_fence()) heartbeat = first_.heartbeats.Pop().value();
   EXPECT_EQ(heartbeat.metadata_offset(), 77);
+}
+
+TEST_F(ControllerSessionTest, KnowsWhenItsSessionHasRunOut) {
+  Start({first_.address()});
+  ASSERT_TRUE(first_.heartbeats.Pop().has_value());
+  const Instant stopped = SystemClock().Now();
+  first_.Stop();
+  EXPECT_EQ(silent_.Pop(), true);
+  const Duration took = SystemClock().Now() - stopped;
+  EXPECT_GE(took, std::chrono::milliseconds(200));
+  EXPECT_LE(took, std::chrono::seconds(2));
 }
 
 TEST_F(ControllerSessionTest, AnEpochTheControllersForgotIsRegisteredAgain) {

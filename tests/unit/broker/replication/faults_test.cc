@@ -51,6 +51,40 @@ class FaultsTest : public testing::Test {
   TestCluster cluster_{3};
 };
 
+// A leader that nobody but clients reaches; found as an idempotent producer
+// that went back to it and was told OUT_OF_ORDER_SEQUENCE_NUMBER.
+TEST_F(FaultsTest, AnIsolatedLeaderSendsItsClientsAway) {
+  cluster_.CreateTopic("t", 1, {1, 2, 3}, 1, {1, 2, 3});
+  cluster_.CreateTopic("own", 1, {1}, 1, {1});
+  EXPECT_EQ(cluster_.Produce(1, kT0, "a").error, ErrorCode::kNone);
+  cluster_.broker(1).replicas->SetControllersSilent(true);
+  cluster_.executor.RunFor(seconds(5));
+  // All controllers are down: the followers still come.
+  EXPECT_EQ(cluster_.Produce(1, kT0, "b").error, ErrorCode::kNone);
+  cluster_.cut = {Link{2, 1}, Link{3, 1}};
+  cluster_.executor.RunFor(seconds(5));
+  const Offset end = cluster_.Replica(1, kT0)->log().end_offset();
+  const ProduceOutcome refused = cluster_.Produce(1, kT0, "c", 1);
+  EXPECT_EQ(refused.error, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(refused.leader, kNoNode) << "it must not send them to itself";
+  EXPECT_EQ(cluster_.Replica(1, kT0)->log().end_offset(), end);
+  std::optional<kafka::FetchResponse> response;
+  Fetch(1, Ask(kT0, end, 0), &response);
+  ASSERT_TRUE(response.has_value());
+  EXPECT_EQ(CodeOf(*response),
+            static_cast<int16_t>(ErrorCode::kNotLeaderOrFollower));
+  EXPECT_EQ(cluster_.Produce(1, {"own", 0}, "d").error, ErrorCode::kNone)
+      << "nobody else can lead it";
+  // One follower is enough to know that no other leader has been elected.
+  cluster_.cut = {Link{2, 1}};
+  cluster_.executor.RunFor(seconds(5));
+  EXPECT_EQ(cluster_.Produce(1, kT0, "e", 1).error, ErrorCode::kNone);
+  cluster_.cut = {Link{2, 1}, Link{3, 1}};
+  cluster_.broker(1).replicas->SetControllersSilent(false);
+  cluster_.executor.RunFor(seconds(5));
+  EXPECT_EQ(cluster_.Produce(1, kT0, "f", 1).error, ErrorCode::kNone);
+}
+
 // D3
 TEST_F(FaultsTest, AFollowerWhoseDiskHasFailedStopsFetching) {
   cluster_.CreateTopic("t", 2, {1, 2}, 1, {1, 2});

@@ -126,8 +126,8 @@ TEST_F(PartitionTest, ConsumersSeeOnlyWhatIsCommittedFollowersEverything) {
   one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
   ASSERT_TRUE(Append(one, "a"));
   Sync(one);
-  EXPECT_TRUE(
-      one.partition->FetchAsConsumer({-1, 0, -1}, 1000, true).records.empty());
+  EXPECT_TRUE(one.partition->FetchAsConsumer({-1, 0, -1}, 1000, true, Instant())
+                  .records.empty());
   FollowerFetch fetch;
   fetch.replica = 2;
   EXPECT_FALSE(one.partition->FetchAsFollower(fetch, 1000, true, kStart)
@@ -208,13 +208,16 @@ TEST_F(PartitionTest, OlderPartitionEpochIsIgnored) {
 TEST_F(PartitionTest, EpochsOfRequestsAreChecked) {
   Replica& one = Make(1);
   one.partition->ApplyRow(Row({1, 2}, 1, 3, 5), kStart);
-  EXPECT_EQ(one.partition->FetchAsConsumer({2, 0, -1}, 1, true).error,
-            ErrorCode::kFencedLeaderEpoch);
-  EXPECT_EQ(one.partition->FetchAsConsumer({4, 0, -1}, 1, true).error,
-            ErrorCode::kUnknownLeaderEpoch);
+  EXPECT_EQ(
+      one.partition->FetchAsConsumer({2, 0, -1}, 1, true, Instant()).error,
+      ErrorCode::kFencedLeaderEpoch);
+  EXPECT_EQ(
+      one.partition->FetchAsConsumer({4, 0, -1}, 1, true, Instant()).error,
+      ErrorCode::kUnknownLeaderEpoch);
   one.partition->ApplyRow(Row({1, 2}, 2, 4, 6), kStart);
-  EXPECT_EQ(one.partition->FetchAsConsumer({4, 0, -1}, 1, true).error,
-            ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(
+      one.partition->FetchAsConsumer({4, 0, -1}, 1, true, Instant()).error,
+      ErrorCode::kNotLeaderOrFollower);
   EXPECT_EQ(Append(one, "a").error().code, ErrorCode::kNotLeaderOrFollower);
 }
 
@@ -349,8 +352,9 @@ TEST_F(PartitionTest, FailedSyncTakesThePartitionOffline) {
   one.partition->SyncFailed(*work);
   EXPECT_TRUE(one.partition->TakeEffects().Has(Effect::kAbandon));
   EXPECT_EQ(Append(one, "b").error().code, ErrorCode::kKafkaStorageError);
-  EXPECT_EQ(one.partition->FetchAsConsumer({-1, 0, -1}, 1, true).error,
-            ErrorCode::kKafkaStorageError);
+  EXPECT_EQ(
+      one.partition->FetchAsConsumer({-1, 0, -1}, 1, true, Instant()).error,
+      ErrorCode::kKafkaStorageError);
 }
 
 // B-24: what min.insync.replicas says when the records are committed.
