@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/executor.h"
 #include "common/base/ids.h"
+#include "common/base/memory_budget.h"
 #include "common/base/shared_bytes.h"
 
 namespace tidemark {
@@ -50,6 +51,9 @@ struct RequestContext {
   uint64_t connection_id = 0;
   Executor* executor = nullptr;  // the connection's shard; handlers start there
   Instant received;
+  // What the answer takes of the broker's memory; null: nobody counts. On the
+  // executor only.
+  std::shared_ptr<MemoryBudget::Lease> memory;
   SharedBytes frame;  // keeps spans of the decoded request alive
   const Services* services = nullptr;
 };

@@ -165,7 +165,19 @@ constexpr ConfigKey kKeys[] = {
      "How long a connection may be silent, or a request half sent.", 1,
      kLongMax},
     {"max.connections", kInt, "2147483647",
-     "Most connections; further ones are closed at once.", 0, kIntMax},
+     "Most connections; further ones are closed at once. Never more than the "
+     "limit of open files allows, less a quarter of it for logs.",
+     0, kIntMax},
+    {"max.connections.per.ip", kInt, "2147483647",
+     "Most connections from one address.", 0, kIntMax},
+    {"queued.max.request.bytes", kLong, "-1",
+     "Bytes of requests in flight; at this bound connections are not read "
+     "from. -1: an eighth of the memory.",
+     -1, kLongMax},
+    {"tidemark.queued.max.response.bytes", kLong, "-1",
+     "Bytes of answers not yet sent; at this bound requests wait. -1: an "
+     "eighth of the memory.",
+     -1, kLongMax},
     {"max.request.partition.size.limit", kInt, "2000",
      "Most partitions in one answer to DescribeTopicPartitions.", 1, kIntMax},
     {"tidemark.shards", kInt, "0",

@@ -25,6 +25,7 @@
 #include "broker/server/publisher.h"
 #include "common/io/event_loop.h"
 #include "common/io/meta_properties.h"
+#include "common/io/resources.h"
 #include "common/rpc/http_endpoint.h"
 #include "common/rpc/systemd.h"
 
@@ -80,14 +81,36 @@ ListenerOptions OptionsOf(const Listener& listener, const Config& config) {
   options.max_request_bytes =
       static_cast<size_t>(config.GetInt("socket.request.max.bytes"));
   options.max_idle = Ms(config, "connections.max.idle.ms");
-  options.max_connections = config.GetInt("max.connections");
+  return options;
+}
+
+size_t MemoryShare(const Config& config, std::string_view key) {
+  const int64_t bytes = config.GetInt(key);
+  return static_cast<size_t>(bytes >= 0 ? static_cast<uint64_t>(bytes)
+                                        : io::MemoryLimit() / 8);
+}
+
+Admission::Options AdmissionOptions(const Config& config) {
+  Admission::Options options;
+  const int64_t most =
+      ConnectionLimits::WithinDescriptors(io::DescriptorLimit());
+  options.max_connections = std::min(config.GetInt("max.connections"), most);
+  if (options.max_connections == most) {
+    LOG(INFO) << "limit of open files caps connections max.connections=" << most
+              << " open_files=" << io::DescriptorLimit();
+  }
+  options.max_connections_per_address = config.GetInt("max.connections.per.ip");
+  options.request_bytes = MemoryShare(config, "queued.max.request.bytes");
+  options.answer_bytes =
+      MemoryShare(config, "tidemark.queued.max.response.bytes");
   return options;
 }
 
 }  // namespace
 
 struct Broker::Impl {
-  explicit Impl(BrokerConfig c) : config(std::move(c)) {}
+  explicit Impl(BrokerConfig c)
+      : config(std::move(c)), admission(AdmissionOptions(config.raw())) {}
 
   Status OpenDirectories();
   Status OpenDirectory(const std::string& dir);
@@ -121,6 +144,7 @@ struct Broker::Impl {
   std::unique_ptr<io::EventLoop> control;  // session, feed, publisher
   ImageHolder metadata;
   NetworkMetrics network;
+  Admission admission;
   std::shared_ptr<ControllerChannels> channels;
   std::unique_ptr<ControllerSession> session;
   std::unique_ptr<replication::ReplicaManagerImpl> replicas;
@@ -242,7 +266,7 @@ Status Broker::Impl::OpenPorts() {
     TM_ASSIGN_OR_RETURN(
         auto listener,
         KafkaListener::Open(OptionsOf(config.listeners[i], config.raw()), loops,
-                            *dispatcher, network));
+                            *dispatcher, network, admission));
     const Listener& advertised = config.advertised_listeners[i];
     endpoints.push_back(
         {advertised.name, advertised.host,
@@ -322,7 +346,7 @@ Status Broker::Impl::Ready() const {
 }
 
 std::string Broker::Impl::Metrics() const {
-  return RenderMetrics(BrokerMetricsSource{config.node_id, network,
+  return RenderMetrics(BrokerMetricsSource{config.node_id, network, admission,
                                            replicas->stats(), metadata.Get(),
                                            fenced.load()});
 }

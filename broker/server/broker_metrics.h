@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "broker/kafka/admission.h"
 #include "broker/kafka/network_metrics.h"
 #include "broker/replication/stats.h"
 #include "common/metadata/image.h"
@@ -13,6 +14,7 @@ namespace tidemark::server {
 struct BrokerMetricsSource {
   NodeId node = kNoNode;
   const NetworkMetrics& network;
+  const Admission& admission;
   const replication::Stats& replicas;
   metadata::ImagePtr image;
   bool fenced = true;
