@@ -104,6 +104,12 @@ void Connection::Close() {
   socket_.close(ignored);
   idle_timer_.cancel();
   progress_timer_.cancel();
+  // Whoever waits for memory in order to answer need not any more.
+  for (const Serving& served : serving_) {
+    if (served.memory != nullptr && served.memory->IsWaiting()) {
+      served.memory->Release();
+    }
+  }
   closed_callback_(id_);
   if (self_ != nullptr) loop_.Post([self = std::move(self_)] {});
 }

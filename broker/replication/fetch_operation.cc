@@ -11,6 +11,8 @@ constexpr int16_t kFirstWithTopicIds = 13;
 constexpr int16_t kFirstWithHints = 16;
 constexpr int16_t kFirstWithStorageError = 6;
 constexpr int8_t kReadCommitted = 1;
+// What a fetch waits for when memory is short: a batch of default producers.
+constexpr size_t kLeastRead = 1024 * 1024 + 64 * 1024;
 
 }  // namespace
 
@@ -89,7 +91,41 @@ void FetchOperation::CollectParts() {
   }
 }
 
+// Memory for what one round may read, or else for a little of it, for which
+// the fetch waits: then Read runs again when it is there.
+bool FetchOperation::TakeMemory() {
+  if (call_.memory == nullptr || reader_.IsFollower()) return true;
+  if (call_.memory->IsWaiting()) return false;
+  if (taken_ > 0) return true;
+  size_t wanted = 0;
+  for (const Part& part : parts_) {
+    wanted += static_cast<size_t>(std::max(part.item.max_bytes, 0));
+  }
+  wanted = std::min(wanted, max_bytes_);
+  if (wanted == 0) return true;
+  for (const size_t bytes : {wanted, std::min(wanted, kLeastRead)}) {
+    taken_ = bytes;
+    if (call_.memory->Take(bytes)) return true;
+  }
+  // Keeps the operation until then, or until the connection gives up waiting.
+  call_.memory->TakeLater(taken_, *call_.on, [self = shared_from_this()] {
+    if (!self->finished_ && !self->reading_) self->Read();
+  });
+  return false;
+}
+
+void FetchOperation::KeepMemoryFor(size_t bytes) {
+  if (call_.memory == nullptr) return;
+  if (bytes > taken_) {
+    call_.memory->Charge(bytes - taken_);
+  } else {
+    call_.memory->Give(taken_ - bytes);
+  }
+  taken_ = 0;
+}
+
 void FetchOperation::Read() {
+  if (!TakeMemory()) return;
   reading_ = true;
   woken_ = false;
   ++round_;
@@ -109,7 +145,8 @@ void FetchOperation::Read() {
   for (const auto& indexes : by_shard_) shards += indexes.empty() ? 0 : 1;
   if (shards == 0) return ReadDone();
   // Shards read at the same time, each within its share of the answer.
-  const size_t budget = std::max<size_t>(max_bytes_ / shards, 1);
+  const size_t readable = taken_ > 0 ? taken_ : max_bytes_;
+  const size_t budget = std::max<size_t>(readable / shards, 1);
   reads_left_ = shards;
   for (size_t s = 0; s < by_shard_.size(); ++s) {
     if (by_shard_[s].empty()) continue;
@@ -141,9 +178,13 @@ void FetchOperation::ReadDone() {
     at_once |= part.answer.error != ErrorCode::kNone ||
                part.answer.diverging.has_value();
   }
-  if (at_once || bytes >= min_bytes_ || call_.on->Now() >= deadline_) {
+  // A bounded read cannot find more than its bound.
+  const size_t enough = taken_ > 0 ? std::min(min_bytes_, taken_) : min_bytes_;
+  if (at_once || bytes >= enough || call_.on->Now() >= deadline_) {
+    KeepMemoryFor(bytes);
     return Finish();
   }
+  KeepMemoryFor(0);
   if (woken_) return Read();
   // What was read is read again: holding it would pin the bytes.
   for (Part& part : parts_) part.answer.records = SharedBytes();

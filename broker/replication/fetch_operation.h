@@ -30,6 +30,8 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   };
 
   void CollectParts();
+  bool TakeMemory();
+  void KeepMemoryFor(size_t bytes);
   void Read();
   void ReadDone();
   void Woken(uint64_t round);
@@ -48,6 +50,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   Instant deadline_;
   size_t min_bytes_ = 0;
   size_t max_bytes_ = 0;
+  size_t taken_ = 0;  // of the memory, for what is being read
   std::shared_ptr<FetchSession> session_;
   bool incremental_ = false;
   std::list<FetchedPartition> own_;  // without a session

@@ -9,6 +9,7 @@
 #include "broker/replication/fetch_session.h"
 #include "broker/replication/replica_manager_impl.h"
 #include "common/base/executor.h"
+#include "common/base/memory_budget.h"
 #include "common/kafka/messages/fetch.h"
 
 namespace tidemark::replication {
@@ -19,6 +20,10 @@ struct FetchCall {
   uint64_t connection_id = 0;
   std::string listener;  // whose addresses leader hints carry
   Executor* on = nullptr;
+  // What the answer takes of the broker's memory; null: nobody counts. A
+  // consumer's fetch waits for it before it reads; a follower's does not, for
+  // acknowledgements hang on it.
+  std::shared_ptr<MemoryBudget::Lease> memory;
 };
 
 struct OffsetQuery {

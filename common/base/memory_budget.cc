@@ -87,16 +87,17 @@ void MemoryBudget::Lease::Give(size_t bytes) {
 void MemoryBudget::Lease::Release() {
   if (of_ == nullptr) return;
   Collect();
-  if (ticket_ != nullptr) {
+  // What `ready` holds goes after the lock is given up: it may be a lease.
+  const std::shared_ptr<MemoryTicket> ticket = std::move(ticket_);
+  if (ticket != nullptr) {
     std::lock_guard lock(of_->mutex_);
-    if (ticket_->granted) {
-      bytes_ += ticket_->want;
-      overdraws_ |= ticket_->overdraws;
+    if (ticket->granted) {
+      bytes_ += ticket->want;
+      overdraws_ |= ticket->overdraws;
     } else {
-      std::erase(of_->queue_, ticket_);
+      std::erase(of_->queue_, ticket);
       of_->waiting_ = of_->queue_.size();
     }
-    ticket_.reset();
   }
   of_->Return(std::exchange(bytes_, 0), std::exchange(overdraws_, false));
 }
