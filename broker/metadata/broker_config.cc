@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "common/base/plaintext.h"
+#include "common/metadata/configs.h"
 
 namespace tidemark {
 namespace {
@@ -148,10 +149,12 @@ constexpr ConfigKey kKeys[] = {
      "Most bytes of a partition in a follower's fetch.", 0, kIntMax},
     {"replica.fetch.response.max.bytes", kInt, "10485760",
      "Most bytes of a follower's fetch.", 0, kIntMax},
-    {"replica.fetch.backoff.ms", kInt, "100",
-     "Pause after a partition's failed fetch.", 0, kIntMax},
-    {"replica.socket.timeout.ms", kInt, "30000",
-     "How long a follower waits for an answer.", 1, kIntMax},
+    {"replica.fetch.backoff.ms", kInt, "1000",
+     "Longest pause after a partition's failed fetch; the first are shorter.",
+     1, kIntMax},
+    {"replica.socket.timeout.ms", kInt, "5000",
+     "How long a follower waits for an answer beyond what its fetch may take.",
+     1, kIntMax},
     {"replica.high.watermark.checkpoint.interval.ms", kLong, "5000",
      "How often high watermarks are saved.", 1, kLongMax},
     {"fetch.max.bytes", kInt, "57671680", "Most bytes of any fetch.", 1024,
@@ -183,6 +186,24 @@ constexpr ConfigKey kKeys[] = {
     {"tidemark.shards", kInt, "0",
      "Threads that serve partitions; 0: by the number of cores.", 0, 256},
 };
+
+// Read by no code of the broker; a test compares these lists with what is.
+constexpr std::string_view kWithoutEffect[] = {
+    // Kafka's names for what topic settings without effect default to.
+    "compression.type", "log.index.size.max.bytes",
+    "log.segment.delete.delay.ms"};
+constexpr std::string_view kOfControllers[] = {
+    "broker.session.timeout.ms", "process.roles",
+    "unclean.leader.election.enable"};
+
+Status CheckEffects(const Config& config) {
+  for (const ConfigKey& key : kKeys) {
+    if (!config.IsSet(key.name)) continue;
+    TM_RETURN_IF_ERROR(
+        metadata::CheckHasEffect(key.name, config.GetString(key.name)));
+  }
+  return {};
+}
 
 struct HostPort {
   std::string host;
@@ -358,6 +379,14 @@ int DefaultShards() {
 
 std::span<const ConfigKey> BrokerConfigKeys() { return kKeys; }
 
+std::vector<std::string_view> BrokerKeysWithoutEffect() {
+  return {std::begin(kWithoutEffect), std::end(kWithoutEffect)};
+}
+
+std::vector<std::string_view> BrokerKeysOfControllers() {
+  return {std::begin(kOfControllers), std::end(kOfControllers)};
+}
+
 Result<BrokerConfig> BrokerConfig::Parse(Config config) {
   BrokerConfig out;
   out.node_id = static_cast<NodeId>(
@@ -367,6 +396,7 @@ Result<BrokerConfig> BrokerConfig::Parse(Config config) {
                 "missing required configuration node.id (the id of this "
                 "broker, 0 or above, unique in the cluster)");
   }
+  TM_RETURN_IF_ERROR(CheckEffects(config));
   out.rack = config.GetString("broker.rack");
   TM_RETURN_IF_ERROR(ReadListeners(config, &out));
   TM_RETURN_IF_ERROR(ReadControllers(config, &out));

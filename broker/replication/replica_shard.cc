@@ -93,6 +93,7 @@ log::LogConfig ReplicaShard::LogConfigOf(const std::string& topic,
   config.log_append_time = get("message.timestamp.type") == "LogAppendTime";
   config.flush_messages =
       ToNumber(get("flush.messages"), config.flush_messages);
+  config.producer_expiration_ms = options_.producer_expiration_ms;
   *min_isr = static_cast<int32_t>(ToNumber(get("min.insync.replicas"), 1));
   return config;
 }

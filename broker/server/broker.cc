@@ -52,6 +52,12 @@ replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
   options.shard.inter_broker_listener = config.inter_broker_listener;
   options.shard.static_configs = config.static_values();
   options.shard.fetcher.self = config.node_id;
+  options.shard.fetcher.error_backoff_max = Ms(raw, "replica.fetch.backoff.ms");
+  options.shard.fetcher.error_backoff_min =
+      std::min(options.shard.fetcher.error_backoff_min,
+               options.shard.fetcher.error_backoff_max);
+  options.shard.producer_expiration_ms =
+      raw.GetInt("producer.id.expiration.ms");
   options.shard.fetcher.max_wait_ms = Int(raw, "replica.fetch.wait.max.ms");
   options.shard.fetcher.min_bytes = Int(raw, "replica.fetch.min.bytes");
   options.shard.fetcher.max_bytes =
@@ -192,6 +198,8 @@ Status Broker::Impl::LoadLogs() {
   options.dirs = config.log_dirs;
   options.broken = broken;
   options.min_free_bytes = config.raw().GetInt("log.dirs.min.free.bytes");
+  options.config.producer_expiration_ms =
+      config.raw().GetInt("producer.id.expiration.ms");
   options.on_offline = [this](const std::string& dir) {
     // While logs are loaded there is nobody to tell yet: ReportOffline does.
     if (assembled) control->Post([this, dir] { OnDirectoryOffline(dir); });
@@ -226,8 +234,9 @@ void Broker::Impl::Assemble() {
                                                 *control, std::move(events));
   replicas = std::make_unique<replication::ReplicaManagerImpl>(
       executors, ReplicaOptions(config), *store, *session,
-      replication::MakePeerTransportFactory("broker-" +
-                                            std::to_string(config.node_id)));
+      replication::MakePeerTransportFactory(
+          "broker-" + std::to_string(config.node_id),
+          Ms(config.raw(), "replica.socket.timeout.ms")));
   fetch = std::make_unique<replication::FetchService>(*replicas, metadata,
                                                       FetchOptions(config));
   groups = std::make_unique<coordinator::GroupCoordinator>(config, metadata,

@@ -102,6 +102,41 @@ constexpr TopicKey kTopicKeys[] = {
 };
 constexpr size_t kCount = std::size(kTopicKeys);
 
+// Settings no code reads yet, and what happens instead. A test compares this
+// list with the names that the code asks for.
+struct Unread {
+  std::string_view topic_key, instead;
+};
+constexpr Unread kUnread[] = {
+    {"compression.type", "batches are stored as producers send them"},
+    {"delete.retention.ms", "compaction is not available yet"},
+    {"file.delete.delay.ms", "files of deleted segments go at once"},
+    {"flush.ms", "flush.messages alone decides when records are synced"},
+    {"max.compaction.lag.ms", "compaction is not available yet"},
+    {"message.timestamp.after.max.ms", "timestamps are not checked yet"},
+    {"message.timestamp.before.max.ms", "timestamps are not checked yet"},
+    {"min.cleanable.dirty.ratio", "compaction is not available yet"},
+    {"min.compaction.lag.ms", "compaction is not available yet"},
+    {"preallocate", "segments grow as they are written"},
+    {"segment.index.bytes", "an index is as large as its segment needs"},
+    {"segment.jitter.ms", "segments roll at segment.ms exactly"},
+};
+
+// Whether the two are the same value: "060" is "60", "0.50" is "0.5".
+bool SameValue(ConfigType type, std::string_view a, std::string_view b) {
+  if (a == b) return true;
+  if (type == ConfigType::kString || type == ConfigType::kList ||
+      type == ConfigType::kBool) {
+    return false;
+  }
+  const auto number = [](std::string_view text) {
+    double value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  return number(a) == number(b);
+}
+
 using KeyArray = std::array<ConfigKey, kCount>;
 
 const TopicKey* Find(std::string_view name) {
@@ -170,6 +205,26 @@ std::span<const ConfigKey> DynamicBrokerConfigKeys() {
 std::string_view BrokerKeyOfTopicKey(std::string_view topic_key) {
   const TopicKey* found = Find(topic_key);
   return found == nullptr ? std::string_view() : found->broker_key;
+}
+
+Status CheckHasEffect(std::string_view key, std::string_view value) {
+  for (const Unread& unread : kUnread) {
+    const TopicKey* entry = Find(unread.topic_key);
+    if (key != entry->key.name && key != entry->broker_key) continue;
+    if (SameValue(entry->key.type, value, entry->key.default_value)) return {};
+    return Fail(ErrorCode::kInvalidConfig,
+                std::string(key) + "=" + std::string(value) +
+                    " would be without effect: " + std::string(unread.instead) +
+                    "; only the default " +
+                    std::string(entry->key.default_value) + " is accepted");
+  }
+  return {};
+}
+
+std::vector<std::string_view> TopicKeysWithoutEffect() {
+  std::vector<std::string_view> out;
+  for (const Unread& unread : kUnread) out.push_back(unread.topic_key);
+  return out;
 }
 
 ResolvedConfig ResolveTopicConfig(
