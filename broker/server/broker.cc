@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <mutex>
 #include <random>
 #include <set>
 
@@ -23,6 +24,7 @@
 #include "broker/server/broker_metrics.h"
 #include "broker/server/partition_store.h"
 #include "broker/server/publisher.h"
+#include "broker/server/replica_locations.h"
 #include "common/io/event_loop.h"
 #include "common/io/meta_properties.h"
 #include "common/io/resources.h"
@@ -128,6 +130,7 @@ struct Broker::Impl {
   // Directories that went offline before there was a session to report to.
   void ReportOffline();
   void OnDirectoryOffline(const std::string& dir);
+  std::map<std::string, std::string> Offline() const;
   void OnFenced(bool now_fenced);
   Status Ready() const;
   std::string Metrics() const;
@@ -141,11 +144,14 @@ struct Broker::Impl {
   std::atomic<bool> assembled = false;
 
   std::vector<std::unique_ptr<io::DirectoryLock>> locks;
-  std::map<std::string, Uuid> directories;  // log dir -> its id, when known
-  std::map<std::string, Error> broken;      // log dir -> why it is of no use
-  std::set<std::string> reported;           // on `control`
+  std::map<std::string, Uuid> directories;     // log dir -> its id, when known
+  std::map<std::string, Error> broken;         // log dir -> why it is of no use
+  std::set<std::string> reported;              // on `control`
+  mutable std::mutex offline_mutex;            // guards the next
+  std::map<std::string, std::string> offline;  // log dir -> why
   std::unique_ptr<log::LogManager> logs;
   std::unique_ptr<PartitionStore> store;
+  std::unique_ptr<ReplicaLocations> locations;
   std::vector<std::unique_ptr<io::EventLoop>> shards;
   std::unique_ptr<io::EventLoop> control;  // session, feed, publisher
   ImageHolder metadata;
@@ -200,7 +206,11 @@ Status Broker::Impl::LoadLogs() {
   options.min_free_bytes = config.raw().GetInt("log.dirs.min.free.bytes");
   options.config.producer_expiration_ms =
       config.raw().GetInt("producer.id.expiration.ms");
-  options.on_offline = [this](const std::string& dir) {
+  options.on_offline = [this](const std::string& dir, const Error& why) {
+    {
+      std::lock_guard lock(offline_mutex);
+      offline[dir] = why.message;
+    }
     // While logs are loaded there is nobody to tell yet: ReportOffline does.
     if (assembled) control->Post([this, dir] { OnDirectoryOffline(dir); });
   };
@@ -245,6 +255,10 @@ void Broker::Impl::Assemble() {
   replicas->Start();
   producer_ids = std::make_unique<ProducerIdAllocator>(*session);
 
+  locations = std::make_unique<ReplicaLocations>(config.node_id, directories,
+                                                 metadata, *session, *control);
+  store->Tell(locations.get());
+
   Publisher::Parts parts;
   parts.self = config.node_id;
   parts.incarnation = incarnation;
@@ -253,6 +267,9 @@ void Broker::Impl::Assemble() {
   parts.groups = groups.get();
   parts.session = session.get();
   parts.executor = control.get();
+  parts.first_image = [this](const metadata::Image& image) {
+    locations->SetFirstImage(image);
+  };
   parts.remove_strays = [this](const metadata::ImagePtr& image) {
     replicas->RemoveStrays(image);
   };
@@ -291,6 +308,13 @@ Status Broker::Impl::OpenPorts() {
   if (port < 0) return {};
   rpc::HttpEndpoint::Handlers handlers;
   handlers.ready = [this] { return Ready(); };
+  handlers.notes = [this] {
+    std::string notes;
+    for (const auto& [dir, why] : Offline()) {
+      notes += "log directory " + dir + " is offline: " + why + "\n";
+    }
+    return notes;
+  };
   handlers.metrics = [this] { return Metrics(); };
   TM_ASSIGN_OR_RETURN(
       http, rpc::HttpEndpoint::Start(config.raw().GetString("http.host"),
@@ -325,13 +349,20 @@ void Broker::Impl::OnDirectoryOffline(const std::string& dir) {
   if (!reported.insert(dir).second) return;
   LOG(ERROR) << "log directory is offline dir=" << dir;
   const auto found = directories.find(dir);
-  if (found != directories.end()) session->ReportOffline(found->second);
+  if (found != directories.end()) {
+    session->ReportOffline({found->second, dir, Offline()[dir]});
+  }
   // The process stays, to say so: its partitions are led elsewhere now, and a
   // restart would find the same disk.
   if (logs->OfflineDirectories().size() == config.log_dirs.size()) {
     LOG(ERROR) << "every log directory is offline: this broker serves no more "
                   "until its disk is mended and it is started again";
   }
+}
+
+std::map<std::string, std::string> Broker::Impl::Offline() const {
+  std::lock_guard lock(offline_mutex);
+  return offline;
 }
 
 void Broker::Impl::OnFenced(bool now_fenced) {
@@ -355,9 +386,11 @@ Status Broker::Impl::Ready() const {
 }
 
 std::string Broker::Impl::Metrics() const {
+  std::vector<std::string> unusable;
+  for (const auto& [dir, why] : Offline()) unusable.push_back(dir);
   return RenderMetrics(BrokerMetricsSource{config.node_id, network, admission,
                                            replicas->stats(), metadata.Get(),
-                                           fenced.load()});
+                                           fenced.load(), std::move(unusable)});
 }
 
 void Broker::Impl::HandOverLeaderships() {

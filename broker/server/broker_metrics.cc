@@ -117,6 +117,9 @@ void AddCluster(const BrokerMetricsSource& source, Families* out) {
   out->Gauge("tidemark_metadata_offset",
              "Newest metadata in force on this broker.",
              static_cast<double>(source.image->offset()));
+  out->Gauge("kafka_log_logmanager_offlinelogdirectorycount",
+             "Log directories this broker can no longer use.",
+             static_cast<double>(source.offline_directories.size()));
   out->Gauge("tidemark_broker_fenced", "1: fenced by the controllers.",
              source.fenced ? 1 : 0);
 }

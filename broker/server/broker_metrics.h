@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "broker/kafka/admission.h"
 #include "broker/kafka/network_metrics.h"
@@ -18,6 +19,7 @@ struct BrokerMetricsSource {
   const replication::Stats& replicas;
   metadata::ImagePtr image;
   bool fenced = true;
+  std::vector<std::string> offline_directories = {};
 };
 
 // Prometheus text format. Kafka's metrics have the names that its JMX exporter

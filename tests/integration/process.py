@@ -111,7 +111,13 @@ class Running:
         self.log.close()
 
 
-def http_status(port, path):
+def http_get(port, path):
+    """(status, body)"""
     with socket.create_connection(('127.0.0.1', port), timeout=5) as sock:
         sock.sendall(b'GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' % path.encode())
-        return int(sock.makefile('rb').readline().split()[1])
+        head, _, body = sock.makefile('rb').read().decode().partition('\r\n\r\n')
+        return int(head.split()[1]), body
+
+
+def http_status(port, path):
+    return http_get(port, path)[0]
