@@ -50,8 +50,7 @@ constexpr TopicKey kTopicKeys[] = {
     {{"max.message.bytes", ConfigType::kInt, "1048588",
       "Largest record batch accepted.", 0, kMaxInt},
      "message.max.bytes"},
-    {{"message.timestamp.after.max.ms", ConfigType::kLong,
-      "9223372036854775807",
+    {{"message.timestamp.after.max.ms", ConfigType::kLong, "3600000",
       "How far a record's timestamp may be ahead of the broker's clock.", 0,
       kMaxLong},
      "log.message.timestamp.after.max.ms"},
@@ -95,6 +94,11 @@ constexpr TopicKey kTopicKeys[] = {
     {{"segment.ms", ConfigType::kLong, "604800000",
       "Age at which a new segment starts.", 1, kMaxLong},
      "log.roll.ms"},
+    {{"tidemark.record.validation", ConfigType::kString, "full",
+      "full: leaders unpack and read every record, so that what is stored can "
+      "be read; header: for producers one trusts, only what surrounds them.",
+      1, 0, "full|header"},
+     "tidemark.log.record.validation"},
     {{"unclean.leader.election.enable", ConfigType::kBool, "false",
       "Let a replica outside the in-sync set lead, losing records, when no "
       "other is left."},
@@ -108,13 +112,10 @@ struct Unread {
   std::string_view topic_key, instead;
 };
 constexpr Unread kUnread[] = {
-    {"compression.type", "batches are stored as producers send them"},
     {"delete.retention.ms", "compaction is not available yet"},
     {"file.delete.delay.ms", "files of deleted segments go at once"},
     {"flush.ms", "flush.messages alone decides when records are synced"},
     {"max.compaction.lag.ms", "compaction is not available yet"},
-    {"message.timestamp.after.max.ms", "timestamps are not checked yet"},
-    {"message.timestamp.before.max.ms", "timestamps are not checked yet"},
     {"min.cleanable.dirty.ratio", "compaction is not available yet"},
     {"min.compaction.lag.ms", "compaction is not available yet"},
     {"preallocate", "segments grow as they are written"},

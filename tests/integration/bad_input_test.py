@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 import sys
+import time
 
 import process
 import wire
@@ -13,7 +14,7 @@ from cases import Cases, equal, until
 
 BASE = 23092
 CORRUPT, UNKNOWN_TOPIC, INVALID_TOPIC, UNSUPPORTED_VERSION = 2, 3, 17, 35
-INVALID_PARTITIONS, INVALID_FACTOR, INVALID_REQUEST, INVALID_RECORD, BAD_FORMAT = 37, 38, 42, 87, 43
+INVALID_PARTITIONS, INVALID_FACTOR, INVALID_REQUEST, INVALID_RECORD, BAD_FORMAT, INVALID_TIMESTAMP = 37, 38, 42, 87, 43, 32
 
 
 def closed(data, port, wait=10.0, half=False):
@@ -111,6 +112,30 @@ def bad_batches(port):
     equal(wire.produce(port, topic, good), (0, 2))
 
 
+def unreadable_records(port):
+    """What no consumer could read is not stored, and the producer learns which records it was."""
+    topic = 'unreadable'
+    equal(wire.create_topic(port, topic)[0], 0)
+    until(lambda: wire.metadata(port, [topic])['topics'][topic]['partitions'][0]['leader'] >= 0, 'a leader')
+    until(lambda: wire.produce(port, topic, wire.batch([b'a']))[0] == 0, 'a good batch')
+    for codec in (1, 2, 3, 4):
+        error, _, message = wire.refusal(port, topic, wire.batch([b'garbage' * 9], attributes=codec))
+        equal((codec, error), (codec, INVALID_RECORD))
+        assert message, 'no message'
+    hour = 3600 * 1000
+    now = int(time.time() * 1000)
+    error, records, _ = wire.refusal(port, topic, wire.batch([b'a', b'b'], now=now + 2 * hour))
+    equal((error, sorted(records)), (INVALID_TIMESTAMP, [0, 1]))
+    equal(wire.produce(port, topic, wire.batch([b'a'], now=now - 1000 * hour))[0], 0)
+    # A header whose key is null.
+    head = wire.batch([b'x'])[:61]
+    bad = wire.record(0, b'x', headers=wire.varint(1) + wire.varint(-1) + wire.varint(-1))
+    tail = head[21:61] + bad
+    data = struct.pack('>qiibI', 0, 9 + len(tail), 0, 2, wire.crc32c(tail)) + tail
+    equal(wire.refusal(port, topic, data)[0], INVALID_RECORD)
+    equal(wire.produce(port, topic, wire.batch([b'a'])), (0, 2))
+
+
 def bad_topics(port):
     for name in ('', '.', '..', 'no/slash', 'sp ace', 'x' * 250, 'ümlaut'):
         equal((name, wire.create_topic(port, name)[0]), (name, INVALID_TOPIC))
@@ -189,6 +214,7 @@ def main():
         check('unknown keys and versions', unknown_requests, BASE)
         check('array counts of 2^31', huge_counts, BASE)
         check('damaged record batches', bad_batches, BASE)
+        check('records that nobody could read', unreadable_records, BASE)
         check('illegal topics', bad_topics, BASE)
         check('names too long for the answer', endless_names, BASE)
         check('nonsense at the controller port', controller_port, BASE + 100)

@@ -123,8 +123,6 @@ TEST(TopicConfigs, TheTableSaysWhatTheCodeAsksFor) {
         sources.find('"' + std::string(key.name) + '"') != std::string::npos;
     const bool listed =
         std::find(without.begin(), without.end(), key.name) != without.end();
-    // Named, to be the default, by the creator of __consumer_offsets.
-    if (key.name == "compression.type" && listed) continue;
     EXPECT_NE(read, listed)
         << key.name
         << (read
