@@ -9,6 +9,7 @@ Sections:
   idle      10,000 idle partitions: CPU of the brokers, and the latency of one record beside them
   scale     10,000 partitions: made and in full ISR; a broker killed -9: serves again, is in all ISRs again
   delete    a topic of 1,000 partitions deleted beside 9,000 others: how long, and the pauses of a producer meanwhile
+  limit     one broker beside a bare program that receives, checks, writes and syncs the same requests
   cold      a producer at 5,000 records a second, alone and beside a consumer that reads 1 GB from the beginning
 
 A cluster script follows the contract of scripts/cluster; several are measured in turn, run after run, so that what the
@@ -52,6 +53,11 @@ class System:
 
     def __init__(self, name, script, settings):
         self.name, self.script, self.settings = name, script, settings
+        self.size = []
+
+    def sized(self, section):
+        self.size = ['--controllers', '0', '--brokers', '1'] if section == 'limit' else []
+        return self
 
     def do(self, verb, *args):
         done = subprocess.run([self.script, verb, self.home, *args], stdin=subprocess.DEVNULL, capture_output=True,
@@ -64,7 +70,7 @@ class System:
         self.folder = tempfile.mkdtemp(prefix='tidemark-bench-')
         self.home = os.path.join(self.folder, 'cluster')
         sets = [word for s in self.settings for word in ('--set', s)]
-        self.bootstrap = self.do('up', '--base-port', str(BASE), *sets).splitlines()[-1]
+        self.bootstrap = self.do('up', '--base-port', str(BASE), *self.size, *sets).splitlines()[-1]
         self.ports = [int(b.rsplit(':', 1)[1]) for b in self.bootstrap.split(',')]
         return self
 
@@ -80,13 +86,14 @@ class System:
         return sum(map(cpu_of, self.brokers().values()))
 
     def topic(self, name, partitions):
-        error, message = wire.create_topic(self.ports[0], name, partitions, 3, timeout=120)
+        factor = min(3, len(self.ports))
+        error, message = wire.create_topic(self.ports[0], name, partitions, factor, timeout=120)
         if error:
             raise RuntimeError('creating %s: %s %s' % (name, error, message))
         self.healthy(name)
 
     def healthy(self, name, seconds=300):
-        good, why = wire.wait_healthy(self.ports, name, 3, seconds)
+        good, why = wire.wait_healthy(self.ports, name, min(3, len(self.ports)), seconds)
         if not good:
             raise RuntimeError('%s is not in full ISR: %s' % (name, why))
 
@@ -208,6 +215,35 @@ def cold(system):
     yield 'cold reader, MiB/s', result['records'] / 1024 / result['seconds']
 
 
+def send(port):
+    done = subprocess.run([os.path.join(BIN, 'tidemark-limit'), 'send', '--port', str(port), '--topic', 'limit',
+                           '--mib', '2048'], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError('tidemark-limit: ' + done.stderr.strip())
+    return json.loads(done.stdout)['mib_per_s']
+
+
+def limit(system):
+    system.topic('limit', 4)
+    port = BASE + 299
+    bare = subprocess.Popen([os.path.join(BIN, 'tidemark-limit'), 'serve', '--port', str(port), '--file',
+                             os.path.join(system.folder, 'bare')], stdin=subprocess.DEVNULL)
+    try:
+        time.sleep(0.2)
+        before, most = cpu_of(bare.pid), send(port)
+        used = cpu_of(bare.pid) - before
+    finally:
+        bare.kill()
+        bare.wait()
+    os.remove(os.path.join(system.folder, 'bare'))
+    before, broker = system.cpu(), send(system.ports[0])
+    yield 'bare program, MiB/s', most
+    yield 'broker, MiB/s', broker
+    yield 'broker / bare program', broker / most
+    yield 'bare program, CPU s per GiB', used / 2
+    yield 'broker, CPU s per GiB', (system.cpu() - before) / 2
+
+
 def drop_caches():
     os.sync()
     try:
@@ -217,7 +253,7 @@ def drop_caches():
         print('bench: page cache not dropped (%s): the reads are not cold' % e, file=sys.stderr)
 
 
-SECTIONS = dict(many=many, latency=latency, idle=idle, scale=scale, delete=delete, cold=cold)
+SECTIONS = dict(many=many, latency=latency, idle=idle, scale=scale, delete=delete, limit=limit, cold=cold)
 
 
 def table(lines):
@@ -262,7 +298,7 @@ def main():
                 for system in systems:
                     load = os.getloadavg()[0]
                     try:
-                        with system:
+                        with system.sized(section):
                             figures = list(SECTIONS[section](system))
                     except RuntimeError as e:
                         print('bench: %s, %s, run %d: %s' % (system.name, section, run + 1, e), file=sys.stderr)
