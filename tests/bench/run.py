@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Measures a running Kafka-protocol system, ours by default, others by their cluster script.
 
-  scripts/bench [--cluster [NAME=]PATH[,KEY=VALUE...]]... [--runs N=3] [--out FILE] [SECTION]...
+  scripts/bench [--cluster [NAME=]PATH[,KEY=VALUE...]]... [--runs N=3] [--out FILE] [--pictures DIR] [SECTION]...
 
 Sections:
   many      1,000 partitions written round-robin, 1 KiB, acks=all, one idempotent producer
   latency   one acknowledged record at a time, on a cluster of few partitions
+  rate      5,000 records of 1 KiB a second to one partition
   idle      10,000 idle partitions: CPU of the brokers, and the latency of one record beside them
   scale     10,000 partitions: made and in full ISR; a broker killed -9: serves again, is in all ISRs again
   delete    a topic of 1,000 partitions deleted beside 9,000 others: how long, and the pauses of a producer meanwhile
@@ -14,7 +15,8 @@ Sections:
 
 A cluster script follows the contract of scripts/cluster; several are measured in turn, run after run, so that what the
 machine does meanwhile hits all alike. Every run is a line of JSON in --out (default: build/bench.jsonl); the table at
-the end has medians with minimum and maximum. Clients are librdkafka's (tidemark-load), for every system.
+the end has medians with minimum and maximum; --pictures draws latency over percentile of each section that has one,
+every run a line. Clients are librdkafka's (tidemark-load), for every system.
 """
 import argparse
 import json
@@ -29,12 +31,14 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.join(ROOT, 'tests', 'support'))
+sys.path[:0] = [HERE, os.path.join(ROOT, 'tests', 'support')]
+import picture  # noqa: E402
 import wire  # noqa: E402
 
 BIN = os.environ.get('TIDEMARK_BIN_DIR', os.path.join(ROOT, 'build', 'release', 'bin'))
 TICKS = os.sysconf('SC_CLK_TCK')
 BASE = 24092
+CURVE = 'curve'  # a figure that is drawn, not written: [[percentile, us], ...]
 
 
 def cpu_of(pid):
@@ -123,11 +127,20 @@ def one_at_a_time(system, topic):
     got = system.load('latency', topic, records=3000)
     yield 'one record p50, us', got['p50']
     yield 'one record p99, us', got['p99']
+    yield CURVE, got['curve']
 
 
 def latency(system):
     system.topic('one', 1)
     yield from one_at_a_time(system, 'one')
+
+
+def rate(system):
+    system.topic('one', 1)
+    got = system.load('produce', 'one', partitions=1, records=100000, rate=5000)
+    yield 'p50 at 5,000 a second, us', got['p50']
+    yield 'p99 at 5,000 a second, us', got['p99']
+    yield CURVE, got['curve']
 
 
 def fill(system, topics=10, partitions=1000):
@@ -145,6 +158,8 @@ def idle(system):
     share = (system.cpu() - before) / (time.monotonic() - began) / len(system.ports)
     yield 'CPU of an idle broker, % of a core', 100 * share
     for name, value in one_at_a_time(system, 'one'):
+        if name == CURVE:
+            continue
         yield name + ', beside 10,000', value
         yield name + ', times that of few', value / few[name]
     yield 'memory of a broker, MiB', statistics.mean(map(resident_mib, system.brokers().values()))
@@ -253,13 +268,13 @@ def drop_caches():
         print('bench: page cache not dropped (%s): the reads are not cold' % e, file=sys.stderr)
 
 
-SECTIONS = dict(many=many, latency=latency, idle=idle, scale=scale, delete=delete, limit=limit, cold=cold)
+SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, limit=limit, cold=cold)
 
 
 def table(lines):
     systems = list(dict.fromkeys(l['system'] for l in lines))
     print('| | ' + ' | '.join('%s, median (min-max)' % s for s in systems) + ' |\n|---|' + '---|' * len(systems))
-    for section, figure in dict.fromkeys((l['section'], l['figure']) for l in lines):
+    for section, figure in dict.fromkeys((l['section'], l['figure']) for l in lines if l['figure'] != CURVE):
         cells = []
         for system in systems:
             values = [l['value'] for l in lines if (l['section'], l['figure'], l['system']) == (section, figure, system)]
@@ -285,6 +300,7 @@ def main():
                         help='a cluster script and settings of its nodes (default: tidemark=scripts/cluster)')
     parser.add_argument('--runs', type=int, default=3)
     parser.add_argument('--out', default=os.path.join(ROOT, 'build', 'bench.jsonl'))
+    parser.add_argument('--pictures', metavar='DIR', help='draw latency over percentile there, as SVG')
     parser.add_argument('sections', nargs='*', metavar='SECTION', help=' '.join(SECTIONS))
     args = parser.parse_args()
     unknown = [s for s in args.sections if s not in SECTIONS]
@@ -308,8 +324,14 @@ def main():
                                           load=load, time=int(time.time())))
                         print(json.dumps(lines[-1]), file=out, flush=True)
                     print('%s %s %d: %s' % (section, system.name, run + 1, ', '.join(
-                        '%s %s' % (f, short(v)) for f, v in figures)), file=sys.stderr, flush=True)
+                        '%s %s' % (f, short(v)) for f, v in figures if f != CURVE)), file=sys.stderr, flush=True)
     table(lines)
+    for section in dict.fromkeys(l['section'] for l in lines if l['figure'] == CURVE and args.pictures):
+        path = os.path.join(args.pictures, 'latency-%s.svg' % section)
+        with open(path, 'w') as f:
+            f.write(picture.latencies(section, [(l['system'], l['value']) for l in lines
+                                                if (l['section'], l['figure']) == (section, CURVE)]))
+        print('drawn: ' + path, file=sys.stderr)
 
 
 if __name__ == '__main__':
