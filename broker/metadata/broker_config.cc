@@ -370,9 +370,11 @@ void Fold(const Config& config, std::string_view into, std::string_view from,
       std::to_string(value < 0 ? value : value * factor);
 }
 
+// Half of the cores: the other half syncs, loads, compresses for clients on the
+// same machine, and serves the controllers.
 int DefaultShards() {
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  return std::clamp(cores / 2, 1, 4);
+  return std::clamp(cores / 2, 1, 256);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 import time
+import zlib
 
 import process
 import wire
@@ -136,6 +137,48 @@ def unreadable_records(port):
     equal(wire.produce(port, topic, wire.batch([b'a'])), (0, 2))
 
 
+def alter(port, topic, **settings):
+    """IncrementalAlterConfigs v0, SET; _ stands for a dot."""
+    entries = b''.join(wire.string(k.replace('_', '.')) + b'\0' + wire.string(v) for k, v in settings.items())
+    r = wire.Reader(wire.call(port, 44, 0, struct.pack('>ib', 1, 2) + wire.string(topic) +
+                              struct.pack('>i', len(settings)) + entries + b'\0'))
+    r.get('ii')
+    equal((topic, r.get('h')), (topic, 0))
+
+
+def stored(port, topic):
+    """Fetch v4 from the start: the codec of the first batch and the answer's records."""
+    body = struct.pack('>iiiib', -1, 500, 1, 1 << 20, 0) + struct.pack('>i', 1) + wire.string(topic)
+    r = wire.Reader(wire.call(port, 1, 4, body + struct.pack('>iiqi', 1, 0, 0, 1 << 20)))
+    r.get('ii')
+    r.string()
+    r.get('i')
+    equal(r.get('ih')[1], 0)
+    r.get('qqii')
+    return r.data[r.at + 22] & 7, r.data[r.at:]
+
+
+def topic_rules(port):
+    """What a topic's settings ask of the records of its batches."""
+    def make(topic, **settings):
+        equal(wire.create_topic(port, topic)[0], 0)
+        alter(port, topic, **settings)
+        return topic
+    gzip = make('stored-as-gzip', compression_type='gzip')
+    until(lambda: wire.produce(port, gzip, wire.batch([b'value' * 99]))[0] == 0, 'a good batch')
+    until(lambda: wire.produce(port, gzip, wire.batch([b'value' * 99]))[0] == 0, 'a good batch')
+    codec, records = stored(port, gzip)
+    equal(codec, 1)
+    assert zlib.decompress(records[61:], 31).endswith(b'value' * 99 + b'\0'), records
+    compacted = make('needs-keys', cleanup_policy='compact')
+    until(lambda: wire.refusal(port, compacted, wire.batch([b'a', b'b']))[0] == INVALID_RECORD, 'a refusal')
+    error, records, message = wire.refusal(port, compacted, wire.batch([b'a', b'b']))
+    equal((error, sorted(records)), (INVALID_RECORD, [0, 1]))
+    assert message and 'key' in records[0], (records, message)
+    trusted = make('trusted', tidemark_record_validation='header')
+    until(lambda: wire.refusal(port, trusted, wire.batch([b'garbage'], attributes=4))[0] == 0, 'what nobody looks at')
+
+
 def bad_topics(port):
     for name in ('', '.', '..', 'no/slash', 'sp ace', 'x' * 250, 'ümlaut'):
         equal((name, wire.create_topic(port, name)[0]), (name, INVALID_TOPIC))
@@ -215,6 +258,7 @@ def main():
         check('array counts of 2^31', huge_counts, BASE)
         check('damaged record batches', bad_batches, BASE)
         check('records that nobody could read', unreadable_records, BASE)
+        check('what topics ask of records', topic_rules, BASE)
         check('illegal topics', bad_topics, BASE)
         check('names too long for the answer', endless_names, BASE)
         check('nonsense at the controller port', controller_port, BASE + 100)
