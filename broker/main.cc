@@ -7,6 +7,7 @@
 
 #include "broker/metadata/broker_config.h"
 #include "broker/server/broker.h"
+#include "common/io/resources.h"
 
 extern char** environ;
 
@@ -47,6 +48,7 @@ int Run(Config::Sources sources) {
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
+  io::RaiseDescriptorLimit();
   auto config = LoadConfig(std::move(sources));
   if (!config) Die(config.error());
   LOG(INFO) << "starting broker=" << config->node_id

@@ -13,7 +13,9 @@ if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 if(TIDEMARK_SANITIZE)
-  add_compile_options(-fsanitize=${TIDEMARK_SANITIZE} -fno-omit-frame-pointer)
+  # What is undefined ends the test.
+  add_compile_options(-fsanitize=${TIDEMARK_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TIDEMARK_SANITIZE})
   # GCC takes instrumented code for uninitialized reads.
   add_compile_options(-Wno-maybe-uninitialized)
@@ -49,6 +51,9 @@ function(tidemark_library name)
   endif()
 endfunction()
 
+# What a sanitizer build needs of the tests.
+add_custom_target(unit_tests)
+
 # tidemark_test(NAME DEPS...): every *_test.cc of this folder becomes the
 # GoogleTest binary NAME, run as one ctest entry.
 function(tidemark_test name)
@@ -57,6 +62,7 @@ function(tidemark_test name)
   target_link_libraries(${name} PRIVATE tidemark_flags GTest::gmock_main ${ARGN})
   # Relative, so that every checkout compiles the same and shares a cache.
   target_compile_definitions(${name} PRIVATE TIDEMARK_TEST_DATA="tests/data")
+  add_dependencies(unit_tests ${name})
   add_test(NAME ${name} COMMAND ${name}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)

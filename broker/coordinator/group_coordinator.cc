@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "common/base/utf8.h"
@@ -133,6 +135,13 @@ int32_t GroupCoordinator::PartitionCount(const metadata::Image& image) const {
 
 namespace {
 
+// Kafka's: who only asks may name the group that cannot be.
+template <class Result>
+constexpr bool TakesEmptyGroupId() {
+  return std::is_same_v<Result, FetchResult> ||
+         std::is_same_v<Result, GroupDescription>;
+}
+
 PartitionIndex PartitionOf(const std::string& group_id, int32_t partitions) {
   // Kafka's Utils.abs, where abs(MIN_VALUE) is 0.
   const int32_t hash = JavaHash(group_id);
@@ -187,6 +196,12 @@ template <class Result>
 void GroupCoordinator::Route(
     const std::string& group_id, Done<Result> done,
     std::function<void(GroupPartition&, Done<Result>)> serve) {
+  // Said alike by every broker, whoever coordinates the group that cannot be.
+  if (group_id.empty() && !TakesEmptyGroupId<Result>()) {
+    Result refused;
+    refused.Fail(ErrorCode::kInvalidGroupId);
+    return done(std::move(refused));
+  }
   const int32_t partitions = PartitionCount(*metadata_.Get());
   const PartitionIndex index =
       partitions > 0 ? PartitionOf(group_id, partitions) : 0;
@@ -300,25 +315,70 @@ void GroupCoordinator::List(ListRequest request, Done<ListResult> done) {
 
 void GroupCoordinator::OnTopicsDeleted(const std::set<std::string>& topics) {
   if (topics.empty()) return;
+  if (topics.contains(kOffsetsTopic)) ForgetPartitions();
   for (const auto& [index, partition] : All()) {
     replicas_.ShardOf({kOffsetsTopic, index})
         .Post([partition = partition, topics] {
           partition->ForgetTopics(topics);
         });
   }
+  RememberOrphans(topics);
+}
+
+// Of a partition that nobody leads now, its next leader forgets the topics;
+// every broker remembers them for the case that it is the one.
+void GroupCoordinator::RememberOrphans(const std::set<std::string>& topics) {
+  const metadata::ImagePtr image = metadata_.Get();
+  const metadata::TopicImage* offsets = image->FindTopic(kOffsetsTopic);
+  if (offsets == nullptr) return;
+  std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < offsets->partitions.size(); ++i) {
+    const metadata::PartitionImage& row = *offsets->partitions[i];
+    if (row.leader != kNoNode) continue;
+    Orphan& orphan = orphans_[static_cast<PartitionIndex>(i)];
+    if (orphan.epoch != row.leader_epoch) orphan = {row.leader_epoch, {}};
+    orphan.deleted.insert(topics.begin(), topics.end());
+  }
+}
+
+// Leader epochs of a topic made anew begin again at 0, so nothing of the old
+// one may stay. On the shards, behind what they have announced of it, and
+// before what they will announce of its successor.
+void GroupCoordinator::ForgetPartitions() {
+  PartitionIndex count = topic_.config().partitions;
+  for (const auto& [index, partition] : All()) {
+    count = std::max(count, index + 1);
+  }
+  for (PartitionIndex index = 0; index < count; ++index) {
+    replicas_.ShardOf({kOffsetsTopic, index}).Post([this, index] {
+      const PartitionPtr groups = Find(index);
+      if (!groups) return;
+      groups->Resign(std::numeric_limits<LeaderEpoch>::max());
+      std::lock_guard lock(mutex_);
+      partitions_.erase(index);
+    });
+  }
 }
 
 void GroupCoordinator::OnLeader(const TopicPartition& partition,
                                 LeaderEpoch epoch) {
   PartitionPtr groups;
+  std::set<std::string> deleted;
   {
     std::lock_guard lock(mutex_);
+    // Another leader in between has seen to it, and clients may have committed
+    // offsets of the topics' successors to it.
+    if (auto orphan = orphans_.extract(partition.partition);
+        orphan && orphan.mapped().epoch + 1 == epoch) {
+      deleted = std::move(orphan.mapped().deleted);
+    }
     PartitionPtr& slot = partitions_[partition.partition];
     if (!slot)
       slot = std::make_shared<GroupPartition>(partition, replicas_, config_);
     groups = slot;
   }
   groups->Lead(epoch);
+  if (!deleted.empty()) groups->ForgetTopics(deleted);
 }
 
 void GroupCoordinator::OnNotLeader(const TopicPartition& partition,

@@ -80,12 +80,20 @@ class GroupCoordinator final : public replication::LeadershipListener {
   template <class Result>
   void Route(const std::string& group_id, Done<Result> done,
              std::function<void(GroupPartition&, Done<Result>)> serve);
+  void ForgetPartitions();
+  void RememberOrphans(const std::set<std::string>& topics);
 
   const GroupConfig config_;
   ImageHolder& metadata_;
   replication::ReplicaManager& replicas_;
   OffsetsTopic topic_;
   std::mutex mutex_;
+  // Topics deleted while a partition had no leader, and since which epoch.
+  struct Orphan {
+    LeaderEpoch epoch = -1;
+    std::set<std::string> deleted;
+  };
+  std::map<PartitionIndex, Orphan> orphans_;  // guarded by mutex_
   // Ever led here. Inactive ones stay: they are empty.
   std::map<PartitionIndex, PartitionPtr> partitions_;  // guarded by mutex_
 };

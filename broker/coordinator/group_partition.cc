@@ -101,6 +101,9 @@ ListResult GroupPartition::List(const ListRequest& request) const {
 }
 
 void GroupPartition::ForgetTopics(const std::set<std::string>& topics) {
+  if (Availability() == ErrorCode::kCoordinatorLoadInProgress) {
+    forget_.insert(topics.begin(), topics.end());
+  }
   if (Availability() != ErrorCode::kNone) return;
   for (Decision& decision : table_.ForgetTopics(topics))
     Run(std::move(decision));
@@ -211,6 +214,7 @@ void GroupPartition::OnActive() {
   table_.Activate(Now());
   ArmTimer();
   ArmExpiry(++activation_);
+  ForgetTopics(std::exchange(forget_, {}));
 }
 
 void GroupPartition::OnInactive(ErrorCode why) {

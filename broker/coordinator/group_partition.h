@@ -29,7 +29,10 @@ class GroupPartition final
                  const GroupConfig& config);
 
   void Lead(LeaderEpoch epoch) { runtime_->Lead(epoch); }
-  void Resign(LeaderEpoch epoch) { runtime_->Resign(epoch); }
+  void Resign(LeaderEpoch epoch) {
+    forget_.clear();
+    runtime_->Resign(epoch);
+  }
   ErrorCode Availability() const { return runtime_->Availability(); }
 
   void Join(const JoinRequest& request, Done<JoinResult> done);
@@ -42,7 +45,8 @@ class GroupPartition final
   GroupDescription Describe(const std::string& group_id) const;
   ListResult List(const ListRequest& request) const;
 
-  // Tombstones for offsets of deleted topics.
+  // Tombstones for offsets of deleted topics; while the log loads, as soon as
+  // it has. Nothing when it is not led here.
   void ForgetTopics(const std::set<std::string>& topics);
 
   // StateMachine, for the runtime.
@@ -81,7 +85,8 @@ class GroupPartition final
   // Answers that leave when their write is settled.
   std::unordered_map<uint64_t, std::vector<Answer>> writes_;
   std::optional<Instant> armed_for_;
-  uint64_t activation_ = 0;  // +1 with every OnActive and OnInactive
+  std::set<std::string> forget_;  // topics deleted while loading
+  uint64_t activation_ = 0;       // +1 with every OnActive and OnInactive
 };
 
 }  // namespace tidemark::coordinator

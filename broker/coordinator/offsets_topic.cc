@@ -16,9 +16,14 @@ void OffsetsTopic::Create(const metadata::Image& image) {
   const auto alive =
       std::count_if(brokers.begin(), brokers.end(),
                     [](const auto& b) { return !b.second->fenced; });
-  const auto factor = std::min<int64_t>(config_.replication_factor,
-                                        static_cast<int64_t>(brokers.size()));
-  if (factor == 0 || alive < factor) return;
+  const int16_t factor = config_.replication_factor;
+  if (alive < factor) {
+    LOG_EVERY_T(WARNING, 10)
+        << "topic=" << kOffsetsTopic << " waits for brokers=" << factor
+        << " alive=" << alive
+        << "; a smaller cluster sets offsets.topic.replication.factor";
+    return;
+  }
   {
     std::lock_guard lock(state_->mutex);
     if (std::exchange(state_->in_flight, true)) return;
@@ -27,7 +32,7 @@ void OffsetsTopic::Create(const metadata::Image& image) {
   admin::v1::NewTopic* topic = request.add_topics();
   topic->set_name(kOffsetsTopic);
   topic->set_partitions(config_.partitions);
-  topic->set_replication_factor(static_cast<int32_t>(factor));
+  topic->set_replication_factor(factor);
   auto& configs = *topic->mutable_configs();
   configs["cleanup.policy"] = "compact";
   configs["compression.type"] = "producer";

@@ -23,8 +23,9 @@ struct OffsetsTopicConfig {
 // Creates __consumer_offsets when somebody first needs it. Any thread.
 //
 // Like Kafka it waits until enough brokers are alive for the replication
-// factor; unlike Kafka the factor is capped at the number of brokers that
-// ever registered, so that a cluster of one works with default settings.
+// factor: a topic made while the first of three brokers starts would have one
+// replica for ever. A cluster of fewer brokers sets
+// offsets.topic.replication.factor.
 class OffsetsTopic {
  public:
   OffsetsTopic(OffsetsTopicConfig config, ControllerClient& controller)

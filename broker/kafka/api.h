@@ -68,7 +68,10 @@ struct Glue<Handler> {
 
   static void Call(RequestContext context, const SharedBytes& body,
                    Responder responder, NetworkMetrics& metrics) {
-    auto request = kafka::DecodeRequest<Request>(body, context.version);
+    size_t elements = 0;
+    auto request =
+        kafka::DecodeRequest<Request>(body, context.version, &elements);
+    if (context.memory != nullptr) context.memory->Charge(elements);
     if (!request) {
       ReportMalformed(context, request.error().message, metrics);
       responder.Close();

@@ -7,45 +7,76 @@
 #include <utility>
 #include <vector>
 
+#include "common/kafka/api_key.h"
+#include "common/record/big_endian.h"
+
 namespace tidemark::server {
 namespace {
-
-std::string HostOf(const asio::ip::tcp::socket& socket) {
-  std::error_code error;
-  asio::ip::address address = socket.remote_endpoint(error).address();
-  if (error) return "/unknown";
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  }
-  return "/" + address.to_string();
-}
 
 // Produces under way at once: what an idempotent producer has at most, and no
 // more memory than a few large requests.
 constexpr size_t kMaxServing = 5;
 constexpr size_t kMaxServingBytes = 4 << 20;
 
+// Of a socket's system call, as asio itself has it.
+constexpr size_t kWriteAtMost = 65536;
+
+// What has to be free of the budget for answers before one is made whose size
+// the request does not tell.
+constexpr size_t kAnswerShare = 64 << 10;
+
+std::optional<kafka::ApiKey> KeyOf(const SharedBytes& frame) {
+  if (frame.size() < sizeof(int16_t)) return std::nullopt;
+  return static_cast<kafka::ApiKey>(
+      record::LoadBigEndian<int16_t>(frame.data()));
+}
+
 bool IsProduce(const SharedBytes& frame) {
-  static_assert(static_cast<int16_t>(kafka::ApiKey::kProduce) == 0);
-  return frame.size() >= 2 && frame.data()[0] == 0 && frame.data()[1] == 0;
+  return KeyOf(frame) == kafka::ApiKey::kProduce;
+}
+
+// Answers that may be much larger than their requests. A fetch sees to its
+// memory itself, once it knows what there is to read.
+bool AnswerMayBeLarge(const SharedBytes& frame) {
+  using enum kafka::ApiKey;
+  const auto key = KeyOf(frame);
+  if (!key) return false;
+  switch (*key) {
+    case kListOffsets:
+    case kMetadata:
+    case kOffsetFetch:
+    case kOffsetForLeaderEpoch:
+    case kDescribeGroups:
+    case kListGroups:
+    case kDescribeConfigs:
+    case kDescribeTopicPartitions:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
 
 Connection::Connection(io::EventLoop& loop, asio::ip::tcp::socket socket,
-                       uint64_t id, const ConnectionOptions& options,
+                       uint64_t id, ConnectionLimits::Slot slot,
+                       const ConnectionOptions& options,
                        const Dispatcher& dispatcher, NetworkMetrics& metrics,
+                       Admission& admission,
                        std::function<void(uint64_t)> closed)
     : loop_(loop),
       socket_(std::move(socket)),
       idle_timer_(loop.context()),
+      progress_timer_(loop.context()),
       id_(id),
       options_(options),
       dispatcher_(dispatcher),
       metrics_(metrics),
+      admission_(admission),
       closed_callback_(std::move(closed)),
-      client_host_(HostOf(socket_)),
-      frames_(options.max_request_bytes),
+      slot_(std::move(slot)),
+      client_host_("/" + slot_.address()),
+      frames_(options.max_request_bytes, admission.requests),
       last_activity_(loop.Now()) {
   metrics_.connections.fetch_add(1, std::memory_order_relaxed);
 }
@@ -73,6 +104,13 @@ void Connection::Close() {
   socket_.close(ignored);
   idle_timer_.cancel();
   cancellation_->Cancel();
+  progress_timer_.cancel();
+  // Whoever waits for memory in order to answer need not any more.
+  for (const Serving& served : serving_) {
+    if (served.memory != nullptr && served.memory->IsWaiting()) {
+      served.memory->Release();
+    }
+  }
   closed_callback_(id_);
   if (self_ != nullptr) loop_.Post([self = std::move(self_)] {});
 }
@@ -80,6 +118,11 @@ void Connection::Close() {
 void Connection::Read() {
   if (reading_ || closed_) return;
   const std::span<char> space = frames_.Space();
+  if (frames_.NeedsMemory()) {
+    frames_.WhenFree(loop_, [weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->Read();
+    });
+  }
   if (space.empty()) return;
   reading_ = true;
   socket_.async_read_some(
@@ -102,6 +145,7 @@ void Connection::OnRead(const std::error_code& error, size_t count) {
   last_activity_ = loop_.Now();
   frames_.Filled(count);
   Advance();
+  if (!closed_ && frames_.HoldsHalfAFrame()) WatchProgress();
 }
 
 bool Connection::MayServeMore() const {
@@ -131,10 +175,24 @@ void Connection::Advance() {
     }
     const bool produce = IsProduce(*next_);
     if (!first && !produce) break;
+    if (!HasMemoryForAnswer()) break;
     only_produces_ = produce;
     Serve(*std::exchange(next_, std::nullopt));
   }
   if (!closed_ && !ended_) Read();
+}
+
+bool Connection::HasMemoryForAnswer() {
+  if (next_memory_ != nullptr) return !next_memory_->IsWaiting();
+  next_memory_ =
+      std::make_shared<MemoryBudget::Lease>(admission_.answers->NewLease());
+  if (!AnswerMayBeLarge(*next_) || next_memory_->Take(kAnswerShare)) {
+    return true;
+  }
+  next_memory_->TakeLater(kAnswerShare, loop_, [weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->Advance();
+  });
+  return false;
 }
 
 void Connection::Serve(SharedBytes frame) {
@@ -145,8 +203,9 @@ void Connection::Serve(SharedBytes frame) {
   context.executor = &loop_;
   context.received = last_activity_;
   context.cancellation = cancellation_;
+  context.memory = std::exchange(next_memory_, nullptr);
   const uint64_t number = first_number_ + serving_.size();
-  serving_.push_back({frame.size(), std::nullopt});
+  serving_.push_back({frame.size(), context.memory, std::nullopt});
   serving_bytes_ += frame.size();
   Responder responder(
       [weak = weak_from_this(), loop = &loop_, number](Answer answer) {
@@ -163,7 +222,15 @@ void Connection::Serve(SharedBytes frame) {
 
 void Connection::OnAnswer(uint64_t number, Answer answer) {
   if (closed_) return;
-  serving_[number - first_number_].answer = std::move(answer);
+  Serving& served = serving_[number - first_number_];
+  // It takes what it is long, whatever it has taken to make it.
+  const size_t taken = served.memory->bytes();
+  if (answer.frame.size > taken) {
+    served.memory->Charge(answer.frame.size - taken);
+  } else {
+    served.memory->Give(taken - answer.frame.size);
+  }
+  served.answer = std::move(answer);
   if (writing_.empty()) WriteReady();
 }
 
@@ -178,7 +245,8 @@ void Connection::WriteReady() {
       return Close();
     }
     if (answer.kind == Answer::Kind::kFrame) {
-      writing_.push_back(std::move(answer.frame));
+      writing_.push_back(
+          {std::move(answer.frame), std::move(serving_.front().memory)});
     }
     serving_bytes_ -= serving_.front().bytes;
     serving_.pop_front();
@@ -186,13 +254,20 @@ void Connection::WriteReady() {
   }
   if (writing_.empty()) return Advance();
   std::vector<asio::const_buffer> buffers;
-  for (const kafka::EncodedFrame& frame : writing_) {
-    for (const SharedBytes& chunk : frame.chunks) {
+  for (const Writing& answer : writing_) {
+    for (const SharedBytes& chunk : answer.frame.chunks) {
       buffers.emplace_back(chunk.data(), chunk.size());
     }
   }
+  WatchProgress();
   asio::async_write(
       socket_, std::move(buffers),
+      // The connection is alive as long as the operation, whose handler holds
+      // it.
+      [this](const std::error_code& error, size_t) -> size_t {
+        last_activity_ = loop_.Now();
+        return error ? 0 : kWriteAtMost;
+      },
       [self = shared_from_this()](const std::error_code& error, size_t count) {
         self->writing_.clear();
         if (self->closed_) return;
@@ -201,6 +276,37 @@ void Connection::WriteReady() {
         self->last_activity_ = self->loop_.Now();
         self->WriteReady();
       });
+}
+
+// Costs a timer every kStall at most, and only where something is left over
+// from a read or a write.
+void Connection::WatchProgress() {
+  if (watching_progress_) return;
+  watching_progress_ = true;
+  progress_timer_.expires_after(kStall);
+  progress_timer_.async_wait([weak = weak_from_this()](const std::error_code&) {
+    auto self = weak.lock();
+    if (self != nullptr && !self->closed_) self->CheckProgress();
+  });
+}
+
+void Connection::CheckProgress() {
+  watching_progress_ = false;
+  const bool receives = frames_.HoldsHalfAFrame() && !frames_.NeedsMemory();
+  const bool sends = !writing_.empty();
+  if (!receives && !sends) return;
+  const bool wanted = (receives && admission_.requests->waiting() > 0) ||
+                      (sends && admission_.answers->waiting() > 0);
+  if (wanted && loop_.Now() - last_activity_ >= kStall) {
+    metrics_.stalled.fetch_add(1, std::memory_order_relaxed);
+    LOG_EVERY_T(WARNING, 1)
+        << "closing a connection: others wait for the memory it holds, and it "
+           "does not move client="
+        << client_host_ << " listener=" << options_.listener
+        << (sends ? " reads=nothing" : " sends=nothing");
+    return Close();
+  }
+  WatchProgress();
 }
 
 void Connection::WatchIdle() {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/kafka/admission.h"
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/frame_reader.h"
 #include "broker/kafka/network_metrics.h"
@@ -25,10 +26,16 @@ struct ConnectionOptions {
 // One client's TCP connection. Lives on one shard: everything but the
 // constructor runs on `loop`.
 //
-// Requests are served strictly one after the other: the next frame is not
-// looked at before the answer to the last is written, as in Kafka, so answers
-// keep their order and a client that does not read is not read from. While a
-// request is served only a staging buffer of the next is received.
+// Requests are served one after the other, as in Kafka: the next frame is not
+// looked at before the answer to the last is written, so answers keep their
+// order and a client that does not read is not read from. Produces alone
+// overlap, up to five of them; they too are answered in order. While requests
+// are served the next one is received, and no more.
+//
+// Memory for requests and answers comes from the broker's budgets. Where a
+// budget is used up the connection is not read from, or not served, until its
+// turn comes; meanwhile one that holds memory and has not moved for kStall,
+// because its client sends or reads nothing, is closed.
 //
 // A client that has sent its last byte still gets everything it sent served:
 // a producer with acks=0 closes as soon as its records are on the wire. Only
@@ -38,11 +45,14 @@ struct ConnectionOptions {
 // request is being served.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  // `dispatcher`, `metrics`, `options` and `loop` outlive the connection.
-  // `closed` runs once, on the loop.
+  static constexpr Duration kStall = std::chrono::seconds(10);
+
+  // `dispatcher`, `metrics`, `admission`, `options` and `loop` outlive the
+  // connection. `closed` runs once, on the loop.
   Connection(io::EventLoop& loop, asio::ip::tcp::socket socket, uint64_t id,
-             const ConnectionOptions& options, const Dispatcher& dispatcher,
-             NetworkMetrics& metrics, std::function<void(uint64_t)> closed);
+             ConnectionLimits::Slot slot, const ConnectionOptions& options,
+             const Dispatcher& dispatcher, NetworkMetrics& metrics,
+             Admission& admission, std::function<void(uint64_t)> closed);
   ~Connection();
 
   void Start();
@@ -53,25 +63,37 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnRead(const std::error_code& error, size_t count);
   void Advance();
   bool MayServeMore() const;
+  bool HasMemoryForAnswer();
   void Serve(SharedBytes frame);
   void OnAnswer(uint64_t number, Answer answer);
   void WriteReady();
   void WatchIdle();
+  void WatchProgress();
+  void CheckProgress();
 
   io::EventLoop& loop_;
   asio::ip::tcp::socket socket_;
   asio::steady_timer idle_timer_;
+  asio::steady_timer progress_timer_;
   const uint64_t id_;
   const ConnectionOptions& options_;
   const Dispatcher& dispatcher_;
   NetworkMetrics& metrics_;
+  Admission& admission_;
   std::function<void(uint64_t)> closed_callback_;
-  std::string client_host_;
+  const ConnectionLimits::Slot slot_;
+  const std::string client_host_;
   FrameReader frames_;
   // Requests being served, oldest first, and the answers that are there.
+  using Memory = std::shared_ptr<MemoryBudget::Lease>;
   struct Serving {
     size_t bytes = 0;
+    Memory memory;
     std::optional<Answer> answer;
+  };
+  struct Writing {
+    kafka::EncodedFrame frame;
+    Memory memory;
   };
   std::deque<Serving> serving_;
   // Cancelled when the client has gone, or has sent its last byte.
@@ -82,8 +104,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool only_produces_ = false;  // are being served
   // A whole frame that waits for all answers before it.
   std::optional<SharedBytes> next_;
-  std::vector<kafka::EncodedFrame> writing_;
-  Instant last_activity_;
+  Memory next_memory_;  // for its answer
+  std::vector<Writing> writing_;
+  Instant last_activity_;  // something was received or sent
+  bool watching_progress_ = false;
   bool reading_ = false;              // a read is under way
   bool ended_ = false;                // the client will send no more
   std::shared_ptr<Connection> self_;  // from Start until closed

@@ -4,6 +4,7 @@
 
 #include "common/kafka/header.h"
 #include "common/kafka/messages/api_versions.h"
+#include "common/kafka/printer.h"
 
 namespace tidemark::server {
 namespace {
@@ -36,7 +37,7 @@ void ReportMalformed(const RequestContext& context, std::string_view reason,
                           << " listener=" << context.listener
                           << " api_key=" << context.api_key
                           << " version=" << context.version
-                          << " client_id=" << context.client_id.substr(0, 128)
+                          << " client_id=" << kafka::Quoted(context.client_id)
                           << " reason=\"" << reason << '"';
 }
 

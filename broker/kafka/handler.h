@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/executor.h"
 #include "common/base/ids.h"
+#include "common/base/memory_budget.h"
 #include "common/base/shared_bytes.h"
 
 namespace tidemark {
@@ -53,6 +54,9 @@ struct RequestContext {
   Instant received;
   // Of the connection; on its executor.
   std::shared_ptr<Cancellation> cancellation;
+  // What the answer takes of the broker's memory; null: nobody counts. On the
+  // executor only.
+  std::shared_ptr<MemoryBudget::Lease> memory;
   SharedBytes frame;  // keeps spans of the decoded request alive
   const Services* services = nullptr;
 };

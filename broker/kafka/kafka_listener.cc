@@ -20,13 +20,14 @@ using asio::ip::tcp;
 // on the first shard only, the map under its mutex.
 struct KafkaListener::State : std::enable_shared_from_this<State> {
   State(ListenerOptions o, std::vector<io::EventLoop*> s, const Dispatcher& d,
-        NetworkMetrics& m)
+        NetworkMetrics& m, Admission& a)
       : options(std::move(o)),
         connection_options{options.name, options.max_request_bytes,
                            options.max_idle},
         shards(std::move(s)),
         dispatcher(d),
         metrics(m),
+        admission(a),
         acceptor(shards.front()->context()) {}
 
   Status Bind();
@@ -34,6 +35,8 @@ struct KafkaListener::State : std::enable_shared_from_this<State> {
   void Accept();
   void OnAccept(const std::error_code& error, tcp::socket socket,
                 io::EventLoop& shard);
+  void AcceptLater();
+  void Refused(const std::string& address, const std::string& why);
   void CloseAll();
 
   const ListenerOptions options;
@@ -41,8 +44,12 @@ struct KafkaListener::State : std::enable_shared_from_this<State> {
   const std::vector<io::EventLoop*> shards;
   const Dispatcher& dispatcher;
   NetworkMetrics& metrics;
+  Admission& admission;
   tcp::acceptor acceptor;
   size_t next_shard = 0;
+  // On the first shard: refusals since the log last told of them.
+  uint64_t refusals = 0;
+  std::optional<Instant> refusal_logged;
   uint16_t port = 0;
 
   struct Open {
@@ -58,6 +65,19 @@ namespace {
 
 // Unique over all listeners of the process.
 std::atomic<uint64_t> next_connection_id = 1;
+
+constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
+constexpr Duration kRefusalInterval = std::chrono::seconds(10);
+
+std::string AddressOf(const tcp::socket& socket) {
+  std::error_code error;
+  asio::ip::address address = socket.remote_endpoint(error).address();
+  if (error) return "unknown";
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  }
+  return address.to_string();
+}
 
 void RunOn(io::EventLoop& loop, std::function<void()> task) {
   std::promise<void> done;
@@ -121,45 +141,56 @@ void KafkaListener::State::Accept() {
           }));
 }
 
+// Out of descriptors or memory: some will be free again later. What waits in
+// the backlog keeps waiting.
+void KafkaListener::State::AcceptLater() {
+  shards.front()->PostAfter(kAcceptPause, [self = shared_from_this()] {
+    if (self->acceptor.is_open()) self->Accept();
+  });
+}
+
+void KafkaListener::State::Refused(const std::string& address,
+                                   const std::string& why) {
+  metrics.refused.fetch_add(1, std::memory_order_relaxed);
+  ++refusals;
+  const Instant now = shards.front()->Now();
+  if (refusal_logged && now - *refusal_logged < kRefusalInterval) return;
+  LOG(WARNING) << "refusing connections listener=" << options.name
+               << " limit=" << why << " client=" << address
+               << " refused=" << std::exchange(refusals, 0);
+  refusal_logged = now;
+}
+
 void KafkaListener::State::OnAccept(const std::error_code& error,
                                     tcp::socket socket, io::EventLoop& shard) {
   if (!acceptor.is_open()) return;
+  if (error == asio::error::connection_aborted) return Accept();
   if (error) {
     LOG_EVERY_T(ERROR, 1) << "cannot accept a connection listener="
                           << options.name << " error=\"" << error.message()
                           << '"';
-    // Out of descriptors: some will be free again later.
-    shards.front()->PostAfter(std::chrono::milliseconds(100),
-                              [self = shared_from_this()] {
-                                if (self->acceptor.is_open()) self->Accept();
-                              });
-    return;
+    return AcceptLater();
   }
   Accept();
-  if (metrics.connections.load(std::memory_order_relaxed) >=
-      options.max_connections) {
-    metrics.refused.fetch_add(1, std::memory_order_relaxed);
-    LOG_EVERY_T(WARNING, 1) << "refusing a connection listener=" << options.name
-                            << " max.connections=" << options.max_connections;
-    return;
-  }
+  const std::string address = AddressOf(socket);
+  auto slot = admission.connections.Admit(address);
+  if (!slot) return Refused(address, slot.error());
   metrics.accepted.fetch_add(1, std::memory_order_relaxed);
   const uint64_t id = next_connection_id.fetch_add(1);
   auto connection = std::make_shared<Connection>(
-      shard, std::move(socket), id, connection_options, dispatcher, metrics,
-      [weak = weak_from_this()](uint64_t closed) {
-        if (auto self = weak.lock()) {
-          std::lock_guard lock(self->mutex);
-          self->open.erase(closed);
-        }
+      shard, std::move(socket), id, std::move(*slot), connection_options,
+      dispatcher, metrics, admission,
+      // Holds the listener's state, and with it the connection's options, as
+      // long as the connection may call.
+      [self = shared_from_this()](uint64_t closed) {
+        std::lock_guard lock(self->mutex);
+        self->open.erase(closed);
       });
   {
     std::lock_guard lock(mutex);
     if (stopped) return;
     open[id] = {connection, &shard};
   }
-  // Holds the listener's state, and with it the options, as long as the
-  // connection's own callbacks may run.
   shard.Post([connection] { connection->Start(); });
 }
 
@@ -179,9 +210,10 @@ void KafkaListener::State::CloseAll() {
 
 Result<std::unique_ptr<KafkaListener>> KafkaListener::Open(
     ListenerOptions options, std::vector<io::EventLoop*> shards,
-    const Dispatcher& dispatcher, NetworkMetrics& metrics) {
+    const Dispatcher& dispatcher, NetworkMetrics& metrics,
+    Admission& admission) {
   auto state = std::make_shared<State>(std::move(options), std::move(shards),
-                                       dispatcher, metrics);
+                                       dispatcher, metrics, admission);
   if (Status bound = state->Bind(); !bound) {
     const ListenerOptions& o = state->options;
     return Fail(ErrorCode::kInvalidConfig,

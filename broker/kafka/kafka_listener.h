@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/kafka/admission.h"
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/network_metrics.h"
 #include "common/io/event_loop.h"
@@ -18,18 +19,18 @@ struct ListenerOptions {
   uint16_t port = 0;  // 0: any free one
   size_t max_request_bytes = 100 * 1024 * 1024;
   Duration max_idle = std::chrono::minutes(10);
-  // Of all listeners that share a NetworkMetrics.
-  int64_t max_connections = INT32_MAX;
 };
 
 // A TCP port for Kafka clients. Connections go to the shards in turn.
 class KafkaListener {
  public:
-  // Bound and listening on return. `shards`, `dispatcher` and `metrics`
-  // outlive the listener. Error kInvalidConfig: cannot listen there, and why.
+  // Bound and listening on return. `shards`, `dispatcher`, `metrics` and
+  // `admission`, which listeners share, outlive the listener. Error
+  // kInvalidConfig: cannot listen there, and why.
   static Result<std::unique_ptr<KafkaListener>> Open(
       ListenerOptions options, std::vector<io::EventLoop*> shards,
-      const Dispatcher& dispatcher, NetworkMetrics& metrics);
+      const Dispatcher& dispatcher, NetworkMetrics& metrics,
+      Admission& admission);
 
   // Stop(), when it was not called.
   ~KafkaListener();

@@ -25,7 +25,8 @@ struct ApiMetrics {
 struct NetworkMetrics {
   std::atomic<int64_t> connections = 0;  // open now
   std::atomic<uint64_t> accepted = 0;
-  std::atomic<uint64_t> refused = 0;    // beyond max.connections
+  std::atomic<uint64_t> refused = 0;    // beyond max.connections[.per.ip]
+  std::atomic<uint64_t> stalled = 0;    // closed for memory others waited for
   std::atomic<uint64_t> malformed = 0;  // connections closed for bad bytes
   std::atomic<uint64_t> bytes_in = 0;   // of all requests
   std::atomic<uint64_t> bytes_out = 0;  // of all answers

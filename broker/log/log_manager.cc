@@ -88,8 +88,8 @@ Result<std::unique_ptr<LogManager>> LogManager::Open(io::FileSystem& fs,
 
 void LogManager::OpenDirectory(Directory& dir) {
   dir.health = std::make_shared<DirectoryHealth>(
-      dir.path, [this, path = dir.path](const Error&) {
-        if (options_.on_offline) options_.on_offline(path);
+      dir.path, [this, path = dir.path](const Error& why) {
+        if (options_.on_offline) options_.on_offline(path, why);
       });
   dir.syncer = std::make_unique<ThreadedLogSyncer>(fs_, dir.health,
                                                    options_.sync_threads);
@@ -212,6 +212,22 @@ std::vector<LoadedPartition> LogManager::LoadedPartitions() const {
     loaded.push_back({partition, place.log->topic_id(), place.dir->path});
   }
   return loaded;
+}
+
+bool LogManager::Has(const TopicPartition& partition,
+                     const Uuid& topic_id) const {
+  std::lock_guard lock(mutex_);
+  const auto it = places_.find(partition);
+  if (it == places_.end()) return false;
+  const Log* log = it->second.log.get();
+  return log == nullptr || log->topic_id() == topic_id ||
+         log->topic_id().IsZero();
+}
+
+std::string LogManager::DirectoryOf(const TopicPartition& partition) const {
+  std::lock_guard lock(mutex_);
+  const auto it = places_.find(partition);
+  return it == places_.end() ? "" : it->second.dir->path;
 }
 
 LogManager::Directory* LogManager::LeastLoaded() {

@@ -31,7 +31,7 @@ struct LogManagerOptions {
   std::map<std::string, Error> broken;
   // A directory broke: called once for each, on the thread that met the error.
   // Only posts: the manager may be locked.
-  std::function<void(const std::string& dir)> on_offline;
+  std::function<void(const std::string& dir, const Error& why)> on_offline;
 };
 
 // What a partition's owner knows for the checkpoint files.
@@ -86,6 +86,10 @@ class LogManager {
                                            const Uuid& topic_id,
                                            const LogConfig& config, bool is_new,
                                            int64_t now_ms);
+  // Whether the partition's log is on disk, loaded or not.
+  bool Has(const TopicPartition& partition, const Uuid& topic_id) const;
+  // The log directory its log is in; "" when there is none.
+  std::string DirectoryOf(const TopicPartition& partition) const;
   // As the checkpoint said at start, or as last written.
   std::optional<Offset> CheckpointedHighWatermark(
       const TopicPartition& partition) const;

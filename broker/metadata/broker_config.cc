@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "common/base/plaintext.h"
+#include "common/metadata/configs.h"
 
 namespace tidemark {
 namespace {
@@ -84,8 +85,8 @@ constexpr ConfigKey kKeys[] = {
      "page cache, Kafka's default.",
      1, kLongMax},
     {"compression.type", kString, "producer",
-     "Compression of stored batches; tidemark stores what producers send.", 1,
-     0, "producer"},
+     "Codec batches are stored with; producer: as they were sent.", 1, 0,
+     "uncompressed|zstd|lz4|snappy|gzip|producer"},
     {"message.max.bytes", kInt, "1048588", "Largest record batch.", 0, kIntMax},
     {"producer.id.expiration.ms", kInt, "86400000",
      "How long the last batches of an idle producer are remembered.", 1,
@@ -131,8 +132,8 @@ constexpr ConfigKey kKeys[] = {
      "How often this broker reports to the controllers.", 1, kIntMax},
     {"broker.session.timeout.ms", kInt, "2000",
      "How long the controllers wait for a report, and a leader that hears of"
-     " nobody accepts writes; set it there too.", 1,
-     kIntMax},
+     " nobody accepts writes; set it there too.",
+     1, kIntMax},
     {"controlled.shutdown.enable", kBool, "true",
      "Whether SIGTERM moves leaders away before stopping."},
     {"controlled.shutdown.timeout.ms", kInt, "30000",
@@ -149,10 +150,12 @@ constexpr ConfigKey kKeys[] = {
      "Most bytes of a partition in a follower's fetch.", 0, kIntMax},
     {"replica.fetch.response.max.bytes", kInt, "10485760",
      "Most bytes of a follower's fetch.", 0, kIntMax},
-    {"replica.fetch.backoff.ms", kInt, "100",
-     "Pause after a partition's failed fetch.", 0, kIntMax},
-    {"replica.socket.timeout.ms", kInt, "30000",
-     "How long a follower waits for an answer.", 1, kIntMax},
+    {"replica.fetch.backoff.ms", kInt, "1000",
+     "Longest pause after a partition's failed fetch; the first are shorter.",
+     1, kIntMax},
+    {"replica.socket.timeout.ms", kInt, "5000",
+     "How long a follower waits for an answer beyond what its fetch may take.",
+     1, kIntMax},
     {"replica.high.watermark.checkpoint.interval.ms", kLong, "5000",
      "How often high watermarks are saved.", 1, kLongMax},
     {"fetch.max.bytes", kInt, "57671680", "Most bytes of any fetch.", 1024,
@@ -166,12 +169,42 @@ constexpr ConfigKey kKeys[] = {
      "How long a connection may be silent, or a request half sent.", 1,
      kLongMax},
     {"max.connections", kInt, "2147483647",
-     "Most connections; further ones are closed at once.", 0, kIntMax},
+     "Most connections; further ones are closed at once. Never more than the "
+     "limit of open files allows, less a quarter of it for logs.",
+     0, kIntMax},
+    {"max.connections.per.ip", kInt, "2147483647",
+     "Most connections from one address.", 0, kIntMax},
+    {"queued.max.request.bytes", kLong, "-1",
+     "Bytes of requests in flight; at this bound connections are not read "
+     "from. -1: an eighth of the memory.",
+     -1, kLongMax},
+    {"tidemark.queued.max.response.bytes", kLong, "-1",
+     "Bytes of answers not yet sent; at this bound requests wait. -1: an "
+     "eighth of the memory.",
+     -1, kLongMax},
     {"max.request.partition.size.limit", kInt, "2000",
      "Most partitions in one answer to DescribeTopicPartitions.", 1, kIntMax},
     {"tidemark.shards", kInt, "0",
      "Threads that serve partitions; 0: by the number of cores.", 0, 256},
 };
+
+// Read by no code of the broker; a test compares these lists with what is.
+constexpr std::string_view kWithoutEffect[] = {
+    // Kafka's names for what topic settings without effect default to.
+    "compression.type", "log.index.size.max.bytes",
+    "log.segment.delete.delay.ms"};
+constexpr std::string_view kOfControllers[] = {
+    "broker.session.timeout.ms", "process.roles",
+    "unclean.leader.election.enable"};
+
+Status CheckEffects(const Config& config) {
+  for (const ConfigKey& key : kKeys) {
+    if (!config.IsSet(key.name)) continue;
+    TM_RETURN_IF_ERROR(
+        metadata::CheckHasEffect(key.name, config.GetString(key.name)));
+  }
+  return {};
+}
 
 struct HostPort {
   std::string host;
@@ -338,14 +371,24 @@ void Fold(const Config& config, std::string_view into, std::string_view from,
       std::to_string(value < 0 ? value : value * factor);
 }
 
+// Half of the cores: the other half syncs, loads, compresses for clients on the
+// same machine, and serves the controllers.
 int DefaultShards() {
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  return std::clamp(cores / 2, 1, 4);
+  return std::clamp(cores / 2, 1, 256);
 }
 
 }  // namespace
 
 std::span<const ConfigKey> BrokerConfigKeys() { return kKeys; }
+
+std::vector<std::string_view> BrokerKeysWithoutEffect() {
+  return {std::begin(kWithoutEffect), std::end(kWithoutEffect)};
+}
+
+std::vector<std::string_view> BrokerKeysOfControllers() {
+  return {std::begin(kOfControllers), std::end(kOfControllers)};
+}
 
 Result<BrokerConfig> BrokerConfig::Parse(Config config) {
   BrokerConfig out;
@@ -356,6 +399,7 @@ Result<BrokerConfig> BrokerConfig::Parse(Config config) {
                 "missing required configuration node.id (the id of this "
                 "broker, 0 or above, unique in the cluster)");
   }
+  TM_RETURN_IF_ERROR(CheckEffects(config));
   out.rack = config.GetString("broker.rack");
   TM_RETURN_IF_ERROR(ReadListeners(config, &out));
   TM_RETURN_IF_ERROR(ReadControllers(config, &out));

@@ -20,6 +20,13 @@ struct Listener {
 // where ARCHITECTURE.md says why not.
 std::span<const ConfigKey> BrokerConfigKeys();
 
+// Keys whose default alone is accepted, because no code reads them yet. Parse
+// refuses other values of these, and of the keys behind topic settings without
+// effect (common/metadata/configs.h).
+std::vector<std::string_view> BrokerKeysWithoutEffect();
+// Keys that only controllers act on; here for files that both share.
+std::vector<std::string_view> BrokerKeysOfControllers();
+
 // The broker's static settings, typed. Immutable after Parse; any thread.
 class BrokerConfig {
  public:

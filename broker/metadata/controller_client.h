@@ -28,6 +28,10 @@ class ControllerClient {
   virtual void AlterPartition(
       controller::v1::AlterPartitionRequest request,
       Done<controller::v1::AlterPartitionResponse> done) = 0;
+  // Where replicas of this broker are (KIP-858). Fills in broker id and epoch.
+  virtual void AssignReplicas(
+      controller::v1::AssignReplicasRequest request,
+      Done<controller::v1::AssignReplicasResponse> done) = 0;
   virtual void AllocateProducerIds(
       Done<controller::v1::AllocateProducerIdsResponse> done) = 0;
 

@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include "broker/metadata/unary_call.h"
+#include "common/base/utf8.h"
 
 namespace tidemark {
 namespace {
@@ -94,7 +95,7 @@ struct ControllerSession::State
   std::atomic<bool> stopped = false;
 
   std::vector<metadata::EndpointImage> endpoints;
-  std::vector<Uuid> offline;  // directories
+  std::vector<metadata::OfflineDirectoryImage> offline;
   bool registering = false;
   bool beating = false;  // a heartbeat is under way
   bool hurry = false;    // another one is wanted when it is back
@@ -187,8 +188,12 @@ void ControllerSession::State::Beat() {
   request.set_metadata_offset(applied.load());
   request.set_want_fence(!ready_to_unfence);
   request.set_want_shut_down(shutting_down);
-  for (const Uuid& directory : offline) {
-    request.add_offline_directory_ids(directory.ToBytes());
+  for (const metadata::OfflineDirectoryImage& directory : offline) {
+    request.add_offline_directory_ids(directory.id.ToBytes());
+    auto* told = request.add_offline_directories();
+    told->set_id(directory.id.ToBytes());
+    if (IsUtf8(directory.path)) told->set_path(directory.path);
+    if (IsUtf8(directory.reason)) told->set_reason(directory.reason);
   }
   auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
                  const HeartbeatRequest* from, HeartbeatResponse* to,
@@ -297,8 +302,9 @@ void ControllerSession::Start(std::vector<metadata::EndpointImage> endpoints) {
   });
 }
 
-void ControllerSession::ReportOffline(const Uuid& directory) {
-  state_->Post([directory](State& state) {
+void ControllerSession::ReportOffline(
+    metadata::OfflineDirectoryImage directory) {
+  state_->Post([directory = std::move(directory)](State& state) {
     state.offline.push_back(directory);
     state.hurry = true;
     state.Beat();
@@ -352,6 +358,31 @@ void ControllerSession::AlterPartition(AlterPartitionRequest request,
   state_->Call<AlterPartitionRequest, AlterPartitionResponse>(
       stub, std::move(request), kCallTimeout,
       [done = std::move(done)](Result<AlterPartitionResponse> response) {
+        if (response) {
+          if (Status failure = FailureOf(*response); !failure) {
+            return done(Fail(failure.error()));
+          }
+        }
+        done(std::move(response));
+      });
+}
+
+void ControllerSession::AssignReplicas(
+    controller::v1::AssignReplicasRequest request,
+    Done<controller::v1::AssignReplicasResponse> done) {
+  using Request = controller::v1::AssignReplicasRequest;
+  using Response = controller::v1::AssignReplicasResponse;
+  request.set_broker_id(state_->options.node_id);
+  request.set_broker_epoch(broker_epoch());
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const Request* from, Response* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.lifecycle->async()->AssignReplicas(context, from, to,
+                                            std::move(finished));
+  };
+  state_->Call<Request, Response>(
+      stub, std::move(request), kCallTimeout,
+      [done = std::move(done)](Result<Response> response) {
         if (response) {
           if (Status failure = FailureOf(*response); !failure) {
             return done(Fail(failure.error()));

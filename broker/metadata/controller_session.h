@@ -59,7 +59,7 @@ class ControllerSession final : public ControllerClient {
   // From now on asks to be unfenced (C-08). Any thread.
   void SetReadyToUnfence();
   // The replicas in this directory are lost to this process (C-09). Any thread.
-  void ReportOffline(const Uuid& directory);
+  void ReportOffline(metadata::OfflineDirectoryImage directory);
   // A heartbeat now rather than at the next tick. Any thread.
   void Hurry();
   // Asks to hand over all leaderships (C-06); `done` runs on the executor
@@ -72,6 +72,9 @@ class ControllerSession final : public ControllerClient {
   void AlterPartition(
       controller::v1::AlterPartitionRequest request,
       Done<controller::v1::AlterPartitionResponse> done) override;
+  void AssignReplicas(
+      controller::v1::AssignReplicasRequest request,
+      Done<controller::v1::AssignReplicasResponse> done) override;
   void AllocateProducerIds(
       Done<controller::v1::AllocateProducerIdsResponse> done) override;
   void CreateTopics(admin::v1::CreateTopicsRequest request, Duration timeout,

@@ -15,6 +15,8 @@ constexpr int16_t kFirstWithHints = 16;
 constexpr int16_t kFirstWithStorageError = 6;
 constexpr int16_t kFirstWithTopLevelError = 7;
 constexpr int8_t kReadCommitted = 1;
+// What a fetch waits for when memory is short: a batch of default producers.
+constexpr size_t kLeastRead = 1024 * 1024 + 64 * 1024;
 
 size_t AtLeastZero(int32_t value) {
   return static_cast<size_t>(std::max(value, 0));
@@ -126,7 +128,37 @@ void FetchOperation::AskShard(FetchedPartition& partition,
   shards_[partition.shard].call.asked.push_back({&partition, std::move(item)});
 }
 
+// Memory for what one round may read, or else for a little of it, for which
+// the fetch waits: then Read runs again when it is there.
+bool FetchOperation::TakeMemory() {
+  if (call_.memory == nullptr || reader_.IsFollower()) return true;
+  if (call_.memory->IsWaiting()) return false;
+  if (taken_ > 0) return true;
+  const size_t wanted = std::min(session_->most_bytes(), max_bytes_);
+  if (wanted == 0) return true;
+  for (const size_t bytes : {wanted, std::min(wanted, kLeastRead)}) {
+    taken_ = bytes;
+    if (call_.memory->Take(bytes)) return true;
+  }
+  // Keeps the operation until then, or until the connection gives up waiting.
+  call_.memory->TakeLater(taken_, *call_.on, [self = shared_from_this()] {
+    if (!self->finished_ && !self->reading_) self->Read();
+  });
+  return false;
+}
+
+void FetchOperation::KeepMemoryFor(size_t bytes) {
+  if (call_.memory == nullptr) return;
+  if (bytes > taken_) {
+    call_.memory->Charge(bytes - taken_);
+  } else {
+    call_.memory->Give(taken_ - bytes);
+  }
+  taken_ = 0;
+}
+
 void FetchOperation::Read() {
+  if (!TakeMemory()) return;
   reading_ = true;
   woken_ = false;
   ++round_;
@@ -156,7 +188,8 @@ void FetchOperation::Read() {
     call.reader = reader_;
     call.list = kept ? session_->UseList() : 0;
     // Shards read at the same time, each within its share of the answer.
-    call.budget = std::max<size_t>(max_bytes_ / shards, 1);
+    call.budget =
+        std::max<size_t>((taken_ > 0 ? taken_ : max_bytes_) / shards, 1);
     call.waiter = waiter_;
     ReadShard(i);
   }
@@ -203,9 +236,13 @@ void FetchOperation::ReadDone() {
     at_once |= part.answer.error != ErrorCode::kNone ||
                part.answer.diverging.has_value();
   }
-  if (at_once || bytes >= min_bytes_ || call_.on->Now() >= deadline_) {
+  // A bounded read cannot find more than its bound.
+  const size_t enough = taken_ > 0 ? std::min(min_bytes_, taken_) : min_bytes_;
+  if (at_once || bytes >= enough || call_.on->Now() >= deadline_) {
+    KeepMemoryFor(bytes);
     return Finish();
   }
+  KeepMemoryFor(0);
   if (woken_) return Read();
   // What was found is still ready and is read again: holding it would pin it.
   for (Part& part : parts_) part.answer.records = SharedBytes();

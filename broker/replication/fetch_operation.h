@@ -37,6 +37,8 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   ErrorCode CheckReader() const;
   void Ask(FetchSession::Changes changes);
   void AskShard(FetchedPartition& partition, const metadata::Image& image);
+  bool TakeMemory();
+  void KeepMemoryFor(size_t bytes);
   void Read();
   void ReadShard(size_t index);
   void ReadDone();
@@ -62,6 +64,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   Instant deadline_;
   size_t min_bytes_ = 0;
   size_t max_bytes_ = 0;
+  size_t taken_ = 0;  // of the memory, for what is being read
   std::shared_ptr<FetchSession> session_;
   bool incremental_ = false;
   // Told to the shards with the first read, and kept that long.

@@ -10,6 +10,7 @@
 #include "broker/replication/replica_manager_impl.h"
 #include "common/base/cancellation.h"
 #include "common/base/executor.h"
+#include "common/base/memory_budget.h"
 #include "common/kafka/messages/fetch.h"
 
 namespace tidemark::replication {
@@ -21,6 +22,10 @@ struct FetchCall {
   Executor* on = nullptr;
   // Of the connection: a fetch that waits is answered at once when it goes.
   std::shared_ptr<Cancellation> cancellation;
+  // What the answer takes of the broker's memory; null: nobody counts. A
+  // consumer's fetch waits for it before it reads; a follower's does not, for
+  // acknowledgements hang on it.
+  std::shared_ptr<MemoryBudget::Lease> memory;
 };
 
 struct OffsetQuery {

@@ -1,5 +1,6 @@
 #include "broker/replication/fetch_session.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -17,6 +18,14 @@ bool FetchedPartition::Tell(const kafka::FetchResponse::PartitionData& data) {
   return changed;
 }
 
+namespace {
+
+size_t MostBytes(const kafka::FetchRequest::FetchPartition& asked) {
+  return static_cast<size_t>(std::max(asked.partition_max_bytes, 0));
+}
+
+}  // namespace
+
 FetchSession::Key FetchSession::KeyOf(const std::string& topic, const Uuid& id,
                                       PartitionIndex partition) {
   return Key{id, id.IsZero() ? topic : std::string(), partition};
@@ -30,6 +39,7 @@ FetchSession::Changes FetchSession::Update(const kafka::FetchRequest& request) {
           partitions_.find(KeyOf(topic.topic, topic.topic_id, partition));
       if (it == partitions_.end()) continue;
       unknown_.erase(it->second.get());
+      most_bytes_ -= MostBytes(it->second->asked);
       changes.forgotten.push_back(std::move(it->second));
       partitions_.erase(it);
     }
@@ -44,6 +54,8 @@ FetchSession::Changes FetchSession::Update(const kafka::FetchRequest& request) {
         partition->topic = topic.topic;
         partition->topic_id = topic.topic_id;
       }
+      most_bytes_ -= MostBytes(partition->asked);
+      most_bytes_ += MostBytes(asked);
       partition->asked = asked;
       if (seen.insert(partition.get()).second) {
         changes.asked.push_back(partition.get());

@@ -68,6 +68,8 @@ class FetchSession {
     return list_;
   }
   size_t size() const { return partitions_.size(); }
+  // What an answer can have at most when every partition gives all it may.
+  size_t most_bytes() const { return most_bytes_; }
 
   // Adds or updates what `request` asks for, drops what it forgets. `asked`:
   // in the order of the request, each once.
@@ -98,6 +100,7 @@ class FetchSession {
   const std::function<void(uint64_t)> ended_;
   std::map<Key, std::unique_ptr<FetchedPartition>> partitions_;
   std::set<FetchedPartition*> unknown_;
+  size_t most_bytes_ = 0;
   bool listed_ = false;
   // The cache's, under its lock.
   int32_t next_epoch_ = 1;

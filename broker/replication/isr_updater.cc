@@ -87,6 +87,8 @@ void IsrUpdater::Done(
     const auto it = sent.find(Key{*id, partition.partition()});
     if (it == sent.end()) continue;
     const AlterPartitionResult result = ResultOf(partition);
+    // Too many in one request: as if it had been left out.
+    if (result.error == ErrorCode::kOperationNotAttempted) continue;
     again |= result.error == ErrorCode::kNotController ||
              result.error == ErrorCode::kRequestTimedOut;
     answered.insert(it->first);

@@ -208,6 +208,7 @@ class Partition {
   void MaybeExpandIsr(NodeId fetcher, const FollowerState& state, Instant now);
   void Propose(std::vector<NodeId> isr);
   IsrProposal MakeProposal(const std::vector<NodeId>& isr) const;
+  bool HasUsableDirectory(const metadata::BrokerImage& broker) const;
   ExpandCandidate CandidateOf(NodeId id, const FollowerState& state) const;
   void SetHighWatermark(Offset offset);
   Status Append(std::string_view batches);

@@ -164,10 +164,22 @@ bool Partition::Isolated(Instant now) const {
   return others;
 }
 
+// C-09: a replica whose directory its broker cannot use any more, or has not
+// got, may fetch as it likes; the controller would refuse it, and the high
+// watermark must not wait for it.
+bool Partition::HasUsableDirectory(const metadata::BrokerImage& broker) const {
+  const metadata::PartitionImage* row =
+      env_->image->FindPartition(name_.topic, name_.partition);
+  const Uuid directory = row == nullptr ? Uuid{} : row->DirectoryOf(broker.id);
+  return directory.IsZero() ||
+         (broker.HasDirectory(directory) && !broker.IsOffline(directory));
+}
+
 ExpandCandidate Partition::CandidateOf(NodeId id,
                                        const FollowerState& state) const {
-  return ExpandCandidate{state.flushed_offset(), state.broker_epoch(),
-                         env_->image->FindBroker(id)};
+  const metadata::BrokerImage* broker = env_->image->FindBroker(id);
+  if (broker != nullptr && !HasUsableDirectory(*broker)) broker = nullptr;
+  return ExpandCandidate{state.flushed_offset(), state.broker_epoch(), broker};
 }
 
 void Partition::MaybeAdvanceHighWatermark(Instant now) {

@@ -42,6 +42,7 @@ log::LogConfig LogConfigOf(const ShardState& state, const std::string& topic,
   config.log_append_time = get("message.timestamp.type") == "LogAppendTime";
   config.flush_messages =
       ToNumber(get("flush.messages"), config.flush_messages);
+  config.producer_expiration_ms = state.options.producer_expiration_ms;
   *min_isr = static_cast<int32_t>(ToNumber(get("min.insync.replicas"), 1));
   return config;
 }

@@ -21,19 +21,18 @@ namespace {
 
 constexpr int16_t kFetchVersion = 16;
 constexpr Duration kConnectTimeout = std::chrono::seconds(1);
-// On top of the time a fetch may be parked.
-constexpr Duration kSilence = std::chrono::seconds(5);
 // A fetch answer is at most a few batches above replica.fetch.response.max.
 constexpr uint32_t kMaxFrame = 1u << 30;
 
 // One socket's life. Handlers hold it; after Fail they do nothing.
 class Link : public std::enable_shared_from_this<Link> {
  public:
-  Link(asio::io_context& context, std::string client_id)
+  Link(asio::io_context& context, std::string client_id, Duration silence)
       : socket_(context),
         resolver_(context),
         timer_(context),
-        client_id_(std::move(client_id)) {}
+        client_id_(std::move(client_id)),
+        silence_(silence) {}
 
   void Connect(const std::string& host, uint16_t port) {
     Expect(kConnectTimeout);
@@ -61,7 +60,7 @@ class Link : public std::enable_shared_from_this<Link> {
     if (!frame) return Fail(frame.error().message);
     out_.push_back(std::move(*frame));
     if (connected_) {
-      Expect(wait + kSilence);
+      Expect(wait + silence_);
       Write();
     }
   }
@@ -108,7 +107,7 @@ class Link : public std::enable_shared_from_this<Link> {
     asio::error_code ignored;
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     timer_.cancel();
-    if (!waiting_.empty()) Expect(waiting_.front().wait + kSilence);
+    if (!waiting_.empty()) Expect(waiting_.front().wait + silence_);
     Write();
     ReadLength();
   }
@@ -175,7 +174,7 @@ class Link : public std::enable_shared_from_this<Link> {
     if (waiting_.empty()) {
       timer_.cancel();
     } else {
-      Expect(waiting_.front().wait + kSilence);
+      Expect(waiting_.front().wait + silence_);
     }
     ReadLength();
     call.done(std::move(response));
@@ -185,6 +184,7 @@ class Link : public std::enable_shared_from_this<Link> {
   asio::ip::tcp::resolver resolver_;
   asio::steady_timer timer_;
   const std::string client_id_;
+  const Duration silence_;  // on top of the time a fetch may be parked
   bool connected_ = false;
   bool failed_ = false;
   bool writing_ = false;
@@ -197,16 +197,17 @@ class Link : public std::enable_shared_from_this<Link> {
 class PeerConnection final : public FetchTransport {
  public:
   PeerConnection(asio::io_context& context, std::string host, uint16_t port,
-                 std::string client_id)
+                 std::string client_id, Duration silence)
       : context_(context),
         host_(std::move(host)),
         port_(port),
-        client_id_(std::move(client_id)) {}
+        client_id_(std::move(client_id)),
+        silence_(silence) {}
   ~PeerConnection() override { Close(); }
 
   void Send(kafka::FetchRequest request, Done done) override {
     if (link_ == nullptr || link_->failed()) {
-      link_ = std::make_shared<Link>(context_, client_id_);
+      link_ = std::make_shared<Link>(context_, client_id_, silence_);
       link_->Connect(host_, port_);
     }
     link_->Send(std::move(request), std::move(done));
@@ -222,18 +223,20 @@ class PeerConnection final : public FetchTransport {
   const std::string host_;
   const uint16_t port_;
   const std::string client_id_;
+  const Duration silence_;
   std::shared_ptr<Link> link_;
 };
 
 }  // namespace
 
-TransportFactory MakePeerTransportFactory(std::string client_id) {
-  return [client_id = std::move(client_id)](
+TransportFactory MakePeerTransportFactory(std::string client_id,
+                                          Duration silence) {
+  return [client_id = std::move(client_id), silence](
              Executor& executor, const std::string& host,
              uint16_t port) -> std::unique_ptr<FetchTransport> {
     auto& loop = static_cast<io::EventLoop&>(executor);
     return std::make_unique<PeerConnection>(loop.context(), host, port,
-                                            client_id);
+                                            client_id, silence);
   };
 }
 

@@ -26,6 +26,8 @@ struct ShardOptions {
   std::string inter_broker_listener;
   // Values of the process's own file, for ResolveTopicConfig.
   std::map<std::string, std::string> static_configs;
+  // producer.id.expiration.ms
+  int64_t producer_expiration_ms = 24LL * 3600 * 1000;
   FetcherOptions fetcher;
 };
 struct ShardServices {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <mutex>
 #include <random>
 #include <set>
 
@@ -23,8 +24,10 @@
 #include "broker/server/broker_metrics.h"
 #include "broker/server/partition_store.h"
 #include "broker/server/publisher.h"
+#include "broker/server/replica_locations.h"
 #include "common/io/event_loop.h"
 #include "common/io/meta_properties.h"
+#include "common/io/resources.h"
 #include "common/rpc/http_endpoint.h"
 #include "common/rpc/systemd.h"
 
@@ -52,6 +55,12 @@ replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
   options.shard.inter_broker_listener = config.inter_broker_listener;
   options.shard.static_configs = config.static_values();
   options.shard.fetcher.self = config.node_id;
+  options.shard.fetcher.error_backoff_max = Ms(raw, "replica.fetch.backoff.ms");
+  options.shard.fetcher.error_backoff_min =
+      std::min(options.shard.fetcher.error_backoff_min,
+               options.shard.fetcher.error_backoff_max);
+  options.shard.producer_expiration_ms =
+      raw.GetInt("producer.id.expiration.ms");
   options.shard.fetcher.max_wait_ms = Int(raw, "replica.fetch.wait.max.ms");
   options.shard.fetcher.min_bytes = Int(raw, "replica.fetch.min.bytes");
   options.shard.fetcher.max_bytes =
@@ -81,14 +90,36 @@ ListenerOptions OptionsOf(const Listener& listener, const Config& config) {
   options.max_request_bytes =
       static_cast<size_t>(config.GetInt("socket.request.max.bytes"));
   options.max_idle = Ms(config, "connections.max.idle.ms");
-  options.max_connections = config.GetInt("max.connections");
+  return options;
+}
+
+size_t MemoryShare(const Config& config, std::string_view key) {
+  const int64_t bytes = config.GetInt(key);
+  return static_cast<size_t>(bytes >= 0 ? static_cast<uint64_t>(bytes)
+                                        : io::MemoryLimit() / 8);
+}
+
+Admission::Options AdmissionOptions(const Config& config) {
+  Admission::Options options;
+  const int64_t most =
+      ConnectionLimits::WithinDescriptors(io::DescriptorLimit());
+  options.max_connections = std::min(config.GetInt("max.connections"), most);
+  if (options.max_connections == most) {
+    LOG(INFO) << "limit of open files caps connections max.connections=" << most
+              << " open_files=" << io::DescriptorLimit();
+  }
+  options.max_connections_per_address = config.GetInt("max.connections.per.ip");
+  options.request_bytes = MemoryShare(config, "queued.max.request.bytes");
+  options.answer_bytes =
+      MemoryShare(config, "tidemark.queued.max.response.bytes");
   return options;
 }
 
 }  // namespace
 
 struct Broker::Impl {
-  explicit Impl(BrokerConfig c) : config(std::move(c)) {}
+  explicit Impl(BrokerConfig c)
+      : config(std::move(c)), admission(AdmissionOptions(config.raw())) {}
 
   Status OpenDirectories();
   Status OpenDirectory(const std::string& dir);
@@ -100,6 +131,7 @@ struct Broker::Impl {
   // Directories that went offline before there was a session to report to.
   void ReportOffline();
   void OnDirectoryOffline(const std::string& dir);
+  std::map<std::string, std::string> Offline() const;
   void OnFenced(bool now_fenced);
   Status Ready() const;
   std::string Metrics() const;
@@ -113,15 +145,19 @@ struct Broker::Impl {
   std::atomic<bool> assembled = false;
 
   std::vector<std::unique_ptr<io::DirectoryLock>> locks;
-  std::map<std::string, Uuid> directories;  // log dir -> its id, when known
-  std::map<std::string, Error> broken;      // log dir -> why it is of no use
-  std::set<std::string> reported;           // on `control`
+  std::map<std::string, Uuid> directories;     // log dir -> its id, when known
+  std::map<std::string, Error> broken;         // log dir -> why it is of no use
+  std::set<std::string> reported;              // on `control`
+  mutable std::mutex offline_mutex;            // guards the next
+  std::map<std::string, std::string> offline;  // log dir -> why
   std::unique_ptr<log::LogManager> logs;
   std::unique_ptr<PartitionStore> store;
+  std::unique_ptr<ReplicaLocations> locations;
   std::vector<std::unique_ptr<io::EventLoop>> shards;
   std::unique_ptr<io::EventLoop> control;  // session, feed, publisher
   ImageHolder metadata;
   NetworkMetrics network;
+  Admission admission;
   std::shared_ptr<ControllerChannels> channels;
   std::unique_ptr<ControllerSession> session;
   std::unique_ptr<replication::ReplicaManagerImpl> replicas;
@@ -169,7 +205,13 @@ Status Broker::Impl::LoadLogs() {
   options.dirs = config.log_dirs;
   options.broken = broken;
   options.min_free_bytes = config.raw().GetInt("log.dirs.min.free.bytes");
-  options.on_offline = [this](const std::string& dir) {
+  options.config.producer_expiration_ms =
+      config.raw().GetInt("producer.id.expiration.ms");
+  options.on_offline = [this](const std::string& dir, const Error& why) {
+    {
+      std::lock_guard lock(offline_mutex);
+      offline[dir] = why.message;
+    }
     // While logs are loaded there is nobody to tell yet: ReportOffline does.
     if (assembled) control->Post([this, dir] { OnDirectoryOffline(dir); });
   };
@@ -205,8 +247,9 @@ void Broker::Impl::Assemble() {
                                                 *control, std::move(events));
   replicas = std::make_unique<replication::ReplicaManagerImpl>(
       executors, ReplicaOptions(config), *store, *session,
-      replication::MakePeerTransportFactory("broker-" +
-                                            std::to_string(config.node_id)));
+      replication::MakePeerTransportFactory(
+          "broker-" + std::to_string(config.node_id),
+          Ms(config.raw(), "replica.socket.timeout.ms")));
   fetch = std::make_unique<replication::FetchService>(*replicas, metadata,
                                                       FetchOptions(config));
   groups = std::make_unique<coordinator::GroupCoordinator>(config, metadata,
@@ -214,6 +257,10 @@ void Broker::Impl::Assemble() {
   replicas->Listen(coordinator::kOffsetsTopic, groups.get());
   replicas->Start();
   producer_ids = std::make_unique<ProducerIdAllocator>(*session);
+
+  locations = std::make_unique<ReplicaLocations>(config.node_id, directories,
+                                                 metadata, *session, *control);
+  store->Tell(locations.get());
 
   Publisher::Parts parts;
   parts.self = config.node_id;
@@ -223,6 +270,9 @@ void Broker::Impl::Assemble() {
   parts.groups = groups.get();
   parts.session = session.get();
   parts.executor = control.get();
+  parts.first_image = [this](const metadata::Image& image) {
+    locations->SetFirstImage(image);
+  };
   parts.remove_strays = [this](const metadata::ImagePtr& image) {
     replicas->RemoveStrays(image);
   };
@@ -245,7 +295,7 @@ Status Broker::Impl::OpenPorts() {
     TM_ASSIGN_OR_RETURN(
         auto listener,
         KafkaListener::Open(OptionsOf(config.listeners[i], config.raw()), loops,
-                            *dispatcher, network));
+                            *dispatcher, network, admission));
     const Listener& advertised = config.advertised_listeners[i];
     endpoints.push_back(
         {advertised.name, advertised.host,
@@ -261,6 +311,13 @@ Status Broker::Impl::OpenPorts() {
   if (port < 0) return {};
   rpc::HttpEndpoint::Handlers handlers;
   handlers.ready = [this] { return Ready(); };
+  handlers.notes = [this] {
+    std::string notes;
+    for (const auto& [dir, why] : Offline()) {
+      notes += "log directory " + dir + " is offline: " + why + "\n";
+    }
+    return notes;
+  };
   handlers.metrics = [this] { return Metrics(); };
   TM_ASSIGN_OR_RETURN(
       http, rpc::HttpEndpoint::Start(config.raw().GetString("http.host"),
@@ -296,13 +353,20 @@ void Broker::Impl::OnDirectoryOffline(const std::string& dir) {
   LOG(ERROR) << "log directory is offline dir=" << dir;
   if (replicas != nullptr) replicas->DirectoryFailed();
   const auto found = directories.find(dir);
-  if (found != directories.end()) session->ReportOffline(found->second);
+  if (found != directories.end()) {
+    session->ReportOffline({found->second, dir, Offline()[dir]});
+  }
   // The process stays, to say so: its partitions are led elsewhere now, and a
   // restart would find the same disk.
   if (logs->OfflineDirectories().size() == config.log_dirs.size()) {
     LOG(ERROR) << "every log directory is offline: this broker serves no more "
                   "until its disk is mended and it is started again";
   }
+}
+
+std::map<std::string, std::string> Broker::Impl::Offline() const {
+  std::lock_guard lock(offline_mutex);
+  return offline;
 }
 
 void Broker::Impl::OnFenced(bool now_fenced) {
@@ -326,9 +390,11 @@ Status Broker::Impl::Ready() const {
 }
 
 std::string Broker::Impl::Metrics() const {
-  return RenderMetrics(BrokerMetricsSource{config.node_id, network,
+  std::vector<std::string> unusable;
+  for (const auto& [dir, why] : Offline()) unusable.push_back(dir);
+  return RenderMetrics(BrokerMetricsSource{config.node_id, network, admission,
                                            replicas->stats(), metadata.Get(),
-                                           fenced.load()});
+                                           fenced.load(), std::move(unusable)});
 }
 
 void Broker::Impl::HandOverLeaderships() {

@@ -117,8 +117,32 @@ void AddCluster(const BrokerMetricsSource& source, Families* out) {
   out->Gauge("tidemark_metadata_offset",
              "Newest metadata in force on this broker.",
              static_cast<double>(source.image->offset()));
+  out->Gauge("kafka_log_logmanager_offlinelogdirectorycount",
+             "Log directories this broker can no longer use.",
+             static_cast<double>(source.offline_directories.size()));
   out->Gauge("tidemark_broker_fenced", "1: fenced by the controllers.",
              source.fenced ? 1 : 0);
+}
+
+void AddBudget(const std::string& of, const std::string& what,
+               const MemoryBudget& budget, Families* out) {
+  const std::string name = "tidemark_" + of + "_memory_";
+  out->Gauge(name + "bytes", "Bytes of " + what + ".",
+             static_cast<double>(budget.used()));
+  out->Gauge(name + "peak_bytes", "The most bytes of " + what + " so far.",
+             static_cast<double>(budget.peak()));
+  out->Gauge(name + "limit_bytes", "Bound of the bytes of " + what + ".",
+             static_cast<double>(budget.limit()));
+  out->Gauge(name + "waiting",
+             "Connections that wait for memory for " + what + ".",
+             static_cast<double>(budget.waiting()));
+}
+
+void AddAdmission(const Admission& admission, Families* out) {
+  out->Gauge("tidemark_connections_limit", "max.connections in force.",
+             static_cast<double>(admission.connections.all()));
+  AddBudget("request", "requests in flight", *admission.requests, out);
+  AddBudget("answer", "answers not yet sent", *admission.answers, out);
 }
 
 void AddNetwork(const NetworkMetrics& network, Families* out) {
@@ -130,7 +154,12 @@ void AddNetwork(const NetworkMetrics& network, Families* out) {
   out->Counter("tidemark_connections_accepted_total", "Connections accepted.",
                of(network.accepted));
   out->Counter("tidemark_connections_refused_total",
-               "Connections beyond max.connections.", of(network.refused));
+               "Connections beyond max.connections or max.connections.per.ip.",
+               of(network.refused));
+  out->Counter("tidemark_connections_stalled_total",
+               "Connections closed because they held memory, did not move and "
+               "others waited for it.",
+               of(network.stalled));
   out->Counter("tidemark_connections_malformed_total",
                "Connections closed for what they sent.", of(network.malformed));
   out->Counter("tidemark_network_bytes_in_total", "Bytes of all requests.",
@@ -180,6 +209,7 @@ std::string RenderMetrics(const BrokerMetricsSource& source) {
   AddReplicas(source.replicas, &families);
   AddCluster(source, &families);
   AddNetwork(source.network, &families);
+  AddAdmission(source.admission, &families);
   AddProcess(&families);
   return families.Render();
 }

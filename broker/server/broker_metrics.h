@@ -1,7 +1,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "broker/kafka/admission.h"
 #include "broker/kafka/network_metrics.h"
 #include "broker/replication/stats.h"
 #include "common/metadata/image.h"
@@ -13,9 +15,11 @@ namespace tidemark::server {
 struct BrokerMetricsSource {
   NodeId node = kNoNode;
   const NetworkMetrics& network;
+  const Admission& admission;
   const replication::Stats& replicas;
   metadata::ImagePtr image;
   bool fenced = true;
+  std::vector<std::string> offline_directories = {};
 };
 
 // Prometheus text format. Kafka's metrics have the names that its JMX exporter

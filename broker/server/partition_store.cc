@@ -2,14 +2,24 @@
 
 #include <utility>
 
+#include "broker/server/replica_locations.h"
+
 namespace tidemark::server {
 
 Result<std::unique_ptr<log::Log>> PartitionStore::Open(
     const TopicPartition& partition, const Uuid& topic_id,
     const log::LogConfig& config, bool is_new, int64_t now_ms) {
+  if (locations_ != nullptr && !manager_.Has(partition, topic_id)) {
+    // In a directory that cannot be seen it may well be there.
+    const bool gone = manager_.OfflineDirectories().empty();
+    TM_RETURN_IF_ERROR(locations_->MayCreate(partition, topic_id, gone));
+  }
   TM_ASSIGN_OR_RETURN(auto log, manager_.GetOrCreate(partition, topic_id,
                                                      config, is_new, now_ms));
   log->UpdateConfig(config);
+  if (locations_ != nullptr) {
+    locations_->Opened(partition, topic_id, manager_.DirectoryOf(partition));
+  }
   return log;
 }
 

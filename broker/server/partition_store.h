@@ -9,11 +9,17 @@
 
 namespace tidemark::server {
 
+class ReplicaLocations;
+
 // The log manager as replication sees it. Any thread.
 class PartitionStore final : public replication::LogStore {
  public:
   // `manager` outlives the store.
   explicit PartitionStore(log::LogManager& manager) : manager_(manager) {}
+
+  // Who decides about replicas without a log, and is told where those with one
+  // are. Before the first Open; outlives the store's use.
+  void Tell(ReplicaLocations* locations) { locations_ = locations; }
 
   Result<std::unique_ptr<log::Log>> Open(const TopicPartition& partition,
                                          const Uuid& topic_id,
@@ -34,6 +40,7 @@ class PartitionStore final : public replication::LogStore {
 
  private:
   log::LogManager& manager_;
+  ReplicaLocations* locations_ = nullptr;
 };
 
 }  // namespace tidemark::server

@@ -18,6 +18,7 @@ void Publisher::Publish(metadata::ImagePtr image,
     delta = std::make_shared<const metadata::Delta>(
         metadata::Difference(metadata::Image(), *image));
   }
+  if (first) parts_.first_image(*image);
   parts_.metadata->Set(image);
   std::set<std::string> deleted;
   for (const auto& [id, topic] : delta->deleted_topics) {

@@ -36,6 +36,8 @@ class Publisher {
     coordinator::GroupCoordinator* groups = nullptr;
     ControllerSession* session = nullptr;
     Executor* executor = nullptr;
+    // Once, before the first image comes into force.
+    std::function<void(const metadata::Image&)> first_image;
     // Once, when the first image has been applied (B-31).
     std::function<void(const metadata::ImagePtr&)> remove_strays;
   };

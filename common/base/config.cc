@@ -215,6 +215,8 @@ Status ValidateConfig(const ConfigKey& key, std::string_view value) {
 
 std::string_view NearestKey(std::span<const ConfigKey> keys,
                             std::string_view name) {
+  constexpr size_t kLongestMisspelling = 256;
+  if (name.size() > kLongestMisspelling) return {};
   std::string_view best;
   size_t best_distance = name.size() / 3 + 1;
   for (const ConfigKey& key : keys) {

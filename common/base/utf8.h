@@ -17,4 +17,9 @@ constexpr std::string_view CutUtf8(std::string_view text, size_t max_bytes) {
   return text.substr(0, max_bytes);
 }
 
+// Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing
+// above U+10FFFF. What is not may not enter a proto3 `string`: the receiver
+// would refuse the whole message for it.
+bool IsUtf8(std::string_view text);
+
 }  // namespace tidemark

@@ -39,7 +39,7 @@ enum class Trailing { kRefuse, kIgnore };
 
 template <class T>
 Result<T> DecodeBody(const SharedBytes& body, int16_t version,
-                     Trailing trailing) {
+                     Trailing trailing, size_t* elements = nullptr) {
   if (version < T::kMinVersion || version > T::kMaxVersion) {
     return Fail(
         UnsupportedVersion(version, T::kMinVersion, T::kMaxVersion).error());
@@ -51,6 +51,7 @@ Result<T> DecodeBody(const SharedBytes& body, int16_t version,
     in.FailWith("bytes after the message");
   }
   if (!in.ok()) return Fail(in.status().error());
+  if (elements != nullptr) *elements = in.elements();
   return message;
 }
 
@@ -61,10 +62,13 @@ Result<T> DecodeBody(const SharedBytes& body, int16_t version,
 // `body`. kInvalidRequest: not such a message. kUnsupportedVersion.
 //
 // Bytes after a request are ignored, as Kafka does: librdkafka up to 2.1 sends
-// some after ListGroups v4.
+// some after ListGroups v4. `elements`: bytes of memory that the elements of
+// its arrays take, which may be a multiple of the body's.
 template <class T>
-Result<T> DecodeRequest(const SharedBytes& body, int16_t version) {
-  return internal::DecodeBody<T>(body, version, internal::Trailing::kIgnore);
+Result<T> DecodeRequest(const SharedBytes& body, int16_t version,
+                        size_t* elements = nullptr) {
+  return internal::DecodeBody<T>(body, version, internal::Trailing::kIgnore,
+                                 elements);
 }
 template <class T>
 Result<T> DecodeResponse(const SharedBytes& body, int16_t version) {

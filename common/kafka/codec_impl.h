@@ -91,7 +91,8 @@ void ReadElements(Decoder& in, std::vector<T>& values, uint32_t count) {
   values.clear();
   values.reserve(std::min(count, kReserveAtMost));
   for (uint32_t i = 0; i < count && in.ok(); ++i) {
-    ReadValue(in, values.emplace_back(), false);
+    in.CountElement(sizeof(T));
+    if (in.ok()) ReadValue(in, values.emplace_back(), false);
   }
 }
 

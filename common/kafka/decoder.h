@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,13 +17,21 @@ namespace tidemark::kafka {
 // The input is hostile. The first failure sticks: every later read returns
 // zero or the empty value and moves nothing, so that callers check status()
 // once at the end and inside loops. No read allocates more than a small
-// multiple of the bytes that are there.
+// multiple of the bytes that are there, and the elements of arrays, which take
+// more memory than their encoding, have a bound of their own.
 class Decoder {
  public:
+  // Memory for array elements: four times the message's size and kFreeElements,
+  // but never more than kMostElements, which is half a million topics.
+  static constexpr size_t kFreeElements = size_t{4} << 20;
+  static constexpr size_t kMostElements = size_t{32} << 20;
+
   // `flexible`: lengths as unsigned varints, tagged fields (KIP-482).
   Decoder(SharedBytes frame, int16_t version, bool flexible)
       : frame_(std::move(frame)),
         end_(frame_.size()),
+        max_elements_(
+            std::min(4 * frame_.size() + kFreeElements, kMostElements)),
         version_(version),
         flexible_(flexible) {}
 
@@ -52,6 +61,13 @@ class Decoder {
   std::optional<uint32_t> ReadNullableCount();
   // int16 length whatever the version, as in request headers.
   std::optional<std::string> ReadOldNullableString();
+  // An element that takes `size` bytes in memory is about to be read.
+  void CountElement(size_t size) {
+    elements_ += size;
+    if (elements_ > max_elements_) FailWith("too many elements in arrays");
+  }
+  // Bytes of all elements so far.
+  size_t elements() const { return elements_; }
   void SkipTaggedFields();
   void Skip(size_t count);
 
@@ -68,6 +84,8 @@ class Decoder {
   SharedBytes frame_;
   size_t at_ = 0;
   size_t end_;
+  size_t elements_ = 0;
+  size_t max_elements_;
   int16_t version_;
   bool flexible_;
   const char* error_ = nullptr;

@@ -2,7 +2,16 @@
 
 #include <cstdio>
 
-namespace tidemark::kafka::internal {
+namespace tidemark::kafka {
+
+std::string Quoted(std::string_view text) {
+  constexpr size_t kLongest = 128;
+  std::string out;
+  internal::Print(std::string(text.substr(0, kLongest)), out);
+  return out;
+}
+
+namespace internal {
 
 void PrintNumber(int64_t value, std::string& out) {
   out += std::to_string(value);
@@ -31,4 +40,5 @@ void Print(const SharedBytes& bytes, std::string& out) {
   out += '<' + std::to_string(bytes.size()) + " bytes>";
 }
 
-}  // namespace tidemark::kafka::internal
+}  // namespace internal
+}  // namespace tidemark::kafka

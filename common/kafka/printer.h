@@ -2,9 +2,18 @@
 
 #include <concepts>
 #include <string>
+#include <string_view>
 
 #include "common/base/shared_bytes.h"
 #include "common/base/uuid.h"
+
+namespace tidemark::kafka {
+
+// What a stranger sent, fit for one line of a log: in quotes, what is not
+// printable ASCII as \xNN, cut behind 128 bytes.
+std::string Quoted(std::string_view text);
+
+}  // namespace tidemark::kafka
 
 // How PrintMessage shows single values.
 namespace tidemark::kafka::internal {

@@ -32,6 +32,28 @@ std::vector<NodeId> ToVector(const Repeated& ids) {
   return {ids.begin(), ids.end()};
 }
 
+template <class Repeated>
+Result<std::vector<Uuid>> ParseDirectories(const Repeated& raw_ids) {
+  std::vector<Uuid> out;
+  for (const std::string& raw : raw_ids) {
+    auto id = Uuid::FromBytes(raw);
+    if (!id) return Bad("bad directory id");
+    out.push_back(*id);
+  }
+  return out;
+}
+
+// What a broker can no longer use, each once.
+template <class Repeated>
+Status AddOffline(const Repeated& records, BrokerImage* broker) {
+  for (const v1::OfflineDirectory& record : records) {
+    TM_ASSIGN_OR_RETURN(Uuid id, ParseId(record.id(), "directory id"));
+    if (broker->IsOffline(id)) continue;
+    broker->offline.push_back({id, record.path(), record.reason()});
+  }
+  return {};
+}
+
 // C-14: leader in ISR, ISR within replicas and never empty.
 Status CheckPartition(const PartitionImage& p) {
   if (p.replicas.empty() || !Unique(p.replicas)) return Bad("bad replicas");
@@ -43,6 +65,9 @@ Status CheckPartition(const PartitionImage& p) {
     return Bad("leader outside the ISR");
   }
   if (p.leader_epoch < 0 || p.partition_epoch < 0) return Bad("bad epoch");
+  if (!p.directories.empty() && p.directories.size() != p.replicas.size()) {
+    return Bad("as many directories as replicas, or none");
+  }
   return {};
 }
 
@@ -100,6 +125,7 @@ Status ImageBuilder::RegisterBroker(const v1::RegisterBroker& record,
     TM_ASSIGN_OR_RETURN(Uuid directory, ParseId(raw, "directory id"));
     broker->directories.push_back(directory);
   }
+  TM_RETURN_IF_ERROR(AddOffline(record.offline_directories(), broker.get()));
   broker->epoch = record.broker_epoch() > 0 ? record.broker_epoch() : offset;
   broker->fenced = record.fenced();
   broker->in_controlled_shutdown = record.in_controlled_shutdown();
@@ -109,6 +135,7 @@ Status ImageBuilder::RegisterBroker(const v1::RegisterBroker& record,
       old->incarnation == incarnation) {
     broker->epoch = old->epoch;
     broker->fenced = old->fenced;
+    broker->offline = old->offline;
     broker->in_controlled_shutdown = old->in_controlled_shutdown;
   }
   delta_.changed_brokers.insert(broker->id);
@@ -134,6 +161,7 @@ Status ImageBuilder::ChangeBroker(const v1::ChangeBroker& record) {
   if (record.has_in_controlled_shutdown()) {
     broker->in_controlled_shutdown = record.in_controlled_shutdown();
   }
+  TM_RETURN_IF_ERROR(AddOffline(record.offline_directories(), broker.get()));
   delta_.changed_brokers.insert(broker->id);
   next_->brokers_[broker->id] = std::move(broker);
   return {};
@@ -191,6 +219,8 @@ Status ImageBuilder::AddPartition(const v1::AddPartition& record) {
   partition->leader_epoch = record.leader_epoch();
   partition->partition_epoch = record.partition_epoch();
   partition->recovering = record.recovery() == v1::RECOVERING;
+  TM_ASSIGN_OR_RETURN(partition->directories,
+                      ParseDirectories(record.directory_ids()));
   TM_RETURN_IF_ERROR(CheckPartition(*partition));
   topic->partitions.push_back(std::move(partition));
   return {};
@@ -207,7 +237,15 @@ Status ImageBuilder::ChangePartition(const v1::ChangePartition& record) {
   const PartitionImage& old = *topic->partitions[record.partition()];
   auto next = std::make_shared<PartitionImage>(old);
   if (record.isr_size() > 0) next->isr = ToVector(record.isr());
-  if (record.replicas_size() > 0) next->replicas = ToVector(record.replicas());
+  if (record.replicas_size() > 0) {
+    next->replicas = ToVector(record.replicas());
+    // Written for the replicas there were before.
+    if (next->replicas != old.replicas) next->directories.clear();
+  }
+  if (record.directory_ids_size() > 0) {
+    TM_ASSIGN_OR_RETURN(next->directories,
+                        ParseDirectories(record.directory_ids()));
+  }
   if (record.has_leader()) next->leader = record.leader();
   if (record.has_leader_epoch()) next->leader_epoch = record.leader_epoch();
   if (record.has_recovery()) {

@@ -50,8 +50,7 @@ constexpr TopicKey kTopicKeys[] = {
     {{"max.message.bytes", ConfigType::kInt, "1048588",
       "Largest record batch accepted.", 0, kMaxInt},
      "message.max.bytes"},
-    {{"message.timestamp.after.max.ms", ConfigType::kLong,
-      "9223372036854775807",
+    {{"message.timestamp.after.max.ms", ConfigType::kLong, "3600000",
       "How far a record's timestamp may be ahead of the broker's clock.", 0,
       kMaxLong},
      "log.message.timestamp.after.max.ms"},
@@ -95,12 +94,49 @@ constexpr TopicKey kTopicKeys[] = {
     {{"segment.ms", ConfigType::kLong, "604800000",
       "Age at which a new segment starts.", 1, kMaxLong},
      "log.roll.ms"},
+    {{"tidemark.record.validation", ConfigType::kString, "full",
+      "full: leaders unpack and read every record, so that what is stored can "
+      "be read; header: for producers one trusts, only what surrounds them.",
+      1, 0, "full|header"},
+     "tidemark.log.record.validation"},
     {{"unclean.leader.election.enable", ConfigType::kBool, "false",
       "Let a replica outside the in-sync set lead, losing records, when no "
       "other is left."},
      "unclean.leader.election.enable"},
 };
 constexpr size_t kCount = std::size(kTopicKeys);
+
+// Settings no code reads yet, and what happens instead. A test compares this
+// list with the names that the code asks for.
+struct Unread {
+  std::string_view topic_key, instead;
+};
+constexpr Unread kUnread[] = {
+    {"delete.retention.ms", "compaction is not available yet"},
+    {"file.delete.delay.ms", "files of deleted segments go at once"},
+    {"flush.ms", "flush.messages alone decides when records are synced"},
+    {"max.compaction.lag.ms", "compaction is not available yet"},
+    {"min.cleanable.dirty.ratio", "compaction is not available yet"},
+    {"min.compaction.lag.ms", "compaction is not available yet"},
+    {"preallocate", "segments grow as they are written"},
+    {"segment.index.bytes", "an index is as large as its segment needs"},
+    {"segment.jitter.ms", "segments roll at segment.ms exactly"},
+};
+
+// Whether the two are the same value: "060" is "60", "0.50" is "0.5".
+bool SameValue(ConfigType type, std::string_view a, std::string_view b) {
+  if (a == b) return true;
+  if (type == ConfigType::kString || type == ConfigType::kList ||
+      type == ConfigType::kBool) {
+    return false;
+  }
+  const auto number = [](std::string_view text) {
+    double value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  return number(a) == number(b);
+}
 
 using KeyArray = std::array<ConfigKey, kCount>;
 
@@ -170,6 +206,26 @@ std::span<const ConfigKey> DynamicBrokerConfigKeys() {
 std::string_view BrokerKeyOfTopicKey(std::string_view topic_key) {
   const TopicKey* found = Find(topic_key);
   return found == nullptr ? std::string_view() : found->broker_key;
+}
+
+Status CheckHasEffect(std::string_view key, std::string_view value) {
+  for (const Unread& unread : kUnread) {
+    const TopicKey* entry = Find(unread.topic_key);
+    if (key != entry->key.name && key != entry->broker_key) continue;
+    if (SameValue(entry->key.type, value, entry->key.default_value)) return {};
+    return Fail(ErrorCode::kInvalidConfig,
+                std::string(key) + "=" + std::string(value) +
+                    " would be without effect: " + std::string(unread.instead) +
+                    "; only the default " +
+                    std::string(entry->key.default_value) + " is accepted");
+  }
+  return {};
+}
+
+std::vector<std::string_view> TopicKeysWithoutEffect() {
+  std::vector<std::string_view> out;
+  for (const Unread& unread : kUnread) out.push_back(unread.topic_key);
+  return out;
 }
 
 ResolvedConfig ResolveTopicConfig(

@@ -4,14 +4,17 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "common/base/config.h"
 #include "common/metadata/image.h"
 
 namespace tidemark::metadata {
 
-// Every topic setting tidemark acts on, with Kafka's names and defaults. A
-// name that is not here is refused, so no setting is silently without effect.
+// Every topic setting tidemark knows, with Kafka's names and defaults. A name
+// that is not here is refused, and so is what CheckHasEffect says nothing acts
+// on, so no setting is silently without effect.
 std::span<const ConfigKey> TopicConfigKeys();
 
 // Settings of brokers that may be changed while they run, in the resource of
@@ -21,6 +24,14 @@ std::span<const ConfigKey> DynamicBrokerConfigKeys();
 // The broker key that holds the default of a topic setting, e.g.
 // "log.retention.ms" for "retention.ms"; "" when there is none.
 std::string_view BrokerKeyOfTopicKey(std::string_view topic_key);
+
+// A value of a topic setting, or of the broker key behind it, that nothing
+// would act on: kInvalidConfig, with the reason. The default is always
+// accepted, since what it promises is what happens; so tools that spell
+// defaults out go on working.
+Status CheckHasEffect(std::string_view key, std::string_view value);
+// The topic settings of which only the default is accepted.
+std::vector<std::string_view> TopicKeysWithoutEffect();
 
 // Where a value came from: Kafka's ConfigSource codes.
 enum class ConfigSource : int8_t {

@@ -1,5 +1,7 @@
 #include "common/metadata/image.h"
 
+#include <algorithm>
+
 namespace tidemark::metadata {
 namespace {
 
@@ -10,6 +12,24 @@ auto* FindIn(const Map& map, const Key& key) {
 }
 
 }  // namespace
+
+Uuid PartitionImage::DirectoryOf(NodeId replica) const {
+  for (size_t i = 0; i < directories.size(); ++i) {
+    if (replicas[i] == replica) return directories[i];
+  }
+  return Uuid{};
+}
+
+bool BrokerImage::HasDirectory(const Uuid& id) const {
+  return std::find(directories.begin(), directories.end(), id) !=
+         directories.end();
+}
+
+bool BrokerImage::IsOffline(const Uuid& id) const {
+  return std::any_of(
+      offline.begin(), offline.end(),
+      [&](const OfflineDirectoryImage& one) { return one.id == id; });
+}
 
 const EndpointImage* BrokerImage::FindEndpoint(
     const std::string& listener) const {

@@ -13,6 +13,10 @@
 
 namespace tidemark::metadata {
 
+// The directory of a replica whose log is lost: no directory is called so.
+inline constexpr Uuid kLostDirectory = {
+    {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+
 struct PartitionImage {
   std::vector<NodeId> replicas;  // preference order; [0] is preferred leader
   std::vector<NodeId> isr;       // subset of replicas, never empty
@@ -20,6 +24,11 @@ struct PartitionImage {
   LeaderEpoch leader_epoch = 0;
   PartitionEpoch partition_epoch = 0;
   bool recovering = false;  // the leader was elected uncleanly
+  // The log directory of each replica, in their order; empty: none is known.
+  std::vector<Uuid> directories;
+
+  // Zero when unknown, or when it is no replica.
+  Uuid DirectoryOf(NodeId replica) const;
 
   bool operator==(const PartitionImage&) const = default;
 };
@@ -40,6 +49,13 @@ struct EndpointImage {
   bool operator==(const EndpointImage&) const = default;
 };
 
+struct OfflineDirectoryImage {
+  Uuid id;
+  std::string path, reason;  // for people
+
+  bool operator==(const OfflineDirectoryImage&) const = default;
+};
+
 struct BrokerImage {
   NodeId id = kNoNode;
   BrokerEpoch epoch = -1;
@@ -47,11 +63,14 @@ struct BrokerImage {
   std::vector<EndpointImage> endpoints;
   std::string rack;
   std::vector<Uuid> directories;
+  std::vector<OfflineDirectoryImage> offline;  // of the directories
   bool fenced = true;
   bool in_controlled_shutdown = false;
 
   bool operator==(const BrokerImage&) const = default;
   const EndpointImage* FindEndpoint(const std::string& listener) const;
+  bool HasDirectory(const Uuid& id) const;
+  bool IsOffline(const Uuid& id) const;
 };
 
 // Kafka's resource types.

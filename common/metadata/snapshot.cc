@@ -37,6 +37,12 @@ void WriteBroker(const BrokerImage& broker, v1::RegisterBroker* out) {
   }
   out->set_fenced(broker.fenced);
   out->set_in_controlled_shutdown(broker.in_controlled_shutdown);
+  for (const OfflineDirectoryImage& offline : broker.offline) {
+    v1::OfflineDirectory* to = out->add_offline_directories();
+    to->set_id(offline.id.ToBytes());
+    to->set_path(offline.path);
+    to->set_reason(offline.reason);
+  }
 }
 
 void WriteTopic(const TopicImage& topic, v1::RecordBatch* out) {
@@ -54,6 +60,7 @@ void WriteTopic(const TopicImage& topic, v1::RecordBatch* out) {
     to->set_leader_epoch(p.leader_epoch);
     to->set_partition_epoch(p.partition_epoch);
     to->set_recovery(p.recovering ? v1::RECOVERING : v1::RECOVERED);
+    for (const Uuid& id : p.directories) to->add_directory_ids(id.ToBytes());
   }
 }
 

@@ -90,15 +90,18 @@ void HttpEndpoint::Route(Impl* impl) {
   server.Get("/livez", [](const httplib::Request&, httplib::Response& out) {
     out.set_content("ok\n", kPlain);
   });
-  server.Get("/readyz", [impl](const httplib::Request&,
-                               httplib::Response& out) {
-    std::shared_lock lock(impl->mutex);
-    Status status = impl->closed
-                        ? Fail(ErrorCode::kBrokerNotAvailable, "stopping")
-                        : impl->handlers.ready();
-    if (!status) out.status = 503;
-    out.set_content(status ? "ok\n" : status.error().message + "\n", kPlain);
-  });
+  server.Get(
+      "/readyz", [impl](const httplib::Request&, httplib::Response& out) {
+        std::shared_lock lock(impl->mutex);
+        Status status = impl->closed
+                            ? Fail(ErrorCode::kBrokerNotAvailable, "stopping")
+                            : impl->handlers.ready();
+        if (!status) out.status = 503;
+        std::string text = status ? "ok\n" : status.error().message + "\n";
+        if (!impl->closed && impl->handlers.notes)
+          text += impl->handlers.notes();
+        out.set_content(text, kPlain);
+      });
   server.Get(
       "/metrics", [impl](const httplib::Request&, httplib::Response& out) {
         std::shared_lock lock(impl->mutex);

@@ -20,6 +20,9 @@ class HttpEndpoint {
     std::function<Status()> ready;
     // Prometheus text format; empty: cannot say now (503).
     std::function<std::string()> metrics;
+    // What an operator should know either way, as lines under the answer of
+    // /readyz. May be null.
+    std::function<std::string()> notes = nullptr;
   };
 
   // `port` 0: any free one. Fails with one line that names the address.

@@ -18,10 +18,28 @@ std::string StateOf(const admin::v1::Broker& broker) {
 }
 
 Json ToJson(const admin::v1::Broker& broker) {
-  return {{"id", broker.id()},           {"host", broker.host()},
-          {"port", broker.port()},       {"rack", broker.rack()},
-          {"state", StateOf(broker)},    {"epoch", broker.epoch()},
-          {"leaders", broker.leaders()}, {"replicas", broker.replicas()}};
+  Json offline = Json::array();
+  for (const auto& directory : broker.offline_directories()) {
+    offline.push_back(
+        {{"path", directory.path()}, {"reason", directory.reason()}});
+  }
+  return {{"id", broker.id()},
+          {"host", broker.host()},
+          {"port", broker.port()},
+          {"rack", broker.rack()},
+          {"state", StateOf(broker)},
+          {"epoch", broker.epoch()},
+          {"leaders", broker.leaders()},
+          {"replicas", broker.replicas()},
+          {"offline_directories", offline}};
+}
+
+// Under the table: where to look, and why.
+void PrintOffline(const admin::v1::Broker& broker) {
+  for (const auto& directory : broker.offline_directories()) {
+    Print("broker " + std::to_string(broker.id()) + ": log directory " +
+          directory.path() + " is offline: " + directory.reason());
+  }
 }
 
 // All brokers, or the one that is asked for.
@@ -53,6 +71,7 @@ Status Show(const Context& context, std::optional<int32_t> only) {
   }
   if (context.format == Format::kTable) {
     Print(table);
+    for (const auto& broker : brokers) PrintOffline(broker);
   } else {
     PrintJson(only ? json[0] : json);
   }

@@ -232,6 +232,11 @@ Result<ControllerConfig> MakeControllerConfig(const Config& config) {
   }
   TM_RETURN_IF_ERROR(
       CheckPlaintext(config, config.GetList("controller.listener.names")));
+  for (const ConfigKey& key : config.keys()) {
+    if (!config.IsSet(key.name)) continue;
+    TM_RETURN_IF_ERROR(
+        metadata::CheckHasEffect(key.name, config.GetString(key.name)));
+  }
   TM_ASSIGN_OR_RETURN(Address listen, ListenAddress(config, *self));
   out.listen_host = listen.host;
   out.listen_port = listen.port;

@@ -1,6 +1,8 @@
 #include "controller/metadata/broker_decisions.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -13,14 +15,16 @@ void SetError(ErrorCode code, const std::string& message,
   out->set_message(message);
 }
 
-// Removes `broker` from ISRs and leaderships.
-void Evict(const Image& state, NodeId broker, const Settings& settings,
-           Records* out) {
-  Eligibility eligible = Eligibility::Without(state, broker);
+// Removes `broker` from the ISRs and leaderships of the partitions that `which`
+// holds for.
+void Evict(const Image& state, NodeId broker, const Eligibility& eligible,
+           const std::function<bool(const PartitionImage&)>& which,
+           const Settings& settings, Records* out) {
   for (const auto& [name, topic] : state.topics()) {
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
       const PartitionImage& now = *topic->partitions[i];
-      if (std::find(now.isr.begin(), now.isr.end(), broker) == now.isr.end()) {
+      if (std::find(now.isr.begin(), now.isr.end(), broker) == now.isr.end() ||
+          !which(now)) {
         continue;
       }
       PartitionChange change(*topic, static_cast<PartitionIndex>(i), eligible);
@@ -32,10 +36,17 @@ void Evict(const Image& state, NodeId broker, const Settings& settings,
   }
 }
 
+void EvictEverywhere(const Image& state, NodeId broker,
+                     const Settings& settings, Records* out) {
+  Evict(
+      state, broker, Eligibility::Without(state, broker),
+      [](const PartitionImage&) { return true; }, settings, out);
+}
+
 // Leaders for partitions that wait for `broker`.
 void ElectLeaderless(const Image& state, NodeId broker,
-                     const Settings& settings, Records* out) {
-  Eligibility eligible = Eligibility::With(state, broker);
+                     const Eligibility& eligible, const Settings& settings,
+                     Records* out) {
   for (const auto& [name, topic] : state.topics()) {
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
       const PartitionImage& now = *topic->partitions[i];
@@ -62,13 +73,25 @@ record_v1::Record ChangeOf(const BrokerImage& broker, bool fenced) {
   return record;
 }
 
+// Names and hosts go to Kafka clients, whose strings end at 32,767 bytes.
+constexpr size_t kMaxText = 1024;
+
 Status CheckEndpoints(const rpc_v1::RegisterRequest& request) {
   std::set<std::string> names;
+  if (request.rack().size() > kMaxText) {
+    return Fail(ErrorCode::kInvalidRequest, "the rack's name is too long");
+  }
   for (const record_v1::Endpoint& endpoint : request.endpoints()) {
     if (endpoint.name().empty() || endpoint.host().empty() ||
         endpoint.port() == 0 || endpoint.port() > 65535) {
       return Fail(ErrorCode::kInvalidRequest,
                   "a listener needs a name, a host and a port from 1 to 65535");
+    }
+    if (endpoint.name().size() > kMaxText ||
+        endpoint.host().size() > kMaxText ||
+        endpoint.protocol().size() > kMaxText) {
+      return Fail(ErrorCode::kInvalidRequest,
+                  "a listener's name or host is too long");
     }
     if (!names.insert(endpoint.name()).second) {
       return Fail(ErrorCode::kInvalidRequest,
@@ -86,7 +109,8 @@ Status CheckDirectories(const Image& state,
   std::set<Uuid> own;
   for (const std::string& raw : request.directory_ids()) {
     auto id = Uuid::FromBytes(raw);
-    if (!id || id->IsZero() || !own.insert(*id).second) {
+    if (!id || id->IsZero() || *id == metadata::kLostDirectory ||
+        !own.insert(*id).second) {
       return Fail(ErrorCode::kInvalidRequest,
                   "directory ids must be unique and not zero");
     }
@@ -141,8 +165,60 @@ Status CheckRegister(const Image& state, const rpc_v1::RegisterRequest& request,
   return CheckDirectories(state, request);
 }
 
-// A broker without a disk serves nothing (C-09, as far as partitions are not
-// assigned to directories).
+bool IsOneOf(const std::vector<Uuid>& ids, const Uuid& id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// Directories of the broker that it says it can no longer use, and the metadata
+// do not know yet.
+std::vector<Uuid> NewlyOffline(const BrokerImage& broker,
+                               const rpc_v1::HeartbeatRequest& request) {
+  std::vector<Uuid> out;
+  for (const std::string& raw : request.offline_directory_ids()) {
+    auto id = Uuid::FromBytes(raw);
+    if (!id || !broker.HasDirectory(*id) || broker.IsOffline(*id)) continue;
+    if (!IsOneOf(out, *id)) out.push_back(*id);
+  }
+  return out;
+}
+
+record_v1::Record OfflineRecord(const BrokerImage& broker,
+                                const rpc_v1::HeartbeatRequest& request,
+                                const std::vector<Uuid>& offline) {
+  record_v1::Record record;
+  record_v1::ChangeBroker* change = record.mutable_change_broker();
+  change->set_broker_id(broker.id);
+  change->set_broker_epoch(broker.epoch);
+  for (const Uuid& id : offline) {
+    auto* to = change->add_offline_directories();
+    to->set_id(id.ToBytes());
+    for (const auto& told : request.offline_directories()) {
+      if (told.id() != to->id()) continue;
+      if (told.path().size() <= kMaxText) to->set_path(told.path());
+      if (told.reason().size() <= kMaxText) to->set_reason(told.reason());
+    }
+  }
+  return record;
+}
+
+// C-09: the broker's replicas in these directories are out of sync, and others
+// lead; the broker goes on with the rest.
+void TakeDirectoriesOffline(const Image& state, const BrokerImage& broker,
+                            const rpc_v1::HeartbeatRequest& request,
+                            const std::vector<Uuid>& offline,
+                            const Settings& settings, Records* out) {
+  out->push_back(OfflineRecord(broker, request, offline));
+  Eligibility eligible(state);
+  eligible.WithoutDirectories(broker.id, offline);
+  Evict(
+      state, broker.id, eligible,
+      [&](const PartitionImage& now) {
+        return IsOneOf(offline, now.DirectoryOf(broker.id));
+      },
+      settings, out);
+}
+
+// A broker without a disk serves nothing (C-09).
 bool AllDirectoriesOffline(const BrokerImage& broker,
                            const rpc_v1::HeartbeatRequest& request) {
   const auto& offline = request.offline_directory_ids();
@@ -162,7 +238,7 @@ void DecideShutdown(const Image& state, const BrokerImage& broker,
     return;
   }
   if (!broker.in_controlled_shutdown) {
-    Evict(state, broker.id, settings, &out->records);
+    EvictEverywhere(state, broker.id, settings, &out->records);
     record_v1::Record record;
     record_v1::ChangeBroker* change = record.mutable_change_broker();
     change->set_broker_id(broker.id);
@@ -178,6 +254,14 @@ void DecideShutdown(const Image& state, const BrokerImage& broker,
 }
 
 }  // namespace
+
+bool IsLost(const PartitionImage& partition,
+            const rpc_v1::RegisterRequest& request) {
+  const Uuid directory = partition.DirectoryOf(request.broker_id());
+  const auto& given = request.directory_ids();
+  return !directory.IsZero() && std::find(given.begin(), given.end(),
+                                          directory.ToBytes()) == given.end();
+}
 
 Decision<rpc_v1::RegisterResponse> DecideRegister(
     const Image& state, const rpc_v1::RegisterRequest& request,
@@ -195,7 +279,14 @@ Decision<rpc_v1::RegisterResponse> DecideRegister(
   // sync. An unfenced one leaves too: its new life starts fenced.
   if (old != nullptr && !same &&
       (!old->fenced || request.previous_broker_epoch() != old->epoch)) {
-    Evict(state, request.broker_id(), settings, &out.records);
+    EvictEverywhere(state, request.broker_id(), settings, &out.records);
+  } else if (old != nullptr && !same) {
+    // B-30: what was in a directory that it no longer has is gone.
+    Evict(
+        state, request.broker_id(),
+        Eligibility::Without(state, request.broker_id()),
+        [&](const PartitionImage& now) { return IsLost(now, request); },
+        settings, &out.records);
   }
   record_v1::Record record;
   record_v1::RegisterBroker* reg = record.mutable_register_broker();
@@ -232,15 +323,25 @@ Decision<rpc_v1::HeartbeatResponse> DecideHeartbeat(
   out.response.set_fenced(broker->fenced);
   bool want_fence =
       request.want_fence() || AllDirectoriesOffline(*broker, request);
+  const std::vector<Uuid> offline = NewlyOffline(*broker, request);
   if (request.want_shut_down()) {
     DecideShutdown(state, *broker, facts, settings, &out);
   } else if (!broker->fenced && want_fence) {
-    out.records = DecideFence(state, broker->id, settings);
+    if (!offline.empty()) {
+      out.records.push_back(OfflineRecord(*broker, request, offline));
+    }
+    Records fence = DecideFence(state, broker->id, settings);
+    std::move(fence.begin(), fence.end(), std::back_inserter(out.records));
     out.response.set_fenced(true);
+  } else if (!offline.empty()) {
+    // Unfenced, when it is not, by the next heartbeat.
+    TakeDirectoriesOffline(state, *broker, request, offline, settings,
+                           &out.records);
   } else if (broker->fenced && !want_fence && caught_up && facts.connected &&
              !broker->in_controlled_shutdown) {
     out.records.push_back(ChangeOf(*broker, false));
-    ElectLeaderless(state, broker->id, settings, &out.records);
+    ElectLeaderless(state, broker->id, Eligibility::With(state, broker->id),
+                    settings, &out.records);
     out.response.set_fenced(false);
   }
   return out;
@@ -248,7 +349,7 @@ Decision<rpc_v1::HeartbeatResponse> DecideHeartbeat(
 
 Records DecideFence(const Image& state, NodeId id, const Settings& settings) {
   Records out;
-  Evict(state, id, settings, &out);
+  EvictEverywhere(state, id, settings, &out);
   out.push_back(ChangeOf(*state.FindBroker(id), true));
   return out;
 }
@@ -263,7 +364,7 @@ Result<Decision<admin_v1::UnregisterBrokerResponse>> DecideUnregister(
         "broker " + std::to_string(request.broker_id()) + " is not registered");
   }
   Decision<admin_v1::UnregisterBrokerResponse> out;
-  Evict(state, broker->id, settings, &out.records);
+  EvictEverywhere(state, broker->id, settings, &out.records);
   record_v1::Record record;
   record.mutable_unregister_broker()->set_broker_id(broker->id);
   record.mutable_unregister_broker()->set_broker_epoch(broker->epoch);

@@ -9,6 +9,11 @@ namespace tidemark::controller {
 namespace admin_v1 = tidemark::admin::v1;
 namespace rpc_v1 = tidemark::controller::v1;
 
+// Whether the broker's replica of the partition was in a directory that it
+// registers without (B-30).
+bool IsLost(const PartitionImage& partition,
+            const rpc_v1::RegisterRequest& request);
+
 // C-01 to C-03. `has_session`: the broker registered now is unfenced and has
 // been heard of in time, so another process must not take its id; one with
 // the same directories may at once: their locks prove that the old process is
@@ -27,7 +32,7 @@ struct HeartbeatFacts {
   bool leaders_moved_everywhere = false;
 };
 
-// C-05, C-06. Answers the state after the records.
+// C-05, C-06, C-09. Answers the state after the records.
 Decision<rpc_v1::HeartbeatResponse> DecideHeartbeat(
     const Image& state, const rpc_v1::HeartbeatRequest& request,
     const HeartbeatFacts& facts, const Settings& settings);

@@ -22,10 +22,13 @@ const ConfigKey* FindKey(std::span<const ConfigKey> keys,
   return found == keys.end() ? nullptr : &*found;
 }
 
+constexpr size_t kMaxNameBytes = 256;
+
 tl::unexpected<Error> UnknownKey(std::span<const ConfigKey> keys,
                                  const std::string& name, const char* what) {
-  std::string message =
-      std::string("Unknown ") + what + " config name: " + name;
+  // Quoted as far as it could be a name.
+  std::string message = std::string("Unknown ") + what +
+                        " config name: " + name.substr(0, kMaxNameBytes);
   if (auto near = NearestKey(keys, name); !near.empty()) {
     message += "; did you mean " + std::string(near) + "?";
   }
@@ -52,9 +55,15 @@ std::string JoinList(const std::vector<std::string>& parts) {
   return out;
 }
 
-// The list in `value` with the elements of `change` added or removed.
+// The list in `value` with the elements of `change` added or removed; each
+// element is in it once.
 std::string EditList(const std::string& value, const Change& change) {
-  std::vector<std::string> parts = SplitList(value);
+  std::vector<std::string> parts;
+  for (std::string& part : SplitList(value)) {
+    if (std::find(parts.begin(), parts.end(), part) == parts.end()) {
+      parts.push_back(std::move(part));
+    }
+  }
   for (const std::string& part : SplitList(change.value())) {
     auto found = std::find(parts.begin(), parts.end(), part);
     if (change.op() == admin_v1::APPEND && found == parts.end()) {
@@ -64,6 +73,22 @@ std::string EditList(const std::string& value, const Change& change) {
     }
   }
   return JoinList(parts);
+}
+
+// Every value that is stored goes to Kafka clients, whose strings end at 32,767
+// bytes; and no setting needs nearly as many.
+constexpr size_t kMaxValueBytes = 4096;
+
+Status CheckValue(const ConfigKey& key, const std::string& value) {
+  if (value.size() > kMaxValueBytes) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "Invalid value for configuration " + std::string(key.name) +
+                    ": " + std::to_string(value.size()) +
+                    " bytes are more than the limit of " +
+                    std::to_string(kMaxValueBytes));
+  }
+  TM_RETURN_IF_ERROR(ValidateConfig(key, value));
+  return metadata::CheckHasEffect(key.name, value);
 }
 
 Status CheckResource(const Image& state, const Resource& resource) {
@@ -138,7 +163,7 @@ Result<Records> DecideResource(
       return Fail(ErrorCode::kInvalidRequest, "unknown operation");
     }
     if (set->has_value()) {
-      TM_RETURN_IF_ERROR(ValidateConfig(*key, set->value()));
+      TM_RETURN_IF_ERROR(CheckValue(*key, set->value()));
     }
     out.push_back(std::move(record));
   }
@@ -152,7 +177,7 @@ Status CheckTopicConfigs(const std::map<std::string, std::string>& configs) {
   for (const auto& [name, value] : configs) {
     const ConfigKey* key = FindKey(keys, name);
     if (key == nullptr) return UnknownKey(keys, name, "topic");
-    TM_RETURN_IF_ERROR(ValidateConfig(*key, value));
+    TM_RETURN_IF_ERROR(CheckValue(*key, value));
   }
   return {};
 }

@@ -164,6 +164,12 @@ admin_v1::DescribeClusterResponse DescribeCluster(const Image& image,
       to->set_port(broker->endpoints[0].port);
     }
     to->set_rack(broker->rack);
+    for (const auto& offline : broker->offline) {
+      auto* directory = to->add_offline_directories();
+      directory->set_id(offline.id.ToBytes());
+      directory->set_path(offline.path);
+      directory->set_reason(offline.reason);
+    }
     to->set_fenced(broker->fenced);
     to->set_in_controlled_shutdown(broker->in_controlled_shutdown);
     to->set_epoch(broker->epoch);

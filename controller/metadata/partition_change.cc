@@ -25,6 +25,26 @@ Eligibility Eligibility::With(const Image& image, NodeId broker) {
   return out;
 }
 
+Eligibility& Eligibility::WithoutDirectories(NodeId broker,
+                                             std::vector<Uuid> directories) {
+  offline_of_ = broker;
+  offline_ = std::move(directories);
+  return *this;
+}
+
+bool Eligibility::HasLog(const PartitionImage& partition,
+                         NodeId replica) const {
+  const Uuid directory = partition.DirectoryOf(replica);
+  if (directory.IsZero()) return true;
+  const BrokerImage* broker = image_.FindBroker(replica);
+  if (broker == nullptr || !broker->HasDirectory(directory) ||
+      broker->IsOffline(directory)) {
+    return false;
+  }
+  return replica != offline_of_ || std::find(offline_.begin(), offline_.end(),
+                                             directory) == offline_.end();
+}
+
 bool Eligibility::operator()(NodeId id) const {
   if (id == out_ || id == kNoNode) return false;
   if (id == in_) return true;
@@ -66,8 +86,18 @@ PartitionChange& PartitionChange::Recovered() {
   return *this;
 }
 
+PartitionChange& PartitionChange::Directory(NodeId replica,
+                                            const Uuid& directory) {
+  next_.directories.resize(next_.replicas.size());
+  for (size_t i = 0; i < next_.replicas.size(); ++i) {
+    if (next_.replicas[i] == replica) next_.directories[i] = directory;
+  }
+  return *this;
+}
+
 bool PartitionChange::Valid(NodeId broker) const {
-  return eligible_(broker) && Contains(next_.isr, broker);
+  return eligible_(broker) && Contains(next_.isr, broker) &&
+         eligible_.HasLog(next_, broker);
 }
 
 void PartitionChange::Elect() {
@@ -83,13 +113,18 @@ void PartitionChange::Elect() {
   }
   next_.leader = kNoNode;
   if (!unclean_allowed_ || !unclean_allowed_()) return;
-  for (NodeId id : next_.replicas) {
-    if (!eligible_(id)) continue;
-    next_.leader = id;
-    next_.isr = {id};
-    next_.recovering = true;
-    unclean_ = true;
-    return;
+  // One that has a log before one that has lost it.
+  for (bool with_log : {true, false}) {
+    for (NodeId id : next_.replicas) {
+      if (!eligible_(id) || eligible_.HasLog(next_, id) != with_log) continue;
+      next_.leader = id;
+      next_.isr = {id};
+      next_.recovering = true;
+      unclean_ = true;
+      // It may lead with what it has; where that is it will say.
+      if (!with_log) Directory(id, Uuid{});
+      return;
+    }
   }
 }
 
@@ -105,6 +140,11 @@ std::optional<record_v1::Record> PartitionChange::Build() {
   change->set_partition(index_);
   if (next_.isr != old_.isr) {
     change->mutable_isr()->Add(next_.isr.begin(), next_.isr.end());
+  }
+  if (next_.directories != old_.directories) {
+    for (const Uuid& id : next_.directories) {
+      change->add_directory_ids(id.ToBytes());
+    }
   }
   if (next_.leader != old_.leader) change->set_leader(next_.leader);
   if (next_.leader_epoch != old_.leader_epoch) {

@@ -23,12 +23,22 @@ class Eligibility {
   static Eligibility Without(const Image& image, NodeId broker);
   static Eligibility With(const Image& image, NodeId broker);
 
+  // As if these directories of the broker were offline.
+  Eligibility& WithoutDirectories(NodeId broker, std::vector<Uuid> directories);
+
   bool operator()(NodeId broker) const;
+  // Whether the replica's log is where the metadata say: in a directory that
+  // its broker has registered and can use. Not so after a disk was replaced,
+  // and then the replica, however long it was in sync, is worth nothing (B-30).
+  // A replica whose directory nobody has told is trusted.
+  bool HasLog(const PartitionImage& partition, NodeId replica) const;
 
  private:
   const Image& image_;
   NodeId out_ = kNoNode;
   NodeId in_ = kNoNode;
+  NodeId offline_of_ = kNoNode;
+  std::vector<Uuid> offline_;
 };
 
 enum class Election {
@@ -38,8 +48,9 @@ enum class Election {
 
 // One partition's next state, by the rules C-10 to C-14 without eligible
 // leader replicas: the ISR is never empty, so its last member stays in it
-// even when it is gone, and only it may lead again unless an unclean election
-// is allowed.
+// even when it is gone or has lost its log. Only it may lead again, and only
+// with its log; the partition waits for that, unless an unclean election is
+// allowed.
 class PartitionChange {
  public:
   PartitionChange(const TopicImage& topic, PartitionIndex index,
@@ -52,6 +63,8 @@ class PartitionChange {
   // Called only if no replica is valid.
   PartitionChange& UncleanIf(std::function<bool()> allowed);
   PartitionChange& Recovered();
+  // Where a replica's log is from now on.
+  PartitionChange& Directory(NodeId replica, const Uuid& directory);
 
   // The record, or nothing when all stays as it is.
   std::optional<record_v1::Record> Build();

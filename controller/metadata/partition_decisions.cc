@@ -50,7 +50,10 @@ ErrorCode CheckAlter(const Image& state, NodeId sender,
   Eligibility eligible(state);
   for (const AlterRequest::IsrMember& member : wanted.isr()) {
     // KIP-841: fenced or leaving. KIP-903: another life of the broker.
+    // B-30: one that has lost its log joins when it has said where the new one
+    // is.
     if (!eligible(member.broker_id()) ||
+        !eligible.HasLog(now, member.broker_id()) ||
         (member.broker_epoch() != -1 &&
          member.broker_epoch() !=
              state.FindBroker(member.broker_id())->epoch)) {
@@ -79,7 +82,8 @@ ElectOutcome ElectPreferred(const Image& state, const TopicImage& topic,
   const PartitionImage& now = *topic.partitions[index];
   if (now.leader == now.replicas[0]) return {ErrorCode::kElectionNotNeeded, {}};
   Eligibility eligible(state);
-  if (!eligible(now.replicas[0]) || !Contains(now.isr, now.replicas[0])) {
+  if (!eligible(now.replicas[0]) || !Contains(now.isr, now.replicas[0]) ||
+      !eligible.HasLog(now, now.replicas[0])) {
     return {ErrorCode::kPreferredLeaderNotAvailable, {}};
   }
   PartitionChange change(topic, index, eligible);
@@ -137,9 +141,11 @@ Decision<AlterResponse> DecideAlterPartition(const Image& state,
     // A second change of a partition would be decided on the state before
     // the first.
     if (code == ErrorCode::kNone &&
-        (!seen.insert({wanted.topic_id(), wanted.partition()}).second ||
-         out.records.size() == kMaxRecordsPerBatch)) {
+        !seen.insert({wanted.topic_id(), wanted.partition()}).second) {
       code = ErrorCode::kInvalidRequest;
+    }
+    if (code == ErrorCode::kNone && out.records.size() == kMaxRecordsPerBatch) {
+      code = ErrorCode::kOperationNotAttempted;
     }
     answer->set_code(static_cast<int32_t>(code));
     if (code != ErrorCode::kNone) continue;

@@ -51,6 +51,21 @@ Result<Assignment> CheckAssignment(const Image& state,
   return out;
 }
 
+// A broker with one directory has no choice where it puts the log, so it need
+// not say (KIP-858).
+void AssignDirectories(const Image& state, record_v1::AddPartition* add) {
+  std::vector<Uuid> directories;
+  bool any = false;
+  for (NodeId id : add->replicas()) {
+    const BrokerImage* broker = state.FindBroker(id);
+    const bool only = broker != nullptr && broker->directories.size() == 1;
+    directories.push_back(only ? broker->directories[0] : Uuid{});
+    any |= only;
+  }
+  if (!any) return;
+  for (const Uuid& id : directories) add->add_directory_ids(id.ToBytes());
+}
+
 // Records of partitions from index `first`. The ISR is who is active now, the
 // first of them leads (KAFKA-13083).
 Result<Records> PartitionRecords(const Image& state, const Uuid& topic_id,
@@ -74,6 +89,7 @@ Result<Records> PartitionRecords(const Image& state, const Uuid& topic_id,
                       " are fenced or in controlled shutdown.");
     }
     add->set_leader(add->isr(0));
+    AssignDirectories(state, add);
     out.push_back(std::move(record));
   }
   return out;

@@ -123,6 +123,12 @@ class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {
       rpc_v1::AlterPartitionResponse* response) override {
     return Serve<&Controller::AlterPartition>(context, request, response);
   }
+  grpc::ServerUnaryReactor* AssignReplicas(
+      grpc::CallbackServerContext* context,
+      const rpc_v1::AssignReplicasRequest* request,
+      rpc_v1::AssignReplicasResponse* response) override {
+    return Serve<&Controller::AssignReplicas>(context, request, response);
+  }
   grpc::ServerUnaryReactor* AllocateProducerIds(
       grpc::CallbackServerContext* context,
       const rpc_v1::AllocateProducerIdsRequest* request,

@@ -9,6 +9,7 @@
 #include "common/rpc/status_map.h"
 #include "controller/metadata/config_decisions.h"
 #include "controller/metadata/describe.h"
+#include "controller/metadata/directory_decisions.h"
 
 namespace tidemark::controller {
 namespace {
@@ -31,13 +32,6 @@ ImagePtr ApplyCommitted(ImagePtr base, const quorum::Committed& entry) {
   LOG_IF(FATAL, !next) << "a committed entry contradicts the metadata: "
                        << next.error().message;
   return *next;
-}
-
-uint64_t CountUnclean(const Records& records) {
-  return static_cast<uint64_t>(
-      std::count_if(records.begin(), records.end(), [](const auto& record) {
-        return record.change_partition().recovery() == record_v1::RECOVERING;
-      }));
 }
 
 }  // namespace
@@ -241,13 +235,28 @@ void Controller::ProposalFailed(uint64_t generation, uint64_t id,
 
 template <class Response>
 void Controller::Answer(Decision<Response> decision, Reply<Response> reply) {
-  counters_.unclean_elections += CountUnclean(decision.records);
+  NoteUnclean(decision.records);
   Commit(std::move(decision.records),
          [response = std::move(decision.response),
           reply = std::move(reply)](Result<MetadataOffset> offset) {
            if (offset) return reply(response);
            reply(Fail(offset.error()));
          });
+}
+
+void Controller::NoteUnclean(const Records& records) {
+  for (const record_v1::Record& record : records) {
+    const record_v1::ChangePartition& change = record.change_partition();
+    if (change.recovery() != record_v1::RECOVERING) continue;
+    ++counters_.unclean_elections;
+    auto id = Uuid::FromBytes(change.topic_id());
+    const auto* topic = id ? pending_->FindTopic(*id) : nullptr;
+    LOG(ERROR) << "controller: UNCLEAN ELECTION of leader=" << change.leader()
+               << " partition=" << (topic == nullptr ? "?" : topic->name) << "-"
+               << change.partition()
+               << ": no replica with all acknowledged records is left, and "
+                  "those that this one has not got are lost";
+  }
 }
 
 template <class Response>
@@ -261,6 +270,35 @@ void Controller::Read(Reply<Response> reply, std::function<Response()> make) {
 }
 
 // ---- Brokers.
+
+void Controller::LogOffline(const Records& records) const {
+  for (const record_v1::Record& record : records) {
+    for (const auto& offline : record.change_broker().offline_directories()) {
+      LOG(ERROR) << "controller: broker=" << record.change_broker().broker_id()
+                 << " cannot use directory=" << offline.path() << " reason=\""
+                 << offline.reason()
+                 << "\", moving partitions=" << records.size() - 1;
+    }
+  }
+}
+
+void Controller::LogLost(const rpc_v1::RegisterRequest& request) const {
+  size_t lost = 0, last = 0;
+  for (const auto& [name, topic] : pending_->topics()) {
+    for (const auto& partition : topic->partitions) {
+      if (!IsLost(*partition, request)) continue;
+      ++lost;
+      last += partition->isr.size() == 1 &&
+              partition->isr[0] == request.broker_id();
+    }
+  }
+  if (lost == 0) return;
+  LOG(ERROR) << "controller: broker=" << request.broker_id()
+             << " comes back without the directories of replicas=" << lost
+             << "; of partitions=" << last
+             << " it was the last in sync: these have no leader until it comes "
+                "with its old disk or an unclean election is ordered";
+}
 
 bool Controller::BeingRegistered(NodeId broker) const {
   const BrokerImage* now = committed_->FindBroker(broker);
@@ -276,6 +314,7 @@ void Controller::Register(const rpc_v1::RegisterRequest& request,
                                  liveness_.HasSession(id, executor_->Now()),
                                  options_.settings);
   if (decision.response.error().code() != 0) return reply(decision.response);
+  LogLost(request);
   auto finish =
       [this, id, incarnation = request.incarnation_id(),
        reply = std::move(reply)](Result<rpc_v1::RegisterResponse> response) {
@@ -310,6 +349,7 @@ void Controller::Heartbeat(const rpc_v1::HeartbeatRequest& request,
                        liveness_.ShutdownSeenByAll(*pending_, id)};
   auto decision = DecideHeartbeat(*pending_, request, facts, options_.settings);
   if (decision.response.error().code() != 0) return reply(decision.response);
+  LogOffline(decision.records);
   bool was_fenced = broker->fenced;
   bool starts_shutdown = request.want_shut_down() && !was_fenced &&
                          !broker->in_controlled_shutdown;
@@ -321,7 +361,7 @@ void Controller::Heartbeat(const rpc_v1::HeartbeatRequest& request,
     LOG(INFO) << "controller: broker=" << id
               << (now_fenced ? " fenced at its own wish" : " unfenced");
   }
-  counters_.unclean_elections += CountUnclean(decision.records);
+  NoteUnclean(decision.records);
   Commit(std::move(decision.records),
          [this, id, starts_shutdown, response = std::move(decision.response),
           reply = std::move(reply)](Result<MetadataOffset> offset) {
@@ -335,6 +375,24 @@ void Controller::AlterPartition(const rpc_v1::AlterPartitionRequest& request,
                                 Reply<rpc_v1::AlterPartitionResponse> reply) {
   if (!active_) return reply(Fail(NotActive()));
   Answer(DecideAlterPartition(*pending_, request), std::move(reply));
+}
+
+void Controller::AssignReplicas(const rpc_v1::AssignReplicasRequest& request,
+                                Reply<rpc_v1::AssignReplicasResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  if (request.replicas_size() > static_cast<int>(kMaxRecordsPerBatch)) {
+    return reply(Fail(ErrorCode::kPolicyViolation,
+                      "too many replicas in one request: send fewer"));
+  }
+  const auto lost = std::count_if(
+      request.replicas().begin(), request.replicas().end(),
+      [](const auto& replica) { return replica.log_was_missing(); });
+  if (lost > 0) {
+    LOG(WARNING) << "controller: broker=" << request.broker_id()
+                 << " has lost the logs of replicas=" << lost;
+  }
+  Answer(DecideAssignReplicas(*pending_, request, options_.settings),
+         std::move(reply));
 }
 
 void Controller::AllocateProducerIds(
@@ -484,7 +542,7 @@ void Controller::FenceLost() {
               << (liveness_.Connected(id) ? "no heartbeat" : "feed broken")
               << "), fencing it; partitions changed=" << records.size() - 1;
     ++counters_.fenced_lost;
-    counters_.unclean_elections += CountUnclean(records);
+    NoteUnclean(records);
     Commit(std::move(records), [](Result<MetadataOffset>) {});
   }
 }
@@ -499,7 +557,7 @@ void Controller::RunPeriodic(Instant now) {
     next_unclean_ = now + options_.unclean_interval;
     records =
         DecideUncleanLeaders(*pending_, options_.settings, kElectionsPerRound);
-    counters_.unclean_elections += CountUnclean(records);
+    NoteUnclean(records);
   } else if (options_.balance_leaders && now >= next_balance_) {
     records = DecidePreferredLeaders(*pending_, kElectionsPerRound);
     // A full round: there is more to move.

@@ -67,6 +67,8 @@ class Controller final : public quorum::StateMachine {
                  Reply<rpc_v1::HeartbeatResponse> reply);
   void AlterPartition(const rpc_v1::AlterPartitionRequest& request,
                       Reply<rpc_v1::AlterPartitionResponse> reply);
+  void AssignReplicas(const rpc_v1::AssignReplicasRequest& request,
+                      Reply<rpc_v1::AssignReplicasResponse> reply);
   void AllocateProducerIds(const rpc_v1::AllocateProducerIdsRequest& request,
                            Reply<rpc_v1::AllocateProducerIdsResponse> reply);
   // The sink is held until FeedEnded, or until the feed closes it.
@@ -139,6 +141,10 @@ class Controller final : public quorum::StateMachine {
   void RunPeriodic(Instant now);
   // A registration of it is proposed and not yet committed: its epoch may
   // still turn out otherwise, so nothing is decided about it.
+  // For operators: what a decision costs or leaves without a leader.
+  void NoteUnclean(const Records& records);
+  void LogOffline(const Records& records) const;
+  void LogLost(const rpc_v1::RegisterRequest& request) const;
   bool BeingRegistered(NodeId broker) const;
 
   const ControllerOptions options_;

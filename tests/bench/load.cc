@@ -111,6 +111,11 @@ rd_kafka_t* NewClient(
   return client;
 }
 
+// Of the curve of latencies, closer together the rarer.
+constexpr double kPercents[] = {0,    10,   20,    30,    40,   50, 60,
+                                70,   80,   90,    95,    98,   99, 99.5,
+                                99.8, 99.9, 99.95, 99.98, 99.99};
+
 void Print(int64_t records, double seconds, double cpu, Outcome& outcome) {
   std::printf(
       "{\"records\": %lld, \"seconds\": %.4f, \"failed\": %lld, "
@@ -119,20 +124,19 @@ void Print(int64_t records, double seconds, double cpu, Outcome& outcome) {
       static_cast<long long>(outcome.failed), cpu);
   std::vector<int64_t>& all = outcome.latencies_us;
   std::sort(all.begin(), all.end());
-  for (const auto& [name, share] :
-       std::vector<std::pair<const char*, double>>{{"p50", 0.5},
-                                                   {"p90", 0.9},
-                                                   {"p99", 0.99},
-                                                   {"p999", 0.999},
-                                                   {"p9999", 0.9999}}) {
-    if (all.empty()) break;
-    const auto at =
-        static_cast<size_t>(share * static_cast<double>(all.size()));
-    std::printf(", \"%s\": %lld", name,
-                static_cast<long long>(all[std::min(at, all.size() - 1)]));
-  }
+  const auto at = [&](double share) {
+    const auto i = static_cast<size_t>(share * static_cast<double>(all.size()));
+    return static_cast<long long>(all[std::min(i, all.size() - 1)]);
+  };
   if (!all.empty()) {
-    std::printf(", \"max\": %lld", static_cast<long long>(all.back()));
+    std::printf(", \"p50\": %lld, \"p99\": %lld, \"max\": %lld, \"curve\": [",
+                at(0.5), at(0.99), at(1));
+    const char* comma = "";
+    for (const double percent : kPercents) {
+      std::printf("%s[%g, %lld]", comma, percent, at(percent / 100));
+      comma = ", ";
+    }
+    std::printf("]");
   }
   std::printf("}\n");
 }

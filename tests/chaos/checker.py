@@ -52,6 +52,15 @@ def judge(produced, final, others):
     return Verdict(acknowledged, len(at), lost, duplicated, disordered, conflicts)
 
 
+def ends(lines):
+    """{partition: newest offset} of what was read."""
+    newest = {}
+    for line in lines:
+        if line[0] == 'R':
+            newest[int(line[1])] = max(int(line[2]), newest.get(int(line[1]), -1))
+    return newest
+
+
 def gaps(lines, kind='A'):
     """{partition: sorted times in ms} of the log's A or R lines."""
     times = collections.defaultdict(list)

@@ -203,6 +203,11 @@ int Produce(const Options& options) {
           value.data(), value.size(), nullptr, 0,
           reinterpret_cast<void*>(static_cast<intptr_t>(sequence)));
       if (failure != 0) {
+        if (rd_kafka_last_error() == RD_KAFKA_RESP_ERR__FATAL) {
+          char why[512] = "";
+          (void)rd_kafka_fatal_error(client, why, sizeof why);
+          Die(std::string("no longer idempotent: ") + why);
+        }
         if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
           Die(rd_kafka_err2str(rd_kafka_last_error()));
         }
@@ -367,6 +372,8 @@ int main(int argc, char** argv) {
   }
   out = std::fopen(Get(options, "log").c_str(), "w");
   if (out == nullptr) Die("cannot write the log");
+  // Whoever waits for a record to be read sees it at once.
+  if (verb == "consume") std::setvbuf(out, nullptr, _IOLBF, 1 << 16);
   int result = verb == "produce"   ? Produce(options)
                : verb == "consume" ? Consume(options)
                                    : Read(options);

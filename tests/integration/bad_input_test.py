@@ -6,6 +6,8 @@ import random
 import socket
 import struct
 import sys
+import time
+import zlib
 
 import process
 import wire
@@ -13,7 +15,7 @@ from cases import Cases, equal, until
 
 BASE = 23092
 CORRUPT, UNKNOWN_TOPIC, INVALID_TOPIC, UNSUPPORTED_VERSION = 2, 3, 17, 35
-INVALID_PARTITIONS, INVALID_FACTOR, INVALID_REQUEST, INVALID_RECORD, BAD_FORMAT = 37, 38, 42, 87, 43
+INVALID_PARTITIONS, INVALID_FACTOR, INVALID_REQUEST, INVALID_RECORD, BAD_FORMAT, INVALID_TIMESTAMP = 37, 38, 42, 87, 43, 32
 
 
 def closed(data, port, wait=10.0, half=False):
@@ -111,6 +113,72 @@ def bad_batches(port):
     equal(wire.produce(port, topic, good), (0, 2))
 
 
+def unreadable_records(port):
+    """What no consumer could read is not stored, and the producer learns which records it was."""
+    topic = 'unreadable'
+    equal(wire.create_topic(port, topic)[0], 0)
+    until(lambda: wire.metadata(port, [topic])['topics'][topic]['partitions'][0]['leader'] >= 0, 'a leader')
+    until(lambda: wire.produce(port, topic, wire.batch([b'a']))[0] == 0, 'a good batch')
+    for codec in (1, 2, 3, 4):
+        error, _, message = wire.refusal(port, topic, wire.batch([b'garbage' * 9], attributes=codec))
+        equal((codec, error), (codec, INVALID_RECORD))
+        assert message, 'no message'
+    hour = 3600 * 1000
+    now = int(time.time() * 1000)
+    error, records, _ = wire.refusal(port, topic, wire.batch([b'a', b'b'], now=now + 2 * hour))
+    equal((error, sorted(records)), (INVALID_TIMESTAMP, [0, 1]))
+    equal(wire.produce(port, topic, wire.batch([b'a'], now=now - 1000 * hour))[0], 0)
+    # A header whose key is null.
+    head = wire.batch([b'x'])[:61]
+    bad = wire.record(0, b'x', headers=wire.varint(1) + wire.varint(-1) + wire.varint(-1))
+    tail = head[21:61] + bad
+    data = struct.pack('>qiibI', 0, 9 + len(tail), 0, 2, wire.crc32c(tail)) + tail
+    equal(wire.refusal(port, topic, data)[0], INVALID_RECORD)
+    equal(wire.produce(port, topic, wire.batch([b'a'])), (0, 2))
+
+
+def alter(port, topic, **settings):
+    """IncrementalAlterConfigs v0, SET; _ stands for a dot."""
+    entries = b''.join(wire.string(k.replace('_', '.')) + b'\0' + wire.string(v) for k, v in settings.items())
+    r = wire.Reader(wire.call(port, 44, 0, struct.pack('>ib', 1, 2) + wire.string(topic) +
+                              struct.pack('>i', len(settings)) + entries + b'\0'))
+    r.get('ii')
+    equal((topic, r.get('h')), (topic, 0))
+
+
+def stored(port, topic):
+    """Fetch v4 from the start: the codec of the first batch and the answer's records."""
+    body = struct.pack('>iiiib', -1, 500, 1, 1 << 20, 0) + struct.pack('>i', 1) + wire.string(topic)
+    r = wire.Reader(wire.call(port, 1, 4, body + struct.pack('>iiqi', 1, 0, 0, 1 << 20)))
+    r.get('ii')
+    r.string()
+    r.get('i')
+    equal(r.get('ih')[1], 0)
+    r.get('qqii')
+    return r.data[r.at + 22] & 7, r.data[r.at:]
+
+
+def topic_rules(port):
+    """What a topic's settings ask of the records of its batches."""
+    def make(topic, **settings):
+        equal(wire.create_topic(port, topic)[0], 0)
+        alter(port, topic, **settings)
+        return topic
+    gzip = make('stored-as-gzip', compression_type='gzip')
+    until(lambda: wire.produce(port, gzip, wire.batch([b'value' * 99]))[0] == 0, 'a good batch')
+    until(lambda: wire.produce(port, gzip, wire.batch([b'value' * 99]))[0] == 0, 'a good batch')
+    codec, records = stored(port, gzip)
+    equal(codec, 1)
+    assert zlib.decompress(records[61:], 31).endswith(b'value' * 99 + b'\0'), records
+    compacted = make('needs-keys', cleanup_policy='compact')
+    until(lambda: wire.refusal(port, compacted, wire.batch([b'a', b'b']))[0] == INVALID_RECORD, 'a refusal')
+    error, records, message = wire.refusal(port, compacted, wire.batch([b'a', b'b']))
+    equal((error, sorted(records)), (INVALID_RECORD, [0, 1]))
+    assert message and 'key' in records[0], (records, message)
+    trusted = make('trusted', tidemark_record_validation='header')
+    until(lambda: wire.refusal(port, trusted, wire.batch([b'garbage'], attributes=4))[0] == 0, 'what nobody looks at')
+
+
 def bad_topics(port):
     for name in ('', '.', '..', 'no/slash', 'sp ace', 'x' * 250, 'ümlaut'):
         equal((name, wire.create_topic(port, name)[0]), (name, INVALID_TOPIC))
@@ -189,6 +257,8 @@ def main():
         check('unknown keys and versions', unknown_requests, BASE)
         check('array counts of 2^31', huge_counts, BASE)
         check('damaged record batches', bad_batches, BASE)
+        check('records that nobody could read', unreadable_records, BASE)
+        check('what topics ask of records', topic_rules, BASE)
         check('illegal topics', bad_topics, BASE)
         check('names too long for the answer', endless_names, BASE)
         check('nonsense at the controller port', controller_port, BASE + 100)

@@ -17,14 +17,15 @@ CLEAN = {k: v for k, v in os.environ.items() if not k.startswith('TIDEMARK_')}
 class Cluster:
     """scripts/cluster in a folder of its own; `with` brings it up and down."""
 
-    def __init__(self, base_port, *options):
-        self.base, self.options = base_port, options
+    def __init__(self, base_port, *options, command=()):
+        """Runs scripts/cluster behind `command`."""
+        self.base, self.options, self.command = base_port, options, command
         self.folder = tempfile.mkdtemp(prefix='tidemark-integration-')
         os.chmod(self.folder, 0o755)
         self.home = os.path.join(self.folder, 'cluster')
 
     def do(self, verb, *args):
-        done = subprocess.run([os.path.join(ROOT, 'scripts', 'cluster'), verb, self.home, *args],
+        done = subprocess.run([*self.command, os.path.join(ROOT, 'scripts', 'cluster'), verb, self.home, *args],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError('cluster %s %s: %s' % (verb, ' '.join(args), done.stderr.strip()))
@@ -110,7 +111,13 @@ class Running:
         self.log.close()
 
 
-def http_status(port, path):
+def http_get(port, path):
+    """(status, body)"""
     with socket.create_connection(('127.0.0.1', port), timeout=5) as sock:
         sock.sendall(b'GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' % path.encode())
-        return int(sock.makefile('rb').readline().split()[1])
+        head, _, body = sock.makefile('rb').read().decode().partition('\r\n\r\n')
+        return int(head.split()[1]), body
+
+
+def http_status(port, path):
+    return http_get(port, path)[0]

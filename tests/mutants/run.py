@@ -79,7 +79,7 @@ def ends(command):
         return None, LIMIT_SECONDS, 'no end'
     lines = done.stdout.decode(errors='replace').strip().splitlines()
     telling = [l for l in lines if re.search(r'FAILED|Failure|seed|Check failed', l)]
-    return done.returncode, time.monotonic() - began, (telling or lines or ['(nothing)'])[-1].strip()
+    return done.returncode, time.monotonic() - began, (telling[:1] or lines or ['(nothing)'])[-1].strip()
 
 
 def try_mutant(name, command):

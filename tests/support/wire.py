@@ -165,16 +165,16 @@ def varint(value):
     return bytes(out)
 
 
-def record(index, value, key=None):
+def record(index, value, key=None, headers=varint(0)):
     body = b'\0' + varint(0) + varint(index)
     body += varint(-1) if key is None else varint(len(key)) + key
-    body += varint(len(value)) + value + varint(0)
+    body += varint(len(value)) + value + headers
     return varint(len(body)) + body
 
 
-def batch(values, crc=None, length=None, count=None, magic=2, attributes=0):
+def batch(values, crc=None, length=None, count=None, magic=2, attributes=0, now=None):
     """A record batch; what is given replaces the right value of that field."""
-    now = int(time.time() * 1000)
+    now = int(time.time() * 1000) if now is None else now
     records = b''.join(record(i, v) for i, v in enumerate(values))
     tail = struct.pack('>hiqqqhi', attributes, len(values) - 1, now, now, -1, -1, -1)
     tail += struct.pack('>i', len(values) if count is None else count) + records
@@ -185,7 +185,7 @@ def batch(values, crc=None, length=None, count=None, magic=2, attributes=0):
 
 
 def produce(port, topic, data, partition=0, acks=-1, version=3):
-    """Produce v3 with one batch: (error code, base offset)."""
+    """Produce with one batch, from version 3: (error code, base offset)."""
     body = struct.pack('>h', -1) + struct.pack('>hi', acks, 5000) + struct.pack('>i', 1) + string(topic)
     body += struct.pack('>ii', 1, partition) + struct.pack('>i', len(data)) + data
     r = Reader(call(port, 0, version, body))
@@ -194,3 +194,16 @@ def produce(port, topic, data, partition=0, acks=-1, version=3):
     r.get('i')
     _, error, offset = r.get('ihq')
     return error, offset
+
+
+def refusal(port, topic, data, partition=0):
+    """Produce v8 with one batch: (error code, {index: message} of records, message)."""
+    body = struct.pack('>h', -1) + struct.pack('>hi', -1, 5000) + struct.pack('>i', 1) + string(topic)
+    body += struct.pack('>ii', 1, partition) + struct.pack('>i', len(data)) + data
+    r = Reader(call(port, 0, 8, body))
+    r.get('i')
+    r.string()
+    r.get('i')
+    _, error, _, _, _ = r.get('ihqqq')
+    records = dict(r.array(lambda: (r.get('i'), r.string())))
+    return error, records, r.string()

@@ -94,12 +94,8 @@ Decision GroupTable::Leave(const LeaveRequest& request, Ticket ticket,
                            Moment at) {
   Step step = NewStep(at);
   Group* group = Find(request.group_id);
-  if (!group) {
-    step.out.Reply(ticket, LeaveResult{.members = std::vector<ErrorCode>(
-                                           request.members.size(),
-                                           ErrorCode::kUnknownMemberId)});
-    return std::move(step.out);
-  }
+  // Kafka's: of the request, not of its members.
+  if (!group) return Refuse<LeaveResult>(ticket, ErrorCode::kUnknownMemberId);
   coordinator::Leave(*group, request, ticket, step);
   return Finish(request.group_id, std::move(step));
 }

@@ -1,5 +1,9 @@
 #include "broker/coordinator/group/offsets.h"
 
+#include <optional>
+#include <set>
+#include <string_view>
+
 #include "broker/coordinator/group/rebalance.h"
 
 namespace tidemark::coordinator {
@@ -22,6 +26,60 @@ ErrorCode ValidateCommit(const Group& group, const CommitRequest& request) {
              : ErrorCode::kNone;
 }
 
+// The topics in a consumer's ConsumerProtocolSubscription: version, topics.
+// Nothing when it does not parse.
+std::optional<std::vector<std::string>> TopicsOf(std::string_view metadata) {
+  const auto number = [&](size_t bytes) -> std::optional<int64_t> {
+    if (metadata.size() < bytes) return std::nullopt;
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes; ++i) {
+      value = value << 8 | static_cast<uint8_t>(metadata[i]);
+    }
+    metadata.remove_prefix(bytes);
+    return static_cast<int64_t>(value);
+  };
+  if (!number(2)) return std::nullopt;
+  const auto count = number(4);
+  if (!count || *count > static_cast<int64_t>(metadata.size())) {
+    return std::nullopt;
+  }
+  std::vector<std::string> topics;
+  for (int64_t i = 0; i < *count; ++i) {
+    const auto size = number(2);
+    if (!size || *size > static_cast<int64_t>(metadata.size())) {
+      return std::nullopt;
+    }
+    topics.emplace_back(metadata.substr(0, static_cast<size_t>(*size)));
+    metadata.remove_prefix(static_cast<size_t>(*size));
+  }
+  return topics;
+}
+
+// KIP-211: what nobody in a group of consumers subscribes to any more expires
+// like the offsets of simple consumers. Kept, all of it, when one member's
+// subscription cannot be read.
+std::vector<GroupRecord> UnsubscribedRecords(const Group& group,
+                                             const GroupConfig& config,
+                                             int64_t wall_ms) {
+  if (group.protocol_type != "consumer") return {};
+  std::set<std::string> subscribed;
+  for (const auto& [id, member] : group.members) {
+    const auto topics = TopicsOf(member.MetadataFor(group.protocol));
+    if (!topics) return {};
+    subscribed.insert(topics->begin(), topics->end());
+  }
+  std::vector<GroupRecord> records;
+  for (const auto& [partition, value] : group.offsets) {
+    if (subscribed.contains(partition.topic) ||
+        group.pending_offsets.contains(partition) ||
+        wall_ms - value.commit_timestamp_ms < config.offsets_retention_ms) {
+      continue;
+    }
+    records.push_back(OffsetRecord{group.id, partition, std::nullopt});
+  }
+  return records;
+}
+
 }  // namespace
 
 void Commit(Group& group, const CommitRequest& request, Ticket ticket,
@@ -41,9 +99,9 @@ void Commit(Group& group, const CommitRequest& request, Ticket ticket,
       result.partitions.push_back(ErrorCode::kOffsetMetadataTooLarge);
       continue;
     }
+    // Whatever time the client names (version 1): it would decide about expiry.
     CommittedOffset value = p.value;
-    if (value.commit_timestamp_ms < 0)
-      value.commit_timestamp_ms = step.at.wall_ms;
+    value.commit_timestamp_ms = step.at.wall_ms;
     step.out.records.push_back(
         OffsetRecord{group.id, p.partition, std::move(value)});
     result.partitions.push_back(ErrorCode::kNone);
@@ -71,6 +129,9 @@ FetchResult FetchOffsets(const Group* group, const FetchRequest& request) {
 std::vector<GroupRecord> ExpiredRecords(const Group& group,
                                         const GroupConfig& config,
                                         int64_t wall_ms) {
+  if (group.Is(GroupState::kStable)) {
+    return UnsubscribedRecords(group, config, wall_ms);
+  }
   if (!group.Is(GroupState::kEmpty) || !group.pending_offsets.empty() ||
       !group.pending_joins.empty()) {
     return {};

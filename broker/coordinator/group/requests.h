@@ -116,7 +116,7 @@ struct CommitRequest {
   std::optional<std::string> instance_id;
   struct Partition {
     TopicPartition partition;
-    CommittedOffset value;  // commit_timestamp_ms -1: now
+    CommittedOffset value;  // its commit_timestamp_ms is not read
   };
   std::vector<Partition> partitions;
 };

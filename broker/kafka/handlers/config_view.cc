@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/metadata/broker_config.h"
+#include "common/base/utf8.h"
 
 namespace tidemark::server {
 
@@ -13,6 +14,12 @@ metadata::ResolvedConfig ResolveFor(const Services& services,
   return metadata::ResolveTopicConfig(image, topic, key,
                                       services.config->node_id,
                                       services.config->static_values());
+}
+
+Status CheckConfigText(std::string_view name, std::string_view value) {
+  if (IsUtf8(name) && IsUtf8(value)) return {};
+  return Fail(ErrorCode::kInvalidConfig,
+              "A setting's name or value is not valid UTF-8.");
 }
 
 Duration AdminTimeout(int32_t timeout_ms) {

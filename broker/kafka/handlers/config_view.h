@@ -11,6 +11,10 @@ metadata::ResolvedConfig ResolveFor(const Services& services,
                                     const std::string& topic,
                                     std::string_view key);
 
+// The controllers take settings as text, and refuse a whole request for one
+// that is not. Error kInvalidConfig.
+Status CheckConfigText(std::string_view name, std::string_view value);
+
 // How long the controllers may take for a client's admin request: what the
 // client gave, within reason.
 Duration AdminTimeout(int32_t timeout_ms);

@@ -5,6 +5,7 @@
 #include "broker/kafka/handlers/cluster_view.h"
 #include "broker/kafka/handlers/config_view.h"
 #include "broker/metadata/controller_client.h"
+#include "common/base/utf8.h"
 
 namespace tidemark::server {
 namespace {
@@ -25,6 +26,10 @@ void OnAnswer(const std::shared_ptr<Growth>& growth,
   for (const auto& topic : growth->request.topics) {
     auto& result = response.results.emplace_back();
     result.name = topic.name;
+    if (!IsUtf8(topic.name)) {  // was not asked for
+      result.error_code = Code(ErrorCode::kUnknownTopicOrPartition);
+      continue;
+    }
     if (!answer) {
       result.error_code = Code(answer.error().code);
       result.error_message = NullableMessage(answer.error().message);
@@ -63,6 +68,7 @@ void HandleCreatePartitions(RequestContext context, Request request,
   admin::v1::CreatePartitionsRequest ask;
   ask.set_validate_only(growth->request.validate_only);
   for (const auto& topic : growth->request.topics) {
+    if (!IsUtf8(topic.name)) continue;
     auto* to = ask.add_topics();
     to->set_name(topic.name);
     to->set_count(topic.count);

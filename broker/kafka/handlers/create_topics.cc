@@ -8,6 +8,7 @@
 #include "broker/metadata/broker_config.h"
 #include "broker/metadata/controller_client.h"
 #include "broker/metadata/image_holder.h"
+#include "common/base/utf8.h"
 
 namespace tidemark::server {
 namespace {
@@ -36,6 +37,10 @@ TopicResult Failed(const std::string& name, ErrorCode code,
 // What only the shape of the Kafka request can get wrong; the rest is for the
 // controllers to judge.
 Status CheckShape(const Request::CreatableTopic& topic) {
+  if (!IsUtf8(topic.name)) {
+    return Fail(ErrorCode::kInvalidTopicException,
+                "The topic name is not valid UTF-8.");
+  }
   std::set<int32_t> indexes;
   for (const auto& assignment : topic.assignments) {
     if (!indexes.insert(assignment.partition_index).second) {
@@ -62,6 +67,7 @@ Status CheckShape(const Request::CreatableTopic& topic) {
       return Fail(ErrorCode::kInvalidConfig,
                   "Null value not supported for topic configs: " + config.name);
     }
+    TM_RETURN_IF_ERROR(CheckConfigText(config.name, *config.value));
   }
   return {};
 }

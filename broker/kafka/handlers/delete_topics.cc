@@ -6,6 +6,7 @@
 #include "broker/kafka/handlers/config_view.h"
 #include "broker/metadata/broker_config.h"
 #include "broker/metadata/controller_client.h"
+#include "common/base/utf8.h"
 
 namespace tidemark::server {
 namespace {
@@ -51,6 +52,11 @@ void OnAnswer(const std::shared_ptr<Deletion>& deletion,
   Response response;
   std::vector<Uuid> gone;
   for (const Wanted& wanted : deletion->wanted) {
+    if (!IsUtf8(wanted.name.value_or(""))) {  // was not asked for
+      response.responses.push_back(
+          OutcomeOf(wanted, ErrorCode::kUnknownTopicOrPartition, ""));
+      continue;
+    }
     const auto found = std::ranges::find_if(
         answer->topics(),
         [&](const auto& topic) { return Matches(wanted, topic); });
@@ -102,7 +108,7 @@ void HandleDeleteTopics(RequestContext context, Request request,
   for (const Wanted& wanted : deletion->wanted) {
     if (!wanted.topic_id.IsZero()) {
       ask.add_topic_ids(wanted.topic_id.ToBytes());
-    } else {
+    } else if (IsUtf8(wanted.name.value_or(""))) {
       ask.add_names(wanted.name.value_or(""));
     }
   }

@@ -40,7 +40,8 @@ int8_t KafkaType(ConfigType type) {
 
 bool IsWanted(const Request::DescribeConfigsResource& resource,
               std::string_view key) {
-  return !resource.configuration_keys ||
+  // An empty list asks for all of them too, as in Kafka.
+  return !resource.configuration_keys || resource.configuration_keys->empty() ||
          std::ranges::count(*resource.configuration_keys, key) > 0;
 }
 

@@ -50,9 +50,11 @@ void HandleDescribeGroups(RequestContext context,
                           kafka::DescribeGroupsRequest request,
                           Reply<kafka::DescribeGroupsResponse> reply) {
   using Result = coordinator::GroupDescription;
+  if (request.groups.size() > kMaxGroupsInARequest) return;
+  std::vector<std::string> ids = Distinct(std::move(request.groups));
+  const size_t count = ids.size();
   auto answer = [version = context.version,
-                 with_operations = request.include_authorized_operations,
-                 ids = request.groups,
+                 with_operations = request.include_authorized_operations, ids,
                  reply = std::move(reply)](std::vector<Result> results) {
     kafka::DescribeGroupsResponse response;
     for (size_t i = 0; i < ids.size(); ++i)
@@ -61,9 +63,9 @@ void HandleDescribeGroups(RequestContext context,
     reply(std::move(response));
   };
   Gather<Result>::Run(
-      request.groups.size(), std::move(answer), [&](size_t i, auto done) {
-        context.services->groups->Describe(request.groups[i], std::move(done));
-      });
+      count, std::move(answer),
+      [groups = context.services->groups, ids = std::move(ids)](
+          size_t i, auto done) { groups->Describe(ids[i], std::move(done)); });
 }
 
 }  // namespace tidemark::server

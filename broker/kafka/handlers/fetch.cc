@@ -14,6 +14,7 @@ void HandleFetch(RequestContext context, kafka::FetchRequest request,
   call.listener = context.listener;
   call.on = context.executor;
   call.cancellation = context.cancellation;
+  call.memory = context.memory;
   context.services->fetch->Fetch(std::move(call), std::move(request),
                                  std::move(reply));
 }

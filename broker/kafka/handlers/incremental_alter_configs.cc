@@ -6,6 +6,7 @@
 #include "broker/kafka/handlers/cluster_view.h"
 #include "broker/kafka/handlers/config_view.h"
 #include "broker/metadata/controller_client.h"
+#include "common/base/utf8.h"
 
 namespace tidemark::server {
 namespace {
@@ -33,6 +34,10 @@ Status Check(const Request::AlterConfigsResource& resource) {
                     std::to_string(resource.resource_type) +
                     " cannot be changed: 2 (topic) and 4 (broker) can.");
   }
+  if (!IsUtf8(resource.resource_name)) {
+    return Fail(ErrorCode::kUnknownTopicOrPartition,
+                "The resource's name is not valid UTF-8.");
+  }
   std::set<std::string> keys;
   for (const auto& config : resource.configs) {
     if (!keys.insert(config.name).second) {
@@ -49,6 +54,7 @@ Status Check(const Request::AlterConfigsResource& resource) {
       return Fail(ErrorCode::kInvalidRequest,
                   "Null value not supported for: " + config.name);
     }
+    TM_RETURN_IF_ERROR(CheckConfigText(config.name, config.value.value_or("")));
   }
   return {};
 }

@@ -4,6 +4,7 @@
 
 #include "broker/kafka/handlers/cluster_view.h"
 #include "broker/kafka/producer_id_allocator.h"
+#include "common/kafka/printer.h"
 
 namespace tidemark::server {
 
@@ -25,8 +26,8 @@ void HandleInitProducerId(RequestContext context,
     LOG_EVERY_T(WARNING, 1)
         << "transactions are not supported: refusing a transactional producer"
         << " client=" << context.client_host
-        << " client_id=" << context.client_id.substr(0, 128)
-        << " transactional_id=" << request.transactional_id->substr(0, 128);
+        << " client_id=" << kafka::Quoted(context.client_id)
+        << " transactional_id=" << kafka::Quoted(*request.transactional_id);
     return answer(ErrorCode::kInvalidRequest, -1, -1);
   }
   if ((request.producer_id == -1) != (request.producer_epoch == -1)) {

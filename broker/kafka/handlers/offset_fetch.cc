@@ -1,5 +1,7 @@
 #include "common/kafka/messages/offset_fetch.h"
 
+#include <set>
+
 #include "broker/kafka/handlers/group_common.h"
 
 namespace tidemark::server {
@@ -11,15 +13,18 @@ using Response = kafka::OffsetFetchResponse;
 constexpr int16_t kFirstWithGroupError = 2;
 constexpr int16_t kFirstBatched = 8;
 
+// Each partition once, where it came first: its offset comes with a text.
 // Both layouts have the same shape under different names.
 template <class Topics>
 std::optional<std::vector<TopicPartition>> PartitionsOf(
     const std::optional<Topics>& topics) {
   if (!topics) return std::nullopt;
   std::vector<TopicPartition> out;
+  std::set<TopicPartition> seen;
   for (const auto& topic : *topics)
     for (const int32_t index : topic.partition_indexes)
-      out.push_back({topic.name, index});
+      if (seen.insert({topic.name, index}).second)
+        out.push_back({topic.name, index});
   return out;
 }
 
@@ -70,11 +75,22 @@ void FetchOne(const RequestContext& context, Request request,
       });
 }
 
+// Groups that are named again are as good as not named again.
+void KeepFirst(std::vector<Request::OffsetFetchRequestGroup>* groups) {
+  std::set<std::string> seen;
+  std::erase_if(*groups, [&](const auto& group) {
+    return !seen.insert(group.group_id).second;
+  });
+}
+
 void FetchMany(const RequestContext& context, Request request,
                Reply<Response> reply) {
   using Result = coordinator::FetchResult;
+  if (request.groups.size() > kMaxGroupsInARequest) return;
+  KeepFirst(&request.groups);
   std::vector<std::string> ids;
   for (const auto& group : request.groups) ids.push_back(group.group_id);
+  const size_t count = ids.size();
   auto answer = [ids = std::move(ids),
                  reply = std::move(reply)](std::vector<Result> results) {
     Response response;
@@ -87,10 +103,11 @@ void FetchMany(const RequestContext& context, Request request,
     }
     reply(std::move(response));
   };
-  Gather<Result>::Run(request.groups.size(), std::move(answer),
-                      [&](size_t i, auto done) {
+  Gather<Result>::Run(count, std::move(answer),
+                      [groups = context.services->groups,
+                       request = std::move(request)](size_t i, auto done) {
                         const auto& group = request.groups[i];
-                        context.services->groups->Fetch(
+                        groups->Fetch(
                             {.group_id = group.group_id,
                              .partitions = PartitionsOf(group.topics),
                              .require_stable = request.require_stable},

@@ -5,6 +5,8 @@
 
 #include "broker/kafka/handlers/handlers.h"
 #include "broker/kafka/handlers/leader_hint.h"
+#include "broker/kafka/handlers/topic_rules.h"
+#include "broker/log/record_validation.h"
 #include "broker/metadata/image_holder.h"
 #include "broker/replication/replica_manager.h"
 #include "common/record/batch_header.h"
@@ -38,11 +40,19 @@ void Refuse(PartitionResponse& partition, ErrorCode error,
   partition.error_message = NullableMessage(message);
 }
 
+void Refuse(PartitionResponse& partition, log::RecordRefusal refusal) {
+  Refuse(partition, refusal.error, refusal.message);
+  for (auto& record : refusal.records) {
+    partition.record_errors.push_back(
+        {record.index, NullableMessage(record.message)});
+  }
+}
+
 // What the protocol's version and this broker's features forbid. The log
 // checks the rest of the batch.
-Status CheckBatch(const kafka::ProduceRequest& request,
-                  const RequestContext& context, const std::string& topic,
-                  const std::optional<SharedBytes>& records) {
+Result<record::BatchHeader> CheckBatch(
+    const kafka::ProduceRequest& request, const RequestContext& context,
+    const std::string& topic, const std::optional<SharedBytes>& records) {
   if (request.acks < -1 || request.acks > 1) {
     return Fail(ErrorCode::kInvalidRequiredAcks, "acks must be -1, 0 or 1");
   }
@@ -75,7 +85,23 @@ Status CheckBatch(const kafka::ProduceRequest& request,
     return Fail(ErrorCode::kInvalidTxnState,
                 "this broker does not support transactions");
   }
-  return {};
+  return header;
+}
+
+// The batch to append, once its records have been read where that is asked
+// for. What the log refuses by the header alone is left to it.
+tl::expected<SharedBytes, log::RecordRefusal> CheckRecords(
+    const SharedBytes& batch, const record::BatchHeader& header,
+    const log::RecordRules* rules, int64_t now_ms) {
+  if (rules == nullptr || header.magic != record::kMagic ||
+      !record::IsKnownCodec(header.codec()) || header.record_count == 0 ||
+      header.last_offset_delta != header.record_count - 1) {
+    return batch;
+  }
+  auto rewritten = log::ValidateRecords(batch.view(), header, *rules, now_ms);
+  if (!rewritten) return tl::unexpected(std::move(rewritten).error());
+  if (rewritten->empty()) return batch;
+  return SharedBytes(std::move(*rewritten));
 }
 
 void Answer(const std::shared_ptr<Ask>& ask,
@@ -112,20 +138,28 @@ void HandleProduce(RequestContext context, kafka::ProduceRequest request,
                    Reply<kafka::ProduceResponse> reply) {
   auto ask = std::make_shared<Ask>();
   std::vector<replication::ProduceItem> items;
+  TopicRules rules(*context.services);
+  const int64_t now_ms = context.executor->WallMs();
   for (const auto& topic : request.topic_data) {
     auto& topic_response = ask->response.responses.emplace_back();
     topic_response.name = topic.name;
     for (const auto& data : topic.partition_data) {
       auto& partition = topic_response.partition_responses.emplace_back();
       partition.index = data.index;
-      if (auto ok = CheckBatch(request, context, topic.name, data.records);
-          !ok) {
-        Refuse(partition, ok.error().code, ok.error().message);
+      auto header = CheckBatch(request, context, topic.name, data.records);
+      if (!header) {
+        Refuse(partition, header.error().code, header.error().message);
+        continue;
+      }
+      auto batch =
+          CheckRecords(*data.records, *header, rules.Find(topic.name), now_ms);
+      if (!batch) {
+        Refuse(partition, std::move(batch).error());
         continue;
       }
       ask->slots.push_back({ask->response.responses.size() - 1,
                             topic_response.partition_responses.size() - 1});
-      items.push_back({{topic.name, data.index}, *data.records});
+      items.push_back({{topic.name, data.index}, std::move(*batch)});
     }
   }
   ask->reply = std::move(reply);

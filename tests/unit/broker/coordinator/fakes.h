@@ -144,6 +144,8 @@ class FakeController final : public ControllerClient {
   BrokerEpoch broker_epoch() const override { return 1; }
   void AlterPartition(controller::v1::AlterPartitionRequest,
                       Done<controller::v1::AlterPartitionResponse>) override {}
+  void AssignReplicas(controller::v1::AssignReplicasRequest,
+                      Done<controller::v1::AssignReplicasResponse>) override {}
   void AllocateProducerIds(
       Done<controller::v1::AllocateProducerIdsResponse>) override {}
   void CreateTopics(admin::v1::CreateTopicsRequest request, Duration,

@@ -155,7 +155,7 @@ class GroupCoordinatorTest : public testing::Test {
 };
 
 TEST_F(GroupCoordinatorTest, TheOffsetsTopicIsCreatedOnceOnFirstUse) {
-  AddBroker(1, false);
+  for (int32_t id : {1, 2, 3}) AddBroker(id, false);
   EXPECT_EQ(groups.Locate("g", "PLAINTEXT").error,
             ErrorCode::kCoordinatorNotAvailable);
   EXPECT_EQ(groups.Locate("h", "PLAINTEXT").error,
@@ -164,7 +164,7 @@ TEST_F(GroupCoordinatorTest, TheOffsetsTopicIsCreatedOnceOnFirstUse) {
   const auto& topic = controller.created[0].topics(0);
   EXPECT_EQ(topic.name(), "__consumer_offsets");
   EXPECT_EQ(topic.partitions(), 50);
-  EXPECT_EQ(topic.replication_factor(), 1);  // no more brokers than that
+  EXPECT_EQ(topic.replication_factor(), 3);
   EXPECT_EQ(topic.configs().at("cleanup.policy"), "compact");
   EXPECT_EQ(topic.configs().at("segment.bytes"), "104857600");
   EXPECT_EQ(topic.configs().at("compression.type"), "producer");
@@ -174,11 +174,57 @@ TEST_F(GroupCoordinatorTest, TheOffsetsTopicIsCreatedOnceOnFirstUse) {
 }
 
 TEST_F(GroupCoordinatorTest, TheOffsetsTopicWaitsForEnoughLivingBrokers) {
+  // Only the first of three has registered, then one is not alive yet.
   AddBroker(1, false);
-  AddBroker(2, true);
-  EXPECT_EQ(groups.Locate("g", "PLAINTEXT").error,
-            ErrorCode::kCoordinatorNotAvailable);
-  EXPECT_TRUE(controller.created.empty());
+  AddBroker(2, false);
+  for (bool registered : {false, true}) {
+    if (registered) AddBroker(3, true);
+    EXPECT_EQ(groups.Locate("g", "PLAINTEXT").error,
+              ErrorCode::kCoordinatorNotAvailable);
+    EXPECT_TRUE(controller.created.empty());
+  }
+}
+
+TEST_F(GroupCoordinatorTest, GroupsComeBackWhenTheOffsetsTopicIsMadeAnew) {
+  Serve();
+  groups.OnLeader({kOffsetsTopic, 0}, replicas.epoch = 7);
+  executor.RunReady();
+  ASSERT_EQ(Call(server::HandleJoinGroup, 4, Join("g"))->error_code,
+            Code(ErrorCode::kMemberIdRequired));
+  // Deleted, and led here again from the first epoch of its successor.
+  groups.OnTopicsDeleted({kOffsetsTopic});
+  executor.RunReady();
+  EXPECT_EQ(Call(server::HandleJoinGroup, 4, Join("g"))->error_code,
+            Code(ErrorCode::kNotCoordinator));
+  groups.OnNotLeader({kOffsetsTopic, 0}, 7);
+  groups.OnLeader({kOffsetsTopic, 0}, replicas.epoch = 0);
+  executor.RunReady();
+  EXPECT_EQ(Call(server::HandleJoinGroup, 4, Join("g"))->error_code,
+            Code(ErrorCode::kMemberIdRequired));
+}
+
+TEST_F(GroupCoordinatorTest, AnEmptyGroupIdIsInvalidAtEveryBroker) {
+  AddBroker(1, false);
+  AddTopic(kOffsetsTopic, 1);
+  EXPECT_EQ(Call(server::HandleJoinGroup, 4, Join(""))->error_code,
+            Code(ErrorCode::kInvalidGroupId));
+  EXPECT_EQ(Call(server::HandleHeartbeat, 3, {.group_id = ""})->error_code,
+            Code(ErrorCode::kInvalidGroupId));
+  EXPECT_EQ(Call(server::HandleSyncGroup, 3, {.group_id = ""})->error_code,
+            Code(ErrorCode::kInvalidGroupId));
+  kafka::LeaveGroupRequest leave{.group_id = ""};
+  leave.members = {{.member_id = "m"}};
+  EXPECT_EQ(Call(server::HandleLeaveGroup, 3, leave)->error_code,
+            Code(ErrorCode::kInvalidGroupId));
+}
+
+TEST_F(GroupCoordinatorTest, LeavingAnUnknownGroupFailsAsAWhole) {
+  Serve();
+  kafka::LeaveGroupRequest leave{.group_id = "nobody"};
+  leave.members = {{.member_id = "m"}};
+  auto left = Call(server::HandleLeaveGroup, 3, leave);
+  EXPECT_EQ(left->error_code, Code(ErrorCode::kUnknownMemberId));
+  EXPECT_TRUE(left->members.empty());
 }
 
 TEST_F(GroupCoordinatorTest, FindCoordinatorNamesTheListenerOfTheRequest) {

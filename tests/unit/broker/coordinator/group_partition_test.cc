@@ -269,6 +269,31 @@ TEST_F(GroupPartitionTest, DeletedTopicsAreForgotten) {
   EXPECT_EQ(Fetched("g"), -1);
 }
 
+TEST_F(GroupPartitionTest, TopicsDeletedWhileItLoadsAreForgottenAfterwards) {
+  Lead();
+  ASSERT_EQ(CommitError("g", 5), ErrorCode::kNone);
+  groups->Lead(++replicas.epoch);
+  ASSERT_EQ(groups->Availability(), ErrorCode::kCoordinatorLoadInProgress);
+  groups->ForgetTopics({"t"});
+  executor.RunReady();
+  ASSERT_EQ(groups->Availability(), ErrorCode::kNone);
+  EXPECT_EQ(Fetched("g"), -1);
+}
+
+TEST_F(GroupPartitionTest, AClientsOwnCommitTimeDecidesNothing) {
+  config.offsets_retention_ms = 1'000;
+  groups = std::make_shared<GroupPartition>(
+      TopicPartition{"__consumer_offsets", 3}, replicas, config);
+  Lead();
+  CommitRequest request = CommitOf("g", 5);
+  request.partitions[0].value.commit_timestamp_ms = INT64_MAX / 2;
+  groups->Commit(request, [](CommitResult) {});
+  executor.RunReady();
+  EXPECT_EQ(Fetched("g"), 5);
+  executor.Advance(seconds(601));
+  EXPECT_EQ(Fetched("g"), -1) << "kept by the client's clock";
+}
+
 TEST_F(GroupPartitionTest, ALargeDeletionIsSplitAndAllOfItCounts) {
   Lead();
   CommitRequest request{.group_id = "g"};

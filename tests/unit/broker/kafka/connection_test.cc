@@ -156,8 +156,9 @@ class ConnectionTest : public testing::Test {
 
   uint16_t Listen(ListenerOptions options = {}) {
     options.host = "127.0.0.1";
+    if (!admission_) admission_.emplace(limits_);
     listener_ = KafkaListener::Open(options, {&shard0_, &shard1_}, dispatcher_,
-                                    metrics_)
+                                    metrics_, *admission_)
                     .value();
     return listener_->port();
   }
@@ -168,6 +169,8 @@ class ConnectionTest : public testing::Test {
     client.Receive<kafka::ApiVersionsResponse>(0, 1);
   }
 
+  Admission::Options limits_;
+  std::optional<Admission> admission_;  // with limits_, from Listen
   io::EventLoop shard0_{"shard0"}, shard1_{"shard1"};
   Services services_;
   NetworkMetrics metrics_;
@@ -416,15 +419,54 @@ TEST_F(ConnectionTest, SilenceClosesAConnectionInMidFrameToo) {
 }
 
 TEST_F(ConnectionTest, ConnectionsBeyondTheLimitAreClosed) {
-  ListenerOptions options;
-  options.max_connections = 1;
-  const uint16_t port = Listen(options);
-  Client first(port);
-  first.Send(kafka::ApiVersionsRequest{}, 0, 1);
-  first.Receive<kafka::ApiVersionsResponse>(0, 1);
-  Client second(port);
-  EXPECT_TRUE(second.IsClosed());
-  EXPECT_EQ(metrics_.refused.load(), 1u);
+  for (const bool per_address : {false, true}) {
+    Admission::Options limits;
+    (per_address ? limits.max_connections_per_address
+                 : limits.max_connections) = 1;
+    listener_.reset();
+    admission_.emplace(limits);
+    metrics_.refused = 0;
+    const uint16_t port = Listen();
+    auto first = std::make_unique<Client>(port);
+    first->Send(kafka::ApiVersionsRequest{}, 0, 1);
+    first->Receive<kafka::ApiVersionsResponse>(0, 1);
+    Client second(port);
+    EXPECT_TRUE(second.IsClosed());
+    EXPECT_EQ(metrics_.refused.load(), 1u);
+    // With the first one gone there is room again.
+    first.reset();
+    while (metrics_.connections.load() > 0) std::this_thread::yield();
+    ExpectAlive(port);
+    while (metrics_.connections.load() > 0) std::this_thread::yield();
+  }
+}
+
+// D7: at the bound clients wait, and all of them are served in the end.
+TEST_F(ConnectionTest, RequestsBeyondTheMemoryWaitTheirTurn) {
+  limits_.request_bytes = 1 << 20;
+  const uint16_t port = Listen();
+  constexpr int kClients = 16;
+  std::vector<std::thread> threads;
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < kClients; ++i) {
+    threads.emplace_back([&] {
+      Client client(port);
+      kafka::ProduceRequest request = ProduceTo("t");
+      request.topic_data[0].partition_data.emplace_back().records =
+          SharedBytes(std::string(700'000, 'r'));
+      for (int round = 0; round < 5; ++round) {
+        client.Send(request, 9, round);
+        client.Receive<kafka::ProduceResponse>(9, round);
+        ++answered;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(answered.load(), kClients * 5);
+  EXPECT_GE(admission_->requests->peak(), 700'000u);
+  // One request may overdraw, and every connection has its first bytes.
+  EXPECT_LE(admission_->requests->peak(), (2u << 20) + kClients * 8192);
+  while (admission_->requests->used() > 0) std::this_thread::yield();
 }
 
 TEST_F(ConnectionTest, StopClosesConnectionsAndFreesThePort) {
@@ -444,7 +486,8 @@ TEST_F(ConnectionTest, APortInUseIsAOneLineError) {
   ListenerOptions options;
   options.host = "127.0.0.1";
   options.port = Listen();
-  auto second = KafkaListener::Open(options, {&shard0_}, dispatcher_, metrics_);
+  auto second = KafkaListener::Open(options, {&shard0_}, dispatcher_, metrics_,
+                                    *admission_);
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message,
               testing::AllOf(testing::HasSubstr("127.0.0.1:"),

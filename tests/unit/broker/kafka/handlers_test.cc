@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "broker/kafka/handlers/cluster_view.h"
 #include "broker/kafka/handlers/table.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_topics.h"
@@ -328,6 +329,82 @@ TEST(CreateTopics, AnswersInRequestOrderWithWhatTheControllersSaid) {
   EXPECT_EQ(response.topics[2].error_code, 42);
   EXPECT_EQ(response.topics[3].error_code, 39);
   EXPECT_EQ(response.topics[4].error_code, 40);
+}
+
+// Bytes that are no UTF-8 would make the controllers refuse the whole message.
+TEST(CreateTopics, WhatIsNoTextIsRefusedAndTheRestIsNot) {
+  TestCluster cluster;
+  cluster.controller.on_create =
+      [&](const admin::v1::CreateTopicsRequest& request) {
+        // As it goes over the wire.
+        admin::v1::CreateTopicsRequest parsed;
+        EXPECT_TRUE(parsed.ParseFromString(request.SerializeAsString()));
+        admin::v1::CreateTopicsResponse response;
+        for (const auto& topic : parsed.topics()) {
+          response.add_topics()->set_name(topic.name());
+        }
+        return response;
+      };
+  kafka::CreateTopicsRequest request;
+  request.topics.resize(4);
+  request.topics[0].name = "good";
+  request.topics[1].name = "bad\xff";
+  request.topics[2].name = "value";
+  request.topics[2].configs.push_back({"retention.ms", "\xc3("});
+  request.topics[3].name = "key";
+  request.topics[3].configs.push_back({"\xff", "1"});
+  auto response = cluster.Ask(&HandleCreateTopics, request, 7);
+  ASSERT_EQ(response.topics.size(), 4u);
+  EXPECT_EQ(response.topics[0].error_code, Code(ErrorCode::kNone));
+  EXPECT_EQ(response.topics[1].error_code,
+            Code(ErrorCode::kInvalidTopicException));
+  EXPECT_EQ(response.topics[2].error_code, Code(ErrorCode::kInvalidConfig));
+  EXPECT_EQ(response.topics[3].error_code, Code(ErrorCode::kInvalidConfig));
+  ASSERT_EQ(cluster.controller.created.size(), 1u);
+  EXPECT_EQ(cluster.controller.created[0].topics_size(), 1);
+}
+
+TEST(DeleteTopics, WhatIsNoTextIsUnknownAndTheRestIsNot) {
+  TestCluster cluster;
+  cluster.controller.on_delete =
+      [&](const admin::v1::DeleteTopicsRequest& request) {
+        admin::v1::DeleteTopicsRequest parsed;
+        EXPECT_TRUE(parsed.ParseFromString(request.SerializeAsString()));
+        admin::v1::DeleteTopicsResponse response;
+        for (const auto& name : parsed.names()) {
+          response.add_topics()->set_name(name);
+        }
+        return response;
+      };
+  kafka::DeleteTopicsRequest request;
+  request.topics = {{"\xff", Uuid{}}, {"good", Uuid{}}};
+  auto response = cluster.Ask(&HandleDeleteTopics, request, 6);
+  ASSERT_EQ(response.responses.size(), 2u);
+  EXPECT_EQ(response.responses[0].error_code,
+            Code(ErrorCode::kUnknownTopicOrPartition));
+  EXPECT_EQ(response.responses[1].error_code, Code(ErrorCode::kNone));
+}
+
+TEST(IncrementalAlterConfigs, WhatIsNoTextIsRefusedAndTheRestIsNot) {
+  TestCluster cluster;
+  kafka::IncrementalAlterConfigsRequest request;
+  request.resources.resize(3);
+  request.resources[0].resource_type = 2;
+  request.resources[0].resource_name = "\xff";
+  request.resources[1].resource_type = 2;
+  request.resources[1].resource_name = "good";
+  request.resources[1].configs.push_back({"retention.ms", 0, "5"});
+  request.resources[2].resource_type = 2;
+  request.resources[2].resource_name = "value";
+  request.resources[2].configs.push_back({"retention.ms", 0, "\xff"});
+  auto response = cluster.Ask(&HandleIncrementalAlterConfigs, request, 1);
+  ASSERT_EQ(response.responses.size(), 3u);
+  EXPECT_EQ(response.responses[0].error_code,
+            Code(ErrorCode::kUnknownTopicOrPartition));
+  EXPECT_EQ(response.responses[1].error_code, Code(ErrorCode::kNone));
+  EXPECT_EQ(response.responses[2].error_code, Code(ErrorCode::kInvalidConfig));
+  ASSERT_EQ(cluster.controller.altered.size(), 1u);
+  EXPECT_EQ(cluster.controller.altered[0].resources_size(), 1);
 }
 
 TEST(CreateTopics, NoControllerIsATimeOut) {

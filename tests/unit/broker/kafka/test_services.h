@@ -53,6 +53,15 @@ class FakeController final : public ControllerClient {
       Done<controller::v1::AlterPartitionResponse> done) override {
     done(Fail(ErrorCode::kRequestTimedOut));
   }
+  void AssignReplicas(
+      controller::v1::AssignReplicasRequest request,
+      Done<controller::v1::AssignReplicasResponse> done) override {
+    assigned.push_back(std::move(request));
+    if (refuse_assignments-- > 0) {
+      return done(Fail(ErrorCode::kRequestTimedOut));
+    }
+    done(controller::v1::AssignReplicasResponse());
+  }
   void AllocateProducerIds(
       Done<controller::v1::AllocateProducerIdsResponse> done) override {
     ++blocks;
@@ -86,6 +95,8 @@ class FakeController final : public ControllerClient {
     done(response);
   }
 
+  int refuse_assignments = 0;
+  std::vector<controller::v1::AssignReplicasRequest> assigned;
   int block_size = 1000;
   int blocks = 0;
   std::vector<admin::v1::CreateTopicsRequest> created;

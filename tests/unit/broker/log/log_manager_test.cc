@@ -11,7 +11,7 @@ class LogManagerTest : public testing::Test {
  protected:
   LogManagerTest() {
     options_.dirs = {"/a", "/b"};
-    options_.on_offline = [this](const std::string& dir) {
+    options_.on_offline = [this](const std::string& dir, const Error&) {
       offline_.push_back(dir);
     };
   }

@@ -2,6 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "common/metadata/configs.h"
+
 namespace tidemark {
 namespace {
 
@@ -109,6 +115,60 @@ TEST(BrokerConfig, AMisspeltKeyIsAWarningThatNamesTheRightOne) {
   auto config = Parse({"log.retention.hour=1"}).value();
   EXPECT_THAT(config.raw().warnings(),
               ElementsAre(HasSubstr("log.retention.hours")));
+}
+
+// The broker's source text. A key counts as read when it is named anywhere but
+// in the table, or is the default of a topic setting that has an effect.
+bool IsRead(const std::string& sources, std::string_view key) {
+  const std::string quoted = '"' + std::string(key) + '"';
+  const size_t first = sources.find(quoted);
+  if (first == std::string::npos) return false;
+  return sources.find(quoted, first + 1) != std::string::npos;
+}
+
+bool HasTopicKey(std::string_view key) {
+  for (const ConfigKey& topic : metadata::TopicConfigKeys()) {
+    if (metadata::BrokerKeyOfTopicKey(topic.name) == key) {
+      return metadata::CheckHasEffect(topic.name, "7").has_value();
+    }
+  }
+  return false;
+}
+
+TEST(BrokerConfig, TheTableSaysWhatTheCodeAsksFor) {
+  std::string sources;
+  for (const char* root : {"broker", "common/base"}) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(root)) {
+      if (entry.path().extension() != ".cc") continue;
+      std::ifstream file(entry.path());
+      sources.append(std::istreambuf_iterator<char>(file), {});
+    }
+  }
+  ASSERT_TRUE(IsRead(sources, "node.id")) << "run from the repository's root";
+  std::vector<std::string_view> unread = BrokerKeysOfControllers();
+  for (std::string_view key : BrokerKeysWithoutEffect()) unread.push_back(key);
+  for (const ConfigKey& key : BrokerConfigKeys()) {
+    // The lists themselves name their keys once more.
+    if (std::ranges::count(unread, key.name) > 0) continue;
+    EXPECT_TRUE(IsRead(sources, key.name) || HasTopicKey(key.name))
+        << key.name << " is read nowhere: list it, so that it is refused";
+  }
+}
+
+TEST(BrokerConfig, WhatNothingActsOnIsRefusedUnlessItIsTheDefault) {
+  for (std::string_view name : BrokerKeysWithoutEffect()) {
+    for (const ConfigKey& key : BrokerConfigKeys()) {
+      if (key.name != name) continue;
+      const std::string text(name);
+      EXPECT_TRUE(Parse({text + "=" + std::string(key.default_value)})) << name;
+      if (key.type == ConfigType::kString) continue;  // one value is legal
+      auto refused = Parse({text + "=12345"});
+      ASSERT_FALSE(refused) << name;
+      EXPECT_THAT(refused.error().message, HasSubstr(text));
+      EXPECT_THAT(refused.error().message, HasSubstr("without effect"));
+    }
+  }
 }
 
 }  // namespace

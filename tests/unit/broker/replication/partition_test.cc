@@ -326,6 +326,50 @@ TEST_F(PartitionTest, LaggingFollowerLeavesTheIsrAndTheLeaderStays) {
 }
 
 // A log whose first life ended before its first sync; found by simulation.
+// The metadata with brokers 1 and 2, of which the second may have lost the
+// directory that the partition's replica is in.
+metadata::ImagePtr ImageWithDirectories(bool offline) {
+  metadata::v1::RecordBatch batch;
+  for (NodeId id : {1, 2}) {
+    auto* broker = batch.add_records()->mutable_register_broker();
+    broker->set_broker_id(id);
+    broker->set_broker_epoch(1);
+    broker->set_incarnation_id(TestUuid(id).ToBytes());
+    broker->add_directory_ids(TestUuid(100 + id).ToBytes());
+    if (offline && id == 2) {
+      broker->add_offline_directories()->set_id(TestUuid(102).ToBytes());
+    }
+  }
+  auto* topic = batch.add_records()->mutable_add_topic();
+  topic->set_name(kName.topic);
+  topic->set_topic_id(kId.ToBytes());
+  auto* partition = batch.add_records()->mutable_add_partition();
+  partition->set_topic_id(kId.ToBytes());
+  for (NodeId id : {1, 2}) {
+    partition->add_replicas(id);
+    partition->add_directory_ids(TestUuid(100 + id).ToBytes());
+  }
+  partition->add_isr(1);
+  partition->set_leader(1);
+  return *metadata::ApplyBatch(nullptr, batch, 1, nullptr);
+}
+
+TEST_F(PartitionTest,
+       AReplicaWithoutItsDirectoryIsNeitherAskedForNorWaitedFor) {
+  for (bool offline : {false, true}) {
+    Replica& one = Make(1, 1);
+    Replica& two = Make(2, 1);
+    one.env.image = ImageWithDirectories(offline);
+    one.partition->ApplyRow(Row({1}, 1, 0, 0), kStart);
+    two.partition->ApplyRow(Row({1}, 1, 0, 0), kStart);
+    Fetch(two, one);
+    EXPECT_EQ(one.partition->isr().pending(), !offline);
+    ASSERT_TRUE(Append(one, "a"));
+    Sync(one);
+    EXPECT_EQ(one.partition->high_watermark(), offline ? 1 : 0);
+  }
+}
+
 TEST_F(PartitionTest, WhatIsFlushedSurvivesAKillAndThenAPowerCut) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     sim::SimDisk disk(seed);

@@ -116,6 +116,8 @@ struct TestBroker final : public ControllerClient {
   void AlterPartition(
       controller::v1::AlterPartitionRequest request,
       Done<controller::v1::AlterPartitionResponse> done) override;
+  void AssignReplicas(controller::v1::AssignReplicasRequest,
+                      Done<controller::v1::AssignReplicasResponse>) override {}
   void AllocateProducerIds(
       Done<controller::v1::AllocateProducerIdsResponse>) override {}
   void CreateTopics(admin::v1::CreateTopicsRequest, Duration,

@@ -14,10 +14,12 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   network.Observe(3, std::chrono::seconds(100));
   network.Observe(-1, std::chrono::seconds(1));
   network.Observe(9999, std::chrono::seconds(1));
+  Admission admission(Admission::Options{.answer_bytes = 4711});
   replication::Stats stats;
   stats.bytes_in = 12345;
-  const std::string text = RenderMetrics(
-      {1, network, stats, std::make_shared<const metadata::Image>(), true});
+  const std::string text =
+      RenderMetrics({1, network, admission, stats,
+                     std::make_shared<const metadata::Image>(), true});
   EXPECT_THAT(text,
               HasSubstr("kafka_server_brokertopicmetrics_bytesin_total 12345"));
   EXPECT_THAT(text,
@@ -26,6 +28,8 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   EXPECT_THAT(text, HasSubstr("request=\"Metadata\",le=\"0.005\"} 2"));
   EXPECT_THAT(text, HasSubstr("request=\"Metadata\",le=\"+Inf\"} 3"));
   EXPECT_THAT(text, HasSubstr("tidemark_broker_fenced 1"));
+  EXPECT_THAT(text, HasSubstr("tidemark_answer_memory_limit_bytes 4711"));
+  EXPECT_THAT(text, HasSubstr("tidemark_request_memory_waiting 0"));
   EXPECT_THAT(text, Not(HasSubstr("request=\"Fetch\"")));
 }
 

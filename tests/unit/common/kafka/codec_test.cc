@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/kafka/printer.h"
 #include "common/record/big_endian.h"
 #include "tests/unit/common/kafka/all_messages.h"
 
@@ -189,6 +190,11 @@ TEST(Print, FieldsOfTheVersion) {
       PrintMessage(produce, 3),
       "{transactional_id: null, acks: 0, timeout_ms: 0, topic_data: "
       "[{name: \"\", partition_data: [{index: 0, records: <5 bytes>}]}]}");
+}
+
+TEST(Print, StrangersStringsMakeOneLineOfALog) {
+  EXPECT_EQ(Quoted("a\"\n\xc3"), R"("a\x22\x0a\xc3")");
+  EXPECT_EQ(Quoted(std::string(200, 'x')), '"' + std::string(128, 'x') + '"');
 }
 
 TEST(Versioned, VersionIsInFront) {

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "common/metadata/apply.h"
 
 namespace tidemark::metadata {
@@ -67,6 +72,63 @@ TEST(TopicConfigs, UnknownKeyHasNoValue) {
   EXPECT_EQ(ResolveTopicConfig(Image(), "t", "nope", 1, {}).source,
             ConfigSource::kUnknown);
   EXPECT_EQ(BrokerKeyOfTopicKey("nope"), "");
+}
+
+TEST(TopicConfigs, WhatNothingActsOnIsRefusedUnlessItIsTheDefault) {
+  for (std::string_view name : TopicKeysWithoutEffect()) {
+    const auto keys = TopicConfigKeys();
+    const auto key = std::find_if(
+        keys.begin(), keys.end(),
+        [&](const ConfigKey& candidate) { return candidate.name == name; });
+    ASSERT_NE(key, keys.end()) << name;
+    EXPECT_TRUE(CheckHasEffect(name, key->default_value)) << name;
+    for (std::string_view asked : {name, BrokerKeyOfTopicKey(name)}) {
+      Status refused = CheckHasEffect(asked, "7");
+      ASSERT_FALSE(refused) << asked;
+      EXPECT_EQ(refused.error().code, ErrorCode::kInvalidConfig);
+      EXPECT_NE(refused.error().message.find(asked), std::string::npos);
+    }
+  }
+  EXPECT_TRUE(CheckHasEffect("min.cleanable.dirty.ratio", "0.50"));
+  EXPECT_TRUE(CheckHasEffect("file.delete.delay.ms", "060000"));
+  EXPECT_TRUE(CheckHasEffect("retention.ms", "7"));
+  EXPECT_TRUE(CheckHasEffect("cleanup.policy", "compact"));
+}
+
+// All source text that may read a setting; the tables themselves apart.
+std::string Sources() {
+  std::string out;
+  for (const char* root : {"broker", "controller", "common"}) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(root)) {
+      const std::string path = entry.path().string();
+      if (!path.ends_with(".cc") || path.ends_with("/configs.cc") ||
+          path.ends_with("_config.cc")) {
+        continue;
+      }
+      std::ifstream file(path);
+      out.append(std::istreambuf_iterator<char>(file), {});
+    }
+  }
+  return out;
+}
+
+TEST(TopicConfigs, TheTableSaysWhatTheCodeAsksFor) {
+  const std::string sources = Sources();
+  ASSERT_NE(sources.find("\"retention.ms\""), std::string::npos)
+      << "run from the repository's root";
+  const auto without = TopicKeysWithoutEffect();
+  for (const ConfigKey& key : TopicConfigKeys()) {
+    const bool read =
+        sources.find('"' + std::string(key.name) + '"') != std::string::npos;
+    const bool listed =
+        std::find(without.begin(), without.end(), key.name) != without.end();
+    EXPECT_NE(read, listed)
+        << key.name
+        << (read
+                ? " is read: take it off kUnread in common/metadata/configs.cc"
+                : " is read nowhere: put it on kUnread, so that it is refused");
+  }
 }
 
 }  // namespace

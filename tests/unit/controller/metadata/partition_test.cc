@@ -474,5 +474,37 @@ TEST(Unclean, OnlyWhereAllowed) {
   EXPECT_EQ(state.P("a").leader, 2);
 }
 
+// What is beyond one batch is to be asked for again, not wrong.
+TEST(AlterPartition, WhatIsTooMuchForOneRequestIsNotAttempted) {
+  State state;
+  state.Broker(1).Broker(2).Topic("t", 1);
+  const int count = static_cast<int>(kMaxRecordsPerBatch) + 1;
+  Records partitions;
+  rpc_v1::AlterPartitionRequest request;
+  request.set_broker_id(1);
+  request.set_broker_epoch(state.Epoch(1));
+  for (int i = 0; i < count; ++i) {
+    auto* add = partitions.emplace_back().mutable_add_partition();
+    add->set_topic_id(TestId(1).ToBytes());
+    add->set_partition(i);
+    for (NodeId id : {1, 2}) add->add_replicas(id);
+    add->add_isr(1);
+    add->set_leader(1);
+    auto* wanted = request.add_partitions();
+    wanted->set_topic_id(TestId(1).ToBytes());
+    wanted->set_partition(i);
+    for (NodeId id : {1, 2}) {
+      wanted->add_isr()->set_broker_id(id);
+      wanted->mutable_isr(wanted->isr_size() - 1)->set_broker_epoch(-1);
+    }
+  }
+  state.Apply(partitions);
+  auto decision = DecideAlterPartition(*state, request);
+  EXPECT_EQ(decision.records.size(), kMaxRecordsPerBatch);
+  EXPECT_EQ(decision.response.partitions(count - 2).code(), 0);
+  EXPECT_EQ(decision.response.partitions(count - 1).code(),
+            static_cast<int>(ErrorCode::kOperationNotAttempted));
+}
+
 }  // namespace
 }  // namespace tidemark::controller

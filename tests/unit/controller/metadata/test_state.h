@@ -32,6 +32,9 @@ class State {
     image_ = *next;
   }
 
+  // The one directory that Broker registers.
+  static Uuid DirectoryOf(NodeId id) { return TestId(1000 + id); }
+
   // Registered, with broker epoch = its offset. incarnation = TestId(id).
   State& Broker(NodeId id, bool fenced = false, const std::string& rack = "",
                 bool shutting_down = false) {
@@ -39,7 +42,7 @@ class State {
     auto* r = record.mutable_register_broker();
     r->set_broker_id(id);
     r->set_incarnation_id(TestId(id).ToBytes());
-    r->add_directory_ids(TestId(1000 + id).ToBytes());
+    r->add_directory_ids(DirectoryOf(id).ToBytes());
     auto* e = r->add_endpoints();
     e->set_name("PLAINTEXT");
     e->set_host("h");
@@ -62,7 +65,8 @@ class State {
   State& Partition(int topic, int index, std::vector<NodeId> replicas,
                    std::vector<NodeId> isr, NodeId leader,
                    LeaderEpoch leader_epoch = 5, PartitionEpoch epoch = 7,
-                   bool recovering = false) {
+                   bool recovering = false,
+                   std::vector<Uuid> directories = {}) {
     record_v1::Record record;
     auto* p = record.mutable_add_partition();
     p->set_topic_id(TestId(topic).ToBytes());
@@ -73,6 +77,7 @@ class State {
     p->set_leader_epoch(leader_epoch);
     p->set_partition_epoch(epoch);
     p->set_recovery(recovering ? record_v1::RECOVERING : record_v1::RECOVERED);
+    for (const Uuid& id : directories) p->add_directory_ids(id.ToBytes());
     Apply({record});
     return *this;
   }

@@ -329,6 +329,16 @@ INSTANTIATE_TEST_SUITE_P(
                    ErrorCode::kNone, nullptr},
         ConfigCase{"Append", 2, "t", "cleanup.policy", admin_v1::APPEND,
                    "compact", ErrorCode::kNone, "delete,compact"},
+        ConfigCase{"AppendTwice", 2, "t", "cleanup.policy", admin_v1::APPEND,
+                   "compact,compact,delete", ErrorCode::kNone,
+                   "delete,compact"},
+        ConfigCase{"WithoutEffect", 2, "t", "min.compaction.lag.ms",
+                   admin_v1::SET, "5", ErrorCode::kInvalidConfig, nullptr},
+        ConfigCase{"WithoutEffectForBrokers", 4, "",
+                   "log.cleaner.min.compaction.lag.ms", admin_v1::SET, "5",
+                   ErrorCode::kInvalidConfig, nullptr},
+        ConfigCase{"DefaultOfOneWithoutEffect", 2, "t", "min.compaction.lag.ms",
+                   admin_v1::SET, "0", ErrorCode::kNone, "0"},
         ConfigCase{"AppendPresent", 2, "t", "cleanup.policy", admin_v1::APPEND,
                    "delete", ErrorCode::kNone, "delete"},
         ConfigCase{"Subtract", 2, "t", "cleanup.policy", admin_v1::SUBTRACT,
@@ -352,6 +362,39 @@ INSTANTIATE_TEST_SUITE_P(
         ConfigCase{"UnknownType", 258, "t", "retention.ms", admin_v1::SET, "5",
                    ErrorCode::kInvalidRequest, nullptr}),
     [](const auto& info) { return info.param.name; });
+
+// 4,681 times "delete," is a legal list, and with "compact" behind it a string
+// that no Kafka answer can carry.
+TEST(AlterConfigs, ValuesHaveALimitAndListsEachElementOnce) {
+  State state;
+  state.Broker(1).Topic("t", 1).Partition(1, 0, {1}, {1}, 1);
+  std::string list;
+  for (int i = 0; i < 4681; ++i) list += "delete,";
+  admin_v1::AlterConfigsRequest request;
+  auto* r = request.add_resources();
+  r->mutable_resource()->set_type(2);
+  r->mutable_resource()->set_name("t");
+  auto* change = r->add_changes();
+  change->set_key("cleanup.policy");
+  for (const std::string& value : {list, std::string(1 << 20, 'x')}) {
+    change->set_value(value);
+    auto decision = DecideAlterConfigs(*state, request);
+    EXPECT_EQ(decision.response.resources(0).code(),
+              static_cast<int>(ErrorCode::kInvalidConfig));
+    EXPECT_LT(decision.response.resources(0).message().size(), 1000u);
+    EXPECT_TRUE(decision.records.empty());
+    EXPECT_FALSE(CheckTopicConfigs({{"cleanup.policy", value}}));
+  }
+  change->set_op(admin_v1::APPEND);
+  change->set_value(list + "compact");
+  auto decision = DecideAlterConfigs(*state, request);
+  ASSERT_EQ(decision.records.size(), 1u);
+  EXPECT_EQ(decision.records[0].set_config().value(), "delete,compact");
+  // A name that is none is not sent back whole either.
+  change->set_key(std::string(1 << 20, 'k'));
+  auto unknown = DecideAlterConfigs(*state, request);
+  EXPECT_LT(unknown.response.resources(0).message().size(), 1000u);
+}
 
 TEST(AlterConfigs, AResourceIsChangedWholeOrNotAtAll) {
   State state;

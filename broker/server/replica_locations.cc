@@ -1,0 +1,130 @@
+#include "broker/server/replica_locations.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+
+namespace tidemark::server {
+namespace {
+
+constexpr size_t kMaxReplicas = 2000;  // of one request
+constexpr Duration kPauseAfterFailure = std::chrono::milliseconds(100);
+
+// The partition of this very topic; nullptr when there is none.
+const metadata::PartitionImage* FindRow(const metadata::Image& image,
+                                        const Uuid& topic_id,
+                                        PartitionIndex partition) {
+  const metadata::TopicImage* topic = image.FindTopic(topic_id);
+  if (topic == nullptr || partition < 0 ||
+      static_cast<size_t>(partition) >= topic->partitions.size()) {
+    return nullptr;
+  }
+  return topic->partitions[partition].get();
+}
+
+}  // namespace
+
+ReplicaLocations::ReplicaLocations(NodeId self,
+                                   std::map<std::string, Uuid> directories,
+                                   const ImageHolder& metadata,
+                                   ControllerClient& controller,
+                                   Executor& executor)
+    : self_(self),
+      directories_(std::move(directories)),
+      metadata_(metadata),
+      controller_(controller),
+      executor_(executor) {}
+
+void ReplicaLocations::SetFirstImage(const metadata::Image& image) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [name, topic] : image.topics()) {
+    first_[topic->id] = topic->partitions.size();
+  }
+}
+
+bool ReplicaLocations::WasThereBefore(const Uuid& topic_id,
+                                      PartitionIndex partition) const {
+  std::lock_guard lock(mutex_);
+  const auto it = first_.find(topic_id);
+  return it != first_.end() && static_cast<size_t>(partition) < it->second;
+}
+
+Status ReplicaLocations::MayCreate(const TopicPartition& partition,
+                                   const Uuid& topic_id, bool gone) {
+  if (!WasThereBefore(topic_id, partition.partition)) return {};
+  const metadata::ImagePtr image = metadata_.Get();
+  const auto* row = FindRow(*image, topic_id, partition.partition);
+  // A partition nothing has ever happened to has nothing to lose: every life of
+  // a broker that was in sync has changed it.
+  if (row == nullptr || row->partition_epoch == 0) return {};
+  if (std::ranges::count(row->isr, self_) == 0) return {};
+  if (row->leader == self_ && row->recovering) return {};
+  LOG(ERROR) << "the log of an in-sync replica is "
+             << (gone ? "gone" : "out of sight")
+             << " partition=" << ToString(partition)
+             << " leader=" << row->leader
+             << " leader_epoch=" << row->leader_epoch
+             << ": it neither leads nor counts until it has fetched anew";
+  if (gone) {
+    Submit({topic_id, partition.partition},
+           {directories_.begin()->second, true});
+  }
+  return Fail(ErrorCode::kKafkaStorageError,
+              "its log is not there, and it is in sync by the metadata");
+}
+
+void ReplicaLocations::Opened(const TopicPartition& partition,
+                              const Uuid& topic_id, const std::string& path) {
+  const auto directory = directories_.find(path);
+  if (directory == directories_.end()) return;
+  const metadata::ImagePtr image = metadata_.Get();
+  const auto* row = FindRow(*image, topic_id, partition.partition);
+  if (row != nullptr && row->DirectoryOf(self_) == directory->second) return;
+  Submit({topic_id, partition.partition}, {directory->second, false});
+}
+
+void ReplicaLocations::Submit(Key key, Report report) {
+  executor_.Post([this, key, report] {
+    waiting_[key] = report;
+    // From a turn of its own: the others of this image come first.
+    executor_.Post([this] { Send(); });
+  });
+}
+
+void ReplicaLocations::Send() {
+  if (busy_ || waiting_.empty()) return;
+  busy_ = true;
+  controller::v1::AssignReplicasRequest request;
+  while (!waiting_.empty() && in_flight_.size() < kMaxReplicas) {
+    auto node = waiting_.extract(waiting_.begin());
+    auto* replica = request.add_replicas();
+    replica->set_topic_id(node.key().first.ToBytes());
+    replica->set_partition(node.key().second);
+    replica->set_directory_id(node.mapped().directory.ToBytes());
+    replica->set_log_was_missing(node.mapped().missing);
+    in_flight_.insert(std::move(node));
+  }
+  controller_.AssignReplicas(
+      std::move(request),
+      [this](Result<controller::v1::AssignReplicasResponse> response) {
+        const bool answered = response && response->error().code() == 0;
+        executor_.Post([this, answered] { Done(answered); });
+      });
+}
+
+void ReplicaLocations::Done(bool answered) {
+  auto sent = std::exchange(in_flight_, {});
+  if (answered) {
+    busy_ = false;
+    return Send();
+  }
+  // Whether it happened is unknown; the same again does no harm. What was
+  // reported meanwhile is newer.
+  waiting_.merge(sent);
+  executor_.PostAfter(kPauseAfterFailure, [this] {
+    busy_ = false;
+    Send();
+  });
+}
+
+}  // namespace tidemark::server

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "broker/metadata/controller_client.h"
+#include "broker/metadata/image_holder.h"
+#include "common/base/executor.h"
+
+namespace tidemark::server {
+
+// Which log directory each replica of this broker is in, as told to the
+// controllers where their metadata say otherwise (KIP-858); and the guard
+// against logs that are gone (B-30): a replica that was there before this
+// process started, is in sync by the metadata, and has no log, has lost it. It
+// gets no empty one, which it could lead with and have everybody truncate to:
+// it is reported, and opened when it has left the ISR (to fetch everything
+// anew), or when it was elected uncleanly.
+//
+// Reports are sent in requests of bounded size, one at a time, for ever until
+// the controllers have answered. On one executor, except where it says so.
+class ReplicaLocations {
+ public:
+  // `directories`: log directory -> its id, all that are known. What it is
+  // given outlives it and `executor`.
+  ReplicaLocations(NodeId self, std::map<std::string, Uuid> directories,
+                   const ImageHolder& metadata, ControllerClient& controller,
+                   Executor& executor);
+
+  // The image this process starts from. Before the first Open.
+  void SetFirstImage(const metadata::Image& image);
+
+  // Whether a replica whose log is not found may have an empty one. Error
+  // kKafkaStorageError; then it has been reported, if the log is known to be
+  // `gone` and not only out of sight. Any thread.
+  Status MayCreate(const TopicPartition& partition, const Uuid& topic_id,
+                   bool gone);
+  // Its log is open in the log directory `path`. Any thread.
+  void Opened(const TopicPartition& partition, const Uuid& topic_id,
+              const std::string& path);
+
+ private:
+  struct Report {
+    Uuid directory;
+    bool missing = false;
+  };
+  using Key = std::pair<Uuid, PartitionIndex>;
+
+  bool WasThereBefore(const Uuid& topic_id, PartitionIndex partition) const;
+  void Submit(Key key, Report report);
+  void Send();
+  void Done(bool answered);
+
+  const NodeId self_;
+  const std::map<std::string, Uuid> directories_;
+  const ImageHolder& metadata_;
+  ControllerClient& controller_;
+  Executor& executor_;
+
+  mutable std::mutex mutex_;                // guards the next
+  std::unordered_map<Uuid, size_t> first_;  // partitions by topic
+
+  std::map<Key, Report> waiting_, in_flight_;
+  bool busy_ = false;
+};
+
+}  // namespace tidemark::server

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// What the system gives this process.
+namespace tidemark::io {
+
+// Raises the soft limit of this process's open files (RLIMIT_NOFILE) to the
+// hard one, which is as far as it may go by itself. The limit in force after
+// that. Call it before threads start.
+size_t RaiseDescriptorLimit();
+
+// The limit in force.
+size_t DescriptorLimit();
+
+// Bytes of memory this process may have: the machine's, or less where a control
+// group says so.
+uint64_t MemoryLimit();
+
+}  // namespace tidemark::io

@@ -1,0 +1,69 @@
+#include "controller/metadata/directory_decisions.h"
+
+#include <algorithm>
+#include <set>
+
+namespace tidemark::controller {
+namespace {
+
+using Replica = rpc_v1::AssignReplicasRequest::Replica;
+
+bool Contains(const std::vector<NodeId>& ids, NodeId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+std::optional<record_v1::Record> Assign(
+    const Image& state, const BrokerImage& broker, const TopicImage& topic,
+    const Replica& replica, const Uuid& directory, const Settings& settings) {
+  const PartitionImage& now = *topic.partitions[replica.partition()];
+  const Uuid known = now.DirectoryOf(broker.id);
+  const bool elsewhere = !known.IsZero() && known != metadata::kLostDirectory &&
+                         !broker.HasDirectory(known);
+  const bool lost = replica.log_was_missing() || elsewhere ||
+                    known == metadata::kLostDirectory;
+  const bool in_sync = Contains(now.isr, broker.id);
+  const bool last = in_sync && now.isr.size() == 1;
+  PartitionChange change(topic, replica.partition(), Eligibility(state));
+  // The last one's old disk may still be found: the metadata go on naming it.
+  const Uuid& of_last = elsewhere ? known : metadata::kLostDirectory;
+  change.Directory(broker.id, lost && last ? of_last : directory);
+  if (lost || broker.IsOffline(directory)) change.WithoutIsrMember(broker.id);
+  change.UncleanIf(
+      [&] { return UncleanElectionEnabled(state, topic.name, settings); });
+  return change.Build();
+}
+
+}  // namespace
+
+Decision<rpc_v1::AssignReplicasResponse> DecideAssignReplicas(
+    const Image& state, const rpc_v1::AssignReplicasRequest& request,
+    const Settings& settings) {
+  Decision<rpc_v1::AssignReplicasResponse> out;
+  const BrokerImage* broker = state.FindBroker(request.broker_id());
+  if (broker == nullptr || broker->epoch != request.broker_epoch()) {
+    out.response.mutable_error()->set_code(
+        static_cast<int32_t>(ErrorCode::kStaleBrokerEpoch));
+    out.response.mutable_error()->set_message(
+        "broker epoch is not the registered one: register again");
+    return out;
+  }
+  std::set<std::pair<std::string, PartitionIndex>> seen;
+  for (const Replica& replica : request.replicas()) {
+    auto directory = Uuid::FromBytes(replica.directory_id());
+    auto id = Uuid::FromBytes(replica.topic_id());
+    const TopicImage* topic = id ? state.FindTopic(*id) : nullptr;
+    if (!directory || !broker->HasDirectory(*directory) || topic == nullptr ||
+        replica.partition() < 0 ||
+        static_cast<size_t>(replica.partition()) >= topic->partitions.size() ||
+        !Contains(topic->partitions[replica.partition()]->replicas,
+                  broker->id) ||
+        !seen.insert({replica.topic_id(), replica.partition()}).second) {
+      continue;
+    }
+    auto record = Assign(state, *broker, *topic, replica, *directory, settings);
+    if (record) out.records.push_back(std::move(*record));
+  }
+  return out;
+}
+
+}  // namespace tidemark::controller

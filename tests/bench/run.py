@@ -1,0 +1,338 @@
+#!/usr/bin/env python3
+"""Measures a running Kafka-protocol system, ours by default, others by their cluster script.
+
+  scripts/bench [--cluster [NAME=]PATH[,KEY=VALUE...]]... [--runs N=3] [--out FILE] [--pictures DIR] [SECTION]...
+
+Sections:
+  many      1,000 partitions written round-robin, 1 KiB, acks=all, one idempotent producer
+  latency   one acknowledged record at a time, on a cluster of few partitions
+  rate      5,000 records of 1 KiB a second to one partition
+  idle      10,000 idle partitions: CPU of the brokers, and the latency of one record beside them
+  scale     10,000 partitions: made and in full ISR; a broker killed -9: serves again, is in all ISRs again
+  delete    a topic of 1,000 partitions deleted beside 9,000 others: how long, and the pauses of a producer meanwhile
+  limit     one broker beside a bare program that receives, checks, writes and syncs the same requests
+  cold      a producer at 5,000 records a second, alone and beside a consumer that reads 1 GB from the beginning
+
+A cluster script follows the contract of scripts/cluster; several are measured in turn, run after run, so that what the
+machine does meanwhile hits all alike. Every run is a line of JSON in --out (default: build/bench.jsonl); the table at
+the end has medians with minimum and maximum; --pictures draws latency over percentile of each section that has one,
+every run a line. Clients are librdkafka's (tidemark-load), for every system.
+"""
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [HERE, os.path.join(ROOT, 'tests', 'support')]
+import picture  # noqa: E402
+import wire  # noqa: E402
+
+BIN = os.environ.get('TIDEMARK_BIN_DIR', os.path.join(ROOT, 'build', 'release', 'bin'))
+TICKS = os.sysconf('SC_CLK_TCK')
+BASE = 24092
+CURVE = 'curve'  # a figure that is drawn, not written: [[percentile, us], ...]
+
+
+def cpu_of(pid):
+    with open('/proc/%d/stat' % pid) as f:
+        fields = f.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def resident_mib(pid):
+    with open('/proc/%d/status' % pid) as f:
+        return next(int(line.split()[1]) for line in f if line.startswith('VmRSS')) / 1024
+
+
+class System:
+    """One cluster, up for one run."""
+
+    def __init__(self, name, script, settings):
+        self.name, self.script, self.settings = name, script, settings
+        self.size = []
+
+    def sized(self, section):
+        self.size = ['--controllers', '0', '--brokers', '1'] if section == 'limit' else []
+        return self
+
+    def do(self, verb, *args):
+        done = subprocess.run([self.script, verb, self.home, *args], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True)
+        if done.returncode:
+            raise RuntimeError('%s %s: %s' % (self.script, verb, (done.stderr or done.stdout).strip()))
+        return done.stdout.strip()
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix='tidemark-bench-')
+        self.home = os.path.join(self.folder, 'cluster')
+        sets = [word for s in self.settings for word in ('--set', s)]
+        self.bootstrap = self.do('up', '--base-port', str(BASE), *self.size, *sets).splitlines()[-1]
+        self.ports = [int(b.rsplit(':', 1)[1]) for b in self.bootstrap.split(',')]
+        return self
+
+    def __exit__(self, *_):
+        self.do('down')
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def brokers(self):
+        nodes = [line.split() for line in self.do('nodes').splitlines()]
+        return {n[0]: int(n[1]) for n in nodes if n[0].startswith('broker') and n[1] != '-'}
+
+    def cpu(self):
+        return sum(map(cpu_of, self.brokers().values()))
+
+    def topic(self, name, partitions):
+        factor = min(3, len(self.ports))
+        error, message = wire.create_topic(self.ports[0], name, partitions, factor, timeout=120)
+        if error:
+            raise RuntimeError('creating %s: %s %s' % (name, error, message))
+        self.healthy(name)
+
+    def healthy(self, name, seconds=300):
+        good, why = wire.wait_healthy(self.ports, name, min(3, len(self.ports)), seconds)
+        if not good:
+            raise RuntimeError('%s is not in full ISR: %s' % (name, why))
+
+    def load(self, verb, topic, **options):
+        words = [w for k, v in options.items() for w in ('--' + k, str(v))]
+        done = subprocess.run([os.path.join(BIN, 'tidemark-load'), verb, '--bootstrap', self.bootstrap, '--topic', topic,
+                               *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError('%s of %s: %s %s' % (verb, topic, done.stderr.strip(), done.stdout.strip()))
+        return json.loads(done.stdout)
+
+
+# --- sections: each takes a System that is up and yields (figure, value) ---
+
+def many(system):
+    system.topic('many', 1000)
+    system.load('produce', 'many', partitions=1000, records=20000)
+    before = system.cpu()
+    got = system.load('produce', 'many', partitions=1000, records=200000)
+    used = system.cpu() - before
+    yield 'records/s', got['records'] / got['seconds']
+    yield 'broker CPU s per 200,000 records', used
+    yield 'client CPU s', got['client_cpu']
+
+
+def one_at_a_time(system, topic):
+    got = system.load('latency', topic, records=3000)
+    yield 'one record p50, us', got['p50']
+    yield 'one record p99, us', got['p99']
+    yield CURVE, got['curve']
+
+
+def latency(system):
+    system.topic('one', 1)
+    yield from one_at_a_time(system, 'one')
+
+
+def rate(system):
+    system.topic('one', 1)
+    got = system.load('produce', 'one', partitions=1, records=100000, rate=5000)
+    yield 'p50 at 5,000 a second, us', got['p50']
+    yield 'p99 at 5,000 a second, us', got['p99']
+    yield CURVE, got['curve']
+
+
+def fill(system, topics=10, partitions=1000):
+    for i in range(topics):
+        system.topic('fill-%d' % i, partitions)
+
+
+def idle(system):
+    system.topic('one', 1)
+    few = dict(one_at_a_time(system, 'one'))
+    fill(system)
+    time.sleep(5)
+    before, began = system.cpu(), time.monotonic()
+    time.sleep(20)
+    share = (system.cpu() - before) / (time.monotonic() - began) / len(system.ports)
+    yield 'CPU of an idle broker, % of a core', 100 * share
+    for name, value in one_at_a_time(system, 'one'):
+        if name == CURVE:
+            continue
+        yield name + ', beside 10,000', value
+        yield name + ', times that of few', value / few[name]
+    yield 'memory of a broker, MiB', statistics.mean(map(resident_mib, system.brokers().values()))
+
+
+def scale(system):
+    began = time.monotonic()
+    fill(system)
+    yield '10,000 partitions made and in full ISR, s', time.monotonic() - began
+    time.sleep(2)
+    victim = sorted(system.brokers())[0]
+    system.do('kill', victim)
+    time.sleep(3)
+    began = time.monotonic()
+    system.do('start', victim)
+    yield 'killed -9, started: serves, s', time.monotonic() - began
+    for i in range(10):
+        system.healthy('fill-%d' % i)
+    yield 'killed -9, started: in all ISRs, s', time.monotonic() - began
+
+
+def delete(system):
+    fill(system, topics=9)
+    system.topic('one', 1)
+    system.topic('gone', 1000)
+    result = {}
+    producer = threading.Thread(target=lambda: result.update(
+        system.load('produce', 'one', partitions=1, records=10000, rate=1000, linger=0)))
+    producer.start()
+    time.sleep(3)
+    began = time.monotonic()
+    body = (b'\0\0\0\1' + wire.string('gone') + b'\0\0\x75\x30')
+    answer = wire.Reader(wire.call(system.ports[0], 20, 1, body, timeout=60))
+    answer.get('ii')
+    answer.string()
+    if answer.get('h'):
+        raise RuntimeError('the topic could not be deleted')
+    left = 'gone-'
+    while any(name.startswith(left) and not name.endswith(('-delete', '-stray'))
+              for name in folders(system.home)):
+        time.sleep(0.01)
+    yield '1,000 partitions of 10,000 deleted everywhere, s', time.monotonic() - began
+    producer.join()
+    yield 'slowest record of another topic meanwhile, ms', result['max'] / 1000
+
+
+def folders(home):
+    """Names of partition folders of all brokers."""
+    for folder, names, _ in os.walk(home):
+        yield from names
+        names[:] = [n for n in names if '-' not in n or n.startswith('broker')]
+
+
+def cold(system):
+    system.topic('cold', 12)
+    system.topic('hot', 1)
+    system.load('produce', 'cold', partitions=12, records=1000000)
+    alone = system.load('produce', 'hot', partitions=1, records=50000, rate=5000)
+    yield 'producer alone, p99 us', alone['p99']
+    drop_caches()
+    result = {}
+    reader = threading.Thread(target=lambda: result.update(system.load('consume', 'cold', partitions=12)))
+    reader.start()
+    beside = system.load('produce', 'hot', partitions=1, records=50000, rate=5000)
+    reader.join()
+    yield 'producer beside a cold reader, p99 us', beside['p99']
+    yield 'times', beside['p99'] / alone['p99']
+    yield 'cold reader, MiB/s', result['records'] / 1024 / result['seconds']
+
+
+def send(port):
+    done = subprocess.run([os.path.join(BIN, 'tidemark-limit'), 'send', '--port', str(port), '--topic', 'limit',
+                           '--mib', '2048'], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError('tidemark-limit: ' + done.stderr.strip())
+    return json.loads(done.stdout)['mib_per_s']
+
+
+def limit(system):
+    system.topic('limit', 4)
+    port = BASE + 299
+    bare = subprocess.Popen([os.path.join(BIN, 'tidemark-limit'), 'serve', '--port', str(port), '--file',
+                             os.path.join(system.folder, 'bare')], stdin=subprocess.DEVNULL)
+    try:
+        time.sleep(0.2)
+        before, most = cpu_of(bare.pid), send(port)
+        used = cpu_of(bare.pid) - before
+    finally:
+        bare.kill()
+        bare.wait()
+    os.remove(os.path.join(system.folder, 'bare'))
+    before, broker = system.cpu(), send(system.ports[0])
+    yield 'bare program, MiB/s', most
+    yield 'broker, MiB/s', broker
+    yield 'broker / bare program', broker / most
+    yield 'bare program, CPU s per GiB', used / 2
+    yield 'broker, CPU s per GiB', (system.cpu() - before) / 2
+
+
+def drop_caches():
+    os.sync()
+    try:
+        with open('/proc/sys/vm/drop_caches', 'w') as f:
+            f.write('1')
+    except OSError as e:
+        print('bench: page cache not dropped (%s): the reads are not cold' % e, file=sys.stderr)
+
+
+SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, limit=limit, cold=cold)
+
+
+def table(lines):
+    systems = list(dict.fromkeys(l['system'] for l in lines))
+    print('| | ' + ' | '.join('%s, median (min-max)' % s for s in systems) + ' |\n|---|' + '---|' * len(systems))
+    for section, figure in dict.fromkeys((l['section'], l['figure']) for l in lines if l['figure'] != CURVE):
+        cells = []
+        for system in systems:
+            values = [l['value'] for l in lines if (l['section'], l['figure'], l['system']) == (section, figure, system)]
+            cells.append('%s (%s-%s) n=%d' % (*map(short, (statistics.median(values), min(values), max(values))),
+                                              len(values)) if values else '-')
+        print('| %s: %s | %s |' % (section, figure, ' | '.join(cells)))
+
+
+def short(value):
+    return '%d' % round(value) if value >= 100 else '%.3g' % value
+
+
+def system_of(text):
+    path, *settings = text.split(',')
+    name, eq, path = path.rpartition('=')
+    return System(name or os.path.basename(path), os.path.abspath(path), settings)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='scripts/bench', description=__doc__, add_help=True,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--cluster', type=system_of, action='append', metavar='[NAME=]PATH[,KEY=VALUE...]',
+                        help='a cluster script and settings of its nodes (default: tidemark=scripts/cluster)')
+    parser.add_argument('--runs', type=int, default=3)
+    parser.add_argument('--out', default=os.path.join(ROOT, 'build', 'bench.jsonl'))
+    parser.add_argument('--pictures', metavar='DIR', help='draw latency over percentile there, as SVG')
+    parser.add_argument('sections', nargs='*', metavar='SECTION', help=' '.join(SECTIONS))
+    args = parser.parse_args()
+    unknown = [s for s in args.sections if s not in SECTIONS]
+    if unknown:
+        parser.error('no section %s; there are: %s' % (unknown[0], ' '.join(SECTIONS)))
+    systems = args.cluster or [system_of('tidemark=' + os.path.join(ROOT, 'scripts', 'cluster'))]
+    lines = []
+    with open(args.out, 'a') as out:
+        for section in args.sections or SECTIONS:
+            for run in range(args.runs):
+                for system in systems:
+                    load = os.getloadavg()[0]
+                    try:
+                        with system.sized(section):
+                            figures = list(SECTIONS[section](system))
+                    except RuntimeError as e:
+                        print('bench: %s, %s, run %d: %s' % (system.name, section, run + 1, e), file=sys.stderr)
+                        continue
+                    for figure, value in figures:
+                        lines.append(dict(section=section, system=system.name, run=run, figure=figure, value=value,
+                                          load=load, time=int(time.time())))
+                        print(json.dumps(lines[-1]), file=out, flush=True)
+                    print('%s %s %d: %s' % (section, system.name, run + 1, ', '.join(
+                        '%s %s' % (f, short(v)) for f, v in figures if f != CURVE)), file=sys.stderr, flush=True)
+    table(lines)
+    for section in dict.fromkeys(l['section'] for l in lines if l['figure'] == CURVE and args.pictures):
+        path = os.path.join(args.pictures, 'latency-%s.svg' % section)
+        with open(path, 'w') as f:
+            f.write(picture.latencies(section, [(l['system'], l['value']) for l in lines
+                                                if (l['section'], l['figure']) == (section, CURVE)]))
+        print('drawn: ' + path, file=sys.stderr)
+
+
+if __name__ == '__main__':
+    main()

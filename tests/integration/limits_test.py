@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""What there is only so much of: descriptors, connections, memory. At the bound clients wait or are refused, the broker
+goes on, and with the load gone everything is as before."""
+import contextlib
+import os
+import re
+import socket
+import struct
+import sys
+import time
+
+import process
+import wire
+from cases import Cases, equal, until
+
+BASE = 23692
+MIB = 1 << 20
+
+
+def metrics(port=BASE + 200):
+    with socket.create_connection(('127.0.0.1', port), timeout=5) as sock:
+        sock.sendall(b'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+        text = b''.join(iter(lambda: sock.recv(65536), b'')).decode()
+    return {name: float(value) for name, value in re.findall(r'(?m)^([a-z_]+) ([-0-9.e+]+)$', text)}
+
+
+def cpu_seconds(pid):
+    with open('/proc/%d/stat' % pid) as f:
+        fields = f.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def few_descriptors(count):
+    """Behind this, processes have that limit, soft and hard."""
+    return ('bash', '-c', 'ulimit -n %d && exec "$@"' % count, 'limited')
+
+
+def connect(port=BASE):
+    sock = socket.create_connection(('127.0.0.1', port), timeout=10)
+    sock.settimeout(10)
+    return sock
+
+
+def topic(name, partitions=1):
+    equal(wire.create_topic(BASE, name, partitions)[0], 0)
+    until(lambda: wire.metadata(BASE, [name])['topics'][name]['partitions'][0]['leader'] >= 0, 'a leader')
+
+
+def sent(name, data, timeout=60.0):
+    body = struct.pack('>hhi', -1, -1, 30000) + struct.pack('>i', 1) + wire.string(name)
+    body += struct.pack('>ii', 1, 0) + struct.pack('>i', len(data)) + data
+    r = wire.Reader(wire.call(BASE, 0, 3, body, timeout))
+    r.get('i')
+    r.string()
+    r.get('i')
+    return r.get('ihq')[1]
+
+
+def descriptors(cases):
+    def crowd(cluster):
+        topic('few')
+        equal(sent('few', wire.batch([b'before'])), 0)
+        crowded = [connect() for _ in range(400)]
+        # Logs open and roll files all the while.
+        until(lambda: metrics()['tidemark_connections_refused_total'] > 200, 'refusals')
+        time.sleep(8)
+        for sock in crowded:
+            sock.close()
+        until(lambda: wire.serves(BASE), 'the broker answers')
+        equal(process.http_status(BASE + 200, '/readyz'), 200)
+        equal(sent('few', wire.batch([b'after'])), 0)
+        topic('few-more', 20)
+        said = cluster.said('broker-1')
+        assert 'offline' not in said, said[-2000:]
+        lines = [line for line in said.splitlines() if 'refusing connections' in line]
+        assert 1 <= len(lines) <= 3, lines
+        assert 'max.connections=172' in lines[0], lines[0]
+
+    with process.Cluster(BASE, '--controllers', '0', '--brokers', '1', command=few_descriptors(300)) as cluster:
+        cases.run('400 connections with 300 descriptors', crowd, cluster)
+
+
+def huge_frames(pid):
+    """100 connections announce 100 MiB and send a part of it; small clients are served meanwhile."""
+    crowd = [connect() for _ in range(100)]
+    head = struct.pack('>i', 100 * MIB) + struct.pack('>hhih', 0, 9, 1, 4) + b'test' + b'\0'
+    part = b'x' * 65536
+    for sock in crowd:
+        sock.setblocking(False)
+        sock.send(head)
+    end = time.monotonic() + 5
+    total = 0
+    most = 0
+    while time.monotonic() < end:
+        for sock in crowd:
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                total += sock.send(part)
+        most = max(most, process.resident_mb(pid))
+    assert metrics()['tidemark_request_memory_waiting'] > 0
+    assert wire.serves(BASE, timeout=10)
+    equal(sent('small', wire.batch([b'meanwhile'])), 0)
+    for sock in crowd:
+        sock.close()
+    until(lambda: metrics()['tidemark_request_memory_bytes'] < MIB, 'the memory is back')
+    return most
+
+
+def deaf_readers(pid):
+    """100 clients fetch 8 MiB ten times and never read (the kernel takes the first few); one that reads is served."""
+    data = wire.batch([os.urandom(900000)])
+    for _ in range(10):
+        equal(sent('large', data), 0)
+    fetch = struct.pack('>iiiib', -1, 100, 1, 8 * MIB, 0) + struct.pack('>i', 1) + wire.string('large')
+    fetch += struct.pack('>i', 1) + struct.pack('>iqi', 0, 0, 8 * MIB)
+    crowd = []
+    for _ in range(100):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(('127.0.0.1', BASE))
+        sock.sendall(wire.frame(1, 4, fetch) * 10)
+        crowd.append(sock)
+    time.sleep(3)
+    most = process.resident_mb(pid)
+    assert metrics()['tidemark_answer_memory_waiting'] > 0
+    answer = wire.call(BASE, 1, 4, fetch, timeout=60)  # those who do not read are in the way for ten seconds
+    assert len(answer) > 900000, len(answer)
+    assert metrics()['tidemark_connections_stalled_total'] > 0
+    for sock in crowd:
+        sock.close()
+    until(lambda: metrics()['tidemark_answer_memory_bytes'] < MIB, 'the memory is back')
+    return most
+
+
+def many_names(pid):
+    """10^6 times one group and one topic in a request."""
+    crowd = [connect() for _ in range(4)]
+    metadata = struct.pack('>i', 10**6) + b'\0\1t' * 10**6
+    groups = struct.pack('>i', 10**6) + b'\0\1g' * 10**6
+    for sock in crowd:
+        with contextlib.suppress(OSError):
+            sock.sendall(wire.frame(15, 0, groups))
+            sock.sendall(wire.frame(3, 1, metadata))
+    most = 0
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        most = max(most, process.resident_mb(pid))
+        time.sleep(0.01)
+    for sock in crowd:
+        sock.close()
+    until(lambda: wire.serves(BASE), 'the broker answers')
+    return most
+
+
+def memory(cases):
+    settings = ['--set', 'queued.max.request.bytes=%d' % (32 * MIB), '--set',
+                'tidemark.queued.max.response.bytes=%d' % (32 * MIB),
+                # "Never", in every way that it can be said (D13): none of them keeps a thread busy.
+                '--set', 'replica.lag.time.max.ms=9223372036854775807',
+                '--set', 'offsets.retention.check.interval.ms=9223372036854775807',
+                '--set', 'log.retention.check.interval.ms=9223372036854775807',
+                '--set', 'connections.max.idle.ms=9223372036854775807',
+                '--set', 'replica.high.watermark.checkpoint.interval.ms=9223372036854775807']
+    with process.Cluster(BASE, '--controllers', '0', '--brokers', '1', *settings) as cluster:
+        pid = cluster.pid('broker-1')
+        topic('small')
+        topic('large')
+        idle = process.resident_mb(pid)
+
+        def never():
+            before = cpu_seconds(pid)
+            time.sleep(3)
+            spent = cpu_seconds(pid) - before
+            assert spent < 0.6, 'an idle broker took %.2f s of 3' % spent
+        cases.run('settings of "never" keep no thread busy', never)
+
+        def bounded(name, function, bound_mb):
+            def run():
+                most = function(pid)
+                assert most - idle <= bound_mb, 'memory grew from %d to %d MB' % (idle, most)
+                equal(cluster.pid('broker-1'), pid)
+                print('%s: %d MB before, %d at most' % (name, idle, most))
+            cases.run(name, run)
+        # One request of 100 MiB may overdraw.
+        bounded('100 connections with frames of 100 MiB', huge_frames, 32 + 100 + 30)
+        bounded('100 clients that read nothing', deaf_readers, 32 + 60 + 30)
+        bounded('10^6 groups and topics in a request', many_names, 32 + 150)
+
+
+def main():
+    cases = Cases('limits')
+    descriptors(cases)
+    memory(cases)
+    cases.done()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
