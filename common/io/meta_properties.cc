@@ -47,6 +47,18 @@ Status WriteDurably(const std::string& directory, const std::string& text) {
   return SyncPath(directory, O_RDONLY | O_DIRECTORY);
 }
 
+// A new directory is there after a power cut when its parent was synced.
+Status CreateDurably(const fs::path& directory) {
+  std::error_code error;
+  if (directory.empty() || fs::is_directory(directory, error)) return {};
+  const fs::path parent = directory.parent_path();
+  TM_RETURN_IF_ERROR(CreateDurably(parent));
+  fs::create_directory(directory, error);
+  if (error) return StorageError("create", directory, error.value());
+  return SyncPath(parent.empty() ? "." : parent.string(),
+                  O_RDONLY | O_DIRECTORY);
+}
+
 constexpr const char* kFormatHint =
     "run: tidemark storage format --config <its server.properties> "
     "--cluster-id <the cluster's id>";
@@ -81,9 +93,8 @@ Result<MetaProperties> FormatDirectory(const std::string& directory,
                 "the cluster id must be one line and not empty");
   if (node_id < 0)
     return Fail(ErrorCode::kInvalidConfig, "the node id must not be negative");
+  TM_RETURN_IF_ERROR(CreateDurably(directory));
   std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) return StorageError("create", directory, error.value());
   if (fs::exists(directory + "/" + kMetaPropertiesFile, error)) {
     auto known = LoadMetaProperties(directory);
     return Fail(ErrorCode::kInvalidConfig,
@@ -142,6 +153,18 @@ Result<MetaProperties> LoadMetaProperties(const std::string& directory,
                     ", not to node " + std::to_string(node_id) +
                     "; check node.id and the configured directory");
   return meta;
+}
+
+bool IsMarked(const std::string& directory, const std::string& mark) {
+  std::error_code error;
+  return fs::exists(directory + "/" + mark, error);
+}
+
+Status Mark(const std::string& directory, const std::string& mark) {
+  const std::string path = directory + "/" + mark;
+  if (!std::ofstream(path)) return StorageError("write", path, errno);
+  TM_RETURN_IF_ERROR(SyncPath(path, O_RDWR));
+  return SyncPath(directory, O_RDONLY | O_DIRECTORY);
 }
 
 Result<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(

@@ -46,6 +46,11 @@ Result<MetaProperties> LoadMetaProperties(const std::string& directory,
                                           const std::string& cluster_id,
                                           NodeId node_id);
 
+// An empty file that says something about the directory for good. `Mark`
+// makes it, and every other name in the directory, durable. Blocking.
+bool IsMarked(const std::string& directory, const std::string& mark);
+Status Mark(const std::string& directory, const std::string& mark);
+
 // Keeps other processes off a directory while it lives (flock on `.lock`).
 class DirectoryLock {
  public:

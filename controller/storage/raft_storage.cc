@@ -24,11 +24,18 @@ using raft::LogPosition;
 constexpr size_t kSnapshotPartBytes = 1 << 20;
 constexpr char kFormat[] = "format";
 constexpr char kFormatVersion[] = "1";
+constexpr char kDatabase[] = "raft";
+// Beside the database, as soon as it is there and durable.
+constexpr char kCreatedMark[] = "raft.created";
 constexpr char kIdentity[] = "identity";
 constexpr char kHardState[] = "hard_state";
 constexpr char kBase[] = "base";
 constexpr char kPeer[] = "peer/";
 constexpr char kMeta[] = "meta";
+
+constexpr char kReplaceHint[] =
+    "never let this controller start without it: restore the whole directory, "
+    "or replace the controller by one with another node id";
 
 rocksdb::Slice ToSlice(std::string_view text) {
   return {text.data(), text.size()};
@@ -37,14 +44,14 @@ rocksdb::Slice ToSlice(std::string_view text) {
 // A controller's data is small and its memory is meant to be: a few MB.
 rocksdb::Options SmallOptions() {
   rocksdb::Options options;
-  options.create_if_missing = true;
-  options.create_missing_column_families = true;
   options.write_buffer_size = 2 << 20;
   options.db_write_buffer_size = 4 << 20;
   options.max_write_buffer_number = 2;
   options.arena_block_size = 64 << 10;
   options.max_total_wal_size = 8 << 20;
-  options.avoid_flush_during_recovery = true;
+  // What the process before wrote and did not sync is read, so it is acted on:
+  // opening makes it durable.
+  options.avoid_flush_during_recovery = false;
   options.max_open_files = 32;
   options.max_background_jobs = 2;
   options.max_file_opening_threads = 1;
@@ -82,10 +89,12 @@ std::string PartKey(LogIndex index, size_t part) {
 class RocksRaftStorage final : public RaftStorage {
  public:
   RocksRaftStorage(io::MetaProperties meta,
-                   std::unique_ptr<io::DirectoryLock> lock, std::string path)
+                   std::unique_ptr<io::DirectoryLock> lock,
+                   const std::string& directory)
       : meta_(std::move(meta)),
         lock_(std::move(lock)),
-        path_(std::move(path)) {}
+        directory_(directory),
+        path_(directory + "/" + kDatabase) {}
 
   ~RocksRaftStorage() override {
     for (auto* family : {log_, state_, snapshot_})
@@ -93,7 +102,7 @@ class RocksRaftStorage final : public RaftStorage {
     if (db_ != nullptr) db_->Close();
   }
 
-  Status OpenDb();
+  Status Open();
   const io::MetaProperties& meta() const override { return meta_; }
   Result<raft::Stored> Load() override;
   Result<raft::Snapshot> LoadSnapshot() override;
@@ -106,6 +115,7 @@ class RocksRaftStorage final : public RaftStorage {
  private:
   Status Check(const rocksdb::Status& status, const char* what) const;
   tl::unexpected<Error> Damaged(const std::string& what) const;
+  Status OpenDb(bool create);
   Result<std::optional<std::string>> Get(rocksdb::ColumnFamilyHandle* family,
                                          const char* key);
   Status CheckIdentity();
@@ -119,7 +129,7 @@ class RocksRaftStorage final : public RaftStorage {
 
   io::MetaProperties meta_;
   std::unique_ptr<io::DirectoryLock> lock_;
-  std::string path_;
+  std::string directory_, path_;
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* log_ = nullptr;
   rocksdb::ColumnFamilyHandle* state_ = nullptr;
@@ -142,12 +152,28 @@ Status RocksRaftStorage::Check(const rocksdb::Status& status,
 
 tl::unexpected<Error> RocksRaftStorage::Damaged(const std::string& what) const {
   return Fail(ErrorCode::kKafkaStorageError,
-              path_ + " is damaged: " + what +
-                  "; move the directory away and format a new one");
+              path_ + " is damaged: " + what + "; " + kReplaceHint);
 }
 
-Status RocksRaftStorage::OpenDb() {
-  const rocksdb::Options options = SmallOptions();
+// The database is made once in the life of a directory. One that is gone has
+// voted and promised: made again it would be a blank voter under the same
+// identity, and what was committed could be lost.
+Status RocksRaftStorage::Open() {
+  const bool created = io::IsMarked(directory_, kCreatedMark);
+  if (created && !io::IsMarked(path_, "CURRENT"))
+    return Fail(ErrorCode::kKafkaStorageError,
+                path_ +
+                    ", the log and the votes of this controller, is gone; " +
+                    kReplaceHint);
+  TM_RETURN_IF_ERROR(OpenDb(!created));
+  TM_RETURN_IF_ERROR(CheckIdentity());
+  if (!created) TM_RETURN_IF_ERROR(io::Mark(directory_, kCreatedMark));
+  return LoadPositions();
+}
+
+Status RocksRaftStorage::OpenDb(bool create) {
+  rocksdb::Options options = SmallOptions();
+  options.create_if_missing = options.create_missing_column_families = create;
   rocksdb::ColumnFamilyOptions family(options);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -164,8 +190,7 @@ Status RocksRaftStorage::OpenDb() {
   log_ = handles[1];
   state_ = handles[2];
   snapshot_ = handles[3];
-  TM_RETURN_IF_ERROR(CheckIdentity());
-  return LoadPositions();
+  return {};
 }
 
 Result<std::optional<std::string>> RocksRaftStorage::Get(
@@ -417,9 +442,9 @@ Result<std::unique_ptr<RaftStorage>> RaftStorage::Open(
   TM_ASSIGN_OR_RETURN(io::MetaProperties meta,
                       io::LoadMetaProperties(directory, cluster_id, node_id));
   TM_ASSIGN_OR_RETURN(auto lock, io::DirectoryLock::Acquire(directory));
-  auto storage = std::make_unique<RocksRaftStorage>(
-      std::move(meta), std::move(lock), directory + "/raft");
-  TM_RETURN_IF_ERROR(storage->OpenDb());
+  auto storage = std::make_unique<RocksRaftStorage>(std::move(meta),
+                                                    std::move(lock), directory);
+  TM_RETURN_IF_ERROR(storage->Open());
   return storage;
 }
 

@@ -1,0 +1,164 @@
+// What the storage wrote is there after the power of its disk was cut: on
+// tidemark-forgetfs, which keeps nothing that was not synced.
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "controller/storage/raft_storage.h"
+
+namespace tidemark::storage {
+namespace {
+
+namespace fs = std::filesystem;
+using raft::Entry;
+using raft::HardState;
+
+class PowerCutTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = fs::temp_directory_path() / "power_cut_XXXXXX";
+    at_ = ::mkdtemp(name.data());
+    std::string program = Program();
+    char* argv[] = {program.data(), at_.data(), nullptr};
+    ASSERT_EQ(::posix_spawn(&disk_, argv[0], nullptr, nullptr, argv, environ),
+              0);
+    for (int i = 0; i < 1000 && !Mounted(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_TRUE(Mounted()) << "does /dev/fuse exist here?";
+    directory_ = at_ + "/data";
+  }
+  void TearDown() override {
+    ::kill(disk_, SIGTERM);  // unmounts
+    ::waitpid(disk_, nullptr, 0);
+    fs::remove(at_);
+  }
+
+  // Beside the other programs of this build.
+  static std::string Program() {
+    for (fs::path at = fs::read_symlink("/proc/self/exe"); at != at.root_path();
+         at = at.parent_path()) {
+      if (fs::path found = at / "bin/tidemark-forgetfs"; fs::exists(found))
+        return found;
+    }
+    return "tidemark-forgetfs";
+  }
+  bool Mounted() const {
+    struct stat inside, outside;
+    return ::stat(at_.c_str(), &inside) == 0 &&
+           ::stat(fs::path(at_).parent_path().c_str(), &outside) == 0 &&
+           inside.st_dev != outside.st_dev;
+  }
+
+  // Runs `work` in a process of its own, which then dies as by kill -9.
+  static void InProcess(const std::function<void()>& work) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      work();
+      ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << "see above";
+  }
+  // All that was not synced is gone.
+  void CutPower() { std::ofstream(at_ + "/.control") << "cut * 1 0"; }
+
+  void Format() { ASSERT_TRUE(io::FormatDirectory(directory_, "c1", 1)); }
+  std::unique_ptr<RaftStorage> Open() {
+    auto opened = RaftStorage::Open(directory_, "c1", 1);
+    EXPECT_TRUE(opened) << ToString(opened.error());
+    // Left open on purpose: a killed process closes nothing.
+    return opened ? std::move(*opened) : nullptr;
+  }
+  static void Write(RaftStorage& storage, const raft::Write& write) {
+    const auto status = storage.Write({&write, 1});
+    EXPECT_TRUE(status) << ToString(status.error());
+  }
+
+  pid_t disk_ = -1;
+  std::string at_, directory_;
+};
+
+// A new database's own name must be synced as well: without it a voter comes
+// back blank under its old identity and votes a second time.
+TEST_F(PowerCutTest, FirstWritesOfANewDirectoryAreKept) {
+  InProcess([&] {
+    Format();
+    auto* storage = Open().release();
+    Write(*storage, {.hard_state = HardState{1, 3},
+                     .entries = {Entry{1, 1, SharedBytes("a")}}});
+  });
+  CutPower();
+  InProcess([&] {
+    auto storage = Open();
+    const auto stored = storage->Load();
+    ASSERT_TRUE(stored);
+    EXPECT_EQ(stored->hard_state, (HardState{1, 3}));
+    EXPECT_EQ(stored->entries.size(), 1u);
+  });
+}
+
+// What the process before left unsynced is read, and so acted on: it must be
+// on the disk before anything that follows from it.
+TEST_F(PowerCutTest, WhatOpenFindsIsKept) {
+  InProcess([&] {
+    Format();
+    Write(*Open().release(), {.hard_state = HardState{1, 3}});
+  });
+  InProcess([&] {
+    rocksdb::DB* db = nullptr;
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    const rocksdb::ColumnFamilyOptions family;
+    ASSERT_TRUE(rocksdb::DB::Open({}, directory_ + "/raft",
+                                  {{"default", family},
+                                   {"raft_log", family},
+                                   {"raft_state", family},
+                                   {"snapshot", family}},
+                                  &handles, &db)
+                    .ok());
+    // Term 2, no vote: a write whose sync did not come back.
+    ASSERT_TRUE(db->Put({}, handles[2], "hard_state",
+                        rocksdb::Slice("\2\0\0\0\0\0\0\0\377\377\377\377", 12))
+                    .ok());
+  });
+  InProcess([&] {
+    auto* storage = Open().release();
+    EXPECT_EQ(storage->Load()->hard_state.term, 2u);
+    Write(*storage, {.entries = {Entry{1, 2, SharedBytes("a")}}});
+  });
+  CutPower();
+  InProcess([&] {
+    const auto stored = Open()->Load();
+    EXPECT_EQ(stored->hard_state.term, 2u);
+    EXPECT_EQ(stored->entries.size(), 1u);
+  });
+}
+
+// A controller whose log is gone has voted and promised; it must not come
+// back as a blank one under the same identity.
+TEST_F(PowerCutTest, ALostDatabaseIsNotMadeAgain) {
+  InProcess([&] {
+    Format();
+    Open();
+  });
+  CutPower();
+  fs::remove_all(directory_ + "/raft");
+  InProcess([&] {
+    const auto opened = RaftStorage::Open(directory_, "c1", 1);
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().message.find("another node id"), std::string::npos)
+        << opened.error().message;
+  });
+}
+
+}  // namespace
+}  // namespace tidemark::storage
