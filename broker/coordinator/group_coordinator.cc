@@ -111,19 +111,31 @@ OffsetsTopicConfig OffsetsTopicConfigFrom(const BrokerConfig& config) {
   return out;
 }
 
+SnapshotOptions SnapshotOptionsFrom(const BrokerConfig& config) {
+  SnapshotOptions out;
+  out.min_bytes =
+      IntOr(config, "tidemark.coordinator.snapshot.min.bytes", out.min_bytes);
+  out.dead_ratio =
+      IntOr(config, "tidemark.coordinator.snapshot.dead.ratio", out.dead_ratio);
+  return out;
+}
+
 GroupCoordinator::GroupCoordinator(const BrokerConfig& config,
                                    ImageHolder& metadata,
                                    ControllerClient& controller,
                                    replication::ReplicaManager& replicas)
     : GroupCoordinator(GroupConfigFrom(config), OffsetsTopicConfigFrom(config),
-                       metadata, controller, replicas) {}
+                       SnapshotOptionsFrom(config), metadata, controller,
+                       replicas) {}
 
 GroupCoordinator::GroupCoordinator(const GroupConfig& groups,
                                    const OffsetsTopicConfig& topic,
+                                   const SnapshotOptions& snapshots,
                                    ImageHolder& metadata,
                                    ControllerClient& controller,
                                    replication::ReplicaManager& replicas)
     : config_(groups),
+      snapshots_(snapshots),
       metadata_(metadata),
       replicas_(replicas),
       topic_(topic, controller) {}
@@ -136,10 +148,10 @@ int32_t GroupCoordinator::PartitionCount(const metadata::Image& image) const {
 namespace {
 
 // Kafka's: who only asks may name the group that cannot be.
-template <class Result>
+template <class Request>
 constexpr bool TakesEmptyGroupId() {
-  return std::is_same_v<Result, FetchResult> ||
-         std::is_same_v<Result, GroupDescription>;
+  return std::is_same_v<Request, FetchRequest> ||
+         std::is_same_v<Request, DescribeRequest>;
 }
 
 PartitionIndex PartitionOf(const std::string& group_id, int32_t partitions) {
@@ -192,93 +204,81 @@ GroupCoordinator::All() {
   return partitions_;
 }
 
-template <class Result>
-void GroupCoordinator::Route(
-    const std::string& group_id, Done<Result> done,
-    std::function<void(GroupPartition&, Done<Result>)> serve) {
+template <class Request>
+GroupCoordinator::PartitionPtr GroupCoordinator::Route(
+    const Request& request, const Done<typename Request::Answer>& done) {
+  const auto refuse = [&done](ErrorCode error) {
+    typename Request::Answer refused;
+    refused.Fail(error);
+    done(std::move(refused));
+    return nullptr;
+  };
   // Said alike by every broker, whoever coordinates the group that cannot be.
-  if (group_id.empty() && !TakesEmptyGroupId<Result>()) {
-    Result refused;
-    refused.Fail(ErrorCode::kInvalidGroupId);
-    return done(std::move(refused));
+  if (request.group_id.empty() && !TakesEmptyGroupId<Request>()) {
+    return refuse(ErrorCode::kInvalidGroupId);
   }
   const int32_t partitions = PartitionCount(*metadata_.Get());
-  const PartitionIndex index =
-      partitions > 0 ? PartitionOf(group_id, partitions) : 0;
-  PartitionPtr partition = partitions > 0 ? Find(index) : nullptr;
-  if (!partition) {
-    Result refused;
-    refused.Fail(ErrorCode::kNotCoordinator);
-    done(std::move(refused));
-    return;
-  }
-  replicas_.ShardOf({kOffsetsTopic, index})
-      .Post([partition = std::move(partition), done = std::move(done),
-             serve = std::move(serve)]() mutable {
-        serve(*partition, std::move(done));
+  PartitionPtr partition = partitions > 0
+                               ? Find(PartitionOf(request.group_id, partitions))
+                               : nullptr;
+  return partition ? partition : refuse(ErrorCode::kNotCoordinator);
+}
+
+template <class Request>
+void GroupCoordinator::Submit(Request request,
+                              Done<typename Request::Answer> done) {
+  PartitionPtr partition = Route(request, done);
+  if (!partition) return;
+  partition->executor().Post(
+      [partition, request = std::move(request), done = std::move(done)] {
+        partition->Submit(request, done);
+      });
+}
+
+template <class Request>
+void GroupCoordinator::Read(Request request,
+                            Done<typename Request::Answer> done) {
+  PartitionPtr partition = Route(request, done);
+  if (!partition) return;
+  partition->executor().Post(
+      [partition, request = std::move(request), done = std::move(done)] {
+        done(partition->Read(request));
       });
 }
 
 void GroupCoordinator::Join(JoinRequest request, Done<JoinResult> done) {
   request.new_member_id = NewMemberId(request);
-  const std::string group_id = request.group_id;
-  Route<JoinResult>(group_id, std::move(done),
-                    [request = std::move(request)](auto& p, auto d) {
-                      p.Join(request, std::move(d));
-                    });
+  Submit(std::move(request), std::move(done));
 }
 
 void GroupCoordinator::Sync(SyncRequest request, Done<SyncResult> done) {
-  const std::string group_id = request.group_id;
-  Route<SyncResult>(group_id, std::move(done),
-                    [request = std::move(request)](auto& p, auto d) {
-                      p.Sync(request, std::move(d));
-                    });
+  Submit(std::move(request), std::move(done));
 }
 
 void GroupCoordinator::Heartbeat(HeartbeatRequest request,
                                  Done<HeartbeatResult> done) {
-  const std::string group_id = request.group_id;
-  Route<HeartbeatResult>(group_id, std::move(done),
-                         [request = std::move(request)](auto& p, auto d) {
-                           p.Heartbeat(request, std::move(d));
-                         });
+  Submit(std::move(request), std::move(done));
 }
 
 void GroupCoordinator::Leave(LeaveRequest request, Done<LeaveResult> done) {
-  const std::string group_id = request.group_id;
-  Route<LeaveResult>(group_id, std::move(done),
-                     [request = std::move(request)](auto& p, auto d) {
-                       p.Leave(request, std::move(d));
-                     });
+  Submit(std::move(request), std::move(done));
 }
 
 void GroupCoordinator::Commit(CommitRequest request, Done<CommitResult> done) {
-  const std::string group_id = request.group_id;
-  Route<CommitResult>(group_id, std::move(done),
-                      [request = std::move(request)](auto& p, auto d) {
-                        p.Commit(request, std::move(d));
-                      });
+  Submit(std::move(request), std::move(done));
 }
 
 void GroupCoordinator::Fetch(FetchRequest request, Done<FetchResult> done) {
-  const std::string group_id = request.group_id;
-  Route<FetchResult>(
-      group_id, std::move(done),
-      [request = std::move(request)](auto& p, auto d) { d(p.Fetch(request)); });
+  Read(std::move(request), std::move(done));
 }
 
 void GroupCoordinator::Delete(std::string group_id, Done<DeleteResult> done) {
-  Route<DeleteResult>(group_id, std::move(done), [group_id](auto& p, auto d) {
-    p.Delete(group_id, std::move(d));
-  });
+  Submit(DeleteRequest{std::move(group_id)}, std::move(done));
 }
 
 void GroupCoordinator::Describe(std::string group_id,
                                 Done<GroupDescription> done) {
-  Route<GroupDescription>(
-      group_id, std::move(done),
-      [group_id](auto& p, auto d) { d(p.Describe(group_id)); });
+  Read(DescribeRequest{std::move(group_id)}, std::move(done));
 }
 
 void GroupCoordinator::List(ListRequest request, Done<ListResult> done) {
@@ -296,7 +296,7 @@ void GroupCoordinator::List(ListRequest request, Done<ListResult> done) {
   for (const auto& [index, partition] : partitions) {
     replicas_.ShardOf({kOffsetsTopic, index})
         .Post([gather, partition = partition, request] {
-          ListResult part = partition->List(request);
+          ListResult part = partition->Read(request);
           std::unique_lock lock(gather->mutex);
           ListResult& all = gather->result;
           if (part.error == ErrorCode::kNone) {
@@ -318,9 +318,8 @@ void GroupCoordinator::OnTopicsDeleted(const std::set<std::string>& topics) {
   if (topics.contains(kOffsetsTopic)) ForgetPartitions();
   for (const auto& [index, partition] : All()) {
     replicas_.ShardOf({kOffsetsTopic, index})
-        .Post([partition = partition, topics] {
-          partition->ForgetTopics(topics);
-        });
+        .Post(
+            [partition = partition, topics] { partition->OnImage({topics}); });
   }
   RememberOrphans(topics);
 }
@@ -373,12 +372,17 @@ void GroupCoordinator::OnLeader(const TopicPartition& partition,
       deleted = std::move(orphan.mapped().deleted);
     }
     PartitionPtr& slot = partitions_[partition.partition];
-    if (!slot)
-      slot = std::make_shared<GroupPartition>(partition, replicas_, config_);
+    if (!slot) {
+      const CoordinatorOptions options{
+          std::chrono::milliseconds(config_.offsets_commit_timeout_ms),
+          snapshots_};
+      slot = std::make_shared<GroupPartition>(partition, replicas_, options,
+                                              GroupTable(config_));
+    }
     groups = slot;
   }
   groups->Lead(epoch);
-  if (!deleted.empty()) groups->ForgetTopics(deleted);
+  if (!deleted.empty()) groups->OnImage({std::move(deleted)});
 }
 
 void GroupCoordinator::OnNotLeader(const TopicPartition& partition,

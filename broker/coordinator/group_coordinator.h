@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "broker/coordinator/group_partition.h"
+#include "broker/coordinator/group/group_table.h"
 #include "broker/coordinator/offsets_topic.h"
+#include "broker/coordinator/runtime/coordinator.h"
 #include "broker/metadata/broker_config.h"
 #include "broker/metadata/image_holder.h"
 
@@ -19,8 +20,11 @@ namespace tidemark::coordinator {
 // U+FFFD each.
 int32_t JavaHash(std::string_view utf8);
 
+using GroupPartition = Coordinator<GroupTable>;
+
 GroupConfig GroupConfigFrom(const BrokerConfig& config);
 OffsetsTopicConfig OffsetsTopicConfigFrom(const BrokerConfig& config);
+SnapshotOptions SnapshotOptionsFrom(const BrokerConfig& config);
 
 // Where the coordinator of a group is to be found.
 struct CoordinatorLocation {
@@ -45,7 +49,8 @@ class GroupCoordinator final : public replication::LeadershipListener {
                    ControllerClient& controller,
                    replication::ReplicaManager& replicas);
   GroupCoordinator(const GroupConfig& groups, const OffsetsTopicConfig& topic,
-                   ImageHolder& metadata, ControllerClient& controller,
+                   const SnapshotOptions& snapshots, ImageHolder& metadata,
+                   ControllerClient& controller,
                    replication::ReplicaManager& replicas);
 
   // FindCoordinator. Creates the offsets topic when there is none and answers
@@ -77,13 +82,20 @@ class GroupCoordinator final : public replication::LeadershipListener {
   int32_t PartitionCount(const metadata::Image& image) const;
   PartitionPtr Find(PartitionIndex partition);
   std::map<PartitionIndex, PartitionPtr> All();
-  template <class Result>
-  void Route(const std::string& group_id, Done<Result> done,
-             std::function<void(GroupPartition&, Done<Result>)> serve);
+  // The partition of the group, on whose executor to ask it; nullptr when the
+  // request has been refused.
+  template <class Request>
+  PartitionPtr Route(const Request& request,
+                     const Done<typename Request::Answer>& done);
+  template <class Request>
+  void Submit(Request request, Done<typename Request::Answer> done);
+  template <class Request>
+  void Read(Request request, Done<typename Request::Answer> done);
   void ForgetPartitions();
   void RememberOrphans(const std::set<std::string>& topics);
 
   const GroupConfig config_;
+  const SnapshotOptions snapshots_;
   ImageHolder& metadata_;
   replication::ReplicaManager& replicas_;
   OffsetsTopic topic_;

@@ -184,6 +184,13 @@ constexpr ConfigKey kKeys[] = {
      -1, kLongMax},
     {"max.request.partition.size.limit", kInt, "2000",
      "Most partitions in one answer to DescribeTopicPartitions.", 1, kIntMax},
+    {"tidemark.coordinator.snapshot.min.bytes", kLong, "16777216",
+     "A log of __consumer_offsets of this size or less is left as it is.", 0,
+     kLongMax},
+    {"tidemark.coordinator.snapshot.dead.ratio", kInt, "4",
+     "How many times what is live what is dead may take before what is live "
+     "is written anew and the log trimmed to it.",
+     1, kIntMax},
     {"tidemark.shards", kInt, "0",
      "Threads that serve partitions; 0: by the number of cores.", 0, 256},
 };

@@ -128,6 +128,10 @@ class Partition {
                               bool at_least_one, Instant now);
   FetchAnswer FetchAsConsumer(const ConsumerFetch& fetch, size_t max_bytes,
                               bool at_least_one, Instant now);
+  // Moves the log's start: what is in front of `offset` is deleted, and at the
+  // followers when they hear of it (B-13). kNotLeaderOrFollower;
+  // kOffsetOutOfRange: not committed.
+  Status TrimTo(Offset offset);
   void Tick(Instant now);  // shrinks the ISR (B-20)
   // Whether time alone may change anything here.
   bool NeedsTick() const;

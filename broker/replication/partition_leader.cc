@@ -325,6 +325,21 @@ void Partition::AlterPartitionAnswered(const AlterPartitionResult& result,
   MaybeAdvanceHighWatermark(now);
 }
 
+Status Partition::TrimTo(Offset offset) {
+  if (!IsLeader()) return Fail(ErrorCode::kNotLeaderOrFollower);
+  if (offset > high_watermark_) {
+    return Fail(ErrorCode::kOffsetOutOfRange,
+                "offset " + std::to_string(offset) +
+                    " is beyond the high watermark " +
+                    std::to_string(high_watermark_));
+  }
+  if (offset <= log_->start_offset()) return {};
+  const Status trimmed = log_->AdvanceStartOffset(offset);
+  NoticeFailure();
+  effects_.Add(Effect::kLookAgain);
+  return trimmed;
+}
+
 Result<log::TimestampedOffset> Partition::FindOffset(
     int64_t timestamp, LeaderEpoch current_leader_epoch) {
   const ErrorCode refused = CheckLeader(current_leader_epoch);

@@ -66,4 +66,15 @@ void ProducePath::Produce(ProduceCall call, Done done) {
   effects_.Settle(*slot);
 }
 
+Status ProducePath::Trim(const TopicPartition& name, LeaderEpoch epoch,
+                         Offset before) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr || slot->partition.leader_epoch() != epoch) {
+    return Fail(ErrorCode::kNotLeaderOrFollower);
+  }
+  const Status trimmed = slot->partition.TrimTo(before);
+  effects_.Settle(*slot);
+  return trimmed;
+}
+
 }  // namespace tidemark::replication

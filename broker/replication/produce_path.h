@@ -16,7 +16,8 @@ struct ProduceCall {
   Instant deadline;
 };
 
-// Appends, and waits for what `acks` asks for (B-24).
+// What changes the logs of partitions that are led here. Appends, and waits for
+// what `acks` asks for (B-24); trims.
 class ProducePath {
  public:
   ProducePath(ShardState& state, EffectRunner& effects)
@@ -26,6 +27,9 @@ class ProducePath {
   // before the call returns.
   using Done = std::function<void(ProduceOutcome, Offset last_offset)>;
   void Produce(ProduceCall call, Done done);
+
+  // ReplicaManager::TrimLog.
+  Status Trim(const TopicPartition& name, LeaderEpoch epoch, Offset before);
 
  private:
   ProduceOutcome Refused(const TopicPartition& name, ErrorCode error,

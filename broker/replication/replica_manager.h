@@ -86,6 +86,14 @@ class ReplicaManager {
                        Offset from, size_t max_bytes, Executor& on,
                        std::function<void(Result<LogChunk>)> done) = 0;
 
+  // Nothing in front of `before` of a led partition is needed any more: its log
+  // starts there, or further on, here at once and at the followers with what
+  // they fetch next. kNotLeaderOrFollower as above; kOffsetOutOfRange beyond
+  // the high watermark.
+  virtual void TrimLog(const TopicPartition& partition, LeaderEpoch epoch,
+                       Offset before, Executor& on,
+                       std::function<void(Status)> done) = 0;
+
   // Before the first ApplyImage. `listener` outlives the manager.
   virtual void Listen(const std::string& topic,
                       LeadershipListener* listener) = 0;

@@ -216,6 +216,18 @@ void ReplicaManagerImpl::ReadLog(const TopicPartition& partition,
   });
 }
 
+void ReplicaManagerImpl::TrimLog(const TopicPartition& partition,
+                                 LeaderEpoch epoch, Offset before, Executor& on,
+                                 std::function<void(Status)> done) {
+  const size_t index = ShardIndexOf(partition);
+  executors_[index]->Post([shard = shards_[index].get(), partition, epoch,
+                           before, &on, done = std::move(done)] {
+    on.Post([done, trimmed = shard->produce().Trim(partition, epoch, before)] {
+      done(trimmed);
+    });
+  });
+}
+
 void ReplicaManagerImpl::Listen(const std::string& topic,
                                 LeadershipListener* listener) {
   listeners_[topic].push_back(listener);

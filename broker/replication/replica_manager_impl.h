@@ -52,6 +52,9 @@ class ReplicaManagerImpl final : public ReplicaManager {
   void ReadLog(const TopicPartition& partition, LeaderEpoch epoch, Offset from,
                size_t max_bytes, Executor& on,
                std::function<void(Result<LogChunk>)> done) override;
+  void TrimLog(const TopicPartition& partition, LeaderEpoch epoch,
+               Offset before, Executor& on,
+               std::function<void(Status)> done) override;
   void Listen(const std::string& topic, LeadershipListener* listener) override;
 
   size_t ShardIndexOf(const TopicPartition& partition) const;

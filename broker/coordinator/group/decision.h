@@ -7,7 +7,7 @@
 
 #include "broker/coordinator/group/group_config.h"
 #include "broker/coordinator/group/requests.h"
-#include "common/base/clock.h"
+#include "broker/coordinator/machine/machine.h"
 
 namespace tidemark::coordinator {
 
@@ -49,36 +49,15 @@ struct OffsetRecord {
 };
 using GroupRecord = std::variant<GroupMetadataRecord, OffsetRecord>;
 
-struct Answer {
-  Ticket ticket = 0;
-  Response response;
-};
-
 // The records hold the assignments of this generation; its members get them
-// when they are committed (GroupTable::OnStored).
+// when they are committed.
 struct AssignmentWrite {
   std::string group_id;
   int32_t generation = 0;
 };
 
-// What a decision asks its driver to do: append `records` as one write, and
-// send `answers` when they are committed (at once when there are none). If
-// the write fails every answer carries the error instead.
-struct Decision {
-  std::vector<GroupRecord> records;
-  std::vector<Answer> answers;
-  std::optional<AssignmentWrite> assignment;
-
-  void Reply(Ticket ticket, Response response) {
-    answers.push_back({ticket, std::move(response)});
-  }
-};
-
-// When something is decided.
-struct Moment {
-  Instant now;          // timers
-  int64_t wall_ms = 0;  // timestamps in records
-};
+using Answer = AnswerOf<Response>;
+using Decision = DecisionOf<GroupRecord, Response, AssignmentWrite>;
 
 // One decision being made.
 struct Step {

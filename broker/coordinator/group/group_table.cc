@@ -24,6 +24,16 @@ bool Matches(const std::vector<std::string>& wanted, std::string_view value) {
          });
 }
 
+// What the fact that a record is about takes in a snapshot as things stand.
+size_t LiveBytes(const Group& group, const GroupMetadataRecord&) {
+  return group.stored ? EncodedBytes(group.id, *group.stored) : 0;
+}
+size_t LiveBytes(const Group& group, const OffsetRecord& record) {
+  const auto it = group.offsets.find(record.partition);
+  if (it == group.offsets.end()) return 0;
+  return EncodedBytes(group.id, it->first, it->second);
+}
+
 template <class Result>
 Decision Refuse(Ticket ticket, ErrorCode error) {
   Decision out;
@@ -50,8 +60,9 @@ const Group* GroupTable::Find(const std::string& group_id) const {
   return it == groups_.end() ? nullptr : &it->second;
 }
 
-Decision GroupTable::Join(const JoinRequest& request, Ticket ticket,
-                          Moment at) {
+Decision GroupTable::Decide(const JoinRequest& request,
+                            const Context& context) {
+  const auto& [ticket, at] = context;
   Step step = NewStep(at);
   const auto refuse = [&](ErrorCode error) {
     step.out.Reply(ticket,
@@ -71,8 +82,9 @@ Decision GroupTable::Join(const JoinRequest& request, Ticket ticket,
   return Finish(request.group_id, std::move(step));
 }
 
-Decision GroupTable::Sync(const SyncRequest& request, Ticket ticket,
-                          Moment at) {
+Decision GroupTable::Decide(const SyncRequest& request,
+                            const Context& context) {
+  const auto& [ticket, at] = context;
   Group* group = Find(request.group_id);
   if (!group) return Refuse<SyncResult>(ticket, ErrorCode::kUnknownMemberId);
   Step step = NewStep(at);
@@ -80,8 +92,9 @@ Decision GroupTable::Sync(const SyncRequest& request, Ticket ticket,
   return Finish(request.group_id, std::move(step));
 }
 
-Decision GroupTable::Heartbeat(const HeartbeatRequest& request, Ticket ticket,
-                               Moment at) {
+Decision GroupTable::Decide(const HeartbeatRequest& request,
+                            const Context& context) {
+  const auto& [ticket, at] = context;
   Group* group = Find(request.group_id);
   Decision out;
   out.Reply(ticket,
@@ -90,8 +103,9 @@ Decision GroupTable::Heartbeat(const HeartbeatRequest& request, Ticket ticket,
   return out;
 }
 
-Decision GroupTable::Leave(const LeaveRequest& request, Ticket ticket,
-                           Moment at) {
+Decision GroupTable::Decide(const LeaveRequest& request,
+                            const Context& context) {
+  const auto& [ticket, at] = context;
   Step step = NewStep(at);
   Group* group = Find(request.group_id);
   // Kafka's: of the request, not of its members.
@@ -100,8 +114,9 @@ Decision GroupTable::Leave(const LeaveRequest& request, Ticket ticket,
   return Finish(request.group_id, std::move(step));
 }
 
-Decision GroupTable::Commit(const CommitRequest& request, Ticket ticket,
-                            Moment at) {
+Decision GroupTable::Decide(const CommitRequest& request,
+                            const Context& context) {
+  const auto& [ticket, at] = context;
   if (request.group_id.empty())
     return Refuse<CommitResult>(ticket, ErrorCode::kInvalidGroupId);
   if (!Find(request.group_id) && request.generation >= 0)
@@ -113,25 +128,28 @@ Decision GroupTable::Commit(const CommitRequest& request, Ticket ticket,
   return Finish(request.group_id, std::move(step));
 }
 
-Decision GroupTable::Delete(const std::string& group_id, Ticket ticket) {
+Decision GroupTable::Decide(const DeleteRequest& request,
+                            const Context& context) {
+  const auto& [ticket, at] = context;
+  const std::string& group_id = request.group_id;
   Group* group = Find(group_id);
   if (group_id.empty())
     return Refuse<DeleteResult>(ticket, ErrorCode::kInvalidGroupId);
   if (!group) return Refuse<DeleteResult>(ticket, ErrorCode::kGroupIdNotFound);
   if (!group->Is(GroupState::kEmpty))
     return Refuse<DeleteResult>(ticket, ErrorCode::kNonEmptyGroup);
-  Step step = NewStep({});
+  Step step = NewStep(at);
   step.out.records = DeletionRecords(*group);
   step.out.Reply(ticket, DeleteResult{});
   return Finish(group_id, std::move(step));
 }
 
-FetchResult GroupTable::Fetch(const FetchRequest& request) const {
+FetchResult GroupTable::Read(const FetchRequest& request) const {
   return FetchOffsets(Find(request.group_id), request);
 }
 
-GroupDescription GroupTable::Describe(const std::string& group_id) const {
-  const Group* group = Find(group_id);
+GroupDescription GroupTable::Read(const DescribeRequest& request) const {
+  const Group* group = Find(request.group_id);
   if (!group) return {.error = ErrorCode::kGroupIdNotFound};
   const bool stable = group->Is(GroupState::kStable);
   GroupDescription out{.state = std::string(StateName(group->state)),
@@ -151,20 +169,21 @@ GroupDescription GroupTable::Describe(const std::string& group_id) const {
   return out;
 }
 
-std::vector<ListedGroup> GroupTable::List(const ListRequest& request) const {
-  std::vector<ListedGroup> out;
+ListResult GroupTable::Read(const ListRequest& request) const {
+  ListResult out;
   if (!Matches(request.types, kClassicType)) return out;
   for (const auto& [id, group] : groups_) {
     if (Matches(request.states, StateName(group.state)))
-      out.push_back({id, group.protocol_type,
-                     std::string(StateName(group.state)), kClassicType});
+      out.groups.push_back({id, group.protocol_type,
+                            std::string(StateName(group.state)), kClassicType});
   }
   return out;
 }
 
-void GroupTable::Settle(const std::vector<GroupRecord>& records,
-                        bool committed) {
-  for (const GroupRecord& record : records) {
+Decision GroupTable::Settled(const Decision& decision, bool committed,
+                             Moment at) {
+  if (decision.records.empty()) return {};
+  for (const GroupRecord& record : decision.records) {
     Group* group = Find(GroupIdOf(record));
     if (const auto* offset = std::get_if<OffsetRecord>(&record);
         offset && offset->value && group) {
@@ -172,23 +191,20 @@ void GroupTable::Settle(const std::vector<GroupRecord>& records,
       CHECK(it != group->pending_offsets.end()) << "group=" << group->id;
       if (--it->second == 0) group->pending_offsets.erase(it);
     }
-    if (committed) Apply(record);
   }
-  if (!records.empty()) DisposeIfDone(GroupIdOf(records.front()));
-}
-
-Decision GroupTable::OnStored(const AssignmentWrite& write, bool committed,
-                              Moment at) {
-  Group* group = Find(write.group_id);
+  DisposeIfDone(GroupIdOf(decision.records.front()));
+  if (!decision.sequel) return {};
+  Group* group = Find(decision.sequel->group_id);
   if (!group) return {};
   Step step = NewStep(at);
-  OnAssignmentStored(*group, write.generation, committed, step);
-  return Finish(write.group_id, std::move(step));
+  OnAssignmentStored(*group, decision.sequel->generation, committed, step);
+  return Finish(group->id, std::move(step));
 }
 
 std::optional<Instant> GroupTable::NextDeadline() const {
-  if (wakeup_order_.empty()) return std::nullopt;
-  return wakeup_order_.begin()->first;
+  if (wakeup_order_.empty()) return next_expiry_;
+  const Instant next = wakeup_order_.begin()->first;
+  return next_expiry_ ? std::min(next, *next_expiry_) : next;
 }
 
 std::vector<Decision> GroupTable::OnTimer(Moment at) {
@@ -203,7 +219,16 @@ std::vector<Decision> GroupTable::OnTimer(Moment at) {
     coordinator::OnTimer(*Find(id), step);
     out.push_back(Finish(id, std::move(step)));
   }
+  if (next_expiry_ && *next_expiry_ <= at.now) {
+    StartExpiryInterval(at);
+    std::ranges::move(Expire(at.wall_ms), std::back_inserter(out));
+  }
   return out;
+}
+
+void GroupTable::StartExpiryInterval(Moment at) {
+  next_expiry_ =
+      at.now + MillisecondsOf(config_.offsets_retention_check_interval_ms);
 }
 
 std::vector<Decision> GroupTable::Expire(int64_t wall_ms) const {
@@ -215,13 +240,12 @@ std::vector<Decision> GroupTable::Expire(int64_t wall_ms) const {
   return out;
 }
 
-std::vector<Decision> GroupTable::ForgetTopics(
-    const std::set<std::string>& topics) const {
+std::vector<Decision> GroupTable::OnImage(const ImageDelta& delta) const {
   std::vector<Decision> out;
   for (const auto& [unused, group] : groups_) {
     Decision decision{
         .records = TombstonesIf(group, [&](const TopicPartition& partition) {
-          return topics.contains(partition.topic);
+          return delta.deleted_topics.contains(partition.topic);
         })};
     if (!decision.records.empty()) out.push_back(std::move(decision));
   }
@@ -232,19 +256,56 @@ void GroupTable::Clear() {
   groups_.clear();
   wakeups_.clear();
   wakeup_order_.clear();
+  live_bytes_ = 0;
+  next_expiry_.reset();
 }
 
-void GroupTable::Apply(const GroupRecord& record) {
+void GroupTable::Apply(const GroupRecord& record, const RecordMeta&) {
   const std::string& id = GroupIdOf(record);
   const bool tombstone =
       std::visit([](const auto& r) { return !r.value; }, record);
   if (tombstone && !Find(id)) return;
   Group& group = groups_.try_emplace(id, id).first->second;
-  std::visit([&](const auto& r) { coordinator::Apply(group, r); }, record);
+  std::visit(
+      [&](const auto& r) {
+        live_bytes_ -= LiveBytes(group, r);
+        coordinator::Apply(group, r);
+        live_bytes_ += LiveBytes(group, r);
+      },
+      record);
   if (tombstone) DisposeIfDone(id);
 }
 
+bool GroupTable::Snapshot(GroupCursor& cursor, size_t bytes,
+                          std::vector<GroupRecord>* out) const {
+  size_t taken = 0;
+  auto it =
+      cursor.group_id ? groups_.lower_bound(*cursor.group_id) : groups_.begin();
+  for (; it != groups_.end(); ++it) {
+    const Group& group = it->second;
+    if (taken >= bytes) return true;
+    if (cursor.group_id != group.id) {
+      cursor = {group.id, std::nullopt};
+      if (group.stored) {
+        taken += EncodedBytes(group.id, *group.stored);
+        out->push_back(GroupMetadataRecord{group.id, group.stored});
+      }
+    }
+    auto offset = cursor.partition
+                      ? group.offsets.upper_bound(*cursor.partition)
+                      : group.offsets.begin();
+    for (; offset != group.offsets.end(); ++offset) {
+      if (taken >= bytes) return true;
+      cursor.partition = offset->first;
+      taken += EncodedBytes(group.id, offset->first, offset->second);
+      out->push_back(OffsetRecord{group.id, offset->first, offset->second});
+    }
+  }
+  return false;
+}
+
 void GroupTable::Activate(Moment at) {
+  StartExpiryInterval(at);
   for (auto& [unused, group] : groups_) {
     coordinator::Activate(group, at);
     Reschedule(group);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,46 +7,65 @@
 #include <vector>
 
 #include "broker/coordinator/group/group.h"
+#include "broker/coordinator/group/group_records.h"
 
 namespace tidemark::coordinator {
 
-// All groups of one __consumer_offsets partition: the pure state machine that
-// its coordinator drives. `Decide`-functions return what to write and whom to
-// answer and touch soft state only; Settle and Apply alone change what the
+// Where a snapshot of all groups has come to.
+struct GroupCursor {
+  std::optional<std::string> group_id;      // nullopt: before the first
+  std::optional<TopicPartition> partition;  // nullopt: at the group's metadata
+};
+
+// All groups of one __consumer_offsets partition: the Machine
+// (machine/machine.h) of the group coordinator. `Decide`s return what to write
+// and whom to answer and touch soft state only; Apply alone changes what the
 // log keeps. One owner; no clock, no randomness, no I/O.
 class GroupTable {
  public:
+  using Record = GroupRecord;
+  using Decision = coordinator::Decision;
+  using Cursor = GroupCursor;
+
   explicit GroupTable(GroupConfig config) : config_(config) {}
 
-  Decision Join(const JoinRequest& request, Ticket ticket, Moment at);
-  Decision Sync(const SyncRequest& request, Ticket ticket, Moment at);
-  Decision Heartbeat(const HeartbeatRequest& request, Ticket ticket, Moment at);
-  Decision Leave(const LeaveRequest& request, Ticket ticket, Moment at);
-  Decision Commit(const CommitRequest& request, Ticket ticket, Moment at);
-  Decision Delete(const std::string& group_id, Ticket ticket);
+  static Result<LogRecord> Encode(const GroupRecord& record) {
+    return EncodeGroupRecord(record);
+  }
+  static Result<std::optional<GroupRecord>> Decode(
+      std::string_view key, std::optional<std::string_view> value) {
+    return DecodeGroupRecord(key, value);
+  }
 
-  FetchResult Fetch(const FetchRequest& request) const;
-  GroupDescription Describe(const std::string& group_id) const;
-  std::vector<ListedGroup> List(const ListRequest& request) const;
+  Decision Decide(const JoinRequest& request, const Context& context);
+  Decision Decide(const SyncRequest& request, const Context& context);
+  Decision Decide(const HeartbeatRequest& request, const Context& context);
+  Decision Decide(const LeaveRequest& request, const Context& context);
+  Decision Decide(const CommitRequest& request, const Context& context);
+  Decision Decide(const DeleteRequest& request, const Context& context);
 
-  // The write of a decision has ended: its records are applied if they were
-  // committed. Must be called once for every decision with records, in order.
-  void Settle(const std::vector<GroupRecord>& records, bool committed);
-  // After Settle, for decisions that carry an AssignmentWrite.
-  Decision OnStored(const AssignmentWrite& write, bool committed, Moment at);
+  FetchResult Read(const FetchRequest& request) const;
+  GroupDescription Read(const DescribeRequest& request) const;
+  ListResult Read(const ListRequest& request) const;
+
+  Decision Settled(const Decision& decision, bool committed, Moment at);
 
   std::optional<Instant> NextDeadline() const;
   // One decision for each group that was due.
   std::vector<Decision> OnTimer(Moment at);
-
-  // One decision for each group that has something to forget.
+  // Tombstones for offsets of deleted topics.
+  std::vector<Decision> OnImage(const ImageDelta& delta) const;
+  // One decision for each group that has something to forget. From Activate on
+  // OnTimer sees to it, every offsets.retention.check.interval.ms.
   std::vector<Decision> Expire(int64_t wall_ms) const;
-  std::vector<Decision> ForgetTopics(const std::set<std::string>& topics) const;
 
-  // Loading: Clear, Apply for every record of the log, Activate.
   void Clear();
-  void Apply(const GroupRecord& record);
+  void Apply(const GroupRecord& record, const RecordMeta& meta);
   void Activate(Moment at);
+
+  bool Snapshot(GroupCursor& cursor, size_t bytes,
+                std::vector<GroupRecord>* out) const;
+  size_t live_bytes() const { return live_bytes_; }
 
   const std::map<std::string, Group>& groups() const { return groups_; }
 
@@ -59,10 +77,13 @@ class GroupTable {
   Decision Finish(const std::string& group_id, Step step);
   void Reschedule(const Group& group);
   void Unschedule(const std::string& group_id);
+  void StartExpiryInterval(Moment at);
   void DisposeIfDone(const std::string& group_id);
 
   const GroupConfig config_;
   std::map<std::string, Group> groups_;
+  size_t live_bytes_ = 0;  // EncodedBytes of all that is replicated
+  std::optional<Instant> next_expiry_;
   // Wake-up times: never later than the group's next deadline, but perhaps
   // earlier (heartbeats do not move them).
   std::map<std::string, Instant> wakeups_;

@@ -13,16 +13,15 @@
 // handlers translate. Plain values; any thread.
 namespace tidemark::coordinator {
 
-// Names one waiting caller. Unique within a partition's state.
-using Ticket = uint64_t;
-
 struct Protocol {
   std::string name;
   std::string metadata;
   bool operator==(const Protocol&) const = default;
 };
 
+struct JoinResult;
 struct JoinRequest {
+  using Answer = JoinResult;
   std::string group_id;
   std::string member_id;                   // "": a member that has none yet
   std::optional<std::string> instance_id;  // KIP-345 static membership
@@ -54,7 +53,9 @@ struct JoinResult {
   void Fail(ErrorCode code);
 };
 
+struct SyncResult;
 struct SyncRequest {
+  using Answer = SyncResult;
   std::string group_id;
   int32_t generation = -1;
   std::string member_id;
@@ -75,7 +76,9 @@ struct SyncResult {
   void Fail(ErrorCode code) { *this = SyncResult{.error = code}; }
 };
 
+struct HeartbeatResult;
 struct HeartbeatRequest {
+  using Answer = HeartbeatResult;
   std::string group_id;
   int32_t generation = -1;
   std::string member_id;
@@ -86,7 +89,9 @@ struct HeartbeatResult {
   void Fail(ErrorCode code) { error = code; }
 };
 
+struct LeaveResult;
 struct LeaveRequest {
+  using Answer = LeaveResult;
   std::string group_id;
   struct Member {
     std::string member_id;  // "": found by instance id
@@ -109,7 +114,9 @@ struct CommittedOffset {
   bool operator==(const CommittedOffset&) const = default;
 };
 
+struct CommitResult;
 struct CommitRequest {
+  using Answer = CommitResult;
   std::string group_id;
   int32_t generation = -1;  // -1: not a member (simple consumer, admin)
   std::string member_id;
@@ -126,7 +133,9 @@ struct CommitResult {
   void Fail(ErrorCode code) { *this = CommitResult{.error = code}; }
 };
 
+struct FetchResult;
 struct FetchRequest {
+  using Answer = FetchResult;
   std::string group_id;
   std::optional<std::vector<TopicPartition>> partitions;  // nullopt: all
   bool require_stable = false;
@@ -141,11 +150,21 @@ struct FetchResult {
   void Fail(ErrorCode code) { *this = FetchResult{.error = code}; }
 };
 
+struct DeleteResult;
+struct DeleteRequest {
+  using Answer = DeleteResult;
+  std::string group_id;
+};
 struct DeleteResult {
   ErrorCode error = ErrorCode::kNone;
   void Fail(ErrorCode code) { error = code; }
 };
 
+struct GroupDescription;
+struct DescribeRequest {
+  using Answer = GroupDescription;
+  std::string group_id;
+};
 struct GroupDescription {
   ErrorCode error = ErrorCode::kNone;  // kGroupIdNotFound: no such group
   std::string state = "Dead";
@@ -163,7 +182,9 @@ struct GroupDescription {
   void Fail(ErrorCode code) { *this = GroupDescription{.error = code}; }
 };
 
+struct ListResult;
 struct ListRequest {
+  using Answer = ListResult;
   std::vector<std::string> states;  // any of; empty: all. Case is ignored.
   std::vector<std::string> types;   // likewise
 };
@@ -176,6 +197,7 @@ struct ListedGroup {
 struct ListResult {
   ErrorCode error = ErrorCode::kNone;
   std::vector<ListedGroup> groups;
+  void Fail(ErrorCode code) { *this = ListResult{.error = code}; }
 };
 
 // Answers that may wait for a rebalance or for records to be committed.

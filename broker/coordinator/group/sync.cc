@@ -42,7 +42,7 @@ void StoreAssignments(Group& group, const SyncRequest& request, Step& step) {
   }
   group.assignment_in_flight = group.generation;
   step.out.records.push_back(GroupMetadataRecord{group.id, std::move(value)});
-  step.out.assignment = AssignmentWrite{group.id, group.generation};
+  step.out.sequel = AssignmentWrite{group.id, group.generation};
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "common/record/batch_builder.h"
-#include "common/record/batch_reader.h"
 
 namespace tidemark::coordinator {
 namespace {
@@ -14,20 +13,24 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr size_t kReadBytes = 1 << 20;
 // Below the smallest max.message.bytes in use, with room for the framing.
 constexpr size_t kBatchBytes = 512 << 10;
+// Of a snapshot at a time: about a millisecond of encoding.
+constexpr size_t kSnapshotBytes = 64 << 10;
 constexpr size_t kMaxQueueBytes = 64 << 20;
 constexpr size_t kRecordOverhead = 32;
 constexpr Duration kAppendTimeout = seconds(60);
-constexpr Duration kFirstCommitPoll = milliseconds(2);
-constexpr Duration kMaxCommitPoll = milliseconds(100);
-constexpr Duration kRetry = milliseconds(100);
-constexpr Duration kUnreadableRetry = seconds(5);
+constexpr Duration kReload = milliseconds(100);
 
 size_t SizeOf(const LogRecord& record) {
   return record.key.size() + (record.value ? record.value->size() : 0) +
          kRecordOverhead;
+}
+
+size_t SizeOf(const std::vector<LogRecord>& records) {
+  size_t bytes = 0;
+  for (const LogRecord& record : records) bytes += SizeOf(record);
+  return bytes;
 }
 
 // The log refused the batch: it is certainly not there.
@@ -65,136 +68,75 @@ ErrorCode ClientErrorOf(ErrorCode append_error) {
 
 PartitionRuntime::PartitionRuntime(TopicPartition partition,
                                    replication::ReplicaManager& log,
-                                   StateMachine& machine)
+                                   const SnapshotOptions& snapshots,
+                                   LogState& state)
     : partition_(std::move(partition)),
       log_(log),
-      machine_(machine),
-      executor_(log.ShardOf(partition_)) {}
+      log_state_(state),
+      executor_(log.ShardOf(partition_)),
+      snapshots_(snapshots) {}
 
 ErrorCode PartitionRuntime::Availability() const {
-  switch (state_) {
-    case State::kActive:
-      return ErrorCode::kNone;
-    case State::kLoading:
-      return ErrorCode::kCoordinatorLoadInProgress;
-    case State::kInactive:
-    case State::kFailed:
-      return ErrorCode::kNotCoordinator;
-  }
-  return ErrorCode::kNotCoordinator;
+  if (state_ == State::kActive) return ErrorCode::kNone;
+  return loader_ && !loader_->unreadable()
+             ? ErrorCode::kCoordinatorLoadInProgress
+             : ErrorCode::kNotCoordinator;
 }
 
 void PartitionRuntime::Lead(LeaderEpoch epoch) {
   if (epoch < epoch_ || (epoch == epoch_ && state_ != State::kInactive)) return;
   epoch_ = epoch;
   Deactivate(ErrorCode::kNotCoordinator, State::kLoading);
-  StartLoad();
+  Load(Duration::zero());
 }
 
 void PartitionRuntime::Resign(LeaderEpoch epoch) {
   if (epoch < epoch_) return;
   epoch_ = epoch;
   Deactivate(ErrorCode::kNotCoordinator, State::kInactive);
-  machine_.Clear();
+  log_state_.Clear();
 }
 
 void PartitionRuntime::Deactivate(ErrorCode why, State next) {
   const bool was_active = state_ == State::kActive;
   state_ = next;
   ++term_;
-  queue_.clear();
-  queue_bytes_ = 0;
+  loader_.reset();
   writes_.clear();
-  appending_ = false;
-  if (was_active) machine_.OnInactive(why);
+  queue_bytes_ = 0;
+  in_flight_.reset();
+  if (was_active) log_state_.OnInactive(why);
 }
 
-void PartitionRuntime::StartLoad() {
-  state_ = State::kLoading;
-  machine_.Clear();
-  next_offset_ = 0;
-  records_loaded_ = 0;
-  commit_poll_ = kFirstCommitPoll;
+void PartitionRuntime::Load(Duration delay) {
   load_started_ = executor_.Now();
-  ReadMore();
-}
-
-void PartitionRuntime::ReadMore() {
-  log_.ReadLog(partition_, epoch_, next_offset_, kReadBytes, executor_,
-               [weak = weak_from_this(),
-                term = term_](Result<replication::LogChunk> chunk) {
-                 auto self = weak.lock();
-                 if (self && self->IsCurrent(term))
-                   self->OnChunk(std::move(chunk));
-               });
-}
-
-void PartitionRuntime::OnChunk(Result<replication::LogChunk> chunk) {
-  if (!chunk) {
-    // Usually leadership that has moved on and that we hear of next.
-    VLOG(1) << "coordinator load read failed partition=" << ToString(partition_)
-            << " epoch=" << epoch_ << " error=" << ToString(chunk.error());
-    return RetryLoad(kRetry);
-  }
-  if (Status loaded = LoadChunk(chunk->batches.view()); !loaded) {
-    LOG(ERROR) << "coordinator cannot load partition=" << ToString(partition_)
-               << " epoch=" << epoch_ << " next_offset=" << next_offset_
-               << " error=" << ToString(loaded.error());
-    state_ = State::kFailed;
-    return RetryLoad(kUnreadableRetry);
-  }
-  // Nothing was returned: the rest holds no record (compaction leaves gaps).
-  if (chunk->batches.empty() && next_offset_ < chunk->end_offset)
-    next_offset_ = chunk->end_offset;
-  if (next_offset_ < chunk->end_offset) return ReadMore();
-  if (chunk->high_watermark < chunk->end_offset) {
-    commit_poll_ = std::min(commit_poll_ * 2, kMaxCommitPoll);
-    executor_.PostAfter(commit_poll_, [weak = weak_from_this(), term = term_] {
-      auto self = weak.lock();
-      if (self && self->IsCurrent(term)) self->ReadMore();
-    });
-    return;
-  }
-  state_ = State::kActive;
-  LOG(INFO) << "coordinator active partition=" << ToString(partition_)
-            << " epoch=" << epoch_ << " end_offset=" << next_offset_
-            << " records=" << records_loaded_ << " ms="
-            << std::chrono::duration_cast<milliseconds>(executor_.Now() -
-                                                        load_started_)
-                   .count();
-  machine_.OnActive();
-}
-
-Status PartitionRuntime::LoadChunk(std::string_view batches) {
-  record::BatchIterator iterator(batches);
-  while (true) {
-    TM_ASSIGN_OR_RETURN(std::optional<record::BatchView> batch,
-                        iterator.Next());
-    if (!batch) break;
-    TM_RETURN_IF_ERROR(record::ParseAndVerifyBatch(batch->bytes));
-    if (batch->header.NextOffset() <= next_offset_) continue;
-    if (!batch->header.IsControl()) {
-      TM_RETURN_IF_ERROR(record::ForEachRecord(
-          batch->bytes, [&](const record::Record& r) -> Status {
-            ++records_loaded_;
-            if (!r.key) return {};
-            return machine_.Load(*r.key, r.value);
-          }));
-    }
-    next_offset_ = batch->header.NextOffset();
-  }
-  return {};
-}
-
-void PartitionRuntime::RetryLoad(Duration delay) {
-  executor_.PostAfter(delay, [weak = weak_from_this(), term = term_] {
-    auto self = weak.lock();
-    if (self && self->IsCurrent(term)) self->StartLoad();
+  loader_ = std::make_shared<LogLoader>(
+      partition_, epoch_, log_, log_state_,
+      [this](const LogLoader::Loaded& loaded) { OnLoaded(loaded); });
+  if (delay == Duration::zero()) return loader_->Start();
+  executor_.PostAfter(delay, [weak = std::weak_ptr(loader_)] {
+    if (auto loader = weak.lock()) loader->Start();
   });
 }
 
-void PartitionRuntime::Write(std::vector<LogRecord> records,
-                             std::function<void(Status)> settled) {
+void PartitionRuntime::OnLoaded(const LogLoader::Loaded& loaded) {
+  state_ = State::kActive;
+  next_offset_ = loaded.end_offset;
+  snapshots_.Clear();
+  snapshots_.Counted(loaded.bytes);
+  LOG(INFO) << "coordinator active partition=" << ToString(partition_)
+            << " epoch=" << epoch_ << " end_offset=" << next_offset_
+            << " records=" << loaded.records << " bytes=" << loaded.bytes
+            << " ms="
+            << std::chrono::duration_cast<milliseconds>(executor_.Now() -
+                                                        load_started_)
+                   .count();
+  const uint64_t term = term_;
+  log_state_.OnActive();
+  if (IsCurrent(term)) AppendNext();
+}
+
+void PartitionRuntime::Write(std::vector<LogRecord> records, Settled settled) {
   CHECK(state_ == State::kActive) << ToString(partition_);
   CHECK(!records.empty()) << ToString(partition_);
   if (queue_bytes_ > kMaxQueueBytes) {
@@ -203,80 +145,182 @@ void PartitionRuntime::Write(std::vector<LogRecord> records,
         "too many writes wait for the replicas of " + ToString(partition_)));
     return;
   }
-  writes_.push_back({records.size(), records.size(), std::move(settled)});
-  for (LogRecord& record : records) {
-    queue_bytes_ += SizeOf(record);
-    queue_.push_back(std::move(record));
-  }
+  const size_t bytes = SizeOf(records);
+  queue_bytes_ += bytes;
+  writes_.push_back({std::move(records), bytes, {}, std::move(settled)});
   AppendNext();
+}
+
+bool PartitionRuntime::IsAmidAWrite() const {
+  return !writes_.empty() && !writes_.front().metas.empty();
 }
 
 void PartitionRuntime::AppendNext() {
-  if (appending_ || queue_.empty()) return;
-  record::BatchBuilder batch;
-  const int64_t timestamp_ms = executor_.WallMs();
-  size_t bytes = 0;
-  size_t records = 0;
-  while (!queue_.empty() &&
-         (records == 0 || bytes + SizeOf(queue_.front()) <= kBatchBytes)) {
-    const LogRecord& record = queue_.front();
-    bytes += SizeOf(record);
-    ++records;
-    batch.Add(timestamp_ms, record.key, record.value);
-    queue_.pop_front();
+  if (in_flight_ || state_ != State::kActive) return;
+  // A write that is in the log in part is no part of the state yet.
+  if (!IsAmidAWrite()) {
+    if (snapshots_.Due(log_state_.LiveBytes(), executor_.Now())) {
+      StartSnapshot();
+    }
+    if (snapshots_.writing() && (snapshots_turn_ || writes_.empty())) {
+      return AppendOfSnapshot();
+    }
   }
-  queue_bytes_ -= bytes;
-  appending_ = true;
+  if (!writes_.empty()) AppendWrites();
+}
+
+void PartitionRuntime::AppendWrites() {
+  snapshots_turn_ = true;
+  record::BatchBuilder batch;
+  InFlight flight{.timestamp_ms = executor_.WallMs()};
+  size_t bytes = 0;
+  for (const PendingWrite& write : writes_) {
+    if (flight.records > 0 && bytes + write.bytes > kBatchBytes) break;
+    for (size_t i = write.metas.size(); i < write.records.size(); ++i) {
+      const LogRecord& record = write.records[i];
+      if (flight.records > 0 && bytes + SizeOf(record) > kBatchBytes) {
+        return Append(batch.Build(), flight);
+      }
+      bytes += SizeOf(record);
+      ++flight.records;
+      batch.Add(flight.timestamp_ms, record.key, record.value);
+    }
+  }
+  Append(batch.Build(), flight);
+}
+
+void PartitionRuntime::StartSnapshot() {
+  LOG(INFO) << "coordinator snapshot begins partition=" << ToString(partition_)
+            << " epoch=" << epoch_ << " offset=" << next_offset_
+            << " log_bytes=" << snapshots_.log_bytes()
+            << " live_bytes=" << log_state_.LiveBytes();
+  snapshots_.Start(next_offset_);
+  log_state_.StartSnapshot();
+}
+
+void PartitionRuntime::AppendOfSnapshot() {
+  snapshots_turn_ = false;
+  std::vector<LogRecord> records;
+  const auto more = log_state_.NextOfSnapshot(kSnapshotBytes, &records);
+  if (!more) {
+    LOG(ERROR) << "coordinator snapshot failed partition="
+               << ToString(partition_) << " error=" << ToString(more.error());
+    snapshots_.Abandon(executor_.Now());
+    return AppendNext();
+  }
+  if (!*more) snapshots_.Written();
+  if (records.empty()) {  // nothing is live, or nothing was left
+    Trim();
+    return AppendNext();
+  }
+  record::BatchBuilder batch;
+  const InFlight flight{.records = records.size(),
+                        .timestamp_ms = executor_.WallMs(),
+                        .of_snapshot = true};
+  for (const LogRecord& record : records) {
+    batch.Add(flight.timestamp_ms, record.key, record.value);
+  }
+  Append(batch.Build(), flight);
+}
+
+void PartitionRuntime::Append(std::string batch, InFlight flight) {
+  flight.bytes = batch.size();
+  in_flight_ = flight;
   log_.AppendCommitted(
-      partition_, epoch_, SharedBytes(batch.Build()), kAppendTimeout, executor_,
-      [weak = weak_from_this(), term = term_, records](Result<Offset> r) {
+      partition_, epoch_, SharedBytes(std::move(batch)), kAppendTimeout,
+      executor_,
+      [weak = weak_from_this(), term = term_](const Result<Offset>& last) {
         auto self = weak.lock();
-        if (self && self->IsCurrent(term))
-          self->OnAppended(records, std::move(r));
+        if (self && self->IsCurrent(term)) self->OnAppended(last);
       });
 }
 
-bool PartitionRuntime::SplitsAWrite(size_t records) const {
-  for (const PendingWrite& write : writes_) {
-    if (records == 0) return false;
-    if (write.records_left != write.records_total ||
-        write.records_left > records) {
-      return true;
-    }
-    records -= write.records_left;
+void PartitionRuntime::OnAppended(const Result<Offset>& last) {
+  const InFlight flight = *in_flight_;
+  const uint64_t term = term_;
+  if (last) {
+    OnCommitted(flight, *last);
+  } else {
+    OnFailed(flight, last.error());
   }
-  return false;
+  if (!IsCurrent(term)) return;
+  in_flight_.reset();
+  AppendNext();
 }
 
-void PartitionRuntime::OnAppended(size_t records, Result<Offset> result) {
-  if (!result) {
-    LOG(WARNING) << "coordinator append failed partition="
-                 << ToString(partition_) << " epoch=" << epoch_
-                 << " error=" << ToString(result.error());
-    const ErrorCode error = result.error().code;
-    if (!NothingWasAppended(error) || SplitsAWrite(records)) {
-      // What was written may yet be committed: only the log can tell.
-      Deactivate(ClientErrorOf(error), State::kLoading);
-      return RetryLoad(kRetry);
-    }
+void PartitionRuntime::OnCommitted(const InFlight& flight, Offset last) {
+  const Offset first = last + 1 - static_cast<Offset>(flight.records);
+  if (first != next_offset_ && snapshots_.trusted()) {
+    LOG(WARNING) << "somebody else writes to partition=" << ToString(partition_)
+                 << " at=" << next_offset_;
+    snapshots_.Distrust();
   }
+  next_offset_ = last + 1;
+  snapshots_.Counted(flight.bytes);
+  if (!flight.of_snapshot) return Settle(flight, first);
+  if (!snapshots_.writing()) Trim();  // it was the last part
+}
+
+// Hands on to the callers what is committed; a callback may end the term.
+void PartitionRuntime::Settle(const InFlight& flight, Offset first) {
   const uint64_t term = term_;
-  while (records > 0) {
+  for (size_t left = flight.records; left > 0 && IsCurrent(term);) {
     CHECK(!writes_.empty()) << ToString(partition_);
     PendingWrite& write = writes_.front();
-    const size_t part = std::min(records, write.records_left);
-    write.records_left -= part;
-    records -= part;
-    if (write.records_left > 0) break;
-    auto settled = std::move(write.settled);
-    writes_.pop_front();
-    settled(result ? Status()
-                   : Fail(ClientErrorOf(result.error().code),
-                          result.error().message));
-    if (!IsCurrent(term)) return;
+    for (; left > 0 && write.metas.size() < write.records.size(); --left) {
+      write.metas.push_back(
+          {.offset = first++, .timestamp_ms = flight.timestamp_ms});
+    }
+    if (write.metas.size() < write.records.size()) return;
+    PendingWrite done = TakeFirstWrite();
+    done.settled(std::move(done.metas));
   }
-  appending_ = false;
-  AppendNext();
+}
+
+PartitionRuntime::PendingWrite PartitionRuntime::TakeFirstWrite() {
+  PendingWrite write = std::move(writes_.front());
+  writes_.pop_front();
+  queue_bytes_ -= write.bytes;
+  return write;
+}
+
+void PartitionRuntime::OnFailed(const InFlight& flight, const Error& error) {
+  LOG(WARNING) << "coordinator append failed partition=" << ToString(partition_)
+               << " epoch=" << epoch_ << " error=" << ToString(error);
+  if (!NothingWasAppended(error.code) || IsAmidAWrite()) {
+    // What was written may yet be committed: only the log can tell.
+    Deactivate(ClientErrorOf(error.code), State::kLoading);
+    return Load(kReload);
+  }
+  if (flight.of_snapshot) return snapshots_.Abandon(executor_.Now());
+  const uint64_t term = term_;
+  for (size_t left = flight.records; left > 0 && IsCurrent(term);) {
+    PendingWrite refused = TakeFirstWrite();
+    left -= std::min(left, refused.records.size());
+    refused.settled(Fail(ClientErrorOf(error.code), error.message));
+  }
+}
+
+void PartitionRuntime::Trim() {
+  if (!snapshots_.trusted()) return snapshots_.Abandon(executor_.Now());
+  log_.TrimLog(partition_, epoch_, snapshots_.start(), executor_,
+               [weak = weak_from_this(), term = term_](const Status& trimmed) {
+                 auto self = weak.lock();
+                 if (self && self->IsCurrent(term)) self->OnTrimmed(trimmed);
+               });
+}
+
+void PartitionRuntime::OnTrimmed(const Status& trimmed) {
+  if (!trimmed) {
+    LOG(WARNING) << "coordinator cannot trim partition=" << ToString(partition_)
+                 << " epoch=" << epoch_
+                 << " error=" << ToString(trimmed.error());
+    return snapshots_.Abandon(executor_.Now());
+  }
+  snapshots_.Trimmed();
+  LOG(INFO) << "coordinator snapshot done partition=" << ToString(partition_)
+            << " epoch=" << epoch_ << " start_offset=" << snapshots_.start()
+            << " log_bytes=" << snapshots_.log_bytes();
 }
 
 }  // namespace tidemark::coordinator

@@ -4,20 +4,23 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
-#include "broker/coordinator/runtime/state_machine.h"
+#include "broker/coordinator/runtime/log_loader.h"
+#include "broker/coordinator/runtime/log_state.h"
+#include "broker/coordinator/runtime/snapshot_plan.h"
 #include "broker/replication/replica_manager.h"
 #include "common/base/executor.h"
 
 namespace tidemark::coordinator {
 
-// Keeps one StateMachine in step with the log partition that it is made of,
-// as long as this broker leads the partition (B-37):
+// Keeps one LogState in step with the log partition that it is made of, as
+// long as this broker leads the partition (B-37):
 //
 //   kInactive --Lead--> kLoading(epoch) --end of log read and committed-->
 //   kActive --Resign--> kInactive
-//   kLoading --log unreadable--> kFailed --retry--> kLoading
 //   kActive --outcome of an append unknown--> kLoading
 //
 // Loading reads to the log's end, not to the high watermark known at the
@@ -25,16 +28,31 @@ namespace tidemark::coordinator {
 // by the last coordinator would be missing (F105).
 //
 // Writes: one append is in flight at a time; what arrives meanwhile goes into
-// the next one together (group commit). Everything, callbacks included, runs
-// on the executor that owns the partition. Hold it by shared_ptr; results
-// that arrive after Resign, a newer Lead or its end are dropped.
+// the next one together (group commit). A batch holds whole writes, or a part
+// of one that is larger than a batch.
+//
+// Snapshots (SnapshotPlan) bound the log and with it the time a load takes.
+// While nothing is in flight the state is exactly the log replayed, so live
+// records appended then say nothing new: a log that ends anywhere among them
+// (a crash, a truncation, another leader) is as good as one without. When all
+// are committed, every replica that may lead has them, and the log's start
+// moves to the first; followers learn that as they learn of any start. The
+// rest of the log says all that the whole one said, tombstones included:
+// what it deletes and what was deleted are in front of the start or behind it
+// in their order.
+//
+// Everything, callbacks included, runs on the executor that owns the
+// partition. Hold it by shared_ptr; results that arrive after Resign, a newer
+// Lead or its end are dropped.
 class PartitionRuntime : public std::enable_shared_from_this<PartitionRuntime> {
  public:
-  enum class State : uint8_t { kInactive, kLoading, kActive, kFailed };
+  enum class State : uint8_t { kInactive, kLoading, kActive };
+  // Where each record of the write lies.
+  using Settled = std::function<void(Result<std::vector<RecordMeta>>)>;
 
-  // `machine` outlives the runtime.
+  // `state` outlives the runtime.
   PartitionRuntime(TopicPartition partition, replication::ReplicaManager& log,
-                   StateMachine& machine);
+                   const SnapshotOptions& snapshots, LogState& state);
 
   State state() const { return state_; }
   const TopicPartition& partition() const { return partition_; }
@@ -52,43 +70,61 @@ class PartitionRuntime : public std::enable_shared_from_this<PartitionRuntime> {
   // or with the coordinator error for clients. It does not run when the
   // runtime is not active any more; OnInactive stands for it.
   // REQUIRES: state() == kActive, `records` not empty.
-  void Write(std::vector<LogRecord> records,
-             std::function<void(Status)> settled);
+  void Write(std::vector<LogRecord> records, Settled settled);
 
  private:
   struct PendingWrite {
-    size_t records_left = 0;
-    size_t records_total = 0;
-    std::function<void(Status)> settled;
+    std::vector<LogRecord> records;
+    size_t bytes = 0;
+    std::vector<RecordMeta> metas;  // of the records that are committed
+    Settled settled;
+  };
+  // The append under way: records of the first writes, or of a snapshot.
+  struct InFlight {
+    size_t records = 0;
+    size_t bytes = 0;
+    int64_t timestamp_ms = 0;
+    bool of_snapshot = false;
   };
 
   bool IsCurrent(uint64_t term) const { return term == term_; }
+  bool IsAmidAWrite() const;
   void Deactivate(ErrorCode why, State next);
-  void StartLoad();
-  void ReadMore();
-  void OnChunk(Result<replication::LogChunk> chunk);
-  Status LoadChunk(std::string_view batches);
-  void RetryLoad(Duration delay);
+  void Load(Duration delay);
+  void OnLoaded(const LogLoader::Loaded& loaded);
+
   void AppendNext();
-  bool SplitsAWrite(size_t records) const;
-  void OnAppended(size_t records, Result<Offset> result);
+  void AppendWrites();
+  void Append(std::string batch, InFlight flight);
+  void OnAppended(const Result<Offset>& last);
+  void OnCommitted(const InFlight& flight, Offset last);
+  void OnFailed(const InFlight& flight, const Error& error);
+  void Settle(const InFlight& flight, Offset first);
+  PendingWrite TakeFirstWrite();
+
+  void StartSnapshot();
+  void AppendOfSnapshot();
+  void Trim();
+  void OnTrimmed(const Status& trimmed);
 
   const TopicPartition partition_;
   replication::ReplicaManager& log_;
-  StateMachine& machine_;
+  LogState& log_state_;
   Executor& executor_;
 
   State state_ = State::kInactive;
   LeaderEpoch epoch_ = -1;
-  uint64_t term_ = 0;       // +1 whenever earlier callbacks stop being wanted
-  Offset next_offset_ = 0;  // of the load
+  uint64_t term_ = 0;  // +1 whenever earlier callbacks stop being wanted
+  std::shared_ptr<LogLoader> loader_;  // while kLoading
   Instant load_started_;
-  Duration commit_poll_{};  // between looks at the high watermark
-  uint64_t records_loaded_ = 0;
-  std::deque<LogRecord> queue_;
-  size_t queue_bytes_ = 0;
+  // While kActive. Where the log ends, as far as it is part of the state.
+  Offset next_offset_ = 0;
   std::deque<PendingWrite> writes_;
-  bool appending_ = false;
+  size_t queue_bytes_ = 0;
+  // Also while its callers are told.
+  std::optional<InFlight> in_flight_;
+  SnapshotPlan snapshots_;
+  bool snapshots_turn_ = false;  // writes and snapshots take turns
 };
 
 // What a failed append means to the client of a coordinator (kafka

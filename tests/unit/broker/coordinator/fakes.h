@@ -65,6 +65,7 @@ class FakeReplicas final : public replication::ReplicaManager {
   int appends = 0;
   std::vector<std::string> batches;
   size_t committed = 0;  // batches
+  Offset start = 0;
 
   void Commit() {
     committed = batches.size();
@@ -113,6 +114,8 @@ class FakeReplicas final : public replication::ReplicaManager {
     }
     // One batch at a time, so that loads take several reads.
     replication::LogChunk chunk;
+    from = std::max(from, start);
+    chunk.start_offset = start;
     chunk.end_offset = EndOffset(batches.size());
     chunk.high_watermark = EndOffset(committed);
     for (const std::string& batch : batches) {
@@ -121,6 +124,16 @@ class FakeReplicas final : public replication::ReplicaManager {
       break;
     }
     on.Post([done = std::move(done), chunk] { done(chunk); });
+  }
+
+  void TrimLog(const TopicPartition&, LeaderEpoch in_epoch, Offset before,
+               Executor& on, std::function<void(Status)> done) override {
+    if (in_epoch != epoch) {
+      on.Post([done] { done(Fail(ErrorCode::kNotLeaderOrFollower)); });
+      return;
+    }
+    start = std::max(start, before);
+    on.Post([done] { done({}); });
   }
 
   void ApplyImage(metadata::ImagePtr, std::shared_ptr<const metadata::Delta>,

@@ -149,8 +149,9 @@ class GroupCoordinatorTest : public testing::Test {
   FakeController controller;
   ImageHolder metadata;
   MetadataOffset offset = 0;
-  GroupCoordinator groups{GroupConfig{}, OffsetsTopicConfig{}, metadata,
-                          controller, replicas};
+  GroupCoordinator groups{GroupConfig{},     OffsetsTopicConfig{},
+                          SnapshotOptions{}, metadata,
+                          controller,        replicas};
   server::Services services;
 };
 

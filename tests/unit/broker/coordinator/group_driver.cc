@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "broker/coordinator/group_records.h"
+#include "broker/coordinator/group/group_records.h"
 
 namespace tidemark::coordinator {
 namespace {
@@ -144,9 +144,9 @@ void GroupDriver::Execute(const std::string& verb, const Args& args) {
   } else if (verb == "sync") {
     Sync(args);
   } else if (verb == "heartbeat") {
-    Take(table_.Heartbeat(
-        {group, generation, Get(args, "member"), Maybe(args, "instance")},
-        NewTicket(), Now()));
+    Take(table_.Decide(HeartbeatRequest{group, generation, Get(args, "member"),
+                                        Maybe(args, "instance")},
+                       Context{NewTicket(), Now()}));
   } else if (verb == "leave") {
     Leave(args);
   } else if (verb == "commit") {
@@ -154,7 +154,7 @@ void GroupDriver::Execute(const std::string& verb, const Args& args) {
   } else if (verb == "fetch") {
     Fetch(args);
   } else if (verb == "delete") {
-    Take(table_.Delete(group, NewTicket()));
+    Take(table_.Decide(DeleteRequest{group}, Context{NewTicket(), Now()}));
   } else if (verb == "describe") {
     Describe(args);
   } else if (verb == "list") {
@@ -165,7 +165,7 @@ void GroupDriver::Execute(const std::string& verb, const Args& args) {
     for (Decision& d : table_.Expire(Now().wall_ms)) Take(std::move(d));
   } else if (verb == "forget") {
     const auto topics = Split(Get(args, "topics"), ';');
-    for (Decision& d : table_.ForgetTopics({topics.begin(), topics.end()}))
+    for (Decision& d : table_.OnImage({{topics.begin(), topics.end()}}))
       Take(std::move(d));
   } else if (verb == "hold") {
     hold_ = true;
@@ -205,7 +205,7 @@ void GroupDriver::Join(const Args& args) {
     request.new_member_id =
         request.client_id + "-" + std::to_string(++next_id_);
   const Ticket ticket = NewTicket();
-  Take(table_.Join(request, ticket, Now()));
+  Take(table_.Decide(request, Context{ticket, Now()}));
   if (waiting_.contains(ticket)) Print("#" + std::to_string(ticket) + " waits");
 }
 
@@ -221,7 +221,7 @@ void GroupDriver::Sync(const Args& args) {
     request.assignments.push_back({parts[0], parts[1]});
   }
   const Ticket ticket = NewTicket();
-  Take(table_.Sync(request, ticket, Now()));
+  Take(table_.Decide(request, Context{ticket, Now()}));
   if (waiting_.contains(ticket)) Print("#" + std::to_string(ticket) + " waits");
 }
 
@@ -234,7 +234,7 @@ void GroupDriver::Leave(const Args& args) {
       request.members.push_back({m, std::nullopt});
     }
   }
-  Take(table_.Leave(request, NewTicket(), Now()));
+  Take(table_.Decide(request, Context{NewTicket(), Now()}));
 }
 
 void GroupDriver::Commit(const Args& args) {
@@ -249,7 +249,7 @@ void GroupDriver::Commit(const Args& args) {
     if (value.metadata == "HUGE") value.metadata = std::string(4097, 'x');
     request.partitions.push_back({ParsePartition(parts[0]), value});
   }
-  Take(table_.Commit(request, NewTicket(), Now()));
+  Take(table_.Decide(request, Context{NewTicket(), Now()}));
 }
 
 void GroupDriver::Fetch(const Args& args) {
@@ -259,14 +259,15 @@ void GroupDriver::Fetch(const Args& args) {
     for (const auto& p : Split(Get(args, "offsets"), ';'))
       request.partitions->push_back(ParsePartition(p));
   }
-  for (const auto& p : table_.Fetch(request).partitions)
+  for (const auto& p : table_.Read(request).partitions)
     Print(ToString(p.partition) + " offset=" + std::to_string(p.value.offset) +
           " epoch=" + std::to_string(p.value.leader_epoch) + " '" +
           p.value.metadata + "'");
 }
 
 void GroupDriver::Describe(const Args& args) {
-  const GroupDescription d = table_.Describe(Get(args, "group", "g"));
+  const GroupDescription d =
+      table_.Read(DescribeRequest{Get(args, "group", "g")});
   Print(std::string(ErrorName(d.error)) + " " + d.state +
         " type=" + d.protocol_type + " protocol=" + d.protocol);
   for (const auto& m : d.members)
@@ -277,7 +278,7 @@ void GroupDriver::Describe(const Args& args) {
 void GroupDriver::List(const Args& args) {
   const ListRequest request{Split(Get(args, "states"), ';'),
                             Split(Get(args, "types"), ';')};
-  for (const auto& group : table_.List(request))
+  for (const auto& group : table_.Read(request).groups)
     Print(group.id + " type=" + group.protocol_type + " " + group.state + " " +
           group.type);
 }
@@ -305,7 +306,7 @@ GroupTable GroupDriver::Replay() const {
   for (const LogRecord& record : log_) {
     const auto decoded = DecodeGroupRecord(record.key, record.value);
     EXPECT_TRUE(decoded && *decoded);
-    fresh.Apply(**decoded);
+    fresh.Apply(**decoded, {});
   }
   return fresh;
 }
@@ -336,12 +337,13 @@ void GroupDriver::Settle(bool committed) {
   if (committed)
     for (const GroupRecord& record : decision.records)
       log_.push_back(EncodeGroupRecord(record).value());
-  table_.Settle(decision.records, committed);
+  if (committed)
+    for (const GroupRecord& record : decision.records) table_.Apply(record, {});
+  Decision next = table_.Settled(decision, committed, Now());
   for (const Answer& answer : decision.answers)
     PrintAnswer(answer, committed ? ErrorCode::kNone
                                   : ErrorCode::kCoordinatorNotAvailable);
-  if (decision.assignment)
-    Take(table_.OnStored(*decision.assignment, committed, Now()));
+  Take(std::move(next));
 }
 
 void GroupDriver::PrintAnswer(const Answer& answer, ErrorCode error) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "broker/coordinator/group/group_table.h"
-#include "broker/coordinator/runtime/state_machine.h"
+#include "broker/coordinator/machine/machine.h"
 
 namespace tidemark::coordinator {
 

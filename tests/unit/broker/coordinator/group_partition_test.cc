@@ -1,8 +1,7 @@
-#include "broker/coordinator/group_partition.h"
-
 #include <gtest/gtest.h>
 
-#include "broker/coordinator/group_records.h"
+#include "broker/coordinator/group/group_records.h"
+#include "broker/coordinator/group_coordinator.h"
 #include "common/record/batch_builder.h"
 #include "tests/unit/broker/coordinator/fakes.h"
 
@@ -14,6 +13,11 @@ using std::chrono::seconds;
 
 class GroupPartitionTest : public testing::Test {
  protected:
+  std::shared_ptr<GroupPartition> NewCoordinator() {
+    return std::make_shared<GroupPartition>(
+        TopicPartition{"__consumer_offsets", 3}, replicas, options,
+        GroupTable(config));
+  }
   void Lead() {
     groups->Lead(++replicas.epoch);
     executor.RunReady();
@@ -25,7 +29,7 @@ class GroupPartitionTest : public testing::Test {
   std::shared_ptr<std::optional<CommitResult>> Commit(const std::string& group,
                                                       Offset offset) {
     auto result = std::make_shared<std::optional<CommitResult>>();
-    groups->Commit(CommitOf(group, offset), [result](CommitResult r) {
+    groups->Submit(CommitOf(group, offset), [result](CommitResult r) {
       EXPECT_FALSE(result->has_value()) << "answered twice";
       *result = std::move(r);
     });
@@ -38,8 +42,8 @@ class GroupPartitionTest : public testing::Test {
     return *result ? std::optional((*result)->error) : std::nullopt;
   }
   Offset Fetched(const std::string& group) {
-    const FetchResult result = groups->Fetch(
-        {.group_id = group, .partitions = {{TopicPartition{"t", 0}}}});
+    const FetchResult result = groups->Read(FetchRequest{
+        .group_id = group, .partitions = {{TopicPartition{"t", 0}}}});
     EXPECT_EQ(result.error, ErrorCode::kNone);
     return result.error == ErrorCode::kNone ? result.partitions[0].value.offset
                                             : -99;
@@ -48,13 +52,14 @@ class GroupPartitionTest : public testing::Test {
   ManualExecutor executor;
   FakeReplicas replicas{executor};
   GroupConfig config;
-  std::shared_ptr<GroupPartition> groups = std::make_shared<GroupPartition>(
-      TopicPartition{"__consumer_offsets", 3}, replicas, config);
+  CoordinatorOptions options;
+  std::shared_ptr<GroupPartition> groups = NewCoordinator();
 };
 
 TEST_F(GroupPartitionTest, BeforeItLeadsItIsNotTheCoordinator) {
   EXPECT_EQ(CommitError("g", 1), ErrorCode::kNotCoordinator);
-  EXPECT_EQ(groups->Fetch({.group_id = "g"}).error, ErrorCode::kNotCoordinator);
+  EXPECT_EQ(groups->Read(FetchRequest{.group_id = "g"}).error,
+            ErrorCode::kNotCoordinator);
   EXPECT_EQ(replicas.appends, 0);
 }
 
@@ -109,13 +114,13 @@ TEST_F(GroupPartitionTest,
   Commit("g", 6);  // in the log, not known to be committed
   groups->Resign(++replicas.epoch);
 
-  groups = std::make_shared<GroupPartition>(
-      TopicPartition{"__consumer_offsets", 3}, replicas, config);
+  groups = NewCoordinator();
   Lead();
   executor.Advance(seconds(1));
   EXPECT_EQ(groups->Availability(), ErrorCode::kCoordinatorLoadInProgress);
   EXPECT_EQ(CommitError("g", 7), ErrorCode::kCoordinatorLoadInProgress);
-  EXPECT_EQ(groups->List({}).error, ErrorCode::kCoordinatorLoadInProgress);
+  EXPECT_EQ(groups->Read(ListRequest{}).error,
+            ErrorCode::kCoordinatorLoadInProgress);
   replicas.Commit();
   executor.Advance(seconds(1));
   EXPECT_EQ(groups->Availability(), ErrorCode::kNone);
@@ -136,13 +141,13 @@ TEST_F(GroupPartitionTest, ResigningFailsWhoeverWaits) {
   replicas.auto_commit = false;
   auto commit = Commit("g", 5);
   std::optional<JoinResult> join;
-  groups->Join({.group_id = "h",
-                .session_timeout_ms = 10'000,
-                .rebalance_timeout_ms = 10'000,
-                .protocol_type = "consumer",
-                .protocols = {{"range", "m"}},
-                .new_member_id = "a-1"},
-               [&](JoinResult r) { join = std::move(r); });
+  groups->Submit(JoinRequest{.group_id = "h",
+                             .session_timeout_ms = 10'000,
+                             .rebalance_timeout_ms = 10'000,
+                             .protocol_type = "consumer",
+                             .protocols = {{"range", "m"}},
+                             .new_member_id = "a-1"},
+                 [&](JoinResult r) { join = std::move(r); });
   EXPECT_FALSE(join);
   groups->Resign(++replicas.epoch);
   ASSERT_TRUE(join);
@@ -223,16 +228,16 @@ TEST_F(GroupPartitionTest, ARebalanceRunsOnTimersAndSurvivesFailover) {
                             .protocol_type = "consumer",
                             .protocols = {{"range", "m"}},
                             .new_member_id = "a-1"};
-  groups->Join(request, [&](JoinResult r) { join = std::move(r); });
+  groups->Submit(request, [&](JoinResult r) { join = std::move(r); });
   executor.Advance(seconds(3));
   ASSERT_TRUE(join);
   EXPECT_EQ(join->generation, 1);
   std::optional<SyncResult> sync;
-  groups->Sync({.group_id = "g",
-                .generation = 1,
-                .member_id = "a-1",
-                .assignments = {{"a-1", "x"}}},
-               [&](SyncResult r) { sync = std::move(r); });
+  groups->Submit(SyncRequest{.group_id = "g",
+                             .generation = 1,
+                             .member_id = "a-1",
+                             .assignments = {{"a-1", "x"}}},
+                 [&](SyncResult r) { sync = std::move(r); });
   executor.RunReady();
   ASSERT_TRUE(sync);
   EXPECT_EQ(sync->assignment, "x");
@@ -241,30 +246,29 @@ TEST_F(GroupPartitionTest, ARebalanceRunsOnTimersAndSurvivesFailover) {
   groups->Resign(++replicas.epoch);
   Lead();
   executor.Advance(seconds(9));
-  ASSERT_EQ(groups->Describe("g").state, "Stable");
-  EXPECT_EQ(groups->Describe("g").members[0].assignment, "x");
+  ASSERT_EQ(groups->Read(DescribeRequest{"g"}).state, "Stable");
+  EXPECT_EQ(groups->Read(DescribeRequest{"g"}).members[0].assignment, "x");
   executor.Advance(seconds(2));
-  EXPECT_EQ(groups->Describe("g").state, "Empty");
+  EXPECT_EQ(groups->Read(DescribeRequest{"g"}).state, "Empty");
 }
 
 TEST_F(GroupPartitionTest, OffsetsExpireByThemselves) {
   config.offsets_retention_ms = 1'000;
-  groups = std::make_shared<GroupPartition>(
-      TopicPartition{"__consumer_offsets", 3}, replicas, config);
+  groups = NewCoordinator();
   Lead();
   EXPECT_EQ(CommitError("g", 5), ErrorCode::kNone);
   executor.Advance(seconds(601));
   EXPECT_EQ(Fetched("g"), -1);
-  EXPECT_TRUE(groups->List({}).groups.empty());
+  EXPECT_TRUE(groups->Read(ListRequest{}).groups.empty());
 }
 
 TEST_F(GroupPartitionTest, DeletedTopicsAreForgotten) {
   Lead();
   EXPECT_EQ(CommitError("g", 5), ErrorCode::kNone);
-  groups->ForgetTopics({"other"});
+  groups->OnImage({{"other"}});
   executor.RunReady();
   EXPECT_EQ(Fetched("g"), 5);
-  groups->ForgetTopics({"t"});
+  groups->OnImage({{"t"}});
   executor.RunReady();
   EXPECT_EQ(Fetched("g"), -1);
 }
@@ -274,7 +278,7 @@ TEST_F(GroupPartitionTest, TopicsDeletedWhileItLoadsAreForgottenAfterwards) {
   ASSERT_EQ(CommitError("g", 5), ErrorCode::kNone);
   groups->Lead(++replicas.epoch);
   ASSERT_EQ(groups->Availability(), ErrorCode::kCoordinatorLoadInProgress);
-  groups->ForgetTopics({"t"});
+  groups->OnImage({{"t"}});
   executor.RunReady();
   ASSERT_EQ(groups->Availability(), ErrorCode::kNone);
   EXPECT_EQ(Fetched("g"), -1);
@@ -282,12 +286,11 @@ TEST_F(GroupPartitionTest, TopicsDeletedWhileItLoadsAreForgottenAfterwards) {
 
 TEST_F(GroupPartitionTest, AClientsOwnCommitTimeDecidesNothing) {
   config.offsets_retention_ms = 1'000;
-  groups = std::make_shared<GroupPartition>(
-      TopicPartition{"__consumer_offsets", 3}, replicas, config);
+  groups = NewCoordinator();
   Lead();
   CommitRequest request = CommitOf("g", 5);
   request.partitions[0].value.commit_timestamp_ms = INT64_MAX / 2;
-  groups->Commit(request, [](CommitResult) {});
+  groups->Submit(request, [](CommitResult) {});
   executor.RunReady();
   EXPECT_EQ(Fetched("g"), 5);
   executor.Advance(seconds(601));
@@ -299,18 +302,19 @@ TEST_F(GroupPartitionTest, ALargeDeletionIsSplitAndAllOfItCounts) {
   CommitRequest request{.group_id = "g"};
   for (int i = 0; i < 20'000; ++i)
     request.partitions.push_back({{"topic", i}, {.offset = i}});
-  groups->Commit(request,
+  groups->Submit(request,
                  [](CommitResult r) { EXPECT_EQ(r.error, ErrorCode::kNone); });
   executor.RunReady();
   EXPECT_GT(replicas.appends, 1);
   for (const std::string& batch : replicas.batches)
     EXPECT_LT(batch.size(), 1'000'000u);
   std::optional<DeleteResult> deleted;
-  groups->Delete("g", [&](DeleteResult r) { deleted = r; });
+  groups->Submit(DeleteRequest{"g"}, [&](DeleteResult r) { deleted = r; });
   executor.RunReady();
   ASSERT_TRUE(deleted);
   EXPECT_EQ(deleted->error, ErrorCode::kNone);
-  EXPECT_EQ(groups->Describe("g").error, ErrorCode::kGroupIdNotFound);
+  EXPECT_EQ(groups->Read(DescribeRequest{"g"}).error,
+            ErrorCode::kGroupIdNotFound);
 }
 
 TEST_F(GroupPartitionTest, AnUnreadableLogIsNotServedAndTriedAgain) {

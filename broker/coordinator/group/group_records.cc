@@ -1,4 +1,4 @@
-#include "broker/coordinator/group_records.h"
+#include "broker/coordinator/group/group_records.h"
 
 #include "common/kafka/codec.h"
 #include "common/kafka/messages/group_records.h"
@@ -107,7 +107,35 @@ Result<GroupRecord> DecodeGroup(std::string_view key,
   return out;
 }
 
+// Lengths of attributes, timestamp, offset, key, value and headers.
+constexpr size_t kFraming = 8;
+constexpr size_t kLength = 2;  // of a string
+
+size_t Bytes(const std::string& text) { return kLength + text.size(); }
+size_t Bytes(const std::optional<std::string>& text) {
+  return text ? Bytes(*text) : kLength;
+}
+
 }  // namespace
+
+size_t EncodedBytes(const std::string& group_id, const StoredGroup& group) {
+  size_t bytes = kFraming + 2 + Bytes(group_id) + 2 +
+                 Bytes(group.protocol_type) + Bytes(group.protocol) +
+                 Bytes(group.leader) + 4 + 8 + 4;
+  for (const StoredMember& m : group.members) {
+    bytes += Bytes(m.id) + Bytes(m.instance_id) + Bytes(m.client_id) +
+             Bytes(m.client_host) + 8 + 8 + m.subscription.size() +
+             m.assignment.size();
+  }
+  return bytes;
+}
+
+size_t EncodedBytes(const std::string& group_id,
+                    const TopicPartition& partition,
+                    const CommittedOffset& value) {
+  return kFraming + 2 + Bytes(group_id) + Bytes(partition.topic) + 4 + 2 + 8 +
+         4 + Bytes(value.metadata) + 8;
+}
 
 Result<LogRecord> EncodeGroupRecord(const GroupRecord& record) {
   return std::visit([](const auto& r) { return Encode(r); }, record);
