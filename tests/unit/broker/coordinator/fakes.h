@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -27,12 +29,14 @@ class ManualExecutor final : public Executor {
                            .count();
   }
 
+  void RunOne() {
+    if (ready_.empty()) return;
+    Task task = std::move(ready_.front());
+    ready_.pop_front();
+    task();
+  }
   void RunReady() {
-    while (!ready_.empty()) {
-      Task task = std::move(ready_.front());
-      ready_.pop_front();
-      task();
-    }
+    while (!ready_.empty()) RunOne();
   }
   void Advance(Duration by) {
     const Instant end = now_ + by;
@@ -62,13 +66,19 @@ class FakeReplicas final : public replication::ReplicaManager {
   bool auto_commit = true;
   std::optional<ErrorCode> refuse;  // appends fail with it, nothing is written
   LeaderEpoch epoch = 0;
+  size_t refuse_larger_than = 0;  // kMessageTooLarge; 0: nothing is too large
+  bool refuse_trims = false;
   int appends = 0;
+  int refused = 0;
+  int trims = 0;
+  int commits = 0;  // appends that are
   std::vector<std::string> batches;
   size_t committed = 0;  // batches
   Offset start = 0;
 
   void Commit() {
     committed = batches.size();
+    commits += static_cast<int>(waiting_.size());
     for (auto& done : std::exchange(waiting_, {}))
       executor_.Post([done = std::move(done.first), offset = done.second] {
         done(offset);
@@ -80,6 +90,8 @@ class FakeReplicas final : public replication::ReplicaManager {
       executor_.Post(
           [done = std::move(done.first), error] { done(Fail(error)); });
   }
+  // Nobody hears any more of what is not committed.
+  void Abandon() { waiting_.clear(); }
   Offset EndOffset(size_t count) const {
     if (count == 0) return 0;
     return record::ParseBatchHeader(batches[count - 1])->NextOffset();
@@ -90,8 +102,13 @@ class FakeReplicas final : public replication::ReplicaManager {
                        SharedBytes batch, Duration, Executor& on,
                        std::function<void(Result<Offset>)> done) override {
     ++appends;
-    if (refuse || in_epoch != epoch) {
-      const ErrorCode error = refuse.value_or(ErrorCode::kNotLeaderOrFollower);
+    const bool too_large =
+        refuse_larger_than > 0 && batch.size() > refuse_larger_than;
+    if (refuse || too_large || in_epoch != epoch) {
+      ++refused;
+      const ErrorCode error =
+          too_large ? ErrorCode::kMessageTooLarge
+                    : refuse.value_or(ErrorCode::kNotLeaderOrFollower);
       on.Post([done = std::move(done), error] { done(Fail(error)); });
       return;
     }
@@ -128,10 +145,12 @@ class FakeReplicas final : public replication::ReplicaManager {
 
   void TrimLog(const TopicPartition&, LeaderEpoch in_epoch, Offset before,
                Executor& on, std::function<void(Status)> done) override {
-    if (in_epoch != epoch) {
+    ++trims;
+    if (in_epoch != epoch || refuse_trims) {
       on.Post([done] { done(Fail(ErrorCode::kNotLeaderOrFollower)); });
       return;
     }
+    EXPECT_LE(before, EndOffset(committed));
     start = std::max(start, before);
     on.Post([done] { done({}); });
   }
