@@ -18,9 +18,6 @@ namespace {
 constexpr size_t kMaxServing = 5;
 constexpr size_t kMaxServingBytes = 4 << 20;
 
-// Of a socket's system call, as asio itself has it.
-constexpr size_t kWriteAtMost = 65536;
-
 // What has to be free of the budget for answers before one is made whose size
 // the request does not tell.
 constexpr size_t kAnswerShare = 64 << 10;
@@ -62,7 +59,7 @@ Connection::Connection(io::EventLoop& loop, asio::ip::tcp::socket socket,
                        uint64_t id, ConnectionLimits::Slot slot,
                        const ConnectionOptions& options,
                        const Dispatcher& dispatcher, NetworkMetrics& metrics,
-                       Admission& admission,
+                       Admission& admission, Executor& disk_readers,
                        std::function<void(uint64_t)> closed)
     : loop_(loop),
       socket_(std::move(socket)),
@@ -73,6 +70,7 @@ Connection::Connection(io::EventLoop& loop, asio::ip::tcp::socket socket,
       dispatcher_(dispatcher),
       metrics_(metrics),
       admission_(admission),
+      disk_readers_(disk_readers),
       closed_callback_(std::move(closed)),
       slot_(std::move(slot)),
       client_host_("/" + slot_.address()),
@@ -225,10 +223,11 @@ void Connection::OnAnswer(uint64_t number, Answer answer) {
   Serving& served = serving_[number - first_number_];
   // It takes what it is long, whatever it has taken to make it.
   const size_t taken = served.memory->bytes();
-  if (answer.frame.size > taken) {
-    served.memory->Charge(answer.frame.size - taken);
+  const size_t takes = FrameWriter::MemoryOf(answer.frame);
+  if (takes > taken) {
+    served.memory->Charge(takes - taken);
   } else {
-    served.memory->Give(taken - answer.frame.size);
+    served.memory->Give(taken - takes);
   }
   served.answer = std::move(answer);
   if (writing_.empty()) WriteReady();
@@ -245,37 +244,63 @@ void Connection::WriteReady() {
       return Close();
     }
     if (answer.kind == Answer::Kind::kFrame) {
-      writing_.push_back(
-          {std::move(answer.frame), std::move(serving_.front().memory)});
+      writer_.Add(std::move(answer.frame));
+      writing_.push_back(std::move(serving_.front().memory));
     }
     serving_bytes_ -= serving_.front().bytes;
     serving_.pop_front();
     ++first_number_;
   }
   if (writing_.empty()) return Advance();
-  std::vector<asio::const_buffer> buffers;
-  for (const Writing& answer : writing_) {
-    for (const SharedBytes& chunk : answer.frame.chunks) {
-      buffers.emplace_back(chunk.data(), chunk.size());
-    }
-  }
   WatchProgress();
-  asio::async_write(
-      socket_, std::move(buffers),
-      // The connection is alive as long as the operation, whose handler holds
-      // it.
-      [this](const std::error_code& error, size_t) -> size_t {
-        last_activity_ = loop_.Now();
-        return error ? 0 : kWriteAtMost;
-      },
+  Write();
+}
+
+void Connection::Write() {
+  const auto next = writer_.Prepare();
+  if (!next) {
+    LOG_EVERY_T(ERROR, 1) << "closing a connection: its answer cannot be read "
+                             "from disk client="
+                          << client_host_
+                          << " error=" << ToString(next.error());
+    return Close();
+  }
+  if (*next == FrameWriter::Next::kRead) return ReadFromDisk();
+  if (*next == FrameWriter::Next::kNothing) {
+    writing_.clear();
+    return WriteReady();
+  }
+  socket_.async_write_some(
+      std::span(writer_.buffers()),
       [self = shared_from_this()](const std::error_code& error, size_t count) {
-        self->writing_.clear();
         if (self->closed_) return;
         if (error) return self->Close();
         self->metrics_.bytes_out.fetch_add(count, std::memory_order_relaxed);
         self->last_activity_ = self->loop_.Now();
-        self->WriteReady();
+        self->writer_.Sent(count);
+        self->Write();
       });
+}
+
+void Connection::ReadFromDisk() {
+  reading_disk_ = true;
+  disk_readers_.Post([self = shared_from_this()]() mutable {
+    const Status read = self->writer_.ReadFromDisk();
+    io::EventLoop& loop = self->loop_;
+    loop.Post([self = std::move(self), read] {
+      self->reading_disk_ = false;
+      if (self->closed_) return;
+      self->last_activity_ = self->loop_.Now();
+      if (!read) {
+        LOG_EVERY_T(ERROR, 1)
+            << "closing a connection: its answer cannot be read from disk "
+               "client="
+            << self->client_host_ << " error=" << ToString(read.error());
+        return self->Close();
+      }
+      self->Write();
+    });
+  });
 }
 
 // Costs a timer every kStall at most, and only where something is left over
@@ -293,7 +318,7 @@ void Connection::WatchProgress() {
 void Connection::CheckProgress() {
   watching_progress_ = false;
   const bool receives = frames_.HoldsHalfAFrame() && !frames_.NeedsMemory();
-  const bool sends = !writing_.empty();
+  const bool sends = !writing_.empty() && !reading_disk_;
   if (!receives && !sends) return;
   const bool wanted = (receives && admission_.requests->waiting() > 0) ||
                       (sends && admission_.answers->waiting() > 0);

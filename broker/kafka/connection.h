@@ -12,6 +12,7 @@
 #include "broker/kafka/admission.h"
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/frame_reader.h"
+#include "broker/kafka/frame_writer.h"
 #include "broker/kafka/network_metrics.h"
 #include "common/io/event_loop.h"
 
@@ -47,12 +48,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   static constexpr Duration kStall = std::chrono::seconds(10);
 
-  // `dispatcher`, `metrics`, `admission`, `options` and `loop` outlive the
-  // connection. `closed` runs once, on the loop.
+  // `dispatcher`, `metrics`, `admission`, `disk_readers`, which may wait for a
+  // disk, `options` and `loop` outlive the connection. `closed` runs once, on
+  // the loop.
   Connection(io::EventLoop& loop, asio::ip::tcp::socket socket, uint64_t id,
              ConnectionLimits::Slot slot, const ConnectionOptions& options,
              const Dispatcher& dispatcher, NetworkMetrics& metrics,
-             Admission& admission, std::function<void(uint64_t)> closed);
+             Admission& admission, Executor& disk_readers,
+             std::function<void(uint64_t)> closed);
   ~Connection();
 
   void Start();
@@ -67,6 +70,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Serve(SharedBytes frame);
   void OnAnswer(uint64_t number, Answer answer);
   void WriteReady();
+  void Write();
+  void ReadFromDisk();
   void WatchIdle();
   void WatchProgress();
   void CheckProgress();
@@ -80,6 +85,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const Dispatcher& dispatcher_;
   NetworkMetrics& metrics_;
   Admission& admission_;
+  Executor& disk_readers_;
   std::function<void(uint64_t)> closed_callback_;
   const ConnectionLimits::Slot slot_;
   const std::string client_host_;
@@ -91,10 +97,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Memory memory;
     std::optional<Answer> answer;
   };
-  struct Writing {
-    kafka::EncodedFrame frame;
-    Memory memory;
-  };
   std::deque<Serving> serving_;
   // Cancelled when the client has gone, or has sent its last byte.
   const std::shared_ptr<Cancellation> cancellation_ =
@@ -105,8 +107,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // A whole frame that waits for all answers before it.
   std::optional<SharedBytes> next_;
   Memory next_memory_;  // for its answer
-  std::vector<Writing> writing_;
-  Instant last_activity_;  // something was received or sent
+  FrameWriter writer_;
+  std::vector<Memory> writing_;  // for each answer that is being written
+  bool reading_disk_ = false;  // for writer_, which is that thread's meanwhile
+  Instant last_activity_;      // something was received or sent
   bool watching_progress_ = false;
   bool reading_ = false;              // a read is under way
   bool ended_ = false;                // the client will send no more

@@ -16,6 +16,10 @@ namespace tidemark::server {
 
 using asio::ip::tcp;
 
+// Threads that wait for the disk when what a consumer is sent is not in the
+// page cache, so that no shard does.
+constexpr int kDiskReaders = 2;
+
 // Kept alive by the accept under way and by connections. The acceptor is used
 // on the first shard only, the map under its mutex.
 struct KafkaListener::State : std::enable_shared_from_this<State> {
@@ -28,7 +32,11 @@ struct KafkaListener::State : std::enable_shared_from_this<State> {
         dispatcher(d),
         metrics(m),
         admission(a),
-        acceptor(shards.front()->context()) {}
+        acceptor(shards.front()->context()) {
+    for (int i = 0; i < kDiskReaders; ++i) {
+      disk_readers.push_back(std::make_unique<io::EventLoop>("disk-reader"));
+    }
+  }
 
   Status Bind();
   Status Listen(const tcp::endpoint& endpoint);
@@ -47,6 +55,8 @@ struct KafkaListener::State : std::enable_shared_from_this<State> {
   Admission& admission;
   tcp::acceptor acceptor;
   size_t next_shard = 0;
+  // Until Stop, which connections do not outlive in earnest.
+  std::vector<std::unique_ptr<io::EventLoop>> disk_readers;
   // On the first shard: refusals since the log last told of them.
   uint64_t refusals = 0;
   std::optional<Instant> refusal_logged;
@@ -179,7 +189,7 @@ void KafkaListener::State::OnAccept(const std::error_code& error,
   const uint64_t id = next_connection_id.fetch_add(1);
   auto connection = std::make_shared<Connection>(
       shard, std::move(socket), id, std::move(*slot), connection_options,
-      dispatcher, metrics, admission,
+      dispatcher, metrics, admission, *disk_readers[id % kDiskReaders],
       // Holds the listener's state, and with it the connection's options, as
       // long as the connection may call.
       [self = shared_from_this()](uint64_t closed) {
@@ -241,6 +251,8 @@ void KafkaListener::Stop() {
   state_->CloseAll();
   // Connections whose closing was posted before these are closed after them.
   for (io::EventLoop* shard : state_->shards) RunOn(*shard, [] {});
+  // What they have not begun holds connections, which hold the state.
+  state_->disk_readers.clear();
 }
 
 }  // namespace tidemark::server

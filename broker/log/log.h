@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/log/directory_health.h"
+#include "broker/log/log_slice.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/shared_bytes.h"
@@ -111,6 +112,13 @@ class Log {
   // Empty when from == end. Error: kOffsetOutOfRange.
   virtual Result<SharedBytes> Read(Offset from, Offset below, size_t max_bytes,
                                    bool at_least_one) = 0;
+
+  // The batches that Read would give, or a few less, when they are at least
+  // `at_least` bytes and lie in one segment; else nullopt, and Read is to be
+  // used. Reads indexes and headers only. Errors: as Read.
+  virtual Result<std::optional<LogSlice>> Find(Offset from, Offset below,
+                                               size_t max_bytes,
+                                               size_t at_least) = 0;
 
   virtual Offset start_offset() const = 0;
   virtual Offset end_offset() const = 0;

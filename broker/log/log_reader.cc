@@ -61,6 +61,66 @@ Result<std::optional<PartitionLog::Found>> PartitionLog::Locate(
   }
 }
 
+Result<std::optional<PartitionLog::Found>> PartitionLog::FirstIn(
+    const Segment& segment, Offset from) {
+  const auto place = PlaceOf(from);
+  if (!place || &segment != &active()) return Locate(segment, from);
+  Found first{};
+  first.header.base_offset = place->base;
+  first.header.last_offset_delta =
+      static_cast<int32_t>(place->next - 1 - place->base);
+  first.header.batch_length =
+      static_cast<int32_t>(place->size - record::kLogOverhead);
+  first.position = place->position;
+  return first;
+}
+
+void PartitionLog::Remember(Offset next, const Segment& segment,
+                            uint64_t position) {
+  hints_[next_hint_++ % hints_.size()] = {next, segment.base_offset(),
+                                          static_cast<uint32_t>(position)};
+}
+
+Result<uint64_t> PartitionLog::EndBelow(size_t index, Offset limit) {
+  const Segment& segment = *segments_[index];
+  const bool last = index + 1 == segments_.size();
+  if (limit >= (last ? end_ : segments_[index + 1]->base_offset())) {
+    return segment.size();
+  }
+  TM_ASSIGN_OR_RETURN(const auto first, FirstIn(segment, limit));
+  return first ? first->position : segment.size();
+}
+
+Result<std::optional<LogSlice>> PartitionLog::Find(Offset from, Offset below,
+                                                   size_t max_bytes,
+                                                   size_t at_least) {
+  TM_RETURN_IF_ERROR(Healthy());
+  // Read knows what to say.
+  if (from < start_ || from >= std::min(below, end_)) return std::nullopt;
+  const size_t index = SegmentIndex(from);
+  const Segment& segment = *segments_[index];
+  TM_ASSIGN_OR_RETURN(const auto first, Note(FirstIn(segment, from)));
+  if (!first) return std::nullopt;
+  TM_ASSIGN_OR_RETURN(uint64_t end,
+                      Note(EndBelow(index, std::min(below, end_))));
+  if (end > first->position + max_bytes) {
+    // Up to a batch whose position is known: the index has one every few KB.
+    const auto most = static_cast<uint32_t>(first->position + max_bytes);
+    TM_ASSIGN_OR_RETURN(end, Note(segment.FloorOfPosition(most)));
+  }
+  if (end < first->position + at_least) return std::nullopt;
+  TM_ASSIGN_OR_RETURN(auto file, Note(segment.LogFile()));
+  if (end < segment.size()) {
+    TM_ASSIGN_OR_RETURN(auto cursor,
+                        Note(segment.Walk(end, BatchCursor::Want::kHeaders,
+                                          record::kBatchHeaderSize)));
+    TM_ASSIGN_OR_RETURN(const auto item, Note(cursor.Next()));
+    if (item) Remember(item->header.base_offset, segment, end);
+  }
+  return LogSlice{std::move(file), first->position, end - first->position,
+                  first->header.base_offset};
+}
+
 Result<SharedBytes> PartitionLog::Read(Offset from, Offset below,
                                        size_t max_bytes, bool at_least_one) {
   TM_RETURN_IF_ERROR(Healthy());
@@ -74,18 +134,7 @@ Result<SharedBytes> PartitionLog::Read(Offset from, Offset below,
   for (size_t i = SegmentIndex(from); i < segments_.size(); ++i) {
     const Segment& segment = *segments_[i];
     if (segment.base_offset() >= limit) break;
-    std::optional<Found> first;
-    if (auto place = PlaceOf(from); place && &segment == &active()) {
-      first = Found{};
-      first->header.base_offset = place->base;
-      first->header.last_offset_delta =
-          static_cast<int32_t>(place->next - 1 - place->base);
-      first->header.batch_length =
-          static_cast<int32_t>(place->size - record::kLogOverhead);
-      first->position = place->position;
-    } else {
-      TM_ASSIGN_OR_RETURN(first, Note(Locate(segment, from)));
-    }
+    TM_ASSIGN_OR_RETURN(const auto first, Note(FirstIn(segment, from)));
     if (!first) continue;
     const size_t size = first->header.FullSize();
     if (first->header.LastOffset() >= limit) break;
@@ -118,9 +167,7 @@ Result<SharedBytes> PartitionLog::ReadFrom(const Segment& segment,
     whole += header.FullSize();
     next = header.NextOffset();
   }
-  hints_[next_hint_++ % hints_.size()] = {
-      next, segment.base_offset(),
-      static_cast<uint32_t>(first.position + whole)};
+  Remember(next, segment, first.position + whole);
   return SharedBytes(std::shared_ptr<const void>(buffer, buffer.get()),
                      bytes.substr(0, whole));
 }

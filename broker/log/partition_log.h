@@ -40,6 +40,9 @@ class PartitionLog final : public Log {
                                            LeaderEpoch epoch,
                                            int64_t now_ms) override;
   Result<AppendInfo> AppendAsFollower(std::string_view batches) override;
+  Result<std::optional<LogSlice>> Find(Offset from, Offset below,
+                                       size_t max_bytes,
+                                       size_t at_least) override;
   Result<SharedBytes> Read(Offset from, Offset below, size_t max_bytes,
                            bool at_least_one) override;
 
@@ -163,6 +166,11 @@ class PartitionLog final : public Log {
   Result<std::optional<Found>> Locate(const Segment& segment, Offset offset);
   uint64_t FloorFromHints(const Segment& segment, Offset offset) const;
   std::optional<Place> PlaceOf(Offset base) const;
+  // The same for an offset of which much may be known.
+  Result<std::optional<Found>> FirstIn(const Segment& segment, Offset from);
+  // Where the batches below `limit` end in the segment.
+  Result<uint64_t> EndBelow(size_t segment, Offset limit);
+  void Remember(Offset next, const Segment& segment, uint64_t position);
   Result<SharedBytes> ReadFrom(const Segment& segment, const Found& first,
                                Offset limit, size_t max_bytes);
   Result<std::optional<TimestampedOffset>> FindInSegment(const Segment& segment,

@@ -229,23 +229,24 @@ void FetchOperation::ReadDone() {
     }
   }
   forgotten_.clear();
-  size_t bytes = 0;
+  size_t bytes = 0, in_memory = 0;
   bool at_once = waiter_ == nullptr || hurry_;
   for (const Part& part : parts_) {
     bytes += part.answer.records.size();
+    in_memory += part.answer.records.memory();
     at_once |= part.answer.error != ErrorCode::kNone ||
                part.answer.diverging.has_value();
   }
   // A bounded read cannot find more than its bound.
   const size_t enough = taken_ > 0 ? std::min(min_bytes_, taken_) : min_bytes_;
   if (at_once || bytes >= enough || call_.on->Now() >= deadline_) {
-    KeepMemoryFor(bytes);
+    KeepMemoryFor(in_memory);
     return Finish();
   }
   KeepMemoryFor(0);
   if (woken_) return Read();
   // What was found is still ready and is read again: holding it would pin it.
-  for (Part& part : parts_) part.answer.records = SharedBytes();
+  for (Part& part : parts_) part.answer.records = Payload();
   Wait();
 }
 

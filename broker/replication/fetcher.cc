@@ -122,7 +122,7 @@ Status Fetcher::Apply(Partition& partition, const FetchLoop::Arrival& arrival) {
                                               data.diverging_epoch.end_offset});
   }
   return partition.AppendFetched(arrival.asked,
-                                 data.records.value_or(SharedBytes()),
+                                 data.records.value_or(Payload()).bytes(),
                                  data.high_watermark, data.log_start_offset);
 }
 

@@ -14,6 +14,10 @@ namespace {
 // Appends above the high watermark that are counted one by one.
 constexpr size_t kMaxUncommitted = 256;
 
+// What a consumer gets of one partition is read when it is sent, if it is at
+// least this much: less is cheaper to read at once.
+constexpr size_t kReadLaterFrom = 64 << 10;
+
 struct Intact {
   size_t bytes = 0;            // of whole batches that are as they were sent
   Offset next = -1;            // after them; -1: there are none
@@ -182,15 +186,7 @@ FetchAnswer Partition::Read(Offset from, Offset limit, size_t max_bytes,
   if (from >= limit || (max_bytes == 0 && !at_least_one)) return answer;
   auto records = log_->Read(from, limit, max_bytes, at_least_one);
   if (!records) {
-    NoticeFailure();
-    answer.error = records.error().code;
-    // Bytes that are no batch any more; clients know one code for that.
-    if (answer.error == ErrorCode::kUnsupportedForMessageFormat) {
-      answer.error = ErrorCode::kCorruptMessage;
-    }
-    if (answer.error == ErrorCode::kCorruptMessage) {
-      FoundCorrupt(from, records.error());
-    }
+    ReadFailed(from, records.error(), &answer);
     return answer;
   }
   const Intact intact = IntactPrefix(records->view());
@@ -200,6 +196,40 @@ FetchAnswer Partition::Read(Offset from, Offset limit, size_t max_bytes,
   }
   answer.records = records->Slice(0, intact.bytes);
   return answer;
+}
+
+FetchAnswer Partition::ReadLater(Offset from, Offset limit, size_t max_bytes,
+                                 bool at_least_one) {
+  // What is read here can still be answered with an error.
+  if (max_bytes < kReadLaterFrom || corrupt_from_ || !env_->found_corrupt) {
+    return Read(from, limit, max_bytes, at_least_one);
+  }
+  auto slice = log_->Find(from, limit, max_bytes, kReadLaterFrom);
+  if (slice && !*slice) return Read(from, limit, max_bytes, at_least_one);
+  FetchAnswer answer;
+  answer.high_watermark = high_watermark_;
+  answer.log_start_offset = log_->start_offset();
+  answer.limit = limit;
+  if (!slice) {
+    ReadFailed(from, slice.error(), &answer);
+    return answer;
+  }
+  answer.records = Payload(std::make_shared<log::SliceReader>(
+      std::move(**slice),
+      [name = name_, epoch = leader_epoch_, found = env_->found_corrupt](
+          Offset at, const Error& error) { found(name, epoch, at, error); }));
+  return answer;
+}
+
+void Partition::ReadFailed(Offset from, const Error& error,
+                           FetchAnswer* answer) {
+  NoticeFailure();
+  answer->error = error.code;
+  // Bytes that are no batch any more; clients know one code for that.
+  if (answer->error == ErrorCode::kUnsupportedForMessageFormat) {
+    answer->error = ErrorCode::kCorruptMessage;
+  }
+  if (answer->error == ErrorCode::kCorruptMessage) FoundCorrupt(from, error);
 }
 
 void Partition::FoundCorrupt(Offset from, const Error& error) {

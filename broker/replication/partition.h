@@ -33,6 +33,11 @@ struct PartitionEnv {
   // have given this broker's partitions to others.
   bool controllers_silent = false;
   Duration session_timeout = std::chrono::seconds(2);
+  // Takes, from any thread, what a reader of a slice found: Partition::
+  // FoundCorrupt is called where the partition lives. Empty: nothing is read
+  // later than it is found.
+  std::function<void(const TopicPartition&, LeaderEpoch, Offset, const Error&)>
+      found_corrupt;
 };
 
 struct FollowerFetch {
@@ -50,7 +55,7 @@ struct ConsumerFetch {
 };
 struct FetchAnswer {
   ErrorCode error = ErrorCode::kNone;
-  SharedBytes records;
+  Payload records;
   Offset high_watermark = -1;
   Offset log_start_offset = -1;
   Offset limit = -1;  // how far this fetcher may read
@@ -164,6 +169,8 @@ class Partition {
 
   // Its directory may have failed without a call to this log.
   void NoticeFailure();
+  // A read has found bytes at or behind `from` that nobody sent.
+  void FoundCorrupt(Offset from, const Error& error);
 
   Effects TakeEffects();
 
@@ -219,11 +226,14 @@ class Partition {
   Status Truncate(Offset offset);
   Status Cut(Offset offset);
   Status AtPosition(const AskedWith& asked) const;
-  void FoundCorrupt(Offset from, const Error& error);
   void MaybeResign();
   void DropCorrupt(const std::vector<NodeId>& isr);
   FetchAnswer Read(Offset from, Offset limit, size_t max_bytes,
                    bool at_least_one);
+  // As Read, except that much is found only and read when it is sent.
+  FetchAnswer ReadLater(Offset from, Offset limit, size_t max_bytes,
+                        bool at_least_one);
+  void ReadFailed(Offset from, const Error& error, FetchAnswer* answer);
   void RoleChanged();
   void FlushedMoved(Instant now);
   void CountAppended(Offset end_before, size_t bytes);

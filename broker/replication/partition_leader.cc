@@ -143,7 +143,8 @@ FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
   }
   // An offset between the high watermark and the end is one that an earlier
   // leader has shown: empty, not out of range.
-  answer = Read(fetch.fetch_offset, high_watermark_, max_bytes, at_least_one);
+  answer =
+      ReadLater(fetch.fetch_offset, high_watermark_, max_bytes, at_least_one);
   Stats::Add(env_->stats->bytes_out,
              static_cast<int64_t>(answer.records.size()));
   return answer;

@@ -116,8 +116,8 @@ class Link : public std::enable_shared_from_this<Link> {
     if (writing_ || out_.empty()) return;
     writing_ = true;
     std::vector<asio::const_buffer> buffers;
-    for (const SharedBytes& chunk : out_.front().chunks) {
-      buffers.emplace_back(chunk.data(), chunk.size());
+    for (const Payload& chunk : out_.front().chunks) {  // all at hand
+      buffers.emplace_back(chunk.bytes().data(), chunk.size());
     }
     asio::async_write(
         socket_, buffers,

@@ -40,6 +40,13 @@ ReplicaShard::ReplicaShard(Executor& executor, ShardOptions options,
   state_.env.session_timeout = state_.options.session_timeout;
   state_.env.image = std::make_shared<const metadata::Image>();
   state_.env.stats = state_.services.stats;
+  state_.env.found_corrupt = [this, alive = state_.alive, on = &executor](
+                                 const TopicPartition& name, LeaderEpoch epoch,
+                                 Offset from, const Error& error) {
+    on->Post([this, alive, name, epoch, from, error] {
+      if (*alive) FoundCorrupt(name, epoch, from, error);
+    });
+  };
 }
 
 ReplicaShard::~ReplicaShard() { *state_.alive = false; }
@@ -71,6 +78,15 @@ void ReplicaShard::AlterPartitionAnswered(const Uuid& topic_id,
   if (slot == nullptr || slot->partition.topic_id() != topic_id) return;
   slot->partition.AlterPartitionAnswered(result, asked_with,
                                          state_.executor.Now());
+  effects_.Settle(*slot);
+}
+
+void ReplicaShard::FoundCorrupt(const TopicPartition& name, LeaderEpoch epoch,
+                                Offset from, const Error& error) {
+  Slot* slot = state_.Find(name);
+  // In a later epoch it may have been fetched again.
+  if (slot == nullptr || slot->partition.leader_epoch() != epoch) return;
+  slot->partition.FoundCorrupt(from, error);
   effects_.Settle(*slot);
 }
 

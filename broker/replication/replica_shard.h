@@ -47,6 +47,9 @@ class ReplicaShard {
  private:
   class Target;
 
+  void FoundCorrupt(const TopicPartition& name, LeaderEpoch epoch, Offset from,
+                    const Error& error);
+
   ShardState state_;
   const std::unique_ptr<Target> target_;
   FollowerFetchers fetchers_;

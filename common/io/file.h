@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,12 @@ class File {
 
   // Reads up to `count` bytes; fewer only at the end of the file.
   virtual Result<size_t> ReadAt(uint64_t at, char* to, size_t count) const = 0;
+  // What of that is in memory, from the front: at least one byte, or nullopt
+  // where it would have to wait for a disk. 0: at the end of the file.
+  virtual Result<std::optional<size_t>> ReadCachedAt(uint64_t at, char* to,
+                                                     size_t count) const {
+    return ReadAt(at, to, count);
+  }
   virtual Status WriteAt(uint64_t at, std::string_view bytes) = 0;
   // The pieces one after the other, in one system call where there is one.
   virtual Status WriteAtV(uint64_t at,

@@ -138,6 +138,21 @@ class PosixFile final : public File {
     return done;
   }
 
+  Result<std::optional<size_t>> ReadCachedAt(uint64_t at, char* to,
+                                             size_t count) const override {
+    iovec io{to, count};
+    while (true) {
+      const ssize_t n =
+          ::preadv2(fd_, &io, 1, static_cast<off_t>(at), RWF_NOWAIT);
+      if (n >= 0) return static_cast<size_t>(n);
+      if (errno == EAGAIN) return std::nullopt;
+      // A file system that cannot tell.
+      if (errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)
+        return ReadAt(at, to, count);
+      if (errno != EINTR) return Failed("cannot read", path_, errno);
+    }
+  }
+
   Status WriteAt(uint64_t at, std::string_view bytes) override {
     while (!bytes.empty()) {
       ssize_t n =

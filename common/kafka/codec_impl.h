@@ -116,6 +116,13 @@ void ReadValue(Decoder& in, T& value, bool nullable) {
   } else if constexpr (std::same_as<T, std::optional<SharedBytes>>) {
     value = in.ReadNullableBytes();
     if (!value && !nullable) in.FailWith("null bytes");
+  } else if constexpr (std::same_as<T, std::optional<Payload>>) {
+    std::optional<SharedBytes> bytes;
+    ReadValue(in, bytes, nullable);
+    if (bytes)
+      value = std::move(*bytes);
+    else
+      value.reset();
   } else if constexpr (std::same_as<T, std::string> ||
                        std::same_as<T, SharedBytes>) {
     std::optional<T> optional;
@@ -213,7 +220,8 @@ void WriteValue(Encoder& out, const T& value, bool nullable) {
     out.WriteUuid(value);
   } else if constexpr (std::same_as<T, std::string>) {
     out.WriteString(value);
-  } else if constexpr (std::same_as<T, SharedBytes>) {
+  } else if constexpr (std::same_as<T, SharedBytes> ||
+                       std::same_as<T, Payload>) {
     out.WriteBytes(value);
   } else if constexpr (kIsVector<T>) {
     out.WriteCount(value.size());
@@ -222,6 +230,7 @@ void WriteValue(Encoder& out, const T& value, bool nullable) {
     using Inner = typename T::value_type;
     constexpr bool kIsStruct = !std::same_as<Inner, std::string> &&
                                !std::same_as<Inner, SharedBytes> &&
+                               !std::same_as<Inner, Payload> &&
                                !kIsVector<Inner>;
     if constexpr (kIsStruct) out.WriteInt8(value ? 1 : -1);
     if (value) {
@@ -355,6 +364,8 @@ void PrintValue(const T& value, int16_t version, std::string& out) {
                        std::same_as<T, std::string> ||
                        std::same_as<T, SharedBytes>) {
     Print(value, out);
+  } else if constexpr (std::same_as<T, Payload>) {
+    Print(value.bytes(), out);
   } else {
     out += '{';
     FieldPrinter printer{version, out};

@@ -9,7 +9,7 @@ namespace tidemark::kafka {
 std::string EncodedFrame::Flatten() const {
   std::string all;
   all.reserve(size);
-  for (const SharedBytes& chunk : chunks) all.append(chunk.view());
+  for (const Payload& chunk : chunks) all.append(chunk.bytes().view());
   return all;
 }
 
@@ -72,14 +72,14 @@ void Encoder::WriteNullString() {
   }
 }
 
-void Encoder::WriteBytes(const SharedBytes& bytes) {
+void Encoder::WriteBytes(const Payload& bytes) {
   WriteLength32(bytes.size());
-  if (bytes.size() < kReferenceFrom) {
-    text_.append(bytes.view());
+  if (bytes.source() == nullptr && bytes.size() < kReferenceFrom) {
+    text_.append(bytes.bytes().view());
     return;
   }
   done_size_ += text_.size() + bytes.size();
-  if (!text_.empty()) done_.emplace_back(std::move(text_));
+  if (!text_.empty()) done_.emplace_back(SharedBytes(std::move(text_)));
   text_ = {};
   done_.push_back(bytes);
 }
@@ -118,10 +118,12 @@ Result<EncodedFrame> Encoder::FinishFrame() && {
     text_.insert(0, length);
   } else {
     frame.chunks.reserve(done_.size() + 2);
-    frame.chunks.emplace_back(std::move(length));
-    for (SharedBytes& chunk : done_) frame.chunks.push_back(std::move(chunk));
+    frame.chunks.emplace_back(SharedBytes(std::move(length)));
+    for (Payload& chunk : done_) frame.chunks.push_back(std::move(chunk));
   }
-  if (!text_.empty()) frame.chunks.emplace_back(std::move(text_));
+  if (!text_.empty()) {
+    frame.chunks.emplace_back(SharedBytes(std::move(text_)));
+  }
   return frame;
 }
 
@@ -129,7 +131,7 @@ std::string Encoder::FinishBytes() && {
   if (done_.empty()) return std::move(text_);
   std::string all;
   all.reserve(done_size_ + text_.size());
-  for (const SharedBytes& chunk : done_) all.append(chunk.view());
+  for (const Payload& chunk : done_) all.append(chunk.bytes().view());
   all.append(text_);
   return all;
 }

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/payload.h"
 #include "common/base/result.h"
-#include "common/base/shared_bytes.h"
 #include "common/base/uuid.h"
 
 namespace tidemark::kafka {
@@ -19,10 +19,10 @@ inline constexpr size_t kReferenceFrom = 4096;
 // A frame ready for a socket: its chunks in order. Includes the frame's
 // 4-byte length in front.
 struct EncodedFrame {
-  std::vector<SharedBytes> chunks;
+  std::vector<Payload> chunks;
   size_t size = 0;  // of all chunks together
 
-  // One copy of everything.
+  // One copy of everything. REQUIRES: all of it is at hand.
   std::string Flatten() const;
 };
 
@@ -57,7 +57,7 @@ class Encoder {
   void WriteUuid(const Uuid& id);
   void WriteString(std::string_view text);
   void WriteNullString();
-  void WriteBytes(const SharedBytes& bytes);
+  void WriteBytes(const Payload& bytes);
   void WriteNullBytes();
   void WriteCount(size_t count);
   void WriteNullCount();
@@ -69,6 +69,7 @@ class Encoder {
   // Everything written, with its length in front; or the first failure.
   Result<EncodedFrame> FinishFrame() &&;
   // Everything written, in one piece, without a length. Look at status() first.
+  // REQUIRES: all of it is at hand.
   std::string FinishBytes() &&;
 
  private:
@@ -76,7 +77,7 @@ class Encoder {
   // What of `text` is written.
   std::string_view Fit(std::string_view text);
 
-  std::vector<SharedBytes> done_;
+  std::vector<Payload> done_;
   size_t done_size_ = 0;
   std::string text_;  // what comes after done_
   int16_t version_;

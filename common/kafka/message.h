@@ -6,7 +6,8 @@
 //
 //   string, nullable      std::string, std::optional<std::string>
 //   array, nullable       std::vector<T>, std::optional<std::vector<T>>
-//   bytes and records     SharedBytes, a slice of the frame when decoded
+//   bytes and records     SharedBytes, a slice of the frame when decoded;
+//                         Payload where they may be read when they are sent
 //   uuid                  tidemark::Uuid
 //
 // The defaults are those of the schemas, except that nullable fields default
@@ -17,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/payload.h"
 #include "common/base/shared_bytes.h"
 #include "common/base/uuid.h"
 #include "common/kafka/api_key.h"

@@ -173,7 +173,7 @@ struct FetchResponse {
     SnapshotId snapshot_id;
     std::optional<std::vector<AbortedTransaction>> aborted_transactions;
     int32_t preferred_read_replica = -1;
-    std::optional<SharedBytes> records = SharedBytes();
+    std::optional<Payload> records = Payload();
 
     bool operator==(const PartitionData&) const = default;
     template <class Self, class Visitor>

@@ -236,7 +236,7 @@ void SimReplica::Fetched(bool report, uint64_t round,
   } else if (answer.diverging) {
     (void)partition_->Diverged(asked.asked(), *answer.diverging);
   } else if (answer.error == ErrorCode::kNone) {
-    (void)partition_->AppendFetched(asked.asked(), answer.records,
+    (void)partition_->AppendFetched(asked.asked(), answer.records.bytes(),
                                     answer.high_watermark,
                                     answer.log_start_offset);
   }

@@ -21,6 +21,56 @@ TEST_F(LogTest, LeaderStampsOffsetAndEpochAndKeepsTheRest) {
   EXPECT_TRUE(record::ParseAndVerifyBatch(expected));
 }
 
+// What Find finds is what Read gives, or the front of it.
+TEST_F(LogTest, FindFindsWhatReadReads) {
+  options_.config.segment_bytes = 20'000;
+  options_.config.index_interval_bytes = 300;
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 400; ++i) ASSERT_TRUE(Append(Batch(1 + i % 5)));
+  const Offset end = log_->end_offset();
+  int found = 0;
+  for (Offset from = 0; from < end; from += 7) {
+    for (const Offset below : {from + 3, from + 40, from + 300, end}) {
+      for (const size_t most : {100, 1000, 7000, 100'000}) {
+        const auto slice = log_->Find(from, below, most, 500);
+        ASSERT_TRUE(slice);
+        if (!*slice) continue;
+        ++found;
+        EXPECT_GE((*slice)->size, 500u);
+        EXPECT_LE((*slice)->size, most);
+        const auto read = log_->Read(from, below, most, false).value();
+        const auto later =
+            Payload(std::make_shared<SliceReader>(**slice, nullptr)).Load();
+        ASSERT_TRUE(later) << later.error().message;
+        ASSERT_LE(later->size(), read.size());
+        EXPECT_EQ(later->view(), read.view().substr(0, later->size()));
+        EXPECT_GE(later->size() + 1200, std::min(most, read.size()));
+      }
+    }
+  }
+  EXPECT_GT(found, 1000);
+  EXPECT_FALSE(log_->Find(end, end, 1000, 1).value());
+}
+
+TEST_F(LogTest, ASliceOutlivesItsSegmentAndNoticesACut) {
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(Append(Batch(2)));
+  const auto slice = log_->Find(0, 40, 100'000, 1).value();
+  const auto again = log_->Find(0, 40, 100'000, 1).value();
+  ASSERT_TRUE(slice && again);
+  ASSERT_TRUE(log_->TruncateTo(10));
+  Offset wrong = -1;
+  const auto cut =
+      Payload(std::make_shared<SliceReader>(*slice, [&](Offset at,
+                                                        const Error&) {
+        wrong = at;
+      })).Load();
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(wrong, 10);
+  ASSERT_TRUE(log_->Delete());
+  EXPECT_FALSE(Payload(std::make_shared<SliceReader>(*again, nullptr)).Load());
+}
+
 TEST_F(LogTest, LogAppendTimeIsStampedWithANewChecksum) {
   options_.config.log_append_time = true;
   ASSERT_TRUE(Open());

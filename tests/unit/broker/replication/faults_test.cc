@@ -394,6 +394,35 @@ TEST_F(CorruptionTest, ACorruptLeaderServesWhatIsGoodAndGivesUp) {
   EXPECT_FALSE(cluster_.Replica(1, kT0)->corrupt_from());
 }
 
+// What is read only when it is sent: the answer breaks off, and the next one
+// says why.
+TEST_F(CorruptionTest, AnAnswerThatTurnsOutCorruptBreaksOff) {
+  cluster_.CreateTopic("t", 1, {1, 2, 3}, 1, {1, 2, 3});
+  const std::string big(50'000, 'x');
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(cluster_.Produce(1, kT0, big).error, ErrorCode::kNone);
+  }
+  cluster_.executor.RunFor(seconds(1));
+  std::optional<kafka::FetchResponse> response;
+  Fetch(1, Ask(kT0, 0, 0), &response);
+  ASSERT_TRUE(response);
+  const Payload records = *response->responses[0].partitions[0].records;
+  ASSERT_NE(records.source(), nullptr) << "small enough to be read at once";
+  EXPECT_EQ(records.size(),
+            cluster_.Replica(2, kT0)->log().Read(0, 3, 1 << 20, true)->size());
+  cluster_.broker(1).disk.FlipBit("/data/t-0/00000000000000000000.log", 75'000,
+                                  1);
+  const auto read = records.Load();
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kCorruptMessage);
+  cluster_.executor.RunFor(seconds(5));
+  EXPECT_EQ(cluster_.broker(1).replicas->stats().corrupt_reads, 1);
+  EXPECT_NE(cluster_.image().FindPartition("t", 0)->leader, 1);
+  EXPECT_EQ(*cluster_.Replica(1, kT0)->log().Read(0, 3, 1 << 20, true),
+            *cluster_.Replica(2, kT0)->log().Read(0, 3, 1 << 20, true))
+      << "fetched again";
+}
+
 TEST_F(CorruptionTest, AFollowerThatIsBehindMakesTheLeaderGiveUp) {
   cluster_.CreateTopic("t", 1, {1, 2, 3}, 1, {1, 2});
   cluster_.cut.insert({3, 1});

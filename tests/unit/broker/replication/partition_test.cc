@@ -79,9 +79,9 @@ class PartitionTest : public testing::Test {
     } else if (answer.diverging) {
       CHECK(follower.partition->Diverged(at->asked(), *answer.diverging));
     } else if (answer.error == ErrorCode::kNone) {
-      CHECK(follower.partition->AppendFetched(at->asked(), answer.records,
-                                              answer.high_watermark,
-                                              answer.log_start_offset));
+      CHECK(follower.partition->AppendFetched(
+          at->asked(), answer.records.bytes(), answer.high_watermark,
+          answer.log_start_offset));
     }
     return answer;
   }

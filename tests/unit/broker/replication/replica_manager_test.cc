@@ -20,7 +20,9 @@ std::vector<std::string> ValuesIn(const kafka::FetchResponse& response) {
   std::vector<std::string> values;
   for (const auto& topic : response.responses) {
     for (const auto& partition : topic.partitions) {
-      record::BatchIterator batches(partition.records->view());
+      const auto bytes = partition.records->Load();
+      CHECK(bytes);
+      record::BatchIterator batches(bytes->view());
       while (auto batch = *batches.Next()) {
         CHECK(record::ForEachRecord(
             batch->bytes, [&](const record::Record& record) -> Status {

@@ -29,8 +29,8 @@ TEST(Encode, LargeRecordsAreReferencedNotCopied) {
   const EncodedFrame frame =
       EncodeResponse(ResponseWith(records), 12, 7).value();
   bool referenced = false;
-  for (const SharedBytes& chunk : frame.chunks) {
-    referenced |= chunk.data() == records.data();
+  for (const Payload& chunk : frame.chunks) {
+    referenced |= chunk.bytes().data() == records.data();
   }
   EXPECT_TRUE(referenced);
   const auto parts =

@@ -44,7 +44,8 @@ class RandomMessage {
       value = static_cast<T>(random_());
     } else if constexpr (std::is_same_v<T, std::string>) {
       value = Text(Below(8) == 0 ? 300 : 12);
-    } else if constexpr (std::is_same_v<T, SharedBytes>) {
+    } else if constexpr (std::is_same_v<T, SharedBytes> ||
+                         std::is_same_v<T, Payload>) {
       value = SharedBytes(Text(Below(8) == 0 ? 20000 : 40));
     } else if constexpr (std::is_same_v<T, Uuid>) {
       for (uint8_t& byte : value.bytes) byte = static_cast<uint8_t>(random_());

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "common/record/batch_header.h"
+
+namespace tidemark::record {
+
+// Checks batches that come in pieces of any size: headers that can be,
+// checksums that are right, offsets that grow.
+class BatchChecker {
+ public:
+  // The next bytes. kCorruptMessage, kUnsupportedForMessageFormat: a batch that
+  // ends or begins in them is not what was written.
+  Status Add(std::string_view piece);
+  // Whether what was added ends with a whole batch.
+  bool AtBoundary() const { return filled_ == 0; }
+  // Behind the last whole batch; -1 when there was none.
+  Offset next() const { return next_; }
+
+ private:
+  Status Begin();
+  Status End();
+
+  std::array<char, kBatchHeaderSize> bytes_;  // of the header
+  size_t filled_ = 0;
+  BatchHeader header_;
+  size_t left_ = 0;  // of the batch, behind its header
+  uint32_t crc_ = 0;
+  Offset next_ = -1;
+};
+
+}  // namespace tidemark::record
