@@ -76,8 +76,10 @@ struct DecisionOf {
   std::vector<AnswerOf<Response>> answers;
   std::optional<Sequel> sequel;
 
-  void Reply(Ticket ticket, Response response) {
-    answers.push_back({ticket, std::move(response)});
+  // `result`: one of Response's alternatives.
+  template <class Result>
+  void Reply(Ticket ticket, Result result) {
+    answers.emplace_back(ticket, std::move(result));
   }
 };
 
