@@ -22,13 +22,16 @@ std::string ActiveHint(std::string_view message) {
   return rest.find(':') == std::string_view::npos ? "" : std::string(rest);
 }
 
-ControllerChannels::ControllerChannels(std::vector<std::string> addresses)
-    : addresses_(std::move(addresses)), peers_(addresses_.size()) {}
+ControllerChannels::ControllerChannels(std::vector<std::string> addresses,
+                                       ConnectController connect)
+    : connect_(std::move(connect)),
+      addresses_(std::move(addresses)),
+      peers_(addresses_.size()) {}
 
 std::shared_ptr<ControllerPeer> ControllerChannels::Current() {
   std::lock_guard lock(mutex_);
   auto& peer = peers_[current_];
-  if (peer == nullptr) peer = Connect(addresses_[current_]);
+  if (peer == nullptr) peer = connect_(addresses_[current_]);
   return peer;
 }
 
@@ -58,8 +61,7 @@ size_t ControllerChannels::count() {
   return addresses_.size();
 }
 
-std::shared_ptr<ControllerPeer> ControllerChannels::Connect(
-    const std::string& address) {
+std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);

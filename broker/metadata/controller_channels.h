@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,19 +19,25 @@ namespace tidemark {
 // One controller and the way to it.
 struct ControllerPeer {
   std::string address;
-  std::unique_ptr<controller::v1::BrokerLifecycle::Stub> lifecycle;
-  std::unique_ptr<admin::v1::Admin::Stub> admin;
+  std::unique_ptr<controller::v1::BrokerLifecycle::StubInterface> lifecycle;
+  std::unique_ptr<admin::v1::Admin::StubInterface> admin;
 };
+using ConnectController =
+    std::function<std::shared_ptr<ControllerPeer>(const std::string& address)>;
+
+// A channel of gRPC. It reconnects within a fraction of a second: controllers
+// come back fast, and waiting longer than they need costs an unfencing.
+std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address);
 
 // host:port out of "... active=<id>@<host>:<port> ..."; "" when absent.
 std::string ActiveHint(std::string_view message);
 
 // The channels to all controllers and the best guess which one is active.
-// Any thread. A channel reconnects within a fraction of a second: controllers
-// come back fast, and waiting longer than they need costs an unfencing.
+// Any thread.
 class ControllerChannels {
  public:
-  explicit ControllerChannels(std::vector<std::string> addresses);
+  explicit ControllerChannels(std::vector<std::string> addresses,
+                              ConnectController connect = ConnectByGrpc);
 
   std::shared_ptr<ControllerPeer> Current();
   // A call to `peer` did not reach an active controller; `message` may say
@@ -39,8 +46,7 @@ class ControllerChannels {
   size_t count();
 
  private:
-  std::shared_ptr<ControllerPeer> Connect(const std::string& address);
-
+  const ConnectController connect_;
   std::mutex mutex_;
   std::vector<std::string> addresses_;
   std::vector<std::shared_ptr<ControllerPeer>> peers_;  // null: not yet used

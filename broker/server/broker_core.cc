@@ -1,0 +1,209 @@
+#include "broker/server/broker_core.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tidemark::server {
+namespace {
+
+Duration Ms(const Config& config, std::string_view key) {
+  return MillisecondsOf(config.GetInt(key));
+}
+
+int32_t Int(const Config& config, std::string_view key) {
+  return static_cast<int32_t>(config.GetInt(key));
+}
+
+replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
+  const Config& raw = config.raw();
+  replication::ReplicaManagerOptions options;
+  options.shard.self = config.node_id;
+  options.shard.lag_max = Ms(raw, "replica.lag.time.max.ms");
+  options.shard.session_timeout = Ms(raw, "broker.session.timeout.ms");
+  options.shard.inter_broker_listener = config.inter_broker_listener;
+  options.shard.static_configs = config.static_values();
+  options.shard.fetcher.self = config.node_id;
+  options.shard.fetcher.error_backoff_max = Ms(raw, "replica.fetch.backoff.ms");
+  options.shard.fetcher.error_backoff_min =
+      std::min(options.shard.fetcher.error_backoff_min,
+               options.shard.fetcher.error_backoff_max);
+  options.shard.producer_expiration_ms =
+      raw.GetInt("producer.id.expiration.ms");
+  options.shard.fetcher.max_wait_ms = Int(raw, "replica.fetch.wait.max.ms");
+  options.shard.fetcher.min_bytes = Int(raw, "replica.fetch.min.bytes");
+  options.shard.fetcher.max_bytes =
+      Int(raw, "replica.fetch.response.max.bytes");
+  options.shard.fetcher.partition_max_bytes =
+      Int(raw, "replica.fetch.max.bytes");
+  options.high_watermark_checkpoint =
+      Ms(raw, "replica.high.watermark.checkpoint.interval.ms");
+  options.retention_check = Ms(raw, "log.retention.check.interval.ms");
+  return options;
+}
+
+replication::FetchService::Options FetchOptions(const BrokerConfig& config,
+                                                uint64_t seed) {
+  replication::FetchService::Options options;
+  options.max_sessions = static_cast<size_t>(
+      config.raw().GetInt("max.incremental.fetch.session.cache.slots"));
+  options.max_bytes = Int(config.raw(), "fetch.max.bytes");
+  options.seed = seed;
+  return options;
+}
+
+}  // namespace
+
+BrokerCore::BrokerCore(const BrokerConfig& config, Environment environment,
+                       Identity identity, Events events)
+    : config_(config),
+      environment_(std::move(environment)),
+      identity_(std::move(identity)),
+      events_(std::move(events)) {}
+
+Result<std::unique_ptr<BrokerCore>> BrokerCore::Open(const BrokerConfig& config,
+                                                     Environment environment,
+                                                     Identity identity,
+                                                     Events events) {
+  std::unique_ptr<BrokerCore> core(new BrokerCore(
+      config, std::move(environment), std::move(identity), std::move(events)));
+  TM_RETURN_IF_ERROR(core->LoadLogs());
+  core->Assemble();
+  core->AssemblePublisher();
+  return core;
+}
+
+Status BrokerCore::LoadLogs() {
+  log::LogManagerOptions options;
+  options.dirs = config_.log_dirs;
+  options.broken = identity_.broken;
+  options.load_threads = environment_.load_threads;
+  options.min_free_bytes = config_.raw().GetInt("log.dirs.min.free.bytes");
+  options.config.producer_expiration_ms =
+      config_.raw().GetInt("producer.id.expiration.ms");
+  options.on_offline = [this](const std::string& dir, const Error& why) {
+    {
+      std::lock_guard lock(offline_mutex_);
+      offline_[dir] = why.message;
+    }
+    // While logs are loaded there is nobody to tell yet: Join does.
+    if (joined_) {
+      environment_.control->Post([this, dir] { OnDirectoryOffline(dir); });
+    }
+  };
+  TM_ASSIGN_OR_RETURN(
+      logs_, log::LogManager::Open(*environment_.files, std::move(options),
+                                   environment_.control->WallMs()));
+  store_ = std::make_unique<PartitionStore>(*logs_);
+  return {};
+}
+
+void BrokerCore::Assemble() {
+  SessionOptions options;
+  options.node_id = config_.node_id;
+  options.cluster_id = identity_.cluster_id;
+  options.incarnation = identity_.incarnation;
+  options.rack = config_.rack;
+  for (const auto& [dir, id] : identity_.directories) {
+    options.directories.push_back(id);
+  }
+  options.previous_epoch = logs_->previous_broker_epoch();
+  options.heartbeat_interval =
+      Ms(config_.raw(), "broker.heartbeat.interval.ms");
+  options.session_timeout = Ms(config_.raw(), "broker.session.timeout.ms");
+  ControllerSession::Events events;
+  events.fenced = events_.fenced;
+  events.silent = [this](bool now) { replicas_->SetControllersSilent(now); };
+  events.refused = events_.refused;
+  session_ = std::make_unique<ControllerSession>(
+      std::move(options), environment_.channels, *environment_.control,
+      std::move(events));
+  replicas_ = std::make_unique<replication::ReplicaManagerImpl>(
+      environment_.shards, ReplicaOptions(config_), *store_, *session_,
+      environment_.connect);
+  fetch_ = std::make_unique<replication::FetchService>(
+      *replicas_, metadata_, FetchOptions(config_, environment_.seed));
+  groups_ = std::make_unique<coordinator::GroupCoordinator>(
+      config_, metadata_, *session_, *replicas_);
+  replicas_->Listen(coordinator::kOffsetsTopic, groups_.get());
+  replicas_->Start();
+  locations_ = std::make_unique<ReplicaLocations>(
+      config_.node_id, identity_.directories, metadata_, *session_,
+      *environment_.control);
+  store_->Tell(locations_.get());
+}
+
+void BrokerCore::AssemblePublisher() {
+  Publisher::Parts parts;
+  parts.self = config_.node_id;
+  parts.incarnation = identity_.incarnation;
+  parts.metadata = &metadata_;
+  parts.replicas = replicas_.get();
+  parts.groups = groups_.get();
+  parts.session = session_.get();
+  parts.executor = environment_.control;
+  parts.first_image = [this](const metadata::Image& image) {
+    locations_->SetFirstImage(image);
+  };
+  parts.remove_strays = [this](const metadata::ImagePtr& image) {
+    replicas_->RemoveStrays(image);
+  };
+  publisher_ = std::make_unique<Publisher>(std::move(parts));
+  SubscriberOptions options;
+  options.node_id = config_.node_id;
+  options.cluster_id = identity_.cluster_id;
+  options.incarnation = identity_.incarnation;
+  subscriber_ = std::make_unique<Subscriber>(
+      std::move(options), environment_.channels, *environment_.control,
+      [this](metadata::ImagePtr image,
+             std::shared_ptr<const metadata::Delta> delta) {
+        publisher_->Publish(std::move(image), std::move(delta));
+      });
+}
+
+void BrokerCore::Join(std::vector<metadata::EndpointImage> endpoints) {
+  session_->Start(std::move(endpoints));
+  subscriber_->Start();
+  joined_ = true;
+  for (const std::string& dir : logs_->OfflineDirectories()) {
+    environment_.control->Post([this, dir] { OnDirectoryOffline(dir); });
+  }
+}
+
+void BrokerCore::OnDirectoryOffline(const std::string& dir) {
+  if (!reported_.insert(dir).second) return;
+  LOG(ERROR) << "log directory is offline dir=" << dir;
+  replicas_->DirectoryFailed();
+  const auto found = identity_.directories.find(dir);
+  if (found != identity_.directories.end()) {
+    session_->ReportOffline({found->second, dir, Offline()[dir]});
+  }
+  // The process stays, to say so: its partitions are led elsewhere now, and a
+  // restart would find the same disk.
+  if (AllOffline()) {
+    LOG(ERROR) << "every log directory is offline: this broker serves no more "
+                  "until its disk is mended and it is started again";
+  }
+}
+
+std::map<std::string, std::string> BrokerCore::Offline() const {
+  std::lock_guard lock(offline_mutex_);
+  return offline_;
+}
+
+bool BrokerCore::AllOffline() const {
+  return logs_->OfflineDirectories().size() == config_.log_dirs.size();
+}
+
+void BrokerCore::HandOver(std::function<void()> done) {
+  session_->RequestShutdown(std::move(done));
+}
+
+void BrokerCore::Close(std::function<void(Status)> done) {
+  subscriber_->Stop();
+  session_->Stop();
+  replicas_->Close(session_->broker_epoch(), std::move(done));
+}
+
+}  // namespace tidemark::server
