@@ -56,6 +56,7 @@ int WaitUntil(Scheduler* scheduler, pthread_cond_t* condition,
 }  // namespace
 }  // namespace tidemark::sim
 
+using tidemark::Duration;
 using tidemark::Instant;
 using tidemark::sim::Fiber;
 using tidemark::sim::Inside;

@@ -316,6 +316,13 @@ void Scheduler::Run(Instant end, const std::function<bool()>& stop) {
   current = nullptr;
 }
 
+void Scheduler::Clear() {
+  while (!queue_.empty()) auto dropped = queue_.extract(queue_.begin());
+  while (!fibers_.empty() && fibers_.begin()->second->finished) {
+    Finish(fibers_.begin()->second.get());
+  }
+}
+
 std::string Scheduler::Threads() const {
   std::string names;
   for (const auto& [id, fiber] : fibers_) {

@@ -95,6 +95,8 @@ class Scheduler {
   // Of all that has happened: equal for equal runs.
   uint64_t hash() const { return hash_; }
   void Note(uint64_t value);
+  // Drops the events that are left, and what they hold. After the last Run.
+  void Clear();
   // Threads that have not ended.
   size_t alive() const { return fibers_.size(); }
   std::string Threads() const;

@@ -1,0 +1,305 @@
+#include "tests/sim/cluster/cluster.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/record/batch_reader.h"
+
+namespace tidemark::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr int kMachines = 4;
+constexpr size_t kAllBytes = size_t{1} << 24;
+
+}  // namespace
+
+Cluster::Cluster(Scheduler& scheduler)
+    : scheduler_(scheduler),
+      network_(scheduler),
+      controllers_(scheduler),
+      executor_(scheduler, &clients_, "clients"),
+      side_{scheduler,    network_,
+            controllers_, history_,
+            executor_,    [this](NodeId id) { return machine(id).broker(); },
+            kMachines} {
+  for (NodeId id = 1; id <= kMachines; ++id) {
+    machines_.push_back(std::make_unique<Machine>(
+        network_, controllers_, id,
+        [this](NodeId peer) { return machine(peer).broker(); }));
+  }
+}
+
+Cluster::~Cluster() = default;
+
+Machine& Cluster::AnyMachine() {
+  return machine(1 + static_cast<NodeId>(scheduler_.Below(machines())));
+}
+
+void Cluster::On(SimExecutor& executor, std::function<void()> work) {
+  bool done = false;
+  Fiber* self = scheduler_.self();
+  executor.Post([&] {
+    work();
+    done = true;
+    scheduler_.Wake(self);
+  });
+  while (!done) scheduler_.Park(std::nullopt);
+}
+
+void Cluster::Start() {
+  for (auto& machine : machines_) machine->StartBroker();
+  const Instant limit = scheduler_.Now() + seconds(10);
+  const auto unfenced = [&] {
+    return std::ranges::count_if(
+        controllers_.image()->brokers(),
+        [](const auto& broker) { return !broker.second->fenced; });
+  };
+  while (unfenced() < kMachines && scheduler_.Now() < limit) {
+    scheduler_.Sleep(milliseconds(50));
+  }
+  const std::string small = std::to_string(2048 + scheduler_.Below(6000));
+  CreateTopic("orders", 5, 3,
+              {{"min.insync.replicas", "2"}, {"segment.bytes", small}});
+  CreateTopic("clicks", 3, 3,
+              {{"min.insync.replicas", "1"},
+               {"segment.bytes", "4096"},
+               {"retention.bytes", "30000"}});
+  CreateTopic("lines", 2, 2, {{"segment.ms", "3000"}});
+  StartClients();
+}
+
+void Cluster::CreateTopic(const std::string& name, int partitions, int replicas,
+                          std::map<std::string, std::string> configs) {
+  admin::v1::CreateTopicsRequest request;
+  auto* topic = request.add_topics();
+  topic->set_name(name);
+  topic->set_partitions(partitions);
+  topic->set_replication_factor(replicas);
+  topic->mutable_configs()->insert(configs.begin(), configs.end());
+  const NodeId active = controllers_.active();
+  On(controllers_.executor(active), [&] {
+    controllers_.at(active).CreateTopics(
+        request, [](Result<admin::v1::CreateTopicsResponse>) {});
+  });
+  while (controllers_.image()->FindTopic(name) == nullptr) {
+    scheduler_.Sleep(milliseconds(5));
+  }
+  for (int i = 0; i < partitions; ++i) partitions_.push_back({name, i});
+}
+
+void Cluster::StartClients() {
+  std::vector<TopicPartition> orders, clicks, lines;
+  for (const auto& partition : partitions_) {
+    (partition.topic == "orders"   ? orders
+     : partition.topic == "clicks" ? clicks
+                                   : lines)
+        .push_back(partition);
+  }
+  std::vector<TopicPartition> some = clicks;
+  some.insert(some.end(), orders.begin(), orders.begin() + 2);
+  producers_.push_back(std::make_unique<Producer>(
+      side_, ProducerOptions{1, true, -1, orders, 100}));
+  producers_.push_back(std::make_unique<Producer>(
+      side_, ProducerOptions{2, true, -1, some, 100}));
+  producers_.push_back(std::make_unique<Producer>(
+      side_, ProducerOptions{3, false, -1, partitions_, 40}));
+  producers_.push_back(std::make_unique<Producer>(
+      side_, ProducerOptions{4, false, 1, lines, 40}));
+  consumers_.push_back(std::make_unique<Consumer>(side_, 1, partitions_));
+  consumers_.push_back(std::make_unique<Consumer>(side_, 2, orders));
+  for (auto& producer : producers_) producer->Start();
+  for (auto& consumer : consumers_) consumer->Start();
+}
+
+void Cluster::FinishProducing() {
+  for (auto& producer : producers_) producer->Finish();
+}
+
+void Cluster::Stop() {
+  executor_.Stop();
+  for (auto& machine : machines_) machine->StopBroker(Machine::End::kKill);
+  controllers_.Stop();
+}
+
+void Cluster::Repair() {
+  network_.MendAll();
+  network_.SetSlow(false);
+  for (auto& machine : machines_) {
+    SimDisk& disk = machine->disk();
+    disk.SetCapacity(-1);
+    disk.FailOpens(false);
+    disk.FailReads("");
+    disk.FailWrites("");
+    disk.FailSyncs("");
+    BrokerProcess* broker = machine->broker();
+    if (broker != nullptr) broker->process().paused_until = {};
+    if (broken.erase(machine->id()) > 0) {
+      machine->StopBroker(Machine::End::kPowerCut);
+    }
+    machine->StartBroker();
+  }
+}
+
+std::string Cluster::Ailment() {
+  const auto image = controllers_.image();
+  for (auto& machine : machines_) {
+    const std::string name = "broker " + std::to_string(machine->id());
+    if (machine->broker() == nullptr || !machine->broker()->listening()) {
+      return name + " does not run";
+    }
+    const auto* row = image->FindBroker(machine->id());
+    if (row == nullptr || row->fenced) return name + " is fenced";
+    const auto offline = machine->broker()->core().Offline();
+    if (!offline.empty()) {
+      return name + " cannot use " + offline.begin()->first + ": " +
+             offline.begin()->second;
+    }
+  }
+  for (const auto& partition : partitions_) {
+    const auto* row =
+        image->FindPartition(partition.topic, partition.partition);
+    const std::string name = ToString(partition);
+    if (row->leader < 0) return name + " has no leader";
+    if (row->isr.size() != row->replicas.size()) {
+      return name + " has " + std::to_string(row->isr.size()) +
+             " replicas in sync, led by " + std::to_string(row->leader);
+    }
+    if (row->recovering) return name + " is recovering";
+  }
+  return "";
+}
+
+bool Cluster::AwaitHealth(Duration limit, const std::string& after) {
+  const Instant end = scheduler_.Now() + limit;
+  std::string ailment;
+  while (!history_.failure()) {
+    // A machine that was just stopped cleanly is started when it has.
+    for (auto& machine : machines_) machine->StartBroker();
+    ailment = Ailment();
+    if (ailment.empty()) return true;
+    if (scheduler_.Now() >= end) break;
+    scheduler_.Sleep(milliseconds(50));
+  }
+  history_.Fail("not healed after " + after + ": " + ailment);
+  return false;
+}
+
+bool Cluster::AwaitQuiet(Duration limit) {
+  const Instant end = scheduler_.Now() + limit;
+  std::string missing;
+  while (!history_.failure()) {
+    missing.clear();
+    for (const auto& producer : producers_) missing += producer->Describe();
+    if (missing.empty()) {
+      for (const auto& partition : partitions_) {
+        const auto* row = controllers_.image()->FindPartition(
+            partition.topic, partition.partition);
+        const Copy copy =
+            row->leader < 0 ? Copy() : Read(row->leader, partition);
+        const Offset seen = consumers_.front()->position(partition);
+        if (copy.there && copy.high_watermark == copy.end && seen >= copy.end) {
+          continue;
+        }
+        missing += " " + ToString(partition) + " was read to " +
+                   std::to_string(seen) + ", high watermark " +
+                   std::to_string(copy.high_watermark) + ", end " +
+                   std::to_string(copy.end);
+      }
+    }
+    if (missing.empty()) return true;
+    if (scheduler_.Now() >= end) break;
+    scheduler_.Sleep(milliseconds(200));
+  }
+  history_.Fail("healed, but not everything is served:" + missing);
+  return false;
+}
+
+void Cluster::ElectLeaders(bool unclean) {
+  const NodeId active = controllers_.active();
+  if (active == kNoNode) return;
+  admin::v1::ElectLeadersRequest request;
+  request.set_unclean(unclean);
+  On(controllers_.executor(active), [&] {
+    controllers_.at(active).ElectLeaders(
+        request, [](Result<admin::v1::ElectLeadersResponse>) {});
+  });
+}
+
+Cluster::Copy Cluster::Read(NodeId node, const TopicPartition& partition) {
+  Copy copy;
+  BrokerProcess* broker = machine(node).broker();
+  if (broker == nullptr || !broker->listening()) return copy;
+  auto& replicas = broker->core().replicas();
+  const size_t index = replicas.ShardIndexOf(partition);
+  On(broker->shard(index), [&] {
+    replication::Partition* found = replicas.shard(index).Find(partition);
+    if (found == nullptr || found->failed()) return;
+    log::Log& log = found->log();
+    copy.there = true;
+    copy.start = log.start_offset();
+    copy.end = log.end_offset();
+    copy.high_watermark = found->high_watermark();
+    Offset next = copy.start;
+    while (next < copy.end) {
+      const auto bytes = log.Read(next, copy.end, kAllBytes, true);
+      if (!bytes || bytes->empty()) break;
+      record::BatchIterator batches(bytes->view());
+      while (auto batch = batches.Next().value_or(std::nullopt)) {
+        (void)record::ForEachRecord(
+            batch->bytes, [&](const record::Record& record) -> Status {
+              copy.records[record.offset] = {
+                  batch->header.leader_epoch,
+                  std::string(record.value.value_or("null"))};
+              return {};
+            });
+        next = batch->header.NextOffset();
+      }
+    }
+  });
+  return copy;
+}
+
+void Cluster::CheckLogs() {
+  for (const auto& partition : partitions_) {
+    if (!history_.failure()) CheckPartition(partition);
+  }
+}
+
+void Cluster::CheckPartition(const TopicPartition& partition) {
+  const auto* row =
+      controllers_.image()->FindPartition(partition.topic, partition.partition);
+  const Copy leader = Read(row->leader, partition);
+  history_.CheckComplete(partition, leader.start, leader.end);
+  for (const NodeId replica : row->replicas) {
+    // What a flipped bit has made unreadable is found when it is read.
+    if (replica == row->leader || flipped.contains(replica) ||
+        flipped.contains(row->leader)) {
+      continue;
+    }
+    const Copy copy = Read(replica, partition);
+    const std::string where = ToString(partition) + " on " +
+                              std::to_string(replica) + " and its leader " +
+                              std::to_string(row->leader);
+    if (copy.end != leader.end) {
+      return history_.Fail("different ends of " + where);
+    }
+    for (Offset at = std::max(copy.start, leader.start); at < leader.end;
+         ++at) {
+      const auto one = copy.records.find(at);
+      const auto two = leader.records.find(at);
+      if ((one == copy.records.end()) != (two == leader.records.end()) ||
+          (one != copy.records.end() && one->second != two->second)) {
+        return history_.Fail("different records at " + std::to_string(at) +
+                             " of " + where);
+      }
+    }
+  }
+}
+
+}  // namespace tidemark::sim

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/sim/cluster/client.h"
+
+namespace tidemark::sim {
+
+// The machines, controllers and clients of one simulation, and what an
+// operator does and sees.
+class Cluster {
+ public:
+  explicit Cluster(Scheduler& scheduler);
+  ~Cluster();
+
+  // All of these by the operator's thread.
+  void Start();
+  void FinishProducing();
+  // Everybody ends: nothing runs any more.
+  void Stop();
+
+  // Ends every fault: networks, pauses, disks; broken disks are replaced by
+  // good ones with what had been synced; whoever does not run is started.
+  void Repair();
+  // Waits until every replica is in sync everywhere; false, and a failure, when
+  // that takes longer than `limit`.
+  bool AwaitHealth(Duration limit, const std::string& after);
+  // Until producers have nothing left to send and consumers have seen it all.
+  bool AwaitQuiet(Duration limit);
+  // "" or what is not well.
+  std::string Ailment();
+  // Orders elections, unclean where there is no leader.
+  void ElectLeaders(bool unclean);
+  // The replicas of every partition are the same (B-16), and everything
+  // acknowledged is there.
+  void CheckLogs();
+
+  Scheduler& scheduler() { return scheduler_; }
+  Network& network() { return network_; }
+  Controllers& controllers() { return controllers_; }
+  History& history() { return history_; }
+  Machine& machine(NodeId id) {
+    return *machines_[static_cast<size_t>(id - 1)];
+  }
+  Machine& AnyMachine();
+  int machines() const { return static_cast<int>(machines_.size()); }
+  const std::vector<TopicPartition>& partitions() const { return partitions_; }
+
+  // Machines whose disk has been made to fail, so that a directory may go
+  // offline, and those with a flipped bit, which must not scan their logs.
+  std::set<NodeId> broken, flipped;
+  // Partitions of which acknowledged records may be lost, by what was done.
+  std::set<std::string> may_lose;
+
+ private:
+  struct Record {
+    LeaderEpoch epoch = -1;
+    std::string value;
+    bool operator==(const Record&) const = default;
+  };
+  struct Copy {
+    Offset start = 0, high_watermark = 0, end = 0;
+    std::map<Offset, Record> records;
+    bool there = false;
+  };
+  void CreateTopic(const std::string& name, int partitions, int replicas,
+                   std::map<std::string, std::string> configs);
+  void StartClients();
+  Copy Read(NodeId node, const TopicPartition& partition);
+  void CheckPartition(const TopicPartition& partition);
+  // Runs `work` on the executor, and waits for it.
+  void On(SimExecutor& executor, std::function<void()> work);
+
+  Scheduler& scheduler_;
+  Network network_;
+  Controllers controllers_;
+  History history_;
+  Process clients_{"clients"};
+  SimExecutor executor_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+  ClientSide side_;
+  std::vector<TopicPartition> partitions_;
+  std::vector<std::unique_ptr<Producer>> producers_;
+  std::vector<std::unique_ptr<Consumer>> consumers_;
+};
+
+// Lets one fault of all kinds begin; most end by themselves after a while.
+// By the operator's thread.
+void CauseFault(Cluster& cluster);
+
+}  // namespace tidemark::sim

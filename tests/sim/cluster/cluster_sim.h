@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace tidemark::sim {
+
+struct ClusterSimOptions {
+  uint64_t seed = 1;
+  int faults = 15;
+  int fault_every_ms = 700;
+};
+
+struct ClusterSimResult {
+  // What broke and when, in one line; nullopt: everything held.
+  std::optional<std::string> failure;
+  uint64_t events = 0;
+  uint64_t acknowledged = 0;  // records
+  uint64_t shown = 0;         // different records, to consumers
+  uint64_t hash = 0;          // of all that happened
+};
+
+// Four production brokers (log manager, shards, replica manager, fetchers,
+// fetch sessions, ISR updater, publisher, session and subscriber) and three
+// production controllers on simulated threads, disks and networks; producers,
+// plain and idempotent, with several requests out, and consumers. One seed, one
+// run, one hash.
+//
+// Faults: kills, power cuts, clean stops, pauses, cuts of the network in one or
+// both directions, other controllers, full disks, no descriptors, failed
+// writes, reads and syncs, wiped directories, flipped bits.
+//
+// Checked: see History, all the time; and in the end, when everything is
+// repaired, that everybody is in sync, everything sent is acknowledged and
+// read, and the replicas are equal.
+ClusterSimResult RunClusterSim(const ClusterSimOptions& options);
+
+}  // namespace tidemark::sim

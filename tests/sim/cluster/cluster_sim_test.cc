@@ -1,0 +1,55 @@
+#include "tests/sim/cluster/cluster_sim.h"
+
+#include <glog/logging.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+
+namespace tidemark::sim {
+namespace {
+
+// TIDEMARK_SIM_SEED and TIDEMARK_SIM_SEEDS choose others.
+uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+class ClusterSim : public ::testing::Test {
+ protected:
+  ClusterSim() {
+    FLAGS_logtostderr = true;
+    FLAGS_minloglevel =
+        static_cast<int>(FromEnvironment("TIDEMARK_SIM_LOG", google::FATAL));
+  }
+};
+
+TEST_F(ClusterSim, HoldsForManySeeds) {
+  const uint64_t first = FromEnvironment("TIDEMARK_SIM_SEED", 1);
+  const uint64_t count = FromEnvironment("TIDEMARK_SIM_SEEDS", 15);
+  ClusterSimResult total;
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    ClusterSimOptions options;
+    options.seed = seed;
+    const auto result = RunClusterSim(options);
+    ASSERT_FALSE(result.failure) << *result.failure;
+    total.events += result.events;
+    total.acknowledged += result.acknowledged;
+    total.shown += result.shown;
+  }
+  std::cout << "events " << total.events << ", acknowledged "
+            << total.acknowledged << ", shown " << total.shown << "\n";
+}
+
+TEST_F(ClusterSim, ASeedReplays) {
+  ClusterSimOptions options;
+  options.seed = 42;
+  const auto one = RunClusterSim(options);
+  const auto two = RunClusterSim(options);
+  EXPECT_EQ(one.events, two.events);
+  EXPECT_EQ(one.hash, two.hash);
+  EXPECT_EQ(one.acknowledged, two.acknowledged);
+}
+
+}  // namespace
+}  // namespace tidemark::sim

@@ -1,0 +1,174 @@
+#include <utility>
+
+#include "common/record/batch_reader.h"
+#include "tests/sim/cluster/client.h"
+
+namespace tidemark::sim {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr Duration kLimit = std::chrono::seconds(2);
+constexpr int32_t kMaxWaitMs = 200;
+
+}  // namespace
+
+Consumer::Consumer(ClientSide& side, int id,
+                   std::vector<TopicPartition> partitions)
+    : side_(side), self_(300 + id) {
+  for (const auto& partition : partitions) positions_[partition] = 0;
+}
+
+void Consumer::Start() {
+  side_.executor.Post([this] { Poll(); });
+}
+
+void Consumer::PollAfter(Duration delay) {
+  side_.executor.PostAfter(delay, [this] { Poll(); });
+}
+
+// One thing at a time, so that what it is told comes in an order.
+void Consumer::Poll() {
+  std::map<NodeId, std::vector<TopicPartition>> led;
+  for (const auto& [partition, position] : positions_) {
+    const NodeId leader = side_.LeaderOf(partition);
+    if (leader >= 0) led[leader].push_back(partition);
+  }
+  if (led.empty()) return PollAfter(milliseconds(50));
+  auto chosen = std::next(
+      led.begin(), side_.scheduler.Below(static_cast<int64_t>(led.size())));
+  if (side_.scheduler.Chance(200)) return AskLatest(chosen->second.front());
+  Fetch(chosen->first, std::move(chosen->second));
+}
+
+void Consumer::Fetch(NodeId broker, std::vector<TopicPartition> partitions) {
+  kafka::FetchRequest request;
+  request.max_wait_ms = kMaxWaitMs;
+  request.min_bytes = 1;
+  request.max_bytes = 1 << 20;
+  for (const auto& partition : partitions) {
+    const auto* topic = side_.controllers.image()->FindTopic(partition.topic);
+    if (topic == nullptr) continue;
+    auto& asked = request.topics.emplace_back();
+    asked.topic_id = topic->id;
+    asked.topic = partition.topic;
+    auto& from = asked.partitions.emplace_back();
+    from.partition = partition.partition;
+    from.fetch_offset = positions_[partition];
+    from.partition_max_bytes = 1 << 14;
+  }
+  auto& link = links_[broker];
+  if (link == nullptr || link->failed()) link = side_.Connect(self_, broker);
+  link->Send(
+      kLimit,
+      [this, request = std::move(request)](
+          BrokerProcess& process, SimExecutor& on,
+          const std::shared_ptr<Cancellation>& cancellation,
+          const Connection::Reply& reply) {
+        replication::FetchCall call;
+        call.version = kafka::FetchRequest::kMaxVersion;
+        call.listener = "PLAINTEXT";
+        call.on = &on;
+        call.cancellation = cancellation;
+        process.core().fetch().Fetch(
+            call, request, [this, reply](kafka::FetchResponse response) {
+              reply([this, response = std::move(response)] {
+                Fetched(response);
+              });
+            });
+      },
+      [this] { PollAfter(milliseconds(20)); });
+}
+
+void Consumer::Fetched(const kafka::FetchResponse& response) {
+  bool anything = false;
+  for (const auto& topic : response.responses) {
+    const auto* known = side_.controllers.image()->FindTopic(topic.topic_id);
+    if (known == nullptr) continue;
+    for (const auto& data : topic.partitions) {
+      const TopicPartition partition{known->name, data.partition_index};
+      const Offset before = positions_[partition];
+      Take(partition, data);
+      anything |= positions_[partition] != before;
+    }
+  }
+  PollAfter(anything ? Duration::zero() : milliseconds(5));
+}
+
+void Consumer::Take(const TopicPartition& partition,
+                    const kafka::FetchResponse::PartitionData& data) {
+  Offset& position = positions_[partition];
+  const auto error = static_cast<ErrorCode>(data.error_code);
+  if (error == ErrorCode::kOffsetOutOfRange) {
+    // Retention was faster.
+    position = std::max(position, data.log_start_offset);
+    return;
+  }
+  if (error != ErrorCode::kNone || !data.records) return;
+  record::BatchIterator batches(data.records->view());
+  while (true) {
+    const auto batch = batches.Next();
+    if (!batch) {
+      return side_.history.Fail("a consumer was sent no batch: " +
+                                ToString(batch.error()));
+    }
+    if (!batch->has_value()) break;
+    const auto& view = **batch;
+    if (const auto intact = record::ParseAndVerifyBatch(view.bytes); !intact) {
+      return side_.history.Fail("a consumer was sent bad bytes: " +
+                                ToString(intact.error()));
+    }
+    if (view.header.NextOffset() > data.high_watermark) {
+      return side_.history.Fail(
+          "a consumer of " + ToString(partition) + " was sent offset " +
+          std::to_string(view.header.LastOffset()) + " above " +
+          std::to_string(data.high_watermark));
+    }
+    const Status read = record::ForEachRecord(
+        view.bytes, [&](const record::Record& record) -> Status {
+          if (record.offset < position) return {};
+          const auto written = ParseValue(record.value.value_or(""));
+          if (!written) {
+            return Fail(ErrorCode::kInvalidRecord,
+                        std::string(record.value.value_or("null")));
+          }
+          side_.history.Shown(partition, record.offset,
+                              view.header.leader_epoch, *written);
+          position = record.offset + 1;
+          return {};
+        });
+    if (!read) side_.history.Fail("never sent: " + ToString(read.error()));
+  }
+}
+
+void Consumer::AskLatest(const TopicPartition& partition) {
+  const NodeId broker = side_.LeaderOf(partition);
+  if (broker < 0) return PollAfter(milliseconds(10));
+  auto& link = links_[broker];
+  if (link == nullptr || link->failed()) link = side_.Connect(self_, broker);
+  replication::OffsetQuery query;
+  query.partition = partition;
+  query.timestamp = -1;
+  link->Send(
+      kLimit,
+      [this, partition, query](BrokerProcess& process, SimExecutor& on,
+                               const std::shared_ptr<Cancellation>&,
+                               const Connection::Reply& reply) {
+        process.core().fetch().FindOffsets(
+            {query}, on,
+            [this, partition,
+             reply](std::vector<Result<log::TimestampedOffset>> answers) {
+              reply([this, partition, answer = answers.at(0)] {
+                if (answer) {
+                  side_.history.Latest(partition, answer->epoch,
+                                       answer->offset);
+                }
+                PollAfter(milliseconds(1));
+              });
+            });
+      },
+      [this] { PollAfter(milliseconds(20)); });
+}
+
+}  // namespace tidemark::sim

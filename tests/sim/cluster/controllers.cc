@@ -1,0 +1,176 @@
+#include "tests/sim/cluster/controllers.h"
+
+#include <glog/logging.h>
+
+#include <utility>
+
+#include "common/metadata/apply.h"
+
+namespace tidemark::sim {
+
+Uuid RandomUuid(Scheduler& scheduler) {
+  Uuid id;
+  for (auto& byte : id.bytes) byte = static_cast<uint8_t>(scheduler.Below(256));
+  return id;
+}
+
+class Controllers::Node final : public quorum::Quorum {
+ public:
+  Node(Controllers& all, NodeId id) : all_(all), id_(id) {
+    Scheduler& scheduler = all.scheduler_;
+    executor = std::make_unique<SimExecutor>(
+        scheduler, &all.process_, "controller-" + std::to_string(id));
+    controller::ControllerOptions options;
+    options.self = id;
+    options.settings.cluster_id = kClusterId;
+    options.balance_interval = std::chrono::seconds(5);
+    controller::Randomness random;
+    random.topic_id = [&scheduler] { return RandomUuid(scheduler); };
+    random.below = [&scheduler](size_t bound) {
+      return static_cast<size_t>(scheduler.Below(static_cast<int64_t>(bound)));
+    };
+    controller = std::make_unique<controller::Controller>(
+        options, executor.get(), std::move(random));
+    controller->Attach(this);
+  }
+
+  void Propose(std::string data,
+               std::function<void(Result<MetadataOffset>)> done) override {
+    all_.Propose(id_, std::move(data), std::move(done));
+  }
+  void ReadIndex(std::function<void(Status)> done) override {
+    done(all_.leader_ == id_ ? Status() : Fail(ErrorCode::kNotController));
+  }
+  quorum::QuorumStatus status() const override {
+    quorum::QuorumStatus status;
+    status.self = id_;
+    status.leader = all_.leader_;
+    status.term = all_.term_;
+    status.committed = static_cast<MetadataOffset>(all_.log_.size());
+    status.last =
+        status.committed + static_cast<MetadataOffset>(all_.proposed_.size());
+    return status;
+  }
+  NodeId leader() const override { return all_.leader_; }
+  std::optional<quorum::Voter> FindVoter(NodeId id) const override {
+    return quorum::Voter{id, std::to_string(id), 1};
+  }
+
+  // The log up to `end`, in order; `then` after it.
+  void CatchUp(size_t end, std::function<void()> then) {
+    executor->Post([this, end, then = std::move(then)] {
+      if (applied_ < end) {
+        const size_t from = std::exchange(applied_, end);
+        controller->Apply({all_.log_.data() + from, end - from});
+      }
+      if (then) then();
+    });
+  }
+
+  std::unique_ptr<SimExecutor> executor;
+  std::unique_ptr<controller::Controller> controller;
+
+ private:
+  Controllers& all_;
+  const NodeId id_;
+  size_t applied_ = 0;
+};
+
+Controllers::Controllers(Scheduler& scheduler) : scheduler_(scheduler) {
+  // What the executors read in place must not move.
+  log_.reserve(1 << 20);
+  for (int i = 0; i < kControllers; ++i) {
+    nodes_.push_back(std::make_unique<Node>(*this, kFirstController + i));
+  }
+  Elect(kFirstController);
+}
+
+Controllers::~Controllers() = default;
+
+controller::Controller& Controllers::at(NodeId id) {
+  return *Find(id).controller;
+}
+
+SimExecutor& Controllers::executor(NodeId id) { return *Find(id).executor; }
+
+void Controllers::Stop() {
+  for (auto& node : nodes_) node->executor->Stop();
+}
+
+void Controllers::Propose(NodeId from, std::string data,
+                          std::function<void(Result<MetadataOffset>)> done) {
+  if (from != leader_) return done(Fail(ErrorCode::kNotController));
+  proposed_.push_back({std::move(data), std::move(done)});
+  scheduler_.After(scheduler_.Between(std::chrono::microseconds(200),
+                                      std::chrono::milliseconds(3)),
+                   [this, term = term_] { CommitNext(term); });
+}
+
+void Controllers::CommitNext(uint64_t term) {
+  if (term != term_ || proposed_.empty()) return;
+  Proposal proposal = std::move(proposed_.front());
+  proposed_.pop_front();
+  Append(std::move(proposal.data), std::move(proposal.done));
+}
+
+void Controllers::Append(std::string data,
+                         std::function<void(Result<MetadataOffset>)> done) {
+  CHECK_LT(log_.size(), log_.capacity());
+  const auto offset = static_cast<MetadataOffset>(log_.size()) + 1;
+  metadata::v1::RecordBatch batch;
+  CHECK(batch.ParseFromString(data));
+  auto next = metadata::ApplyBatch(committed_, batch, offset, nullptr);
+  CHECK(next) << ToString(next.error());
+  committed_ = *next;
+  log_.push_back({offset, term_, std::move(data)});
+  if (on_commit) on_commit(committed_);
+  for (int i = 0; i < kControllers; ++i) {
+    const NodeId id = kFirstController + i;
+    if (id == leader_) {
+      nodes_[static_cast<size_t>(i)]->CatchUp(
+          log_.size(),
+          done ? [done, offset] { done(offset); } : std::function<void()>());
+      continue;
+    }
+    scheduler_.After(
+        scheduler_.Between(std::chrono::microseconds(100),
+                           std::chrono::milliseconds(20)),
+        [this, id, end = log_.size()] { Find(id).CatchUp(end, nullptr); });
+  }
+}
+
+void Controllers::Change(Duration gap) {
+  if (leader_ == kNoNode) return;
+  Node& old = Find(leader_);
+  const NodeId next =
+      kFirstController +
+      (leader_ - kFirstController + 1 +
+       static_cast<NodeId>(scheduler_.Below(kControllers - 1))) %
+          kControllers;
+  leader_ = kNoNode;
+  ++term_;
+  // The others have some of what it proposed, in order.
+  auto lost = std::exchange(proposed_, {});
+  const auto kept = static_cast<size_t>(
+      scheduler_.Below(static_cast<int64_t>(lost.size()) + 1));
+  for (size_t i = 0; i < kept; ++i) Append(std::move(lost[i].data), nullptr);
+  old.executor->Post([&old, lost = std::move(lost)] {
+    for (const Proposal& proposal : lost) {
+      proposal.done(Fail(ErrorCode::kNotController));
+    }
+    old.controller->Resign();
+  });
+  scheduler_.After(gap, [this, next] { Elect(next); });
+}
+
+void Controllers::Elect(NodeId id) {
+  leader_ = id;
+  ++term_;
+  Append("", nullptr);  // the no-op of the term
+  Node& node = Find(id);
+  node.CatchUp(log_.size(), [this, &node, term = term_] {
+    if (term == term_) node.controller->BecomeActive(term);
+  });
+}
+
+}  // namespace tidemark::sim

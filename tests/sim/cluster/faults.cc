@@ -1,0 +1,245 @@
+// What happens to a cluster that clients must not notice, but for time.
+
+#include <algorithm>
+#include <array>
+
+#include "tests/sim/cluster/cluster.h"
+
+namespace tidemark::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+// Ends `broker`'s life and starts another after a while.
+void Restart(Cluster& cluster, Machine& machine, Machine::End how) {
+  // A scan would cut a log at a bit that has flipped.
+  if (cluster.flipped.contains(machine.id())) how = Machine::End::kClean;
+  if (cluster.broken.contains(machine.id()) && how == Machine::End::kKill) {
+    how = Machine::End::kPowerCut;
+  }
+  machine.StopBroker(how);
+  auto& scheduler = cluster.scheduler();
+  scheduler.After(scheduler.Between(milliseconds(10), seconds(4)),
+                  [&machine] { machine.StartBroker(); });
+}
+
+void KillLeader(Cluster& cluster) {
+  const auto& partitions = cluster.partitions();
+  const auto& partition = partitions[static_cast<size_t>(
+      cluster.scheduler().Below(static_cast<int64_t>(partitions.size())))];
+  const auto* row = cluster.controllers().image()->FindPartition(
+      partition.topic, partition.partition);
+  if (row->leader < 0) return;
+  Restart(cluster, cluster.machine(row->leader), Machine::End::kPowerCut);
+}
+
+void CutPowerOfAll(Cluster& cluster) {
+  for (NodeId id = 1; id <= cluster.machines(); ++id) {
+    Restart(cluster, cluster.machine(id), Machine::End::kPowerCut);
+  }
+}
+
+void Pause(Cluster& cluster) {
+  BrokerProcess* broker = cluster.AnyMachine().broker();
+  if (broker == nullptr) return;
+  auto& scheduler = cluster.scheduler();
+  broker->process().paused_until =
+      scheduler.Now() + scheduler.Between(milliseconds(50), seconds(6));
+}
+
+void CutOff(Cluster& cluster, NodeId from, NodeId to, Duration span) {
+  cluster.network().Cut(from, to);
+  cluster.scheduler().After(
+      span, [&cluster, from, to] { cluster.network().Mend(from, to); });
+}
+
+void CutNetwork(Cluster& cluster) {
+  auto& scheduler = cluster.scheduler();
+  const Duration span = scheduler.Between(milliseconds(100), seconds(6));
+  const NodeId victim = cluster.AnyMachine().id();
+  const auto both = [&](NodeId other) {
+    if (other == victim) return;
+    CutOff(cluster, victim, other, span);
+    CutOff(cluster, other, victim, span);
+  };
+  const auto controllers = [&] {
+    for (int i = 0; i < kControllers; ++i) both(kFirstController + i);
+  };
+  const auto brokers = [&] {
+    for (NodeId id = 1; id <= cluster.machines(); ++id) both(id);
+  };
+  switch (scheduler.Below(6)) {
+    case 0:
+      return both(cluster.AnyMachine().id());
+    case 1: {  // one way
+      const NodeId other = cluster.AnyMachine().id();
+      return CutOff(cluster, victim, other, span);
+    }
+    case 2:
+      return controllers();
+    case 3:
+      return brokers();
+    case 4:
+      controllers();
+      return brokers();
+    default:  // from the active controller, one way
+      if (cluster.controllers().active() == kNoNode) return;
+      return CutOff(cluster, cluster.controllers().active(), victim, span);
+  }
+}
+
+void FillDisk(Cluster& cluster) {
+  auto& scheduler = cluster.scheduler();
+  SimDisk& disk = cluster.AnyMachine().disk();
+  disk.SetCapacity(-1);
+  const auto space = disk.Space("/");
+  const auto used = static_cast<int64_t>(space->total - space->free);
+  disk.SetCapacity(used + scheduler.Below(100'000));
+  scheduler.After(scheduler.Between(milliseconds(300), seconds(5)),
+                  [&disk] { disk.SetCapacity(-1); });
+}
+
+void TakeHandles(Cluster& cluster) {
+  auto& scheduler = cluster.scheduler();
+  SimDisk& disk = cluster.AnyMachine().disk();
+  disk.FailOpens(true);
+  scheduler.After(scheduler.Between(milliseconds(50), seconds(2)),
+                  [&disk] { disk.FailOpens(false); });
+}
+
+// One of the directories, or one file of them.
+void BreakDisk(Cluster& cluster) {
+  auto& scheduler = cluster.scheduler();
+  Machine& machine = cluster.AnyMachine();
+  if (cluster.flipped.contains(machine.id())) return;
+  if (!cluster.broken.insert(machine.id()).second) return;
+  const std::string part = scheduler.Chance(500) ? "/disk/a/" : "/disk/b/";
+  switch (scheduler.Below(3)) {
+    case 0:
+      machine.disk().FailSyncs(part);
+      break;
+    case 1:
+      machine.disk().FailWrites(part);
+      break;
+    default:
+      machine.disk().FailReads(part);
+  }
+  // The disk is replaced by one with what was synced.
+  scheduler.After(scheduler.Between(milliseconds(500), seconds(6)),
+                  [&cluster, &machine] {
+                    if (cluster.broken.erase(machine.id()) == 0) return;
+                    machine.StopBroker(Machine::End::kPowerCut);
+                    machine.disk().FailSyncs("");
+                    machine.disk().FailWrites("");
+                    machine.disk().FailReads("");
+                    machine.StartBroker();
+                  });
+}
+
+// One of the replicas loses all it has, in one directory or in both, while the
+// others have everything; then only this machine has further trouble.
+void WipeDisk(Cluster& cluster) {
+  auto& scheduler = cluster.scheduler();
+  if (!cluster.flipped.empty()) return;
+  cluster.Repair();
+  if (!cluster.AwaitHealth(seconds(60), "earlier faults")) return;
+  Machine& machine = cluster.AnyMachine();
+  machine.StopBroker(Machine::End::kPowerCut);
+  const int64_t which = scheduler.Below(3);
+  if (which != 0) machine.Wipe("/disk/a");
+  if (which != 1) machine.Wipe("/disk/b");
+  scheduler.Sleep(scheduler.Between(Duration::zero(), seconds(3)));
+  machine.StartBroker();
+  if (scheduler.Chance(500)) {
+    scheduler.Sleep(scheduler.Between(milliseconds(10), seconds(2)));
+    Restart(
+        cluster, machine,
+        scheduler.Chance(500) ? Machine::End::kKill : Machine::End::kPowerCut);
+  }
+  if (scheduler.Chance(300)) {
+    cluster.controllers().Change(
+        scheduler.Between(milliseconds(5), milliseconds(800)));
+  }
+  cluster.AwaitHealth(seconds(60), "a wiped disk");
+}
+
+// A byte of a segment that nobody writes to any more.
+void FlipBit(Cluster& cluster) {
+  auto& scheduler = cluster.scheduler();
+  if (!cluster.flipped.empty()) return;
+  cluster.Repair();
+  if (!cluster.AwaitHealth(seconds(60), "earlier faults")) return;
+  Machine& machine = cluster.AnyMachine();
+  SimDisk& disk = machine.disk();
+  std::vector<std::string> sealed;
+  for (const std::string& dir : machine.dirs()) {
+    const auto logs = disk.List(dir);
+    for (const std::string& log : logs.value_or(std::vector<std::string>())) {
+      std::vector<std::string> segments;
+      const auto files = disk.List(dir + "/" + log);
+      for (const auto& file : files.value_or(std::vector<std::string>())) {
+        if (file.ends_with(".log")) segments.push_back(file);
+      }
+      if (segments.size() < 2) continue;
+      for (size_t i = 0; i + 1 < segments.size(); ++i) {
+        sealed.push_back(dir + "/" + log + "/" + segments[i]);
+      }
+    }
+  }
+  if (sealed.empty()) return;
+  const std::string& victim = sealed[static_cast<size_t>(
+      scheduler.Below(static_cast<int64_t>(sealed.size())))];
+  const auto file = disk.Open(victim, false);
+  const auto size = static_cast<int64_t>((*file)->Size().value_or(0));
+  if (size == 0) return;
+  cluster.flipped.insert(machine.id());
+  disk.FlipBit(victim, static_cast<uint64_t>(scheduler.Below(size)),
+               static_cast<int>(scheduler.Below(8)));
+}
+
+}  // namespace
+
+void CauseFault(Cluster& cluster) {
+  auto& scheduler = cluster.scheduler();
+  switch (scheduler.Below(20)) {
+    case 0:
+    case 1:
+      return Restart(cluster, cluster.AnyMachine(), Machine::End::kKill);
+    case 2:
+    case 3:
+      return Restart(cluster, cluster.AnyMachine(), Machine::End::kPowerCut);
+    case 4:
+    case 5:
+      return KillLeader(cluster);
+    case 6:
+      return CutPowerOfAll(cluster);
+    case 7:
+    case 8:
+      return Restart(cluster, cluster.AnyMachine(), Machine::End::kClean);
+    case 9:
+      return Pause(cluster);
+    case 10:
+    case 11:
+    case 12:
+      return CutNetwork(cluster);
+    case 13:
+      return cluster.controllers().Change(
+          scheduler.Between(milliseconds(5), seconds(2)));
+    case 14:
+      cluster.network().SetSlow(scheduler.Chance(500));
+      return;
+    case 15:
+      return FillDisk(cluster);
+    case 16:
+      return TakeHandles(cluster);
+    case 17:
+    case 18:
+      return BreakDisk(cluster);
+    default:
+      return scheduler.Chance(700) ? WipeDisk(cluster) : FlipBit(cluster);
+  }
+}
+
+}  // namespace tidemark::sim

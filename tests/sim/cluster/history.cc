@@ -1,0 +1,132 @@
+#include "tests/sim/cluster/history.h"
+
+#include <charconv>
+#include <iterator>
+#include <utility>
+
+namespace tidemark::sim {
+
+namespace {
+
+std::string Name(const Written& written) {
+  return "record " + std::to_string(written.number) + " of producer " +
+         std::to_string(written.producer);
+}
+
+std::string Place(const TopicPartition& partition, Offset offset) {
+  return ToString(partition) + " at " + std::to_string(offset);
+}
+
+}  // namespace
+
+std::string ValueOf(const Written& written, size_t padding) {
+  return std::to_string(written.producer) + ":" +
+         std::to_string(written.number) + ":" + std::string(padding, '.');
+}
+
+std::optional<Written> ParseValue(std::string_view value) {
+  Written written;
+  const char* end = value.data() + value.size();
+  auto first = std::from_chars(value.data(), end, written.producer);
+  if (first.ec != std::errc() || first.ptr == end) return std::nullopt;
+  auto second = std::from_chars(first.ptr + 1, end, written.number);
+  if (second.ec != std::errc() || second.ptr == end) return std::nullopt;
+  return written;
+}
+
+void History::Made(const TopicPartition& partition, const Written& written) {
+  int64_t& made = logs_[partition].made[written.producer];
+  made = std::max(made, written.number + 1);
+}
+
+void History::Acknowledged(const TopicPartition& partition, Offset offset,
+                           const Written& written) {
+  ++acknowledged_;
+  Log& log = logs_[partition];
+  const auto [it, added] = log.acknowledged.emplace(offset, written);
+  if (it->second != written) {
+    return Fail("acknowledged twice: " + Name(it->second) + " and " +
+                Name(written) + " in " + Place(partition, offset));
+  }
+  const auto shown = log.shown.find(offset);
+  if (shown != log.shown.end() && shown->second.second != written) {
+    Fail("acknowledged " + Name(written) + " in " + Place(partition, offset) +
+         " where " + Name(shown->second.second) + " stands");
+  }
+}
+
+void History::Shown(const TopicPartition& partition, Offset offset,
+                    LeaderEpoch epoch, const Written& written) {
+  Log& log = logs_[partition];
+  const auto [it, added] = log.shown.emplace(offset, std::pair{epoch, written});
+  if (!added) {
+    if (it->second != std::pair{epoch, written}) {
+      Fail("two records in " + Place(partition, offset) + ": " +
+           Name(it->second.second) + " of epoch " +
+           std::to_string(it->second.first) + " and " + Name(written) +
+           " of epoch " + std::to_string(epoch));
+    }
+    return;
+  }
+  ++shown_;
+  const auto made = log.made.find(written.producer);
+  if (made == log.made.end() || written.number >= made->second) {
+    return Fail("never sent: " + Name(written) + " in " +
+                Place(partition, offset));
+  }
+  const auto acknowledged = log.acknowledged.find(offset);
+  if (acknowledged != log.acknowledged.end() &&
+      acknowledged->second != written) {
+    return Fail("lost: " + Name(acknowledged->second) + ", acknowledged, and " +
+                Name(written) + " stands in " + Place(partition, offset));
+  }
+  if (idempotent_[written.producer]) {
+    CheckOrder(partition, log, offset, written);
+  }
+}
+
+void History::CheckOrder(const TopicPartition& partition, Log& log,
+                         Offset offset, const Written& written) {
+  auto& where = log.where[written.producer];
+  const auto [it, once] = where.emplace(written.number, offset);
+  if (!once) {
+    return Fail("twice: " + Name(written) + " in " +
+                Place(partition, it->second) + " and " +
+                std::to_string(offset));
+  }
+  const bool after = it == where.begin() || std::prev(it)->second < offset;
+  const bool before =
+      std::next(it) == where.end() || offset < std::next(it)->second;
+  if (!after || !before) {
+    Fail("out of order: " + Name(written) + " in " + Place(partition, offset));
+  }
+}
+
+void History::Latest(const TopicPartition& partition, LeaderEpoch epoch,
+                     Offset latest) {
+  Log& log = logs_[partition];
+  if (epoch < log.told_epoch) return;
+  if (latest < log.told) {
+    return Fail("the latest offset of " + ToString(partition) +
+                " went back from " + std::to_string(log.told) + " in epoch " +
+                std::to_string(log.told_epoch) + " to " +
+                std::to_string(latest) + " in epoch " + std::to_string(epoch));
+  }
+  log.told = latest;
+  log.told_epoch = epoch;
+}
+
+void History::CheckComplete(const TopicPartition& partition, Offset start,
+                            Offset end) {
+  const Log& log = logs_[partition];
+  for (auto it = log.acknowledged.lower_bound(start);
+       it != log.acknowledged.end(); ++it) {
+    if (it->first >= end) {
+      return Fail("lost: " + Name(it->second) + ", acknowledged in " +
+                  Place(partition, it->first) + ", but the log ends at " +
+                  std::to_string(end));
+    }
+  }
+}
+
+}  // namespace tidemark::sim

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ids.h"
+
+namespace tidemark::sim {
+
+// A record of the simulation: the `number`-th that `producer` made for its
+// partition. Its value says so.
+struct Written {
+  int producer = 0;
+  int64_t number = 0;
+  bool operator==(const Written&) const = default;
+};
+std::string ValueOf(const Written& written, size_t padding);
+std::optional<Written> ParseValue(std::string_view value);
+
+// What clients have been told, and whether it can be true. One failure, the
+// first, is kept.
+//
+// - An offset holds one record for ever, whoever shows it (B-03, B-05).
+// - What was acknowledged to acks=all stands where it was said to stand, as
+//   long as it is above the start of the log (B-24).
+// - No record is shown that was never sent; none of an idempotent producer
+//   twice, and these in the order they were made in (B-26).
+// - The latest offset does not go back under the same or a later leader (B-06).
+class History {
+ public:
+  void AddProducer(int producer, bool idempotent) {
+    idempotent_[producer] = idempotent;
+  }
+  // Before it is sent for the first time.
+  void Made(const TopicPartition& partition, const Written& written);
+  void Acknowledged(const TopicPartition& partition, Offset offset,
+                    const Written& written);
+  // A consumer has seen it.
+  void Shown(const TopicPartition& partition, Offset offset, LeaderEpoch epoch,
+             const Written& written);
+  // Asked for by one who waited for every answer before asking again.
+  void Latest(const TopicPartition& partition, LeaderEpoch epoch,
+              Offset latest);
+
+  // Everything acknowledged from `start` on has been shown.
+  void CheckComplete(const TopicPartition& partition, Offset start, Offset end);
+
+  void Fail(const std::string& what) {
+    if (!failure_) failure_ = what;
+  }
+  const std::optional<std::string>& failure() const { return failure_; }
+  uint64_t acknowledged() const { return acknowledged_; }
+  uint64_t shown() const { return shown_; }
+
+ private:
+  struct Log {
+    std::map<int, int64_t> made;  // by producer: how many
+    std::map<Offset, Written> acknowledged;
+    std::map<Offset, std::pair<LeaderEpoch, Written>> shown;
+    // Of idempotent producers.
+    std::map<int, std::map<int64_t, Offset>> where;
+    LeaderEpoch told_epoch = -1;
+    Offset told = -1;
+  };
+  void CheckOrder(const TopicPartition& partition, Log& log, Offset offset,
+                  const Written& written);
+
+  std::map<TopicPartition, Log> logs_;
+  std::map<int, bool> idempotent_;
+  std::optional<std::string> failure_;
+  uint64_t acknowledged_ = 0;
+  uint64_t shown_ = 0;
+};
+
+}  // namespace tidemark::sim

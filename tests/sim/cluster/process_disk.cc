@@ -1,0 +1,107 @@
+#include "tests/sim/cluster/process_disk.h"
+
+#include <utility>
+
+namespace tidemark::sim {
+
+class ProcessDisk::OpenFile final : public io::File {
+ public:
+  OpenFile(ProcessDisk& disk, std::shared_ptr<io::File> file)
+      : disk_(disk), file_(std::move(file)) {}
+
+  Result<size_t> ReadAt(uint64_t at, char* to, size_t count) const override {
+    TM_RETURN_IF_ERROR(disk_.Take(Kind::kMemory));
+    return file_->ReadAt(at, to, count);
+  }
+  Status WriteAt(uint64_t at, std::string_view bytes) override {
+    TM_RETURN_IF_ERROR(disk_.Take(Kind::kMemory));
+    return file_->WriteAt(at, bytes);
+  }
+  Status WriteAtV(uint64_t at,
+                  std::span<const std::string_view> pieces) override {
+    TM_RETURN_IF_ERROR(disk_.Take(Kind::kMemory));
+    return file_->WriteAtV(at, pieces);
+  }
+  Status Truncate(uint64_t size) override {
+    TM_RETURN_IF_ERROR(disk_.Take(Kind::kMemory));
+    return file_->Truncate(size);
+  }
+  Result<uint64_t> Size() const override {
+    TM_RETURN_IF_ERROR(disk_.Take(Kind::kMemory));
+    return file_->Size();
+  }
+  Status Reserve(uint64_t size) override {
+    TM_RETURN_IF_ERROR(disk_.Take(Kind::kMemory));
+    return file_->Reserve(size);
+  }
+  Status Sync() override {
+    TM_RETURN_IF_ERROR(disk_.Take(Kind::kSync));
+    return file_->Sync();
+  }
+
+ private:
+  ProcessDisk& disk_;
+  const std::shared_ptr<io::File> file_;
+};
+
+Status ProcessDisk::Take(Kind kind) {
+  if (kind == Kind::kSync) {
+    scheduler_.Sleep(scheduler_.Chance(5)
+                         ? scheduler_.Between(std::chrono::milliseconds(20),
+                                              std::chrono::milliseconds(200))
+                         : scheduler_.Between(std::chrono::microseconds(200),
+                                              std::chrono::milliseconds(2)));
+  } else if (scheduler_.Chance(100)) {
+    // Mostly the page cache is as fast as memory; not always.
+    scheduler_.Sleep(scheduler_.Between(std::chrono::microseconds(5),
+                                        std::chrono::microseconds(300)));
+  }
+  if (!process_.dead) return {};
+  return Fail(ErrorCode::kKafkaStorageError, "the process is dead");
+}
+
+Result<std::shared_ptr<io::File>> ProcessDisk::Open(const std::string& path,
+                                                    bool create) {
+  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  TM_ASSIGN_OR_RETURN(auto file, disk_.Open(path, create));
+  return std::make_shared<OpenFile>(*this, std::move(file));
+}
+
+Status ProcessDisk::CreateDirectories(const std::string& path) {
+  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  return disk_.CreateDirectories(path);
+}
+
+Result<std::vector<std::string>> ProcessDisk::List(const std::string& path) {
+  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  return disk_.List(path);
+}
+
+bool ProcessDisk::Exists(const std::string& path) { return disk_.Exists(path); }
+
+Status ProcessDisk::Remove(const std::string& path) {
+  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  return disk_.Remove(path);
+}
+
+Status ProcessDisk::RemoveAll(const std::string& path) {
+  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  return disk_.RemoveAll(path);
+}
+
+Status ProcessDisk::Rename(const std::string& from, const std::string& to) {
+  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  return disk_.Rename(from, to);
+}
+
+Status ProcessDisk::SyncDirectory(const std::string& path) {
+  TM_RETURN_IF_ERROR(Take(Kind::kSync));
+  return disk_.SyncDirectory(path);
+}
+
+Result<io::DiskSpace> ProcessDisk::Space(const std::string& path) {
+  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  return disk_.Space(path);
+}
+
+}  // namespace tidemark::sim
