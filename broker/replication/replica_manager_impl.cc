@@ -155,14 +155,13 @@ void ReplicaManagerImpl::Produce(
   // One more, so that it is not answered before all are on their way.
   all->left = count + 1;
   const Instant deadline = on.Now() + timeout;
+  // Before the first shard begins: it takes its items away.
+  std::vector<std::vector<size_t>> by_shard(shards_.size());
+  for (size_t i = 0; i < count; ++i) {
+    by_shard[ShardIndexOf(all->items[i].partition)].push_back(i);
+  }
   for (size_t s = 0; s < shards_.size(); ++s) {
-    const auto concerns = [this, s](const ProduceItem& item) {
-      return ShardIndexOf(item.partition) == s;
-    };
-    std::vector<size_t> indexes;
-    for (size_t i = 0; i < count; ++i) {
-      if (concerns(all->items[i])) indexes.push_back(i);
-    }
+    std::vector<size_t>& indexes = by_shard[s];
     if (indexes.empty()) continue;
     Dispatch(*executors_[s], [shard = shards_[s].get(), all, acks, deadline,
                               indexes = std::move(indexes)] {

@@ -119,6 +119,33 @@ TEST_F(ReplicaManagerTest, FollowersHoldTheSameBytes) {
   }
 }
 
+// The first shard may be done with its part while the others are still given
+// theirs.
+TEST_F(ReplicaManagerTest, OneProduceReachesEveryPartitionOfItsShardOnce) {
+  std::vector<ProduceItem> items;
+  for (const char* topic : {"a", "b", "c", "d"}) {
+    cluster_.CreateTopic(topic, 2, {1, 2, 3}, 1, {1, 2, 3});
+    for (int i = 0; i < 2; ++i) {
+      items.push_back({{topic, i}, SharedBytes(BatchOf("v"))});
+    }
+  }
+  cluster_.executor.RunFor(seconds(1));
+  int answers = 0;
+  std::vector<ProduceOutcome> outcomes;
+  cluster_.broker(1).replicas->Produce(
+      items, -1, seconds(5), cluster_.executor,
+      [&](std::vector<ProduceOutcome> all) {
+        ++answers;
+        outcomes = std::move(all);
+      });
+  cluster_.executor.RunFor(seconds(10));
+  EXPECT_EQ(answers, 1);
+  ASSERT_EQ(outcomes.size(), items.size());
+  for (const ProduceOutcome& outcome : outcomes) {
+    EXPECT_EQ(outcome.error, ErrorCode::kNone);
+  }
+}
+
 TEST_F(ReplicaManagerTest, NothingIsAcknowledgedBeforeAFollowersSync) {
   cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
   cluster_.broker(2).logs.hold_syncs = true;
