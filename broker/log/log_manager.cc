@@ -111,7 +111,6 @@ Status LogManager::ReadDirectory(Directory& dir) {
   TM_ASSIGN_OR_RETURN(auto marker, TakeCleanShutdownMarker(fs_, dir.path));
   dir.clean = marker.has_value();
   dir.broker_epoch = marker.value_or(-1);
-  dir.listed = true;
   const std::string prefix = dir.path + "/";
   TM_ASSIGN_OR_RETURN(dir.recovery_points,
                       ReadOffsets(fs_, prefix + kRecoveryPointFile));
@@ -142,6 +141,8 @@ Status LogManager::ReadDirectory(Directory& dir) {
       return it == places_.end() || it->second.dir != &dir;
     });
   }
+  // Not before: with a name that was not looked at, none is known to be absent.
+  dir.listed = true;
   return {};
 }
 

@@ -1,5 +1,6 @@
 // The C library's threads, as the standard library calls them: inside a
 // simulation they are the scheduler's, outside they are what they always are.
+// The time that logs show is that of the scheduler, too.
 //
 // A program that links this file has these definitions found before the C
 // library's, also by libstdc++. Nothing here is called by the scheduler itself.
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <glog/logging.h>
 #include <pthread.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "tests/sim/threads/scheduler.h"
@@ -187,6 +189,17 @@ int clock_gettime(clockid_t clock, timespec* time) noexcept {
           : scheduler->Now().time_since_epoch();
   time->tv_sec = since / std::chrono::seconds(1);
   time->tv_nsec = (since % std::chrono::seconds(1)).count();
+  return 0;
+}
+
+int gettimeofday(timeval* time, void* zone) noexcept {
+  static const auto real = Real<decltype(&gettimeofday)>("gettimeofday");
+  const Scheduler* scheduler = Scheduler::Current();
+  if (scheduler == nullptr) return real(time, zone);
+  const auto since = scheduler->Now().time_since_epoch();
+  time->tv_sec = since / std::chrono::seconds(1);
+  time->tv_usec = (since % std::chrono::seconds(1)) /
+                  std::chrono::microseconds(1);
   return 0;
 }
 

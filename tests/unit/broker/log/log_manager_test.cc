@@ -150,6 +150,23 @@ TEST_F(LogManagerTest, BrokenDirectoryTakesItsLogsAlongAndNoOthers) {
   Write(*second, 1);
 }
 
+// Its logs are not known then: an empty one elsewhere would be a second.
+TEST_F(LogManagerTest, NoLogTakesThePlaceOfOneBehindAnUnreadableCheckpoint) {
+  Open();
+  auto log = Get({"t", 0});
+  Write(*log, 1);
+  const std::string dir = log->dir().substr(0, 2);
+  std::vector<std::unique_ptr<Log>> logs;
+  logs.push_back(std::move(log));
+  ASSERT_TRUE(manager_->WriteHighWatermarks({{{"t", 0}, 1}}));
+  ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+  disk_.FailReads(dir + "/replication-offset-checkpoint");
+  Open();
+  EXPECT_EQ(manager_->OfflineDirectories(), std::vector<std::string>{dir});
+  EXPECT_FALSE(manager_->GetOrCreate(
+      {"t", 0}, *Uuid::FromBytes("0123456789abcdef"), {}, false, kNow));
+}
+
 TEST_F(LogManagerTest, FailedSyncTakesTheDirectoryOffline) {
   Open();
   auto log = Get({"t", 0});
