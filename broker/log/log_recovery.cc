@@ -367,20 +367,30 @@ Status PartitionLog::RebuildProducers() {
 // A snapshot knows the last batch of a producer; a client that lost our
 // answers may repeat up to five.
 Status PartitionLog::RefillProducers(Offset below) {
-  const Segment& segment = *segments_[SegmentIndex(below - 1)];
-  TM_ASSIGN_OR_RETURN(const uint32_t near, segment.Floor(below));
-  TM_ASSIGN_OR_RETURN(
-      const uint32_t from,
-      segment.FloorOfPosition(near > kRefillBytes ? near - kRefillBytes : 0));
+  // Where kRefillBytes before `below` are; segments may be small.
+  const size_t last = SegmentIndex(below - 1);
+  TM_ASSIGN_OR_RETURN(const uint32_t near, segments_[last]->Floor(below));
+  size_t first = last;
+  uint64_t behind = near;
+  while (first > 0 && behind < kRefillBytes) {
+    behind += segments_[--first]->size();
+  }
   std::vector<record::BatchHeader> batches;
-  TM_RETURN_IF_ERROR(
-      WalkHeaders(segment, from,
-                  [&](const record::BatchHeader& header, uint64_t) -> Status {
-                    if (header.base_offset < below && header.HasProducerId()) {
-                      batches.push_back(header);
-                    }
-                    return {};
-                  }));
+  for (size_t i = first; i <= last; ++i) {
+    const uint64_t skipped =
+        i == first && behind > kRefillBytes ? behind - kRefillBytes : 0;
+    TM_ASSIGN_OR_RETURN(
+        const uint32_t from,
+        segments_[i]->FloorOfPosition(static_cast<uint32_t>(skipped)));
+    TM_RETURN_IF_ERROR(
+        WalkHeaders(*segments_[i], from,
+                    [&](const record::BatchHeader& header, uint64_t) -> Status {
+                      if (header.base_offset < below && header.HasProducerId())
+                        batches.push_back(header);
+                      return {};
+                    }));
+    if (i != last) segments_[i]->Release();
+  }
   producers_.Refill(batches);
   return {};
 }

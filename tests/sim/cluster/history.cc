@@ -116,6 +116,19 @@ void History::Latest(const TopicPartition& partition, LeaderEpoch epoch,
   log.told_epoch = epoch;
 }
 
+std::string History::Around(const TopicPartition& partition,
+                            const Written& written) {
+  const auto& where = logs_[partition].where[written.producer];
+  const auto next = where.lower_bound(written.number);
+  std::string text;
+  for (auto it = next == where.begin() ? next : std::prev(next);
+       it != where.end() && it->first < written.number + 50; ++it) {
+    text +=
+        " " + std::to_string(it->first) + " at " + std::to_string(it->second);
+  }
+  return text;
+}
+
 void History::CheckComplete(const TopicPartition& partition, Offset start,
                             Offset end) {
   const Log& log = logs_[partition];

@@ -46,6 +46,8 @@ class History {
   void Latest(const TopicPartition& partition, LeaderEpoch epoch,
               Offset latest);
 
+  // What consumers have seen of an idempotent producer, around one record.
+  std::string Around(const TopicPartition& partition, const Written& written);
   // Everything acknowledged from `start` on has been shown.
   void CheckComplete(const TopicPartition& partition, Offset start, Offset end);
 

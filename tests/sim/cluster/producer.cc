@@ -61,7 +61,9 @@ std::string Producer::Describe() const {
             ToString(stream->partition) + ": " +
             std::to_string(stream->batches.size()) + " batches from record " +
             std::to_string(stream->batches.front().first) + ", last error " +
-            std::string(ErrorName(stream->last_error));
+            std::string(ErrorName(stream->last_error)) + ", shown:" +
+            side_.history.Around(stream->partition,
+                                 {options_.id, stream->batches.front().first});
   }
   return text;
 }

@@ -196,6 +196,29 @@ TEST_F(RecoveryTest, AllFiveBatchesOfAProducerSurviveBothKindsOfRestart) {
   EXPECT_FALSE(Append(Batch(2, kNow, Idempotent(1, 40)))->duplicate);
 }
 
+// Segments may be so small that five batches lie in several of them.
+TEST_F(RecoveryTest, AllFiveBatchesOfAProducerSurviveARoll) {
+  options_.config.segment_bytes = 200;
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(Append(Batch(2, kNow, Idempotent(1, i * 2))));
+  }
+  Flush();
+  for (bool clean : {true, false}) {
+    if (clean) {
+      Reopen();
+    } else {
+      CrashAndReopen();
+    }
+    for (int i = 16; i < 20; ++i) {
+      auto again = Append(Batch(2, kNow, Idempotent(1, i * 2)));
+      ASSERT_TRUE(again) << again.error().message;
+      EXPECT_TRUE(again->duplicate);
+      EXPECT_EQ(again->first_offset, i * 2);
+    }
+  }
+}
+
 TEST_F(RecoveryTest, BrokenSnapshotFallsBackToTheLog) {
   ASSERT_TRUE(Open());
   ASSERT_TRUE(Append(Batch(2, kNow, Idempotent(1, 0))));
