@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 
+#include "tests/sim/cluster/cluster_sim.h"
 #include "tests/sim/quorum/quorum_sim.h"
 #include "tests/sim/replication/replication_sim.h"
 
@@ -52,6 +53,17 @@ bool RunReplication(uint64_t seed, Totals* totals) {
   return !result.failure;
 }
 
+bool RunCluster(uint64_t seed, Totals* totals) {
+  sim::ClusterSimOptions options;
+  options.seed = seed;
+  const auto result = sim::RunClusterSim(options);
+  if (result.failure) Report("cluster", seed, *result.failure);
+  ++totals->seeds;
+  totals->events += result.events;
+  totals->committed += result.shown;
+  return !result.failure;
+}
+
 void Print(const char* what, const Totals& totals) {
   std::printf("%-12s seeds=%" PRIu64 " events=%" PRIu64 " committed=%" PRIu64
               "\n",
@@ -60,9 +72,10 @@ void Print(const char* what, const Totals& totals) {
 
 int Run(std::optional<uint64_t> one_seed, double minutes,
         const std::string& only) {
-  Totals quorum, replication;
-  const bool with_quorum = only != "replication";
-  const bool with_replication = only != "quorum";
+  Totals quorum, replication, cluster;
+  const auto with = [&](const char* what) {
+    return only.empty() || only == what;
+  };
   uint64_t seed = one_seed.value_or(std::random_device()());
   std::printf("first seed %" PRIu64 "\n", seed);
   std::fflush(stdout);
@@ -70,12 +83,14 @@ int Run(std::optional<uint64_t> one_seed, double minutes,
                    std::chrono::duration<double, std::ratio<60>>(minutes);
   bool held = true;
   do {
-    if (with_quorum) held = RunQuorum(seed, &quorum);
-    if (held && with_replication) held = RunReplication(seed, &replication);
+    if (with("quorum")) held = RunQuorum(seed, &quorum);
+    if (held && with("replication")) held = RunReplication(seed, &replication);
+    if (held && with("cluster")) held = RunCluster(seed, &cluster);
     ++seed;
   } while (held && !one_seed && std::chrono::steady_clock::now() < end);
-  if (with_quorum) Print("quorum", quorum);
-  if (with_replication) Print("replication", replication);
+  if (with("quorum")) Print("quorum", quorum);
+  if (with("replication")) Print("replication", replication);
+  if (with("cluster")) Print("cluster", cluster);
   return held ? 0 : 1;
 }
 
@@ -84,9 +99,9 @@ int Run(std::optional<uint64_t> one_seed, double minutes,
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Simulates the quorum and the replication of partitions on one clock, "
-      "network and disk from one seed, and checks the invariants after every "
-      "event."};
+      "Simulates the quorum, the replication of partitions, and a cluster of "
+      "production brokers, each on one clock, network and disk from one seed, "
+      "and checks what must hold all the time."};
   std::optional<uint64_t> seed;
   double minutes = 1;
   std::string only;
@@ -96,7 +111,7 @@ int main(int argc, char** argv) {
                  "Explore seeds from a random one on, this long")
       ->check(CLI::PositiveNumber);
   app.add_option("--only", only, "Only this simulation")
-      ->check(CLI::IsMember({"quorum", "replication"}));
+      ->check(CLI::IsMember({"quorum", "replication", "cluster"}));
   app.add_flag("--verbose", verbose, "Show what the simulated processes log");
   CLI11_PARSE(app, argc, argv);
   FLAGS_logtostderr = true;

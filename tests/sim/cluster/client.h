@@ -56,6 +56,7 @@ class Producer {
     int32_t sequence = 0;
     SharedBytes bytes;
     bool in_flight = false;
+    bool sent = false;  // once or more
   };
   struct Stream {
     TopicPartition partition;
@@ -63,6 +64,7 @@ class Producer {
     int32_t sequence = 0;
     std::deque<Batch> batches;  // not acknowledged, in order
     int in_flight = 0;
+    NodeId broker = kNoNode;  // where they are
     bool acknowledged_any = false;
     bool draining = false;  // after an error, until nothing is out
     Instant not_before{};

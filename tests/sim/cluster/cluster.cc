@@ -150,11 +150,15 @@ std::string Cluster::Ailment() {
   const auto image = controllers_.image();
   for (auto& machine : machines_) {
     const std::string name = "broker " + std::to_string(machine->id());
-    if (machine->broker() == nullptr || !machine->broker()->listening()) {
+    if (machine->stopping() || machine->broker() == nullptr ||
+        !machine->broker()->listening()) {
       return name + " does not run";
     }
     const auto* row = image->FindBroker(machine->id());
-    if (row == nullptr || row->fenced) return name + " is fenced";
+    if (row == nullptr || row->fenced ||
+        row->incarnation != machine->broker()->incarnation()) {
+      return name + " is fenced";
+    }
     const auto offline = machine->broker()->core().Offline();
     if (!offline.empty()) {
       return name + " cannot use " + offline.begin()->first + ": " +

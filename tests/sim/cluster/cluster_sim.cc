@@ -34,6 +34,9 @@ void Operate(Cluster& cluster, const ClusterSimOptions& options) {
   if (!cluster.AwaitHealth(seconds(60), "the last fault")) return;
   cluster.FinishProducing();
   if (!cluster.AwaitQuiet(seconds(60))) return;
+  // What was given up and sent again may still arrive.
+  scheduler.Sleep(seconds(5));
+  if (!cluster.AwaitQuiet(seconds(10))) return;
   cluster.CheckLogs();
 }
 

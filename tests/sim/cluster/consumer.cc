@@ -12,6 +12,19 @@ namespace {
 constexpr Duration kLimit = std::chrono::seconds(2);
 constexpr int32_t kMaxWaitMs = 200;
 
+// What lies on the broker's disk until it is sent.
+bool LoadAll(kafka::FetchResponse* response) {
+  for (auto& topic : response->responses) {
+    for (auto& data : topic.partitions) {
+      if (!data.records || data.records->source() == nullptr) continue;
+      auto bytes = data.records->Load();
+      if (!bytes) return false;
+      data.records = Payload(std::move(*bytes));
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 Consumer::Consumer(ClientSide& side, int id,
@@ -56,7 +69,7 @@ void Consumer::Fetch(NodeId broker, std::vector<TopicPartition> partitions) {
     auto& from = asked.partitions.emplace_back();
     from.partition = partition.partition;
     from.fetch_offset = positions_[partition];
-    from.partition_max_bytes = 1 << 14;
+    from.partition_max_bytes = 1 << 17;
   }
   auto& link = links_[broker];
   if (link == nullptr || link->failed()) link = side_.Connect(self_, broker);
@@ -72,10 +85,18 @@ void Consumer::Fetch(NodeId broker, std::vector<TopicPartition> partitions) {
         call.on = &on;
         call.cancellation = cancellation;
         process.core().fetch().Fetch(
-            call, request, [this, reply](kafka::FetchResponse response) {
-              reply([this, response = std::move(response)] {
-                Fetched(response);
-              });
+            call, request, [this, reply, &on](kafka::FetchResponse response) {
+              // The socket takes it when it can.
+              on.PostAfter(
+                  side_.scheduler.Below(2) * side_.network.Delay(),
+                  [this, reply, response = std::move(response)]() mutable {
+                    const bool whole = LoadAll(&response);
+                    reply([this, whole, response = std::move(response)] {
+                      // An answer that breaks off is none.
+                      if (!whole) return PollAfter(milliseconds(20));
+                      Fetched(response);
+                    });
+                  });
             });
       },
       [this] { PollAfter(milliseconds(20)); });
@@ -106,7 +127,7 @@ void Consumer::Take(const TopicPartition& partition,
     return;
   }
   if (error != ErrorCode::kNone || !data.records) return;
-  record::BatchIterator batches(data.records->view());
+  record::BatchIterator batches(data.records->bytes().view());
   while (true) {
     const auto batch = batches.Next();
     if (!batch) {
@@ -161,7 +182,7 @@ void Consumer::AskLatest(const TopicPartition& partition) {
              reply](std::vector<Result<log::TimestampedOffset>> answers) {
               reply([this, partition, answer = answers.at(0)] {
                 if (answer) {
-                  side_.history.Latest(partition, answer->epoch,
+                  side_.history.Latest(self_, partition, answer->epoch,
                                        answer->offset);
                 }
                 PollAfter(milliseconds(1));

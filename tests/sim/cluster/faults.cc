@@ -1,7 +1,8 @@
 // What happens to a cluster that clients must not notice, but for time.
 
+#include <glog/logging.h>
+
 #include <algorithm>
-#include <array>
 
 #include "tests/sim/cluster/cluster.h"
 
@@ -12,6 +13,9 @@ using std::chrono::seconds;
 
 namespace {
 
+// For who reads the log of a run.
+void Tell(const std::string& what) { LOG(INFO) << "fault: " << what; }
+
 // Ends `broker`'s life and starts another after a while.
 void Restart(Cluster& cluster, Machine& machine, Machine::End how) {
   // A scan would cut a log at a bit that has flipped.
@@ -19,6 +23,8 @@ void Restart(Cluster& cluster, Machine& machine, Machine::End how) {
   if (cluster.broken.contains(machine.id()) && how == Machine::End::kKill) {
     how = Machine::End::kPowerCut;
   }
+  Tell("restart of broker " + std::to_string(machine.id()) + ", how " +
+       std::to_string(static_cast<int>(how)));
   machine.StopBroker(how);
   auto& scheduler = cluster.scheduler();
   scheduler.After(scheduler.Between(milliseconds(10), seconds(4)),
@@ -45,11 +51,13 @@ void Pause(Cluster& cluster) {
   BrokerProcess* broker = cluster.AnyMachine().broker();
   if (broker == nullptr) return;
   auto& scheduler = cluster.scheduler();
+  Tell("pause of " + broker->process().name);
   broker->process().paused_until =
       scheduler.Now() + scheduler.Between(milliseconds(50), seconds(6));
 }
 
 void CutOff(Cluster& cluster, NodeId from, NodeId to, Duration span) {
+  Tell("cut from " + std::to_string(from) + " to " + std::to_string(to));
   cluster.network().Cut(from, to);
   cluster.scheduler().After(
       span, [&cluster, from, to] { cluster.network().Mend(from, to); });
@@ -95,6 +103,7 @@ void FillDisk(Cluster& cluster) {
   SimDisk& disk = cluster.AnyMachine().disk();
   disk.SetCapacity(-1);
   const auto space = disk.Space("/");
+  Tell("full disk");
   const auto used = static_cast<int64_t>(space->total - space->free);
   disk.SetCapacity(used + scheduler.Below(100'000));
   scheduler.After(scheduler.Between(milliseconds(300), seconds(5)),
@@ -104,6 +113,7 @@ void FillDisk(Cluster& cluster) {
 void TakeHandles(Cluster& cluster) {
   auto& scheduler = cluster.scheduler();
   SimDisk& disk = cluster.AnyMachine().disk();
+  Tell("no handles");
   disk.FailOpens(true);
   scheduler.After(scheduler.Between(milliseconds(50), seconds(2)),
                   [&disk] { disk.FailOpens(false); });
@@ -116,6 +126,7 @@ void BreakDisk(Cluster& cluster) {
   if (cluster.flipped.contains(machine.id())) return;
   if (!cluster.broken.insert(machine.id()).second) return;
   const std::string part = scheduler.Chance(500) ? "/disk/a/" : "/disk/b/";
+  Tell("broken " + part + " of broker " + std::to_string(machine.id()));
   switch (scheduler.Below(3)) {
     case 0:
       machine.disk().FailSyncs(part);
@@ -127,15 +138,16 @@ void BreakDisk(Cluster& cluster) {
       machine.disk().FailReads(part);
   }
   // The disk is replaced by one with what was synced.
-  scheduler.After(scheduler.Between(milliseconds(500), seconds(6)),
-                  [&cluster, &machine] {
-                    if (cluster.broken.erase(machine.id()) == 0) return;
-                    machine.StopBroker(Machine::End::kPowerCut);
-                    machine.disk().FailSyncs("");
-                    machine.disk().FailWrites("");
-                    machine.disk().FailReads("");
-                    machine.StartBroker();
-                  });
+  scheduler.After(
+      scheduler.Between(milliseconds(500), seconds(6)), [&cluster, &machine] {
+        if (cluster.broken.erase(machine.id()) == 0) return;
+        Tell("other disk in broker " + std::to_string(machine.id()));
+        machine.StopBroker(Machine::End::kPowerCut);
+        machine.disk().FailSyncs("");
+        machine.disk().FailWrites("");
+        machine.disk().FailReads("");
+        machine.StartBroker();
+      });
 }
 
 // One of the replicas loses all it has, in one directory or in both, while the
@@ -148,6 +160,8 @@ void WipeDisk(Cluster& cluster) {
   Machine& machine = cluster.AnyMachine();
   machine.StopBroker(Machine::End::kPowerCut);
   const int64_t which = scheduler.Below(3);
+  Tell("wipe of broker " + std::to_string(machine.id()) + ", which " +
+       std::to_string(which));
   if (which != 0) machine.Wipe("/disk/a");
   if (which != 1) machine.Wipe("/disk/b");
   scheduler.Sleep(scheduler.Between(Duration::zero(), seconds(3)));
@@ -194,6 +208,8 @@ void FlipBit(Cluster& cluster) {
   const auto file = disk.Open(victim, false);
   const auto size = static_cast<int64_t>((*file)->Size().value_or(0));
   if (size == 0) return;
+  Tell("flipped bit in " + victim + " of broker " +
+       std::to_string(machine.id()));
   cluster.flipped.insert(machine.id());
   disk.FlipBit(victim, static_cast<uint64_t>(scheduler.Below(size)),
                static_cast<int>(scheduler.Below(8)));

@@ -102,18 +102,19 @@ void History::CheckOrder(const TopicPartition& partition, Log& log,
   }
 }
 
-void History::Latest(const TopicPartition& partition, LeaderEpoch epoch,
-                     Offset latest) {
-  Log& log = logs_[partition];
-  if (epoch < log.told_epoch) return;
-  if (latest < log.told) {
+void History::Latest(int consumer, const TopicPartition& partition,
+                     LeaderEpoch epoch, Offset latest) {
+  auto& [told_epoch, told] =
+      logs_[partition].told.try_emplace(consumer, -1, -1).first->second;
+  if (epoch < told_epoch) return;
+  if (latest < told) {
     return Fail("the latest offset of " + ToString(partition) +
-                " went back from " + std::to_string(log.told) + " in epoch " +
-                std::to_string(log.told_epoch) + " to " +
-                std::to_string(latest) + " in epoch " + std::to_string(epoch));
+                " went back from " + std::to_string(told) + " in epoch " +
+                std::to_string(told_epoch) + " to " + std::to_string(latest) +
+                " in epoch " + std::to_string(epoch));
   }
-  log.told = latest;
-  log.told_epoch = epoch;
+  told = latest;
+  told_epoch = epoch;
 }
 
 std::string History::Around(const TopicPartition& partition,

@@ -42,8 +42,8 @@ class History {
   // A consumer has seen it.
   void Shown(const TopicPartition& partition, Offset offset, LeaderEpoch epoch,
              const Written& written);
-  // Asked for by one who waited for every answer before asking again.
-  void Latest(const TopicPartition& partition, LeaderEpoch epoch,
+  // What `consumer` was told, who waits for an answer before it asks again.
+  void Latest(int consumer, const TopicPartition& partition, LeaderEpoch epoch,
               Offset latest);
 
   // What consumers have seen of an idempotent producer, around one record.
@@ -65,8 +65,7 @@ class History {
     std::map<Offset, std::pair<LeaderEpoch, Written>> shown;
     // Of idempotent producers.
     std::map<int, std::map<int64_t, Offset>> where;
-    LeaderEpoch told_epoch = -1;
-    Offset told = -1;
+    std::map<int, std::pair<LeaderEpoch, Offset>> told;  // by consumer
   };
   void CheckOrder(const TopicPartition& partition, Log& log, Offset offset,
                   const Written& written);

@@ -38,6 +38,7 @@ BrokerProcess::BrokerProcess(Machine& machine, Controllers& controllers,
     : machine_(machine),
       process_{"broker-" + std::to_string(machine.id()) + "." +
                std::to_string(number)},
+      incarnation_(RandomUuid(machine.scheduler())),
       link_(machine.network(), controllers, machine.id(), process_),
       disk_(machine.scheduler(), machine.disk(), process_) {}
 
@@ -62,7 +63,7 @@ bool BrokerProcess::Start() {
   environment.load_threads = 2;
   environment.seed = scheduler.random()();
   server::BrokerCore::Identity identity{
-      kClusterId, RandomUuid(scheduler), machine_.directories(), {}};
+      kClusterId, incarnation_, machine_.directories(), {}};
   server::BrokerCore::Events events;
   events.refused = [](const Error& error) { LOG(FATAL) << ToString(error); };
   auto opened =
@@ -139,6 +140,8 @@ void BrokerProcess::Reap() {
   while (busy_ > 0) machine_.scheduler().Park(std::nullopt);
   waits_ = nullptr;
   StopExecutors();
+  // Its threads may have called once more.
+  link_.Die();
   core_ = nullptr;
   shards_.clear();
   control_ = nullptr;

@@ -33,6 +33,7 @@ class BrokerProcess {
 
   Machine& machine() { return machine_; }
   Process& process() { return process_; }
+  const Uuid& incarnation() const { return incarnation_; }
   bool running() const { return core_ != nullptr && !process_.dead; }
   // It takes requests.
   bool listening() const { return running() && listening_; }
@@ -48,6 +49,7 @@ class BrokerProcess {
 
   Machine& machine_;
   Process process_;
+  const Uuid incarnation_;
   ControllerLink link_;
   ProcessDisk disk_;
   std::unique_ptr<SimExecutor> control_;
@@ -82,7 +84,8 @@ class Machine {
   void StopBroker(End how);
   // Everything in one log directory is gone, and its id. REQUIRES: no broker.
   void Wipe(const std::string& dir);
-  bool stopped() const { return broker_ == nullptr && !stopping_; }
+  // A clean stop is under way.
+  bool stopping() const { return stopping_; }
 
  private:
   void Run();

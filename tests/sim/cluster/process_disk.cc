@@ -13,6 +13,11 @@ class ProcessDisk::OpenFile final : public io::File {
     TM_RETURN_IF_ERROR(disk_.Take(Kind::kMemory));
     return file_->ReadAt(at, to, count);
   }
+  Result<std::optional<size_t>> ReadCachedAt(uint64_t at, char* to,
+                                             size_t count) const override {
+    if (disk_.scheduler_.Chance(300)) return std::nullopt;
+    return file_->ReadAt(at, to, count);
+  }
   Status WriteAt(uint64_t at, std::string_view bytes) override {
     TM_RETURN_IF_ERROR(disk_.Take(Kind::kMemory));
     return file_->WriteAt(at, bytes);

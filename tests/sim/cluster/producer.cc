@@ -1,3 +1,5 @@
+#include <glog/logging.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -127,7 +129,11 @@ Producer::Batch* Producer::NextOf(Stream& stream) {
   if (stream.in_flight >= most) return nullptr;
   const auto next = std::ranges::find_if(
       stream.batches, [](const Batch& batch) { return !batch.in_flight; });
-  return next == stream.batches.end() ? nullptr : &*next;
+  if (next == stream.batches.end()) return nullptr;
+  // What is sent again goes alone: a leader remembers five batches, and those
+  // behind it may stand there already.
+  if (next->sent && next != stream.batches.begin()) return nullptr;
+  return &*next;
 }
 
 void Producer::SendAll() {
@@ -135,13 +141,17 @@ void Producer::SendAll() {
   for (const auto& stream : streams_) {
     Batch* batch = NextOf(*stream);
     if (batch == nullptr) continue;
-    const NodeId leader = side_.LeaderOf(stream->partition);
+    // While anything is out, there: nothing may overtake it.
+    const NodeId leader = stream->in_flight > 0
+                              ? stream->broker
+                              : side_.LeaderOf(stream->partition);
     if (leader < 0 || links_[leader].in_flight >= kMostInFlight) continue;
     auto& [sent, items] = requests[leader];
     sent.emplace_back(stream.get(), batch->first);
     items.push_back({stream->partition, batch->bytes});
-    batch->in_flight = true;
+    batch->in_flight = batch->sent = true;
     ++stream->in_flight;
+    stream->broker = leader;
   }
   for (auto& [leader, request] : requests) {
     SendTo(leader, std::move(request.first), std::move(request.second));
@@ -195,6 +205,10 @@ void Producer::Answered(Stream& stream, int64_t first,
     side_.history.Acknowledged(stream.partition, outcome.base_offset + i,
                                {options_.id, batch->first + i});
   }
+  LOG(INFO) << "client: producer " << options_.id << " "
+            << ToString(stream.partition) << " records " << batch->first
+            << " to " << batch->first + batch->count - 1 << " at "
+            << outcome.base_offset;
   stream.acknowledged_any = true;
   --stream.in_flight;
   stream.batches.erase(batch);
@@ -209,6 +223,10 @@ void Producer::Failed(const Sent& sent) {
 }
 
 void Producer::FailedOne(Stream& stream, Batch& batch, ErrorCode error) {
+  LOG(INFO) << "client: producer " << options_.id << " "
+            << ToString(stream.partition) << " records " << batch.first
+            << " to " << batch.first + batch.count - 1
+            << " failed: " << ErrorName(error);
   batch.in_flight = false;
   --stream.in_flight;
   stream.draining = true;

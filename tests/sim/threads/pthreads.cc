@@ -198,8 +198,8 @@ int gettimeofday(timeval* time, void* zone) noexcept {
   if (scheduler == nullptr) return real(time, zone);
   const auto since = scheduler->Now().time_since_epoch();
   time->tv_sec = since / std::chrono::seconds(1);
-  time->tv_usec = (since % std::chrono::seconds(1)) /
-                  std::chrono::microseconds(1);
+  time->tv_usec =
+      (since % std::chrono::seconds(1)) / std::chrono::microseconds(1);
   return 0;
 }
 

@@ -132,12 +132,11 @@ TEST_F(ReplicaManagerTest, OneProduceReachesEveryPartitionOfItsShardOnce) {
   cluster_.executor.RunFor(seconds(1));
   int answers = 0;
   std::vector<ProduceOutcome> outcomes;
-  cluster_.broker(1).replicas->Produce(
-      items, -1, seconds(5), cluster_.executor,
-      [&](std::vector<ProduceOutcome> all) {
-        ++answers;
-        outcomes = std::move(all);
-      });
+  cluster_.broker(1).replicas->Produce(items, -1, seconds(5), cluster_.executor,
+                                       [&](std::vector<ProduceOutcome> all) {
+                                         ++answers;
+                                         outcomes = std::move(all);
+                                       });
   cluster_.executor.RunFor(seconds(10));
   EXPECT_EQ(answers, 1);
   ASSERT_EQ(outcomes.size(), items.size());
