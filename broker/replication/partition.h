@@ -133,6 +133,8 @@ class Partition {
                               bool at_least_one, Instant now);
   FetchAnswer FetchAsConsumer(const ConsumerFetch& fetch, size_t max_bytes,
                               bool at_least_one, Instant now);
+  // For this broker's own eyes: up to the end of the log, committed or not.
+  FetchAnswer ReadOwn(Offset from, size_t max_bytes);
   // Moves the log's start: what is in front of `offset` is deleted, and at the
   // followers when they hear of it (B-13). kNotLeaderOrFollower;
   // kOffsetOutOfRange: not committed.

@@ -326,6 +326,11 @@ void Partition::AlterPartitionAnswered(const AlterPartitionResult& result,
   MaybeAdvanceHighWatermark(now);
 }
 
+FetchAnswer Partition::ReadOwn(Offset from, size_t max_bytes) {
+  return Read(std::max(from, log_->start_offset()), log_->end_offset(),
+              max_bytes, true);
+}
+
 Status Partition::TrimTo(Offset offset) {
   if (!IsLeader()) return Fail(ErrorCode::kNotLeaderOrFollower);
   if (offset > high_watermark_) {

@@ -97,16 +97,17 @@ Result<LogChunk> ReadPath::ReadLog(const TopicPartition& name,
       slot->partition.leader_epoch() != epoch) {
     return Fail(ErrorCode::kNotLeaderOrFollower);
   }
-  log::Log& log = slot->partition.log();
+  const log::Log& log = slot->partition.log();
   if (log.failed()) return Fail(ErrorCode::kKafkaStorageError);
   LogChunk chunk;
   chunk.start_offset = log.start_offset();
   chunk.end_offset = log.end_offset();
-  chunk.high_watermark = slot->partition.high_watermark();
-  const Offset start = std::max(from, chunk.start_offset);
-  if (start >= chunk.end_offset) return chunk;
-  TM_ASSIGN_OR_RETURN(chunk.batches,
-                      log.Read(start, chunk.end_offset, max_bytes, true));
+  FetchAnswer answer = slot->partition.ReadOwn(from, max_bytes);
+  // What is corrupt here makes the partition look for another leader.
+  effects_.Settle(*slot);
+  if (answer.error != ErrorCode::kNone) return Fail(answer.error);
+  chunk.high_watermark = answer.high_watermark;
+  chunk.batches = answer.records.bytes();
   return chunk;
 }
 

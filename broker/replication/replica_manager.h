@@ -81,7 +81,8 @@ class ReplicaManager {
                                std::function<void(Result<Offset>)> done) = 0;
 
   // Reads the whole log of a led partition, committed or not; `from` below
-  // the start offset reads from the start.
+  // the start offset reads from the start. kCorruptMessage: what lies there is
+  // not what was written, and somebody else is going to lead.
   virtual void ReadLog(const TopicPartition& partition, LeaderEpoch epoch,
                        Offset from, size_t max_bytes, Executor& on,
                        std::function<void(Result<LogChunk>)> done) = 0;

@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // A slice: a few milliseconds of a thread that serves others meanwhile.
-constexpr size_t kReadBytes = 256 << 10;
+constexpr size_t kReadBytes = 128 << 10;
 constexpr Duration kFirstCommitPoll = milliseconds(2);
 constexpr Duration kMaxCommitPoll = milliseconds(100);
 constexpr Duration kRetry = milliseconds(100);

@@ -191,6 +191,26 @@ TEST_F(GroupClusterTest, NoElectionLosesOrRevivesAnOffset) {
   }
 }
 
+// D8, also where nobody but the coordinator itself reads.
+TEST_F(GroupClusterTest, WhoCannotReadTheLogOfItsGroupsLetsAnotherLead) {
+  Start({});
+  for (int i = 0; i < 10; ++i) {
+    At(1).Submit(CommitOf("g", i), [](auto) {});
+    cluster.executor.RunFor(milliseconds(5));
+  }
+  Elect(2);
+  cluster.executor.RunFor(seconds(1));
+  cluster.broker(1).disk.FlipBit(
+      "/data/__consumer_offsets-0/00000000000000000000.log", 500, 1);
+  Elect(1);
+  cluster.executor.RunFor(seconds(5));
+  EXPECT_NE(leader(), 1);
+  EXPECT_EQ(Committed("g"), 9);
+  Elect(1);  // it has fetched again what was bad
+  cluster.executor.RunFor(seconds(1));
+  EXPECT_EQ(Committed("g"), 9);
+}
+
 // A follower that was away for so long that the log it knows is trimmed
 // starts over, and may lead.
 TEST_F(GroupClusterTest, AFollowerThatMissedTheTrimmingStartsOver) {
