@@ -187,7 +187,7 @@ constexpr ConfigKey kKeys[] = {
     {"tidemark.coordinator.snapshot.min.bytes", kLong, "16777216",
      "A log of __consumer_offsets of this size or less is left as it is.", 0,
      kLongMax},
-    {"tidemark.coordinator.snapshot.dead.ratio", kInt, "4",
+    {"tidemark.coordinator.snapshot.dead.ratio", kInt, "2",
      "How many times what is live what is dead may take before what is live "
      "is written anew and the log trimmed to it.",
      1, kIntMax},

@@ -121,6 +121,7 @@ void PartitionRuntime::Load(Duration delay) {
 
 void PartitionRuntime::OnLoaded(const LogLoader::Loaded& loaded) {
   state_ = State::kActive;
+  loader_.reset();  // alive while it calls
   next_offset_ = loaded.end_offset;
   snapshots_.Clear();
   snapshots_.Counted(loaded.bytes);

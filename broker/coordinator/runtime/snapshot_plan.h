@@ -11,7 +11,7 @@ namespace tidemark::coordinator {
 // tidemark.coordinator.snapshot.min.bytes and .dead.ratio.
 struct SnapshotOptions {
   int64_t min_bytes = 16 << 20;
-  int64_t dead_ratio = 4;
+  int64_t dead_ratio = 2;
 };
 
 // When a coordinator's log is worth writing anew, and how far that has come:
