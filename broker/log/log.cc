@@ -135,10 +135,10 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
   const StampedHead head = Stamp(batch, header, end_, epoch, append_time_ms);
   TM_RETURN_IF_ERROR(MaybeRoll(head.header));
   const uint64_t position = active().size();
-  TM_RETURN_IF_ERROR(Note(active().Append(
-      std::span(&head.header, 1),
-      std::string_view(head.bytes.data(), head.bytes.size()),
-      batch.substr(record::kBatchHeaderSize), config.index_interval_bytes)));
+  TM_RETURN_IF_ERROR(
+      AppendToActive(std::span(&head.header, 1),
+                     std::string_view(head.bytes.data(), head.bytes.size()),
+                     batch.substr(record::kBatchHeaderSize)));
   const AppendInfo info{end_, head.header.LastOffset(), append_time_ms, false};
   Appended(head.header, position);
   CheckInvariants();
@@ -200,13 +200,25 @@ Status PartitionLog::AppendRun(const std::vector<record::BatchHeader>& run,
                                std::string_view bytes) {
   TM_RETURN_IF_ERROR(MaybeRoll(run.front()));
   uint64_t position = active().size();
-  TM_RETURN_IF_ERROR(Note(
-      active().Append(run, bytes, {}, options_.config.index_interval_bytes)));
+  TM_RETURN_IF_ERROR(AppendToActive(run, bytes, {}));
   for (const auto& header : run) {
     Appended(header, position);
     position += header.FullSize();
   }
   return {};
+}
+
+Status PartitionLog::AppendToActive(
+    std::span<const record::BatchHeader> headers, std::string_view first_bytes,
+    std::string_view rest) {
+  Status appended = active().Append(headers, first_bytes, rest,
+                                    options_.config.index_interval_bytes);
+  // What a full disk took of it was given back. Until that is synced, a power
+  // cut brings it up again, behind the end of a segment that may have rolled.
+  if (!appended && io::IsShortage(appended.error())) {
+    if (auto file = active().LogFile()) NoteNewFile(std::move(*file));
+  }
+  return Note(appended);
 }
 
 void PartitionLog::Appended(const record::BatchHeader& header,

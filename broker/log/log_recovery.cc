@@ -250,7 +250,11 @@ Status PartitionLog::Recover() {
       expected = base;
       TM_ASSIGN_OR_RETURN(intact, ScanSegment(i, &expected, &last_epoch));
     }
-    if (intact) continue;
+    // Behind the last batch of a segment there may be what a full disk took of
+    // another one; nothing is missing when the next goes on from there.
+    const bool whole = !hole && i + 1 < segments_.size() &&
+                       segments_[i + 1]->base_offset() == expected;
+    if (intact || whole) continue;
     const size_t keep = hole ? i : i + 1;
     if (keep < segments_.size()) {
       LOG(WARNING) << "segments cut partition=" << ToString(options_.partition)

@@ -132,6 +132,8 @@ class PartitionLog final : public Log {
                    std::string_view bytes);
   Status MaybeRoll(const record::BatchHeader& next);
   Status Roll();
+  Status AppendToActive(std::span<const record::BatchHeader> headers,
+                        std::string_view first_bytes, std::string_view rest);
   void Appended(const record::BatchHeader& header, uint64_t position);
   void NoteNewFile(std::shared_ptr<io::File> file);
   Status WriteEpochs();

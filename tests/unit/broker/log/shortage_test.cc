@@ -182,5 +182,26 @@ TEST(ManagerShortageTest, ALogThatFoundNoDescriptorsIsLoadedLater) {
   EXPECT_TRUE(manager->GetOrCreate({"t", 0}, id, {}, true, kNow));
 }
 
+// The half of a batch that a full disk took was given back, but that may not be
+// on the platter when the power goes; the segment has rolled meanwhile. What
+// was synced behind it must stay.
+TEST_F(ShortageTest, WhatAFullDiskTookCutsNothingAfterAPowerCut) {
+  options_.config.segment_ms = 1000;
+  ASSERT_TRUE(Open());
+  for (int round = 0; round < 40; ++round) {
+    const int64_t then = kNow + round * 10'000;
+    ASSERT_TRUE(Append(Batch(1, then)));
+    Flush();
+    disk_.SetCapacity(used() + 3);
+    EXPECT_FALSE(Append(Batch(1, then)));
+    disk_.SetCapacity(-1);
+    ASSERT_TRUE(Append(Batch(1, then + 5000))) << "in a new segment";
+    Flush();
+    const Offset end = log_->flushed_offset();
+    CrashAndReopen();
+    ASSERT_EQ(log_->end_offset(), end) << "round " << round;
+  }
+}
+
 }  // namespace
 }  // namespace tidemark::log
