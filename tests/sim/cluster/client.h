@@ -43,9 +43,11 @@ class Producer {
   Producer(ClientSide& side, ProducerOptions options);
 
   void Start();
-  // Makes no more; goes on sending what it has.
+  // Makes no more, but goes on to send what it has.
   void Finish() { finishing_ = true; }
-  bool done() const;
+  // Its records of this partition are lost: one whose batches have to follow
+  // each other sends no more there.
+  void Abandon(const TopicPartition& partition);
   // For who wonders why it is not.
   std::string Describe() const;
 
@@ -66,6 +68,7 @@ class Producer {
     int in_flight = 0;
     NodeId broker = kNoNode;  // where they are
     bool acknowledged_any = false;
+    bool abandoned = false;
     bool draining = false;  // after an error, until nothing is out
     Instant not_before{};
     ErrorCode last_error = ErrorCode::kNone;
@@ -101,9 +104,15 @@ class Producer {
 // history what it sees. Every now and then it asks for the latest offset.
 class Consumer {
  public:
-  Consumer(ClientSide& side, int id, std::vector<TopicPartition> partitions);
+  // `again`: starts over now and then.
+  Consumer(ClientSide& side, int id, std::vector<TopicPartition> partitions,
+           bool again);
 
   void Start();
+  void Rewind(const TopicPartition& partition, Offset to) {
+    Offset& position = positions_[partition];
+    position = std::min(position, to);
+  }
   Offset position(const TopicPartition& partition) const {
     return positions_.at(partition);
   }
@@ -119,6 +128,7 @@ class Consumer {
 
   ClientSide& side_;
   const NodeId self_;
+  const bool again_;
   std::map<TopicPartition, Offset> positions_;
   std::map<NodeId, std::shared_ptr<Connection>> links_;
 };

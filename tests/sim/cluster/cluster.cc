@@ -28,6 +28,7 @@ Cluster::Cluster(Scheduler& scheduler)
             controllers_, history_,
             executor_,    [this](NodeId id) { return machine(id).broker(); },
             kMachines} {
+  network_.on_flood = [this](const std::string& what) { history_.Fail(what); };
   for (NodeId id = 1; id <= kMachines; ++id) {
     machines_.push_back(std::make_unique<Machine>(
         network_, controllers_, id,
@@ -111,8 +112,9 @@ void Cluster::StartClients() {
       side_, ProducerOptions{3, false, -1, partitions_, 40}));
   producers_.push_back(std::make_unique<Producer>(
       side_, ProducerOptions{4, false, 1, lines, 40}));
-  consumers_.push_back(std::make_unique<Consumer>(side_, 1, partitions_));
-  consumers_.push_back(std::make_unique<Consumer>(side_, 2, orders));
+  consumers_.push_back(
+      std::make_unique<Consumer>(side_, 1, partitions_, false));
+  consumers_.push_back(std::make_unique<Consumer>(side_, 2, partitions_, true));
   for (auto& producer : producers_) producer->Start();
   for (auto& consumer : consumers_) consumer->Start();
 }
@@ -235,6 +237,14 @@ void Cluster::ElectLeaders(bool unclean) {
   });
 }
 
+void Cluster::Rewind(const TopicPartition& partition, Offset from) {
+  const bool lost = history_.Rewind(partition, from);
+  for (auto& consumer : consumers_) consumer->Rewind(partition, from);
+  // Idempotent producers could not go on: their last batch is gone.
+  if (!lost) return;
+  for (auto& producer : producers_) producer->Abandon(partition);
+}
+
 Cluster::Copy Cluster::Read(NodeId node, const TopicPartition& partition) {
   Copy copy;
   BrokerProcess* broker = machine(node).broker();
@@ -281,11 +291,7 @@ void Cluster::CheckPartition(const TopicPartition& partition) {
   const Copy leader = Read(row->leader, partition);
   history_.CheckComplete(partition, leader.start, leader.end);
   for (const NodeId replica : row->replicas) {
-    // What a flipped bit has made unreadable is found when it is read.
-    if (replica == row->leader || flipped.contains(replica) ||
-        flipped.contains(row->leader)) {
-      continue;
-    }
+    if (replica == row->leader) continue;
     const Copy copy = Read(replica, partition);
     const std::string where = ToString(partition) + " on " +
                               std::to_string(replica) + " and its leader " +

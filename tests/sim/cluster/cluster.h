@@ -50,10 +50,10 @@ class Cluster {
   const std::vector<TopicPartition>& partitions() const { return partitions_; }
 
   // Machines whose disk has been made to fail, so that a directory may go
-  // offline, and those with a flipped bit, which must not scan their logs.
-  std::set<NodeId> broken, flipped;
-  // Partitions of which acknowledged records may be lost, by what was done.
-  std::set<std::string> may_lose;
+  // offline.
+  std::set<NodeId> broken;
+  // What was told of `from` and above may be lost, by what was done.
+  void Rewind(const TopicPartition& partition, Offset from);
 
  private:
   struct Record {
@@ -87,8 +87,14 @@ class Cluster {
   std::vector<std::unique_ptr<Consumer>> consumers_;
 };
 
+// All by the operator's thread.
 // Lets one fault of all kinds begin; most end by themselves after a while.
-// By the operator's thread.
 void CauseFault(Cluster& cluster);
+// Begins and ends with everybody well.
+void PlayScenario(Cluster& cluster);
+// Ends a broker's life and starts another after a while.
+void Restart(Cluster& cluster, Machine& machine, Machine::End how);
+// For who reads the log of a run.
+void Tell(const std::string& what);
 
 }  // namespace tidemark::sim

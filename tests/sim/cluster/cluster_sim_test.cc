@@ -26,7 +26,7 @@ class ClusterSim : public ::testing::Test {
 
 TEST_F(ClusterSim, HoldsForManySeeds) {
   const uint64_t first = FromEnvironment("TIDEMARK_SIM_SEED", 1);
-  const uint64_t count = FromEnvironment("TIDEMARK_SIM_SEEDS", 60);
+  const uint64_t count = FromEnvironment("TIDEMARK_SIM_SEEDS", 30);
   ClusterSimResult total;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     ClusterSimOptions options;

@@ -28,8 +28,8 @@ bool LoadAll(kafka::FetchResponse* response) {
 }  // namespace
 
 Consumer::Consumer(ClientSide& side, int id,
-                   std::vector<TopicPartition> partitions)
-    : side_(side), self_(300 + id) {
+                   std::vector<TopicPartition> partitions, bool again)
+    : side_(side), self_(300 + id), again_(again) {
   for (const auto& partition : partitions) positions_[partition] = 0;
 }
 
@@ -43,6 +43,9 @@ void Consumer::PollAfter(Duration delay) {
 
 // One thing at a time, so that what it is told comes in an order.
 void Consumer::Poll() {
+  if (again_ && side_.scheduler.Chance(5)) {
+    for (auto& [partition, position] : positions_) position = 0;
+  }
   std::map<NodeId, std::vector<TopicPartition>> led;
   for (const auto& [partition, position] : positions_) {
     const NodeId leader = side_.LeaderOf(partition);

@@ -11,15 +11,9 @@ namespace tidemark::sim {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-namespace {
-
-// For who reads the log of a run.
 void Tell(const std::string& what) { LOG(INFO) << "fault: " << what; }
 
-// Ends `broker`'s life and starts another after a while.
 void Restart(Cluster& cluster, Machine& machine, Machine::End how) {
-  // A scan would cut a log at a bit that has flipped.
-  if (cluster.flipped.contains(machine.id())) how = Machine::End::kClean;
   if (cluster.broken.contains(machine.id()) && how == Machine::End::kKill) {
     how = Machine::End::kPowerCut;
   }
@@ -30,6 +24,8 @@ void Restart(Cluster& cluster, Machine& machine, Machine::End how) {
   scheduler.After(scheduler.Between(milliseconds(10), seconds(4)),
                   [&machine] { machine.StartBroker(); });
 }
+
+namespace {
 
 void KillLeader(Cluster& cluster) {
   const auto& partitions = cluster.partitions();
@@ -123,7 +119,6 @@ void TakeHandles(Cluster& cluster) {
 void BreakDisk(Cluster& cluster) {
   auto& scheduler = cluster.scheduler();
   Machine& machine = cluster.AnyMachine();
-  if (cluster.flipped.contains(machine.id())) return;
   if (!cluster.broken.insert(machine.id()).second) return;
   const std::string part = scheduler.Chance(500) ? "/disk/a/" : "/disk/b/";
   Tell("broken " + part + " of broker " + std::to_string(machine.id()));
@@ -150,76 +145,11 @@ void BreakDisk(Cluster& cluster) {
       });
 }
 
-// One of the replicas loses all it has, in one directory or in both, while the
-// others have everything; then only this machine has further trouble.
-void WipeDisk(Cluster& cluster) {
-  auto& scheduler = cluster.scheduler();
-  if (!cluster.flipped.empty()) return;
-  cluster.Repair();
-  if (!cluster.AwaitHealth(seconds(60), "earlier faults")) return;
-  Machine& machine = cluster.AnyMachine();
-  machine.StopBroker(Machine::End::kPowerCut);
-  const int64_t which = scheduler.Below(3);
-  Tell("wipe of broker " + std::to_string(machine.id()) + ", which " +
-       std::to_string(which));
-  if (which != 0) machine.Wipe("/disk/a");
-  if (which != 1) machine.Wipe("/disk/b");
-  scheduler.Sleep(scheduler.Between(Duration::zero(), seconds(3)));
-  machine.StartBroker();
-  if (scheduler.Chance(500)) {
-    scheduler.Sleep(scheduler.Between(milliseconds(10), seconds(2)));
-    Restart(
-        cluster, machine,
-        scheduler.Chance(500) ? Machine::End::kKill : Machine::End::kPowerCut);
-  }
-  if (scheduler.Chance(300)) {
-    cluster.controllers().Change(
-        scheduler.Between(milliseconds(5), milliseconds(800)));
-  }
-  cluster.AwaitHealth(seconds(60), "a wiped disk");
-}
-
-// A byte of a segment that nobody writes to any more.
-void FlipBit(Cluster& cluster) {
-  auto& scheduler = cluster.scheduler();
-  if (!cluster.flipped.empty()) return;
-  cluster.Repair();
-  if (!cluster.AwaitHealth(seconds(60), "earlier faults")) return;
-  Machine& machine = cluster.AnyMachine();
-  SimDisk& disk = machine.disk();
-  std::vector<std::string> sealed;
-  for (const std::string& dir : machine.dirs()) {
-    const auto logs = disk.List(dir);
-    for (const std::string& log : logs.value_or(std::vector<std::string>())) {
-      std::vector<std::string> segments;
-      const auto files = disk.List(dir + "/" + log);
-      for (const auto& file : files.value_or(std::vector<std::string>())) {
-        if (file.ends_with(".log")) segments.push_back(file);
-      }
-      if (segments.size() < 2) continue;
-      for (size_t i = 0; i + 1 < segments.size(); ++i) {
-        sealed.push_back(dir + "/" + log + "/" + segments[i]);
-      }
-    }
-  }
-  if (sealed.empty()) return;
-  const std::string& victim = sealed[static_cast<size_t>(
-      scheduler.Below(static_cast<int64_t>(sealed.size())))];
-  const auto file = disk.Open(victim, false);
-  const auto size = static_cast<int64_t>((*file)->Size().value_or(0));
-  if (size == 0) return;
-  Tell("flipped bit in " + victim + " of broker " +
-       std::to_string(machine.id()));
-  cluster.flipped.insert(machine.id());
-  disk.FlipBit(victim, static_cast<uint64_t>(scheduler.Below(size)),
-               static_cast<int>(scheduler.Below(8)));
-}
-
 }  // namespace
 
 void CauseFault(Cluster& cluster) {
   auto& scheduler = cluster.scheduler();
-  switch (scheduler.Below(20)) {
+  switch (scheduler.Below(21)) {
     case 0:
     case 1:
       return Restart(cluster, cluster.AnyMachine(), Machine::End::kKill);
@@ -254,7 +184,7 @@ void CauseFault(Cluster& cluster) {
     case 18:
       return BreakDisk(cluster);
     default:
-      return scheduler.Chance(700) ? WipeDisk(cluster) : FlipBit(cluster);
+      return PlayScenario(cluster);
   }
 }
 

@@ -43,6 +43,7 @@ void History::Acknowledged(const TopicPartition& partition, Offset offset,
                            const Written& written) {
   ++acknowledged_;
   Log& log = logs_[partition];
+  ++log.acknowledgements;
   const auto [it, added] = log.acknowledged.emplace(offset, written);
   if (it->second != written) {
     return Fail("acknowledged twice: " + Name(it->second) + " and " +
@@ -115,6 +116,31 @@ void History::Latest(int consumer, const TopicPartition& partition,
   }
   told = latest;
   told_epoch = epoch;
+}
+
+Offset History::Committed(const TopicPartition& partition) {
+  const Log& log = logs_[partition];
+  Offset committed = 0;
+  if (!log.acknowledged.empty()) {
+    committed = log.acknowledged.rbegin()->first + 1;
+  }
+  if (!log.shown.empty()) {
+    committed = std::max(committed, log.shown.rbegin()->first + 1);
+  }
+  return committed;
+}
+
+bool History::Rewind(const TopicPartition& partition, Offset from) {
+  Log& log = logs_[partition];
+  const auto lost = log.acknowledged.lower_bound(from);
+  const bool any = lost != log.acknowledged.end();
+  log.acknowledged.erase(lost, log.acknowledged.end());
+  log.shown.erase(log.shown.lower_bound(from), log.shown.end());
+  for (auto& [producer, where] : log.where) {
+    std::erase_if(where, [&](const auto& each) { return each.second >= from; });
+  }
+  log.told.clear();
+  return any;
 }
 
 std::string History::Around(const TopicPartition& partition,

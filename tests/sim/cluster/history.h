@@ -48,6 +48,16 @@ class History {
 
   // What consumers have seen of an idempotent producer, around one record.
   std::string Around(const TopicPartition& partition, const Written& written);
+  // One after the last offset that anybody was told of.
+  Offset Committed(const TopicPartition& partition);
+  // What was told of `from` and above need not be true any more. Whether
+  // anything was acknowledged there.
+  bool Rewind(const TopicPartition& partition, Offset from);
+  // How many records.
+  uint64_t AcknowledgedOf(const TopicPartition& partition) {
+    return logs_[partition].acknowledgements;
+  }
+
   // Everything acknowledged from `start` on has been shown.
   void CheckComplete(const TopicPartition& partition, Offset start, Offset end);
 
@@ -60,6 +70,7 @@ class History {
 
  private:
   struct Log {
+    uint64_t acknowledgements = 0;
     std::map<int, int64_t> made;  // by producer: how many
     std::map<Offset, Written> acknowledged;
     std::map<Offset, std::pair<LeaderEpoch, Written>> shown;

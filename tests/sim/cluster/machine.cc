@@ -84,6 +84,7 @@ bool BrokerProcess::Start() {
 }
 
 bool BrokerProcess::Stop() {
+  if (process_.dead) return false;
   ++busy_;
   Scheduler& scheduler = machine_.scheduler();
   Fiber* self = scheduler.self();
@@ -163,7 +164,7 @@ Machine::Machine(Network& network, Controllers& controllers, NodeId id,
 }
 
 void Machine::StartBroker() {
-  if (broker_ != nullptr) return;
+  if (broker_ != nullptr || held_) return;
   lives_.push_back(std::make_unique<BrokerProcess>(
       *this, controllers_, static_cast<int>(lives_.size()) + 1));
   broker_ = lives_.back().get();

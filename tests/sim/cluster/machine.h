@@ -79,6 +79,8 @@ class Machine {
   BrokerProcess* broker() { return broker_; }
   // In the background, over and over until it runs or is killed.
   void StartBroker();
+  // While held, no broker starts.
+  void Hold(bool held) { held_ = held; }
   enum class End { kKill, kPowerCut, kClean };
   // A clean stop that takes too long becomes a kill.
   void StopBroker(End how);
@@ -101,6 +103,7 @@ class Machine {
   std::vector<std::unique_ptr<BrokerProcess>> lives_;
   BrokerProcess* broker_ = nullptr;
   bool stopping_ = false;
+  bool held_ = false;
 };
 
 }  // namespace tidemark::sim

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "common/base/ids.h"
@@ -42,8 +44,24 @@ class Network {
   }
   Scheduler& scheduler() { return scheduler_; }
 
+  // A follower asks its leader. Whatever happens, it does not do so in circles.
+  void CountFetch(NodeId from, NodeId to) {
+    auto& [second, count] = fetches_[{from, to}];
+    const int64_t now = scheduler_.Now().time_since_epoch() / kWindow;
+    if (std::exchange(second, now) != now) count = 0;
+    if (++count == kFlood && on_flood) {
+      on_flood("broker " + std::to_string(from) + " fetches from broker " +
+               std::to_string(to) + " in circles");
+    }
+  }
+  std::function<void(const std::string&)> on_flood;
+
  private:
+  static constexpr Duration kWindow = std::chrono::seconds(1);
+  static constexpr int kFlood =
+      800;  // of one window; the most ever seen is 270
   Scheduler& scheduler_;
+  std::map<std::pair<NodeId, NodeId>, std::pair<int64_t, int>> fetches_;
   std::set<std::pair<NodeId, NodeId>> cut_;
   bool slow_ = false;
 };

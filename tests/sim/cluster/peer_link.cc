@@ -107,6 +107,7 @@ class PeerLink final : public FetchTransport {
           Connection::Caller{machine_.id(), &process_, &executor_}, to_,
           machine_.peer());
     }
+    machine_.network().CountFetch(machine_.id(), to_);
     const Duration limit =
         std::chrono::milliseconds(request.max_wait_ms) + kSilence;
     auto shared = std::make_shared<Done>(std::move(done));

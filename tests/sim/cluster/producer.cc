@@ -50,9 +50,13 @@ void Producer::Start() {
   side_.executor.Post([this] { Make(); });
 }
 
-bool Producer::done() const {
-  return std::ranges::all_of(
-      streams_, [](const auto& stream) { return stream->batches.empty(); });
+void Producer::Abandon(const TopicPartition& partition) {
+  if (!options_.idempotent) return;
+  for (const auto& stream : streams_) {
+    if (stream->partition != partition) continue;
+    stream->abandoned = true;
+    stream->batches.clear();
+  }
 }
 
 std::string Producer::Describe() const {
@@ -92,7 +96,7 @@ void Producer::Make() {
   if (!finishing_) {
     Stream& stream = *streams_[static_cast<size_t>(
         side_.scheduler.Below(static_cast<int64_t>(streams_.size())))];
-    if (stream.batches.size() < kMostWaiting) {
+    if (stream.batches.size() < kMostWaiting && !stream.abandoned) {
       Batch batch;
       batch.first = stream.next;
       batch.count = 1 + static_cast<int>(side_.scheduler.Below(per_batch * 2));
