@@ -453,7 +453,8 @@ Status LogManager::WriteCheckpoints(
     set(dir.starts, checkpoint.partition, checkpoint.start_offset, what.start);
   }
   Status result;
-  for (const auto& [dir, what] : changed) {
+  for (const auto& dir : dirs_) {
+    const Changed what = changed[dir.get()];
     Status written =
         WriteFiles(*dir, what.recovery, what.high_watermark, what.start);
     if (!written) result = written;
