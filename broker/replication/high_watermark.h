@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
 #include <optional>
 
 #include "common/base/ids.h"
@@ -14,8 +13,9 @@ namespace tidemark::replication {
 // caught up and could join at any moment (KAFKA-15021).
 class HighWatermarkRule {
  public:
-  HighWatermarkRule(Offset leader_flushed, size_t committed_isr, size_t min_isr)
-      : least_(leader_flushed), may_advance_(committed_isr >= min_isr) {}
+  // `may_commit`: the committed ISR is large enough (KIP-966).
+  HighWatermarkRule(Offset leader_flushed, bool may_commit)
+      : least_(leader_flushed), may_advance_(may_commit) {}
 
   // The flushed offset of another replica that counts.
   void Count(Offset flushed) {
@@ -24,8 +24,7 @@ class HighWatermarkRule {
   }
 
   // nullopt: may not advance, because a replica that counts has not fetched in
-  // this leader epoch yet (-1, B-22), or because the committed ISR is below
-  // min.insync.replicas (KIP-966).
+  // this leader epoch yet (-1, B-22), or because the ISR is too small.
   std::optional<Offset> Result() const {
     if (!may_advance_) return std::nullopt;
     return least_;

@@ -24,9 +24,11 @@ void Isr::Propose(std::vector<NodeId> isr) {
   pending_ = std::move(isr);
 }
 
-void Isr::Committed(std::vector<NodeId> isr, PartitionEpoch partition_epoch) {
+void Isr::Committed(std::vector<NodeId> isr, PartitionEpoch partition_epoch,
+                    bool others_eligible) {
   if (partition_epoch <= partition_epoch_) return;
   committed_ = std::move(isr);
+  others_eligible_ = others_eligible;
   partition_epoch_ = partition_epoch;
   pending_.reset();
 }
@@ -43,6 +45,7 @@ AlterOutcome Isr::Answered(const AlterPartitionResult& result,
         return AlterOutcome::kIgnored;
       }
       committed_ = result.isr;
+      others_eligible_ = result.others_eligible;
       partition_epoch_ = result.partition_epoch;
       pending_.reset();
       return AlterOutcome::kApplied;

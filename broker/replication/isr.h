@@ -18,6 +18,7 @@ struct AlterPartitionResult {
   std::vector<NodeId> isr;
   PartitionEpoch partition_epoch = -1;
   bool recovering = false;
+  bool others_eligible = false;
 };
 
 // What a leader does with an AlterPartitionResult (B-21).
@@ -40,16 +41,21 @@ class Isr {
  public:
   Isr() = default;
   Isr(std::vector<NodeId> committed, LeaderEpoch leader_epoch,
-      PartitionEpoch partition_epoch)
+      PartitionEpoch partition_epoch, bool others_eligible)
       : committed_(std::move(committed)),
         leader_epoch_(leader_epoch),
-        partition_epoch_(partition_epoch) {}
+        partition_epoch_(partition_epoch),
+        others_eligible_(others_eligible) {}
 
   const std::vector<NodeId>& committed() const { return committed_; }
   // committed() united with what is being added.
   const std::vector<NodeId>& maximal() const {
     return pending_ ? maximal_ : committed_;
   }
+  // Replicas that are not in sync may be elected, since they have all that is
+  // committed (KIP-966). As long as the controller says so nothing more may be,
+  // whatever min.insync.replicas is here.
+  bool others_eligible() const { return others_eligible_; }
   bool InMaximal(NodeId id) const;
   bool InCommitted(NodeId id) const;
   bool pending() const { return pending_.has_value(); }
@@ -65,7 +71,8 @@ class Isr {
   // The row of the metadata, same leader epoch. A lower partition epoch is
   // old news; an equal one too (it came with the answer already), but it must
   // not clear what has been proposed since. A higher one always wins.
-  void Committed(std::vector<NodeId> isr, PartitionEpoch partition_epoch);
+  void Committed(std::vector<NodeId> isr, PartitionEpoch partition_epoch,
+                 bool others_eligible);
 
   // `asked_with`: the partition epoch the question was asked with. An answer
   // to a question that metadata has overtaken says nothing about the next one.
@@ -76,6 +83,7 @@ class Isr {
   std::vector<NodeId> committed_;
   LeaderEpoch leader_epoch_ = -1;
   PartitionEpoch partition_epoch_ = -1;
+  bool others_eligible_ = false;
   std::optional<std::vector<NodeId>> pending_;
   std::vector<NodeId> maximal_;  // while pending_
 };

@@ -22,6 +22,7 @@ AlterPartitionResult ResultOf(
   result.isr.assign(partition.isr().begin(), partition.isr().end());
   result.partition_epoch = partition.partition_epoch();
   result.recovering = partition.recovery() == metadata::v1::RECOVERING;
+  result.others_eligible = partition.eligible_leader_replicas_size() > 0;
   return result;
 }
 

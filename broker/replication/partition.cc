@@ -80,7 +80,7 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
     if (new_epoch || role_ != Role::kLeader) {
       BecomeLeader(row, now);
     } else {
-      isr_.Committed(row.isr, row.partition_epoch);
+      isr_.Committed(row.isr, row.partition_epoch, !row.elr.empty());
       std::erase_if(followers_, [this](const auto& entry) {
         return std::find(replicas_.begin(), replicas_.end(), entry.first) ==
                replicas_.end();
@@ -100,7 +100,7 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
     leader_epoch_ = row.leader_epoch;
     BecomeFollower();
   }
-  DropCorrupt(row.isr);
+  DropCorrupt(row);
 }
 
 void Partition::BecomeLeader(const metadata::PartitionImage& row, Instant now) {
@@ -118,7 +118,7 @@ void Partition::BecomeLeader(const metadata::PartitionImage& row, Instant now) {
   }
   role_ = Role::kLeader;
   RoleChanged();
-  isr_ = Isr(row.isr, row.leader_epoch, row.partition_epoch);
+  isr_ = Isr(row.isr, row.leader_epoch, row.partition_epoch, !row.elr.empty());
   no_proposal_before_ = Instant();
   followers_.clear();
   for (const NodeId id : row.isr) {
@@ -244,12 +244,12 @@ void Partition::FoundCorrupt(Offset from, const Error& error) {
 }
 
 // The new leader's log has what this one has lost. Nothing is cut while this
-// replica is counted in sync: membership promises what it has.
-void Partition::DropCorrupt(const std::vector<NodeId>& isr) {
-  if (!corrupt_from_ ||
-      std::find(isr.begin(), isr.end(), env_->self) != isr.end()) {
-    return;
-  }
+// replica is counted in sync, or may be elected for what it has.
+void Partition::DropCorrupt(const metadata::PartitionImage& row) {
+  const auto counted = [&](const std::vector<NodeId>& ids) {
+    return std::find(ids.begin(), ids.end(), env_->self) != ids.end();
+  };
+  if (!corrupt_from_ || counted(row.isr) || counted(row.elr)) return;
   const Offset from = std::max(*corrupt_from_, log_->start_offset());
   LOG(WARNING) << "fetching again what is corrupt partition=" << ToString(name_)
                << " from=" << from << " end=" << log_->end_offset()

@@ -215,6 +215,8 @@ class Partition {
   // controllers are down the followers still come, and leaders go on.
   bool Isolated(Instant now) const;
   ErrorCode CheckLeader(LeaderEpoch current_leader_epoch) const;
+  // Whether the committed ISR is large enough for more to be committed.
+  bool MayCommit() const;
   void BecomeLeader(const metadata::PartitionImage& row, Instant now);
   void BecomeFollower();
   void MaybeAdvanceHighWatermark(Instant now);
@@ -229,7 +231,7 @@ class Partition {
   Status Cut(Offset offset);
   Status AtPosition(const AskedWith& asked) const;
   void MaybeResign();
-  void DropCorrupt(const std::vector<NodeId>& isr);
+  void DropCorrupt(const metadata::PartitionImage& row);
   FetchAnswer Read(Offset from, Offset limit, size_t max_bytes,
                    bool at_least_one);
   // As Read, except that much is found only and read when it is sent.

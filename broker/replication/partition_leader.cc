@@ -30,11 +30,10 @@ Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
                 "neither the controllers nor a follower has been heard of for"
                 " broker.session.timeout.ms");
   }
-  if (acks == -1 && isr_.committed().size() < min_isr()) {
+  if (acks == -1 && !MayCommit()) {
     return Fail(ErrorCode::kNotEnoughReplicas,
                 "in-sync replicas " + std::to_string(isr_.committed().size()) +
-                    " are fewer than min.insync.replicas " +
-                    std::to_string(min_isr()));
+                    " are fewer than min.insync.replicas");
   }
   const Offset end_before = log_->end_offset();
   auto info = origin == AppendOrigin::kClient
@@ -53,6 +52,10 @@ Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
   // In page-cache mode appended is flushed.
   if (log_->flushed_offset() == log_->end_offset()) FlushedMoved(now);
   return info;
+}
+
+bool Partition::MayCommit() const {
+  return isr_.committed().size() >= min_isr() && !isr_.others_eligible();
 }
 
 ErrorCode Partition::CheckAfterCommit() const {
@@ -184,8 +187,7 @@ ExpandCandidate Partition::CandidateOf(NodeId id,
 }
 
 void Partition::MaybeAdvanceHighWatermark(Instant now) {
-  HighWatermarkRule rule(log_->flushed_offset(), isr_.committed().size(),
-                         min_isr());
+  HighWatermarkRule rule(log_->flushed_offset(), MayCommit());
   for (const NodeId id : isr_.maximal()) {
     if (id == env_->self) continue;
     const auto it = followers_.find(id);

@@ -61,6 +61,12 @@ Status CheckPartition(const PartitionImage& p) {
   for (NodeId id : p.isr) {
     if (!Contains(p.replicas, id)) return Bad("ISR outside the replicas");
   }
+  if (!Unique(p.elr)) return Bad("bad eligible leader replicas");
+  for (NodeId id : p.elr) {
+    if (!Contains(p.replicas, id) || Contains(p.isr, id)) {
+      return Bad("eligible leader replicas outside the replicas or in the ISR");
+    }
+  }
   if (p.leader != kNoNode && !Contains(p.isr, p.leader)) {
     return Bad("leader outside the ISR");
   }
@@ -215,6 +221,7 @@ Status ImageBuilder::AddPartition(const v1::AddPartition& record) {
   auto partition = std::make_shared<PartitionImage>();
   partition->replicas = ToVector(record.replicas());
   partition->isr = ToVector(record.isr());
+  partition->elr = ToVector(record.eligible_leader_replicas());
   partition->leader = record.leader();
   partition->leader_epoch = record.leader_epoch();
   partition->partition_epoch = record.partition_epoch();
@@ -237,6 +244,9 @@ Status ImageBuilder::ChangePartition(const v1::ChangePartition& record) {
   const PartitionImage& old = *topic->partitions[record.partition()];
   auto next = std::make_shared<PartitionImage>(old);
   if (record.isr_size() > 0) next->isr = ToVector(record.isr());
+  if (record.has_eligible_leader_replicas()) {
+    next->elr = ToVector(record.eligible_leader_replicas().replicas());
+  }
   if (record.replicas_size() > 0) {
     next->replicas = ToVector(record.replicas());
     // Written for the replicas there were before.

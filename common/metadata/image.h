@@ -20,7 +20,11 @@ inline constexpr Uuid kLostDirectory = {
 struct PartitionImage {
   std::vector<NodeId> replicas;  // preference order; [0] is preferred leader
   std::vector<NodeId> isr;       // subset of replicas, never empty
-  NodeId leader = kNoNode;       // in isr, or none
+  // Replicas outside of the ISR that have all that was ever committed
+  // (KIP-966): in sync when the ISR fell below min.insync.replicas, since when
+  // nothing has been committed, nor may be as long as there are any.
+  std::vector<NodeId> elr;
+  NodeId leader = kNoNode;  // in isr, or none
   LeaderEpoch leader_epoch = 0;
   PartitionEpoch partition_epoch = 0;
   bool recovering = false;  // the leader was elected uncleanly

@@ -56,6 +56,7 @@ void WriteTopic(const TopicImage& topic, v1::RecordBatch* out) {
     to->set_partition(static_cast<int32_t>(i));
     to->mutable_replicas()->Add(p.replicas.begin(), p.replicas.end());
     to->mutable_isr()->Add(p.isr.begin(), p.isr.end());
+    to->mutable_eligible_leader_replicas()->Add(p.elr.begin(), p.elr.end());
     to->set_leader(p.leader);
     to->set_leader_epoch(p.leader_epoch);
     to->set_partition_epoch(p.partition_epoch);

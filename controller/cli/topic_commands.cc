@@ -141,20 +141,22 @@ Status DescribeAll(const Context& context, const TopicOptions& options) {
   TM_ASSIGN_OR_RETURN(auto topics, Describe(context, options.names));
   Json json = Json::array();
   for (const auto& topic : topics) {
-    Table table({"PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR"});
+    Table table({"PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR", "ELR"});
     Json partitions = Json::array();
     for (const auto& p : topic.partitions()) {
       table.Add({std::to_string(p.partition()),
                  p.leader() < 0 ? "none" : std::to_string(p.leader()),
                  std::to_string(p.leader_epoch()), Join(p.replicas()),
-                 Join(p.isr())});
+                 Join(p.isr()), Join(p.eligible_leader_replicas())});
       partitions.push_back(
           {{"partition", p.partition()},
            {"leader", p.leader()},
            {"leader_epoch", p.leader_epoch()},
            {"replicas",
             std::vector<int>(p.replicas().begin(), p.replicas().end())},
-           {"isr", std::vector<int>(p.isr().begin(), p.isr().end())}});
+           {"isr", std::vector<int>(p.isr().begin(), p.isr().end())},
+           {"elr", std::vector<int>(p.eligible_leader_replicas().begin(),
+                                    p.eligible_leader_replicas().end())}});
     }
     if (context.format == Format::kTable) {
       Print("topic " + topic.name() + "  id " + IdText(topic.topic_id()) +

@@ -6,6 +6,8 @@
 #include <limits>
 #include <set>
 
+#include "common/metadata/configs.h"
+
 namespace tidemark::controller {
 namespace {
 
@@ -15,19 +17,35 @@ void SetError(ErrorCode code, const std::string& message,
   out->set_message(message);
 }
 
+bool Contains(const std::vector<NodeId>& ids, NodeId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// Acknowledged before it is on any disk: an unclean stop may lose it.
+bool IsInPageCacheOnly(const Image& state, const std::string& topic,
+                       const Settings& settings) {
+  return metadata::ResolveTopicConfig(state, topic, "flush.messages", kNoNode,
+                                      settings.static_configs)
+             .value == std::to_string(INT64_MAX);
+}
+
 // Removes `broker` from the ISRs and leaderships of the partitions that `which`
-// holds for.
+// holds for. `unclean`: its process has not stopped in order.
 void Evict(const Image& state, NodeId broker, const Eligibility& eligible,
            const std::function<bool(const PartitionImage&)>& which,
-           const Settings& settings, Records* out) {
+           bool unclean, const Settings& settings, Records* out) {
   for (const auto& [name, topic] : state.topics()) {
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
       const PartitionImage& now = *topic->partitions[i];
-      if (std::find(now.isr.begin(), now.isr.end(), broker) == now.isr.end() ||
+      if ((!Contains(now.isr, broker) && !Contains(now.elr, broker)) ||
           !which(now)) {
         continue;
       }
-      PartitionChange change(*topic, static_cast<PartitionIndex>(i), eligible);
+      PartitionChange change(*topic, static_cast<PartitionIndex>(i), eligible,
+                             settings);
+      if (unclean && IsInPageCacheOnly(state, name, settings)) {
+        change.LogLost(broker);
+      }
       change.WithoutIsrMember(broker).UncleanIf([&, topic_name = &name] {
         return UncleanElectionEnabled(state, *topic_name, settings);
       });
@@ -36,11 +54,11 @@ void Evict(const Image& state, NodeId broker, const Eligibility& eligible,
   }
 }
 
-void EvictEverywhere(const Image& state, NodeId broker,
+void EvictEverywhere(const Image& state, NodeId broker, bool unclean,
                      const Settings& settings, Records* out) {
   Evict(
       state, broker, Eligibility::Without(state, broker),
-      [](const PartitionImage&) { return true; }, settings, out);
+      [](const PartitionImage&) { return true; }, unclean, settings, out);
 }
 
 // Leaders for partitions that wait for `broker`.
@@ -55,7 +73,8 @@ void ElectLeaderless(const Image& state, NodeId broker,
               now.replicas.end()) {
         continue;
       }
-      PartitionChange change(*topic, static_cast<PartitionIndex>(i), eligible);
+      PartitionChange change(*topic, static_cast<PartitionIndex>(i), eligible,
+                             settings);
       change.UncleanIf([&, topic_name = &name] {
         return UncleanElectionEnabled(state, *topic_name, settings);
       });
@@ -215,7 +234,7 @@ void TakeDirectoriesOffline(const Image& state, const BrokerImage& broker,
       [&](const PartitionImage& now) {
         return IsOneOf(offline, now.DirectoryOf(broker.id));
       },
-      settings, out);
+      false, settings, out);
 }
 
 // A broker without a disk serves nothing (C-09).
@@ -238,7 +257,7 @@ void DecideShutdown(const Image& state, const BrokerImage& broker,
     return;
   }
   if (!broker.in_controlled_shutdown) {
-    EvictEverywhere(state, broker.id, settings, &out->records);
+    EvictEverywhere(state, broker.id, false, settings, &out->records);
     record_v1::Record record;
     record_v1::ChangeBroker* change = record.mutable_change_broker();
     change->set_broker_id(broker.id);
@@ -279,13 +298,13 @@ Decision<rpc_v1::RegisterResponse> DecideRegister(
   // sync. An unfenced one leaves too: its new life starts fenced.
   if (old != nullptr && !same &&
       (!old->fenced || request.previous_broker_epoch() != old->epoch)) {
-    EvictEverywhere(state, request.broker_id(), settings, &out.records);
+    EvictEverywhere(state, request.broker_id(), true, settings, &out.records);
   } else if (old != nullptr && !same) {
     // B-30: what was in a directory that it no longer has is gone.
     Evict(
         state, request.broker_id(),
         Eligibility::Without(state, request.broker_id()),
-        [&](const PartitionImage& now) { return IsLost(now, request); },
+        [&](const PartitionImage& now) { return IsLost(now, request); }, false,
         settings, &out.records);
   }
   record_v1::Record record;
@@ -349,7 +368,7 @@ Decision<rpc_v1::HeartbeatResponse> DecideHeartbeat(
 
 Records DecideFence(const Image& state, NodeId id, const Settings& settings) {
   Records out;
-  EvictEverywhere(state, id, settings, &out);
+  EvictEverywhere(state, id, false, settings, &out);
   out.push_back(ChangeOf(*state.FindBroker(id), true));
   return out;
 }
@@ -364,7 +383,7 @@ Result<Decision<admin_v1::UnregisterBrokerResponse>> DecideUnregister(
         "broker " + std::to_string(request.broker_id()) + " is not registered");
   }
   Decision<admin_v1::UnregisterBrokerResponse> out;
-  EvictEverywhere(state, broker->id, settings, &out.records);
+  EvictEverywhere(state, broker->id, false, settings, &out.records);
   record_v1::Record record;
   record.mutable_unregister_broker()->set_broker_id(broker->id);
   record.mutable_unregister_broker()->set_broker_epoch(broker->epoch);

@@ -27,6 +27,7 @@ void Write(const TopicImage& topic, admin_v1::Topic* out) {
     to->set_partition_epoch(p.partition_epoch);
     to->mutable_replicas()->Add(p.replicas.begin(), p.replicas.end());
     to->mutable_isr()->Add(p.isr.begin(), p.isr.end());
+    to->mutable_eligible_leader_replicas()->Add(p.elr.begin(), p.elr.end());
   }
 }
 

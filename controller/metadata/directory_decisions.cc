@@ -23,7 +23,9 @@ std::optional<record_v1::Record> Assign(
                     known == metadata::kLostDirectory;
   const bool in_sync = Contains(now.isr, broker.id);
   const bool last = in_sync && now.isr.size() == 1;
-  PartitionChange change(topic, replica.partition(), Eligibility(state));
+  PartitionChange change(topic, replica.partition(), Eligibility(state),
+                         settings);
+  if (lost) change.LogLost(broker.id);
   // The last one's old disk may still be found: the metadata go on naming it.
   const Uuid& of_last = elsewhere ? known : metadata::kLostDirectory;
   change.Directory(broker.id, lost && last ? of_last : directory);

@@ -1,6 +1,7 @@
 #include "controller/metadata/partition_change.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "common/metadata/configs.h"
 
@@ -54,12 +55,16 @@ bool Eligibility::operator()(NodeId id) const {
 }
 
 PartitionChange::PartitionChange(const TopicImage& topic, PartitionIndex index,
-                                 Eligibility eligible)
+                                 Eligibility eligible, const Settings& settings)
     : topic_(topic),
       index_(index),
       old_(*topic.partitions[index]),
       eligible_(eligible),
-      next_(old_) {}
+      settings_(settings),
+      next_(old_),
+      complete_(old_.isr) {
+  complete_.insert(complete_.end(), old_.elr.begin(), old_.elr.end());
+}
 
 PartitionChange& PartitionChange::Isr(std::vector<NodeId> isr) {
   next_.isr = std::move(isr);
@@ -68,6 +73,11 @@ PartitionChange& PartitionChange::Isr(std::vector<NodeId> isr) {
 
 PartitionChange& PartitionChange::WithoutIsrMember(NodeId broker) {
   if (next_.isr.size() > 1) std::erase(next_.isr, broker);
+  return *this;
+}
+
+PartitionChange& PartitionChange::LogLost(NodeId replica) {
+  std::erase(complete_, replica);
   return *this;
 }
 
@@ -95,20 +105,32 @@ PartitionChange& PartitionChange::Directory(NodeId replica,
   return *this;
 }
 
-bool PartitionChange::Valid(NodeId broker) const {
-  return eligible_(broker) && Contains(next_.isr, broker) &&
-         eligible_.HasLog(next_, broker);
+bool PartitionChange::CanLead(NodeId broker) const {
+  return eligible_(broker) && eligible_.HasLog(next_, broker);
+}
+
+// The first of the replicas that is one of these and can lead.
+bool PartitionChange::ElectFrom(const std::vector<NodeId>& candidates) {
+  for (NodeId id : next_.replicas) {
+    if (!Contains(candidates, id) || !CanLead(id)) continue;
+    next_.leader = id;
+    return true;
+  }
+  return false;
 }
 
 void PartitionChange::Elect() {
-  if (kind_ == Election::kPreferred && Valid(next_.replicas[0])) {
+  const auto valid = [&](NodeId id) {
+    return Contains(next_.isr, id) && CanLead(id);
+  };
+  if (kind_ == Election::kPreferred && valid(next_.replicas[0])) {
     next_.leader = next_.replicas[0];
     return;
   }
-  if (Valid(next_.leader)) return;
-  for (NodeId id : next_.replicas) {
-    if (!Valid(id)) continue;
-    next_.leader = id;
+  if (valid(next_.leader) || ElectFrom(next_.isr)) return;
+  // Nothing is lost by it: it is no unclean election (KAFKA-18940).
+  if (MinIsr() > 1 && ElectFrom(complete_)) {
+    next_.isr = {next_.leader};
     return;
   }
   next_.leader = kNoNode;
@@ -128,8 +150,32 @@ void PartitionChange::Elect() {
   }
 }
 
+// What a leader needs to commit; with one alone in sync it may go on.
+size_t PartitionChange::MinIsr() const {
+  const auto config = metadata::ResolveTopicConfig(
+      eligible_.image(), topic_.name, "min.insync.replicas", kNoNode,
+      settings_.static_configs);
+  size_t wanted = 1;
+  const std::string& text = config.value;
+  std::from_chars(text.data(), text.data() + text.size(), wanted);
+  return std::min(wanted, next_.replicas.size());
+}
+
+void PartitionChange::SetElr() {
+  next_.elr.clear();
+  // After an unclean election what the others have may be another history.
+  if (unclean_ || next_.isr.size() >= MinIsr()) return;
+  for (NodeId id : next_.replicas) {
+    if (Contains(complete_, id) && !Contains(next_.isr, id) &&
+        next_.DirectoryOf(id) != metadata::kLostDirectory) {
+      next_.elr.push_back(id);
+    }
+  }
+}
+
 std::optional<record_v1::Record> PartitionChange::Build() {
   Elect();
+  if (next_.isr != old_.isr || !old_.elr.empty()) SetElr();
   // C-13: not for a smaller ISR alone (KAFKA-15021).
   if (next_.leader != old_.leader || unclean_) ++next_.leader_epoch;
   if (next_ == old_) return std::nullopt;
@@ -140,6 +186,10 @@ std::optional<record_v1::Record> PartitionChange::Build() {
   change->set_partition(index_);
   if (next_.isr != old_.isr) {
     change->mutable_isr()->Add(next_.isr.begin(), next_.isr.end());
+  }
+  if (next_.elr != old_.elr) {
+    change->mutable_eligible_leader_replicas()->mutable_replicas()->Add(
+        next_.elr.begin(), next_.elr.end());
   }
   if (next_.directories != old_.directories) {
     for (const Uuid& id : next_.directories) {

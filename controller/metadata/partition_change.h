@@ -32,6 +32,7 @@ class Eligibility {
   // and then the replica, however long it was in sync, is worth nothing (B-30).
   // A replica whose directory nobody has told is trusted.
   bool HasLog(const PartitionImage& partition, NodeId replica) const;
+  const Image& image() const { return image_; }
 
  private:
   const Image& image_;
@@ -46,19 +47,23 @@ enum class Election {
   kPreferred,  // the first replica if valid, else as kOnline
 };
 
-// One partition's next state, by the rules C-10 to C-14 without eligible
-// leader replicas: the ISR is never empty, so its last member stays in it
-// even when it is gone or has lost its log. Only it may lead again, and only
-// with its log; the partition waits for that, unless an unclean election is
-// allowed.
+// One partition's next state, by the rules C-10 to C-14. The ISR is never
+// empty: its last member stays in it even when it is gone or has lost its log.
+// Who was in sync when the ISR fell below min.insync.replicas is an eligible
+// leader replica (KIP-966): nothing has been committed without it. When nobody
+// in the ISR can lead, one of them does, and nothing committed is lost; only
+// when none of all these is there with its log the partition waits, unless an
+// unclean election is allowed.
 class PartitionChange {
  public:
   PartitionChange(const TopicImage& topic, PartitionIndex index,
-                  Eligibility eligible);
+                  Eligibility eligible, const Settings& settings);
 
   // The ISR wanted; defaults to the present one.
   PartitionChange& Isr(std::vector<NodeId> isr);
   PartitionChange& WithoutIsrMember(NodeId broker);
+  // The replica's log is gone: it is no eligible leader.
+  PartitionChange& LogLost(NodeId replica);
   PartitionChange& Kind(Election kind);
   // Called only if no replica is valid.
   PartitionChange& UncleanIf(std::function<bool()> allowed);
@@ -73,14 +78,20 @@ class PartitionChange {
   bool unclean() const { return unclean_; }
 
  private:
-  bool Valid(NodeId broker) const;
+  bool CanLead(NodeId broker) const;
+  bool ElectFrom(const std::vector<NodeId>& candidates);
   void Elect();
+  size_t MinIsr() const;
+  void SetElr();
 
   const TopicImage& topic_;
   PartitionIndex index_;
   const PartitionImage& old_;
   Eligibility eligible_;
+  const Settings& settings_;
   PartitionImage next_;
+  // Have all that is committed, whether in the next ISR or not.
+  std::vector<NodeId> complete_;
   Election kind_ = Election::kOnline;
   std::function<bool()> unclean_allowed_;
   bool unclean_ = false;

@@ -67,6 +67,8 @@ void DescribeState(const PartitionImage& state, AlterResponse::Partition* out) {
   out->set_leader(state.leader);
   out->set_leader_epoch(state.leader_epoch);
   out->mutable_isr()->Add(state.isr.begin(), state.isr.end());
+  out->mutable_eligible_leader_replicas()->Add(state.elr.begin(),
+                                               state.elr.end());
   out->set_recovery(state.recovering ? record_v1::RECOVERING
                                      : record_v1::RECOVERED);
   out->set_partition_epoch(state.partition_epoch);
@@ -78,7 +80,7 @@ struct ElectOutcome {
 };
 
 ElectOutcome ElectPreferred(const Image& state, const TopicImage& topic,
-                            PartitionIndex index) {
+                            PartitionIndex index, const Settings& settings) {
   const PartitionImage& now = *topic.partitions[index];
   if (now.leader == now.replicas[0]) return {ErrorCode::kElectionNotNeeded, {}};
   Eligibility eligible(state);
@@ -86,15 +88,15 @@ ElectOutcome ElectPreferred(const Image& state, const TopicImage& topic,
       !eligible.HasLog(now, now.replicas[0])) {
     return {ErrorCode::kPreferredLeaderNotAvailable, {}};
   }
-  PartitionChange change(topic, index, eligible);
+  PartitionChange change(topic, index, eligible, settings);
   return {ErrorCode::kNone, change.Kind(Election::kPreferred).Build()};
 }
 
 ElectOutcome ElectUnclean(const Image& state, const TopicImage& topic,
-                          PartitionIndex index) {
+                          PartitionIndex index, const Settings& settings) {
   const PartitionImage& now = *topic.partitions[index];
   if (now.leader != kNoNode) return {ErrorCode::kElectionNotNeeded, {}};
-  PartitionChange change(topic, index, Eligibility(state));
+  PartitionChange change(topic, index, Eligibility(state), settings);
   auto record = change.UncleanIf([] { return true; }).Build();
   if (!record) return {ErrorCode::kEligibleLeadersNotAvailable, {}};
   return {ErrorCode::kNone, std::move(record)};
@@ -120,7 +122,8 @@ std::string Explain(ErrorCode code) {
 }  // namespace
 
 Decision<AlterResponse> DecideAlterPartition(const Image& state,
-                                             const AlterRequest& request) {
+                                             const AlterRequest& request,
+                                             const Settings& settings) {
   Decision<AlterResponse> out;
   const BrokerImage* broker = state.FindBroker(request.broker_id());
   if (broker == nullptr || broker->epoch != request.broker_epoch()) {
@@ -153,7 +156,11 @@ Decision<AlterResponse> DecideAlterPartition(const Image& state,
     for (const AlterRequest::IsrMember& member : wanted.isr()) {
       isr.push_back(member.broker_id());
     }
-    PartitionChange change(*topic, wanted.partition(), Eligibility(state));
+    PartitionChange change(*topic, wanted.partition(), Eligibility(state),
+                           settings);
+    // A leader that leaves itself out has found its log damaged.
+    if (!Contains(isr, request.broker_id()))
+      change.LogLost(request.broker_id());
     change.Isr(std::move(isr));
     if (wanted.recovery() == record_v1::RECOVERED) change.Recovered();
     if (auto record = change.Build()) {
@@ -165,7 +172,8 @@ Decision<AlterResponse> DecideAlterPartition(const Image& state,
 }
 
 Decision<admin_v1::ElectLeadersResponse> DecideElectLeaders(
-    const Image& state, const admin_v1::ElectLeadersRequest& request) {
+    const Image& state, const admin_v1::ElectLeadersRequest& request,
+    const Settings& settings) {
   Decision<admin_v1::ElectLeadersResponse> out;
   std::set<TopicPartition> seen;
   auto elect = [&](const std::string& name, PartitionIndex index, bool all) {
@@ -173,8 +181,9 @@ Decision<admin_v1::ElectLeadersResponse> DecideElectLeaders(
     ElectOutcome outcome{ErrorCode::kUnknownTopicOrPartition, {}};
     if (state.FindPartition(name, index) != nullptr) {
       const TopicImage& topic = *state.FindTopic(name);
-      outcome = request.unclean() ? ElectUnclean(state, topic, index)
-                                  : ElectPreferred(state, topic, index);
+      outcome = request.unclean()
+                    ? ElectUnclean(state, topic, index, settings)
+                    : ElectPreferred(state, topic, index, settings);
     }
     if (all && outcome.code == ErrorCode::kElectionNotNeeded) return;
     if (outcome.record && out.records.size() == kMaxRecordsPerBatch) {
@@ -200,13 +209,14 @@ Decision<admin_v1::ElectLeadersResponse> DecideElectLeaders(
   return out;
 }
 
-Records DecidePreferredLeaders(const Image& state, size_t limit) {
+Records DecidePreferredLeaders(const Image& state, const Settings& settings,
+                               size_t limit) {
   Records out;
   for (const auto& [name, topic] : state.topics()) {
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
       if (out.size() >= limit) return out;
-      auto outcome =
-          ElectPreferred(state, *topic, static_cast<PartitionIndex>(i));
+      auto outcome = ElectPreferred(state, *topic,
+                                    static_cast<PartitionIndex>(i), settings);
       if (outcome.record) out.push_back(std::move(*outcome.record));
     }
   }
@@ -222,8 +232,23 @@ Records DecideUncleanLeaders(const Image& state, const Settings& settings,
       if (topic->partitions[i]->leader != kNoNode) continue;
       if (!UncleanElectionEnabled(state, name, settings)) break;
       auto outcome =
-          ElectUnclean(state, *topic, static_cast<PartitionIndex>(i));
+          ElectUnclean(state, *topic, static_cast<PartitionIndex>(i), settings);
       if (outcome.record) out.push_back(std::move(*outcome.record));
+    }
+  }
+  return out;
+}
+
+Records DecideEligibleLeaders(const Image& state, const Settings& settings,
+                              size_t limit) {
+  Records out;
+  for (const auto& [name, topic] : state.topics()) {
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      if (out.size() >= limit) return out;
+      if (topic->partitions[i]->elr.empty()) continue;
+      PartitionChange change(*topic, static_cast<PartitionIndex>(i),
+                             Eligibility(state), settings);
+      if (auto record = change.Build()) out.push_back(std::move(*record));
     }
   }
   return out;

@@ -374,7 +374,8 @@ void Controller::Heartbeat(const rpc_v1::HeartbeatRequest& request,
 void Controller::AlterPartition(const rpc_v1::AlterPartitionRequest& request,
                                 Reply<rpc_v1::AlterPartitionResponse> reply) {
   if (!active_) return reply(Fail(NotActive()));
-  Answer(DecideAlterPartition(*pending_, request), std::move(reply));
+  Answer(DecideAlterPartition(*pending_, request, options_.settings),
+         std::move(reply));
 }
 
 void Controller::AssignReplicas(const rpc_v1::AssignReplicasRequest& request,
@@ -462,7 +463,8 @@ void Controller::AlterConfigs(const admin_v1::AlterConfigsRequest& request,
 void Controller::ElectLeaders(const admin_v1::ElectLeadersRequest& request,
                               Reply<admin_v1::ElectLeadersResponse> reply) {
   if (!active_) return reply(Fail(NotActive()));
-  Answer(DecideElectLeaders(*pending_, request), std::move(reply));
+  Answer(DecideElectLeaders(*pending_, request, options_.settings),
+         std::move(reply));
 }
 
 void Controller::UnregisterBroker(
@@ -558,8 +560,13 @@ void Controller::RunPeriodic(Instant now) {
     records =
         DecideUncleanLeaders(*pending_, options_.settings, kElectionsPerRound);
     NoteUnclean(records);
+    if (records.empty()) {
+      records = DecideEligibleLeaders(*pending_, options_.settings,
+                                      kElectionsPerRound);
+    }
   } else if (options_.balance_leaders && now >= next_balance_) {
-    records = DecidePreferredLeaders(*pending_, kElectionsPerRound);
+    records = DecidePreferredLeaders(*pending_, options_.settings,
+                                     kElectionsPerRound);
     // A full round: there is more to move.
     bool more = records.size() == kElectionsPerRound;
     next_balance_ = more ? now : now + options_.balance_interval;

@@ -65,12 +65,17 @@ def replaced_disk(cases, cluster):
     """Three replicas, two stop, the third goes on alone, is killed, and comes back with an empty disk."""
     def goes_on_alone():
         tidemark('topic', 'create', 'lost', '--assignment', '3:1:2', '--config', 'min.insync.replicas=1')
-        good, seen = wire.wait_healthy([BASE, BASE + 1, BASE + 2], 'lost', 3, 30)
-        assert good, seen
-        send('lost', RECORDS)
+        # The same with the default, under which it may not go on alone.
+        tidemark('topic', 'create', 'kept', '--assignment', '3:1:2')
+        for topic in 'lost', 'kept':
+            good, seen = wire.wait_healthy([BASE, BASE + 1, BASE + 2], topic, 3, 30)
+            assert good, seen
+            send(topic, RECORDS)
         cluster.do('stop', 'broker-1')
         cluster.do('stop', 'broker-2')
         until(lambda: partitions('lost')[0]['isr'] == [3], 'broker 3 is alone in sync')
+        until(lambda: partitions('kept')[0]['isr'] == [3], 'broker 3 is alone in sync')
+        equal((partitions('lost')[0]['elr'], partitions('kept')[0]['elr']), ([], [2]))
         send('lost', 200, broker=3)
         cluster.do('kill', 'broker-3')
     cases.run('the last in sync goes on alone and dies', goes_on_alone)
@@ -97,6 +102,17 @@ def replaced_disk(cases, cluster):
         for n in (1, 2):
             assert 'truncating partition=lost-0' not in cluster.said('broker-%d' % n)
     cases.run('with an empty disk it leads nothing, and nobody is cut', comes_back_empty)
+
+    def eligible():
+        leader = until(lambda: leader_of('kept') > 0 and leader_of('kept'), 'a leader is elected')
+        equal(end_offset('kept', leader), RECORDS)
+        equal(partitions('kept')[0]['leader_epoch'] > 0, True)
+        assert not said_by_controllers(cluster, 'UNCLEAN ELECTION'), 'nothing was lost'
+        good, seen = wire.wait_healthy([BASE, BASE + 1, BASE + 2], 'kept', 3, 30)
+        assert good, seen
+        equal(partitions('kept')[0]['elr'], [])
+        send('kept', 100)
+    cases.run('where it could not go on alone, an eligible one leads with all that was acknowledged', eligible)
 
     def restart_changes_nothing():
         cluster.do('stop', 'broker-3')

@@ -23,7 +23,7 @@ Partition DescribePartition(const metadata::Image& image,
   to.leader_epoch = from.leader_epoch;
   to.replica_nodes = from.replicas;
   to.isr_nodes = from.isr;
-  to.eligible_leader_replicas.emplace();
+  to.eligible_leader_replicas = from.elr;
   to.last_known_elr.emplace();
   to.offline_replicas = OfflineReplicas(image, from.replicas, listener);
   if (LiveEndpoint(image, from.leader, listener) == nullptr) {

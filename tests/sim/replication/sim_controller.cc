@@ -93,7 +93,7 @@ void SimController::Heartbeat(NodeId broker, BrokerEpoch epoch,
 
 controller::v1::AlterPartitionResponse SimController::AlterPartition(
     const controller::v1::AlterPartitionRequest& request) {
-  auto decision = controller::DecideAlterPartition(*image_, request);
+  auto decision = controller::DecideAlterPartition(*image_, request, settings_);
   Commit(decision.records);
   return decision.response;
 }

@@ -18,7 +18,7 @@ using testing::UnorderedElementsAre;
 std::optional<Offset> HighWatermarkOf(Offset leader_flushed,
                                       const std::vector<Offset>& others,
                                       size_t committed_isr, size_t min_isr) {
-  HighWatermarkRule rule(leader_flushed, committed_isr, min_isr);
+  HighWatermarkRule rule(leader_flushed, committed_isr >= min_isr);
   for (const Offset offset : others) rule.Count(offset);
   return rule.Result();
 }
@@ -41,14 +41,14 @@ TEST(HighWatermark, StandsStillBelowMinIsr) {
 }
 
 TEST(Isr, PendingExpandCountsAtOnce) {
-  Isr isr({1, 2}, 5, 10);
+  Isr isr({1, 2}, 5, 10, false);
   isr.Propose({1, 2, 3});
   EXPECT_THAT(isr.maximal(), UnorderedElementsAre(1, 2, 3));
   EXPECT_THAT(isr.committed(), ElementsAre(1, 2));
 }
 
 TEST(Isr, PendingShrinkCountsOnlyWhenKnown) {
-  Isr isr({1, 2, 3}, 5, 10);
+  Isr isr({1, 2, 3}, 5, 10, false);
   isr.Propose({1, 2});
   EXPECT_THAT(isr.maximal(), UnorderedElementsAre(1, 2, 3));
   AlterPartitionResult result;
@@ -76,7 +76,7 @@ TEST(Isr, AnswersByError) {
       {ErrorCode::kRequestTimedOut, AlterOutcome::kResend, true},
   };
   for (const Row& row : rows) {
-    Isr isr({1, 2}, 5, 10);
+    Isr isr({1, 2}, 5, 10, false);
     isr.Propose({1});
     AlterPartitionResult result;
     result.error = row.error;
@@ -86,7 +86,7 @@ TEST(Isr, AnswersByError) {
 }
 
 TEST(Isr, AnswerOfAnotherLeaderEpochIsIgnored) {
-  Isr isr({1, 2}, 5, 10);
+  Isr isr({1, 2}, 5, 10, false);
   isr.Propose({1});
   AlterPartitionResult result;
   result.leader_epoch = 4;
@@ -97,9 +97,9 @@ TEST(Isr, AnswerOfAnotherLeaderEpochIsIgnored) {
 }
 
 TEST(Isr, AnswerToAnOvertakenQuestionDoesNotTouchTheNextOne) {
-  Isr isr({1, 2}, 5, 10);
+  Isr isr({1, 2}, 5, 10, false);
   isr.Propose({1});
-  isr.Committed({1, 2}, 12);
+  isr.Committed({1, 2}, 12, false);
   isr.Propose({1});
   AlterPartitionResult stale;
   stale.error = ErrorCode::kInvalidUpdateVersion;
@@ -111,13 +111,13 @@ TEST(Isr, AnswerToAnOvertakenQuestionDoesNotTouchTheNextOne) {
 }
 
 TEST(Isr, NewerMetadataWinsOlderAndEqualAreIgnored) {
-  Isr isr({1, 2}, 5, 10);
+  Isr isr({1, 2}, 5, 10, false);
   isr.Propose({1, 2, 3});
-  isr.Committed({1}, 10);
+  isr.Committed({1}, 10, false);
   EXPECT_TRUE(isr.pending());
-  isr.Committed({1}, 9);
+  isr.Committed({1}, 9, false);
   EXPECT_THAT(isr.committed(), ElementsAre(1, 2));
-  isr.Committed({1, 3}, 11);
+  isr.Committed({1, 3}, 11, false);
   EXPECT_FALSE(isr.pending());
   EXPECT_THAT(isr.maximal(), ElementsAre(1, 3));
 }

@@ -411,6 +411,43 @@ TEST_F(PartitionTest, AnIsrThatBecameTooSmallIsToldAfterTheAppend) {
             ErrorCode::kNotEnoughReplicasAfterAppend);
 }
 
+// KIP-966: others may be elected for having all that is committed, so nothing
+// more is, even if this broker's own settings would have it.
+TEST_F(PartitionTest, NothingIsCommittedWhileOthersAreEligible) {
+  Replica& one = Make(1, 1);
+  auto alone = Row({1}, 1, 0, 1);
+  alone.elr = {2};
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  one.partition->ApplyRow(alone, kStart);
+  const auto refused = Append(one, "a");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kNotEnoughReplicas);
+  ASSERT_TRUE(Append(one, "a", 1));
+  Sync(one);
+  EXPECT_EQ(one.partition->high_watermark(), 0);
+  one.partition->ApplyRow(Row({1}, 1, 0, 2), kStart);
+  EXPECT_EQ(one.partition->high_watermark(), 1);
+  EXPECT_TRUE(Append(one, "b"));
+}
+
+// The same, heard of first in the answer to the leader's own proposal.
+TEST_F(PartitionTest, AnAnswerThatMakesOthersEligibleStopsCommits) {
+  Replica& one = Make(1, 1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a", 1));
+  Sync(one);
+  one.partition->Tick(kStart + seconds(31));
+  ASSERT_TRUE(one.partition->isr().pending());
+  AlterPartitionResult shrunk;
+  shrunk.leader = 1;
+  shrunk.leader_epoch = 0;
+  shrunk.isr = {1};
+  shrunk.partition_epoch = 1;
+  shrunk.others_eligible = true;
+  one.partition->AlterPartitionAnswered(shrunk, 0, kStart + seconds(31));
+  EXPECT_EQ(one.partition->high_watermark(), 0);
+}
+
 // B-02, KAFKA-15021: a replica that may join at any moment counts already.
 TEST_F(PartitionTest, ACaughtUpReplicaOutsideTheIsrHoldsTheHighWatermark) {
   Replica& one = Make(1, 1);

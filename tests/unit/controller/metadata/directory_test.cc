@@ -73,7 +73,7 @@ class DirectoryTest : public testing::Test {
   void ElectUncleanly() {
     admin_v1::ElectLeadersRequest request;
     request.set_unclean(true);
-    state.Apply(DecideElectLeaders(*state, request).records);
+    state.Apply(DecideElectLeaders(*state, request, kSettings).records);
   }
   // Brokers 1 to 3 with a disk each, a partition on all of them.
   void ThreeReplicas(std::vector<NodeId> isr, NodeId leader) {
@@ -179,7 +179,7 @@ TEST_F(DirectoryTest, WithOthersInSyncTheLostReplicaLeavesAndComesBack) {
   auto ask = [&] {
     wanted->set_leader_epoch(state.P("t").leader_epoch);
     wanted->set_partition_epoch(state.P("t").partition_epoch);
-    auto decision = DecideAlterPartition(*state, request);
+    auto decision = DecideAlterPartition(*state, request, kSettings);
     state.Apply(decision.records);
     return static_cast<ErrorCode>(decision.response.partitions(0).code());
   };

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "controller/metadata/broker_decisions.h"
+#include "controller/metadata/directory_decisions.h"
 #include "controller/metadata/partition_decisions.h"
 #include "tests/unit/controller/metadata/test_state.h"
 
@@ -7,6 +9,10 @@ namespace tidemark::controller {
 namespace {
 
 using Ids = std::vector<NodeId>;
+
+const Settings kSettings;
+// As in every file that scripts and packages write.
+const Settings kMinIsr2{.static_configs = {{"min.insync.replicas", "2"}}};
 
 // ---- C-11, C-13: one row a rule.
 
@@ -34,7 +40,8 @@ TEST_P(Elections, Decide) {
     state.Broker(id, !alive);
   }
   state.Topic("t", 1).Partition(1, 0, c.replicas, c.isr, c.leader);
-  PartitionChange change(*state->FindTopic("t"), 0, Eligibility(*state));
+  PartitionChange change(*state->FindTopic("t"), 0, Eligibility(*state),
+                         kSettings);
   auto record =
       change.Kind(c.kind).UncleanIf([&] { return c.unclean; }).Build();
   if (record) state.Apply({*record});
@@ -173,9 +180,10 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(PartitionChangeTest, AShrinkAloneKeepsTheLeaderEpoch) {
   State state;
   state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
-  auto record = PartitionChange(*state->FindTopic("t"), 0, Eligibility(*state))
-                    .WithoutIsrMember(2)
-                    .Build();
+  auto record =
+      PartitionChange(*state->FindTopic("t"), 0, Eligibility(*state), kSettings)
+          .WithoutIsrMember(2)
+          .Build();
   ASSERT_TRUE(record);
   EXPECT_FALSE(record->change_partition().has_leader_epoch());
 }
@@ -184,13 +192,173 @@ TEST(PartitionChangeTest, TheLastIsrMemberStays) {
   State state;
   state.Broker(1).Topic("t", 1).Partition(1, 0, {1}, {1}, 1);
   auto record = PartitionChange(*state->FindTopic("t"), 0,
-                                Eligibility::Without(*state, 1))
+                                Eligibility::Without(*state, 1), kSettings)
                     .WithoutIsrMember(1)
                     .Build();
   ASSERT_TRUE(record);
   state.Apply({*record});
   EXPECT_EQ(state.P("t").isr, Ids{1});
   EXPECT_EQ(state.P("t").leader, kNoNode);
+}
+
+// ---- KIP-966: eligible leader replicas.
+
+class ElrTest : public ::testing::Test {
+ protected:
+  ElrTest() {
+    state_.Broker(1).Broker(2).Broker(3).Topic("t", 1).Partition(
+        1, 0, {1, 2, 3}, {1, 2, 3}, 1);
+  }
+  void Fence(NodeId id) { state_.Apply(DecideFence(*state_, id, kMinIsr2)); }
+  // Back, by a process that has not stopped in order.
+  void Register(NodeId id, int process) {
+    rpc_v1::RegisterRequest request;
+    request.set_broker_id(id);
+    request.set_incarnation_id(TestId(process).ToBytes());
+    request.add_directory_ids(State::DirectoryOf(id).ToBytes());
+    request.set_previous_broker_epoch(-1);
+    auto* endpoint = request.add_endpoints();
+    endpoint->set_name("PLAINTEXT");
+    endpoint->set_host("h");
+    endpoint->set_port(9092);
+    auto decision = DecideRegister(*state_, request, false, kMinIsr2);
+    ASSERT_EQ(decision.response.error().code(), 0);
+    state_.Apply(decision.records);
+  }
+  void Unfence(NodeId id) {
+    rpc_v1::HeartbeatRequest request;
+    request.set_broker_id(id);
+    request.set_broker_epoch(state_->FindBroker(id)->epoch);
+    request.set_metadata_offset(INT64_MAX);
+    HeartbeatFacts facts;
+    facts.connected = true;
+    state_.Apply(DecideHeartbeat(*state_, request, facts, kMinIsr2).records);
+    ASSERT_FALSE(state_->FindBroker(id)->fenced);
+  }
+  void LeaderProposes(Ids isr) {
+    rpc_v1::AlterPartitionRequest request;
+    const auto& now = state_.P("t");
+    request.set_broker_id(now.leader);
+    request.set_broker_epoch(state_->FindBroker(now.leader)->epoch);
+    auto* wanted = request.add_partitions();
+    wanted->set_topic_id(TestId(1).ToBytes());
+    wanted->set_leader_epoch(now.leader_epoch);
+    wanted->set_partition_epoch(now.partition_epoch);
+    for (NodeId id : isr) {
+      auto* member = wanted->add_isr();
+      member->set_broker_id(id);
+      member->set_broker_epoch(-1);
+    }
+    auto decision = DecideAlterPartition(*state_, request, kMinIsr2);
+    ASSERT_EQ(decision.response.partitions(0).code(), 0);
+    state_.Apply(decision.records);
+    const auto& elr =
+        decision.response.partitions(0).eligible_leader_replicas();
+    EXPECT_EQ(Ids(elr.begin(), elr.end()), state_.P("t").elr);
+  }
+  void SetTopicConfig(const std::string& key, const std::string& value) {
+    record_v1::Record record;
+    record.mutable_set_config()->set_type(record_v1::TOPIC);
+    record.mutable_set_config()->set_name("t");
+    record.mutable_set_config()->set_key(key);
+    record.mutable_set_config()->set_value(value);
+    state_.Apply({record});
+  }
+  void Expect(NodeId leader, Ids isr, Ids elr) {
+    EXPECT_EQ(state_.P("t").leader, leader);
+    EXPECT_EQ(state_.P("t").isr, isr);
+    EXPECT_EQ(state_.P("t").elr, elr);
+    EXPECT_FALSE(state_.P("t").recovering);
+  }
+
+  State state_;
+};
+
+TEST_F(ElrTest, WhoLeavesAboveTheMinimumIsNotEligible) {
+  Fence(3);
+  Expect(1, {1, 2}, {});
+  Fence(2);
+  Expect(1, {1}, {2});
+  // 2 has all that was ever committed, 3 has not.
+  Unfence(3);
+  Fence(1);
+  Expect(kNoNode, {1}, {2});
+  Unfence(2);
+  Expect(2, {2}, {1});
+  EXPECT_EQ(state_.P("t").leader_epoch, 7);
+}
+
+TEST_F(ElrTest, OneThatIsThereLeadsAtOnce) {
+  LeaderProposes({1, 2});
+  LeaderProposes({1});
+  Expect(1, {1}, {2});
+  Fence(1);
+  Expect(2, {2}, {1});
+  LeaderProposes({2, 3});
+  Expect(2, {2, 3}, {});
+}
+
+TEST_F(ElrTest, ALeaderThatGivesUpItsLogIsNotEligible) {
+  LeaderProposes({1, 2});
+  LeaderProposes({2});
+  Expect(2, {2}, {});
+}
+
+TEST_F(ElrTest, ALostLogIsNotEligible) {
+  state_.Topic("d", 2).Partition(
+      2, 0, {1, 2}, {1, 2}, 1, 5, 7, false,
+      {State::DirectoryOf(1), State::DirectoryOf(2)});
+  Fence(2);
+  EXPECT_EQ(state_.P("d").elr, Ids{2});
+  rpc_v1::AssignReplicasRequest request;
+  request.set_broker_id(2);
+  request.set_broker_epoch(state_->FindBroker(2)->epoch);
+  auto* replica = request.add_replicas();
+  replica->set_topic_id(TestId(2).ToBytes());
+  replica->set_directory_id(State::DirectoryOf(2).ToBytes());
+  replica->set_log_was_missing(true);
+  state_.Apply(DecideAssignReplicas(*state_, request, kMinIsr2).records);
+  EXPECT_EQ(state_.P("d").elr, Ids{});
+  Unfence(2);
+  Fence(1);
+  EXPECT_EQ(state_.P("d").leader, kNoNode);
+}
+
+TEST_F(ElrTest, AnUncleanStopCostsWhatIsInPageCachesOnly) {
+  for (const bool synced : {true, false}) {
+    if (!synced) {
+      SetTopicConfig("flush.messages", std::to_string(INT64_MAX));
+      LeaderProposes({1, 2});
+    } else {
+      Fence(3);
+    }
+    Fence(2);
+    Expect(1, {1}, {2});
+    Register(2, synced ? 52 : 53);
+    Expect(1, {1}, synced ? Ids{2} : Ids{});
+    Unfence(2);
+    if (synced) LeaderProposes({1, 2});
+  }
+}
+
+TEST_F(ElrTest, ALowerMinimumLetsTheLeaderGoOn) {
+  Fence(3);
+  Fence(2);
+  EXPECT_TRUE(DecideEligibleLeaders(*state_, kMinIsr2, 10).empty());
+  SetTopicConfig("min.insync.replicas", "1");
+  state_.Apply(DecideEligibleLeaders(*state_, kMinIsr2, 10));
+  Expect(1, {1}, {});
+}
+
+TEST_F(ElrTest, AnUncleanElectionForgetsWhoWasEligible) {
+  SetTopicConfig("unclean.leader.election.enable", "true");
+  Fence(3);
+  Fence(2);
+  Unfence(3);
+  Fence(1);
+  EXPECT_EQ(state_.P("t").leader, 3);
+  EXPECT_EQ(state_.P("t").elr, Ids{});
+  EXPECT_TRUE(state_.P("t").recovering);
 }
 
 // ---- C-17: one row a rule, in order.
@@ -240,7 +408,7 @@ class AlterRules : public ::testing::TestWithParam<AlterCase> {
 TEST_P(AlterRules, Decide) {
   Build(GetParam().recovering);
   GetParam().edit(&request_);
-  auto decision = DecideAlterPartition(*state_, request_);
+  auto decision = DecideAlterPartition(*state_, request_, kSettings);
   if (GetParam().expected == ErrorCode::kStaleBrokerEpoch) {
     EXPECT_EQ(decision.response.error().code(),
               static_cast<int>(GetParam().expected));
@@ -361,7 +529,7 @@ TEST(AlterPartition, AnswersTheStateAsCommitted) {
   p->set_leader_epoch(5);
   p->set_partition_epoch(7);
   AlterRules::SetIsr(&request, {1});
-  auto decision = DecideAlterPartition(*state, request);
+  auto decision = DecideAlterPartition(*state, request, kSettings);
   state.Apply(decision.records);
   const auto& answer = decision.response.partitions(0);
   EXPECT_EQ(answer.partition_epoch(), state.P("t").partition_epoch);
@@ -382,7 +550,7 @@ TEST(AlterPartition, ALeaderThatLeavesItselfOutIsFollowedByAnotherMember) {
   p->set_leader_epoch(5);
   p->set_partition_epoch(7);
   AlterRules::SetIsr(&request, {3});
-  auto decision = DecideAlterPartition(*state, request);
+  auto decision = DecideAlterPartition(*state, request, kSettings);
   state.Apply(decision.records);
   EXPECT_EQ(state.P("t").leader, 3);
   EXPECT_EQ(state.P("t").leader_epoch, 6);
@@ -401,7 +569,7 @@ TEST(AlterPartition, OnePartitionTwiceIsRefusedTheSecondTime) {
   p->set_partition_epoch(7);
   AlterRules::SetIsr(&request, {1});
   *request.add_partitions() = request.partitions(0);
-  auto decision = DecideAlterPartition(*state, request);
+  auto decision = DecideAlterPartition(*state, request, kSettings);
   EXPECT_EQ(decision.records.size(), 1u);
   EXPECT_EQ(decision.response.partitions(1).code(),
             static_cast<int>(ErrorCode::kInvalidRequest));
@@ -422,7 +590,7 @@ TEST(ElectLeaders, CodesOfEachOutcome) {
     p->set_topic("t");
     p->set_partition(i);
   }
-  auto decision = DecideElectLeaders(*state, request);
+  auto decision = DecideElectLeaders(*state, request, kSettings);
   auto code = [&](int i) {
     return static_cast<ErrorCode>(decision.response.partitions(i).code());
   };
@@ -434,7 +602,7 @@ TEST(ElectLeaders, CodesOfEachOutcome) {
 
   request.Clear();
   request.set_unclean(true);
-  decision = DecideElectLeaders(*state, request);  // all
+  decision = DecideElectLeaders(*state, request, kSettings);  // all
   ASSERT_EQ(decision.response.partitions_size(), 2);
   EXPECT_EQ(code(0), ErrorCode::kNone);
   EXPECT_EQ(code(1), ErrorCode::kEligibleLeadersNotAvailable);
@@ -451,8 +619,8 @@ TEST(Balance, MovesOnlyToPreferredReplicasInSyncUpToTheLimit) {
       .Partition(1, 1, {1, 2}, {2}, 2)
       .Partition(1, 2, {3, 2}, {3, 2}, 2)
       .Partition(1, 3, {1, 2}, {1, 2}, 2);
-  EXPECT_EQ(DecidePreferredLeaders(*state, 1).size(), 1u);
-  state.Apply(DecidePreferredLeaders(*state, 100));
+  EXPECT_EQ(DecidePreferredLeaders(*state, kSettings, 1).size(), 1u);
+  state.Apply(DecidePreferredLeaders(*state, kSettings, 100));
   EXPECT_EQ(state.P("t", 0).leader, 1);
   EXPECT_EQ(state.P("t", 1).leader, 2);
   EXPECT_EQ(state.P("t", 2).leader, 2);
@@ -499,7 +667,7 @@ TEST(AlterPartition, WhatIsTooMuchForOneRequestIsNotAttempted) {
     }
   }
   state.Apply(partitions);
-  auto decision = DecideAlterPartition(*state, request);
+  auto decision = DecideAlterPartition(*state, request, kSettings);
   EXPECT_EQ(decision.records.size(), kMaxRecordsPerBatch);
   EXPECT_EQ(decision.response.partitions(count - 2).code(), 0);
   EXPECT_EQ(decision.response.partitions(count - 1).code(),
