@@ -187,12 +187,20 @@ void LogManager::LoadAll(int64_t now_ms) {
   ParallelFor(all.size(), std::max(threads, 1), [&](size_t i) {
     auto [partition, place] = all[i];
     OpenOptions open;
+    Offset promised = 0;
     {
       std::lock_guard lock(mutex_);
       open = OptionsFor(*place->dir, *partition);
+      promised = std::max(open.recovery_point,
+                          Known(place->dir->high_watermarks, *partition));
     }
     auto log = OpenLog(fs_, std::move(open), now_ms);
     if (log) {
+      place->shortened = (*log)->end_offset() < promised;
+      LOG_IF(ERROR, place->shortened)
+          << "log is shorter than it was partition=" << ToString(*partition)
+          << " dir=" << place->dir->path << " end=" << (*log)->end_offset()
+          << " promised=" << promised;
       place->log = std::move(*log);
       return;
     }
@@ -223,6 +231,12 @@ bool LogManager::Has(const TopicPartition& partition,
   const Log* log = it->second.log.get();
   return log == nullptr || log->topic_id() == topic_id ||
          log->topic_id().IsZero();
+}
+
+bool LogManager::IsShortened(const TopicPartition& partition) const {
+  std::lock_guard lock(mutex_);
+  const auto it = places_.find(partition);
+  return it != places_.end() && it->second.shortened;
 }
 
 std::string LogManager::DirectoryOf(const TopicPartition& partition) const {
@@ -298,6 +312,7 @@ Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
         TM_RETURN_IF_ERROR(place.log->AdoptTopicId(topic_id));
         place.log->UpdateConfig(config);
         ++place.dir->handed_out;
+        place.shortened = false;  // whoever takes it knows
         return std::move(place.log);
       }
       LOG(WARNING) << "stray log removed partition=" << ToString(partition)

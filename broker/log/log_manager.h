@@ -88,6 +88,9 @@ class LogManager {
                                            int64_t now_ms);
   // Whether the partition's log is on disk, loaded or not.
   bool Has(const TopicPartition& partition, const Uuid& topic_id) const;
+  // Whether its log, as found at start, ends before what the checkpoint files
+  // promise: not a crash, its disk has lost something (B-28, B-30).
+  bool IsShortened(const TopicPartition& partition) const;
   // The log directory its log is in; "" when there is none.
   std::string DirectoryOf(const TopicPartition& partition) const;
   // As the checkpoint said at start, or as last written.
@@ -134,6 +137,7 @@ class LogManager {
     Directory* dir = nullptr;
     std::unique_ptr<Log> log;  // until handed out
     std::optional<Error> error;
+    bool shortened = false;
   };
 
   LogManager(io::FileSystem& fs, LogManagerOptions options);

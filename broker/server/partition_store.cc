@@ -12,7 +12,13 @@ Result<std::unique_ptr<log::Log>> PartitionStore::Open(
   if (locations_ != nullptr && !manager_.Has(partition, topic_id)) {
     // In a directory that cannot be seen it may well be there.
     const bool gone = manager_.OfflineDirectories().empty();
-    TM_RETURN_IF_ERROR(locations_->MayCreate(partition, topic_id, gone));
+    TM_RETURN_IF_ERROR(
+        locations_->MayStartOver(partition, topic_id,
+                                 gone ? ReplicaLocations::Loss::kGone
+                                      : ReplicaLocations::Loss::kOutOfSight));
+  } else if (locations_ != nullptr && manager_.IsShortened(partition)) {
+    TM_RETURN_IF_ERROR(locations_->MayStartOver(
+        partition, topic_id, ReplicaLocations::Loss::kShortened));
   }
   TM_ASSIGN_OR_RETURN(auto log, manager_.GetOrCreate(partition, topic_id,
                                                      config, is_new, now_ms));

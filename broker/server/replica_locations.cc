@@ -49,28 +49,34 @@ bool ReplicaLocations::WasThereBefore(const Uuid& topic_id,
   return it != first_.end() && static_cast<size_t>(partition) < it->second;
 }
 
-Status ReplicaLocations::MayCreate(const TopicPartition& partition,
-                                   const Uuid& topic_id, bool gone) {
+Status ReplicaLocations::MayStartOver(const TopicPartition& partition,
+                                      const Uuid& topic_id, Loss loss) {
   if (!WasThereBefore(topic_id, partition.partition)) return {};
   const metadata::ImagePtr image = metadata_.Get();
   const auto* row = FindRow(*image, topic_id, partition.partition);
   // A partition nothing has ever happened to has nothing to lose: every life of
   // a broker that was in sync has changed it.
   if (row == nullptr || row->partition_epoch == 0) return {};
-  if (std::ranges::count(row->isr, self_) == 0) return {};
+  if (std::ranges::count(row->isr, self_) == 0 &&
+      std::ranges::count(row->elr, self_) == 0) {
+    return {};
+  }
   if (row->leader == self_ && row->recovering) return {};
-  LOG(ERROR) << "the log of an in-sync replica is "
-             << (gone ? "gone" : "out of sight")
+  const char* what = loss == Loss::kGone         ? "gone"
+                     : loss == Loss::kOutOfSight ? "out of sight"
+                                                 : "shorter than it was";
+  LOG(ERROR) << "the log of an in-sync replica is " << what
              << " partition=" << ToString(partition)
              << " leader=" << row->leader
              << " leader_epoch=" << row->leader_epoch
              << ": it neither leads nor counts until it has fetched anew";
-  if (gone) {
+  if (loss != Loss::kOutOfSight) {
     Submit({topic_id, partition.partition},
            {directories_.begin()->second, true});
   }
   return Fail(ErrorCode::kKafkaStorageError,
-              "its log is not there, and it is in sync by the metadata");
+              std::string("its log is ") + what +
+                  ", and it is in sync by the metadata");
 }
 
 void ReplicaLocations::Opened(const TopicPartition& partition,

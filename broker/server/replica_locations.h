@@ -33,11 +33,16 @@ class ReplicaLocations {
   // The image this process starts from. Before the first Open.
   void SetFirstImage(const metadata::Image& image);
 
-  // Whether a replica whose log is not found may have an empty one. Error
-  // kKafkaStorageError; then it has been reported, if the log is known to be
-  // `gone` and not only out of sight. Any thread.
-  Status MayCreate(const TopicPartition& partition, const Uuid& topic_id,
-                   bool gone);
+  enum class Loss {
+    kGone,
+    kOutOfSight,  // it may be in a directory that cannot be seen
+    kShortened,   // part of it
+  };
+  // Whether a replica whose log is lost may have an empty one, or go on with
+  // what is left. Error kKafkaStorageError; then it has been reported, unless
+  // the log is only out of sight. Any thread.
+  Status MayStartOver(const TopicPartition& partition, const Uuid& topic_id,
+                      Loss loss);
   // Its log is open in the log directory `path`. Any thread.
   void Opened(const TopicPartition& partition, const Uuid& topic_id,
               const std::string& path);

@@ -48,6 +48,26 @@ class LogManagerTest : public testing::Test {
   std::vector<std::string> offline_;
 };
 
+// B-30: a crash takes nothing of what the checkpoint files promise.
+TEST_F(LogManagerTest, ALogThatEndsBeforeItsPromiseIsKnownToBeDamaged) {
+  for (const bool damaged : {false, true}) {
+    const TopicPartition partition{"t", damaged ? 1 : 0};
+    Open();
+    auto log = Get(partition);
+    Write(*log, 3);
+    ASSERT_TRUE(manager_->WriteHighWatermarks({{partition, 3}}));
+    const std::string file = log->dir() + "/00000000000000000000.log";
+    log.reset();
+    disk_.Crash();
+    // The magic of the second batch.
+    if (damaged) disk_.FlipBit(file, Batch(1).size() + record::kMagicAt, 1);
+    Open();
+    EXPECT_EQ(manager_->IsShortened(partition), damaged);
+    EXPECT_EQ(Get(partition)->end_offset(), damaged ? 1 : 3);
+    EXPECT_FALSE(manager_->IsShortened(partition)) << "it has been handed out";
+  }
+}
+
 TEST_F(LogManagerTest, SpreadsPartitionsAndFindsThemAgain) {
   Open();
   std::vector<std::unique_ptr<Log>> logs;

@@ -28,7 +28,7 @@ class ReplicaLocationsTest : public testing::Test {
   // The next partition of the topic.
   TopicPartition Add(std::vector<NodeId> isr, NodeId leader,
                      PartitionEpoch epoch = 3, bool recovering = false,
-                     const Uuid& directory = {}) {
+                     std::vector<NodeId> elr = {}, const Uuid& directory = {}) {
     tidemark::metadata::v1::Record record;
     auto* add = record.mutable_add_partition();
     add->set_topic_id(topic.ToBytes());
@@ -36,6 +36,7 @@ class ReplicaLocationsTest : public testing::Test {
     add->add_replicas(1);
     add->add_replicas(2);
     for (NodeId id : isr) add->add_isr(id);
+    for (NodeId id : elr) add->add_eligible_leader_replicas(id);
     add->set_leader(leader);
     add->set_partition_epoch(epoch);
     if (recovering) add->set_recovery(tidemark::metadata::v1::RECOVERING);
@@ -56,6 +57,18 @@ class ReplicaLocationsTest : public testing::Test {
   PartitionIndex next_ = 0;
 };
 
+using Loss = ReplicaLocations::Loss;
+
+// KIP-966: it could be elected for what it had.
+TEST_F(ReplicaLocationsTest, NorDoesAnEligibleLeader) {
+  const auto eligible = Add({2}, kNoNode, 3, false, {1});
+  locations.SetFirstImage(*image);
+  EXPECT_FALSE(locations.MayStartOver(eligible, topic, Loss::kShortened));
+  executor.RunAll();
+  ASSERT_EQ(controller.assigned.size(), 1u);
+  EXPECT_TRUE(controller.assigned[0].replicas(0).log_was_missing());
+}
+
 TEST_F(ReplicaLocationsTest, AnInSyncReplicaWithoutItsLogGetsNoEmptyOne) {
   const auto leads = Add({1}, kNoNode);
   const auto follows = Add({1, 2}, 2);
@@ -64,15 +77,17 @@ TEST_F(ReplicaLocationsTest, AnInSyncReplicaWithoutItsLogGetsNoEmptyOne) {
   const auto elected = Add({1}, 1, 3, true);
   locations.SetFirstImage(*image);
   for (const auto& lost : {leads, follows}) {
-    Status refused = locations.MayCreate(lost, topic, true);
+    Status refused = locations.MayStartOver(lost, topic, Loss::kGone);
     ASSERT_FALSE(refused) << ToString(lost);
     EXPECT_EQ(refused.error().code, ErrorCode::kKafkaStorageError);
   }
-  EXPECT_TRUE(locations.MayCreate(behind, topic, true)) << "fetches all of it";
-  EXPECT_TRUE(locations.MayCreate(untouched, topic, true)) << "nothing to lose";
-  EXPECT_TRUE(locations.MayCreate(elected, topic, true))
+  EXPECT_TRUE(locations.MayStartOver(behind, topic, Loss::kGone))
+      << "fetches all of it";
+  EXPECT_TRUE(locations.MayStartOver(untouched, topic, Loss::kGone))
+      << "nothing to lose";
+  EXPECT_TRUE(locations.MayStartOver(elected, topic, Loss::kGone))
       << "an unclean election";
-  EXPECT_TRUE(locations.MayCreate(leads, Uuid::Random(), true))
+  EXPECT_TRUE(locations.MayStartOver(leads, Uuid::Random(), Loss::kGone))
       << "another topic";
   executor.RunAll();
   ASSERT_EQ(controller.assigned.size(), 1u);
@@ -86,7 +101,7 @@ TEST_F(ReplicaLocationsTest, AnInSyncReplicaWithoutItsLogGetsNoEmptyOne) {
 TEST_F(ReplicaLocationsTest, ALogOutOfSightIsNotReportedAsLost) {
   const auto partition = Add({1}, kNoNode);
   locations.SetFirstImage(*image);
-  EXPECT_FALSE(locations.MayCreate(partition, topic, false));
+  EXPECT_FALSE(locations.MayStartOver(partition, topic, Loss::kOutOfSight));
   executor.RunAll();
   EXPECT_TRUE(controller.assigned.empty());
 }
@@ -94,14 +109,14 @@ TEST_F(ReplicaLocationsTest, ALogOutOfSightIsNotReportedAsLost) {
 TEST_F(ReplicaLocationsTest, WhatIsNewInThisLifeMayBeCreated) {
   locations.SetFirstImage(*image);
   // Created, and changed, before this broker came to open it.
-  EXPECT_TRUE(locations.MayCreate(Add({1, 2}, 1), topic, true));
+  EXPECT_TRUE(locations.MayStartOver(Add({1, 2}, 1), topic, Loss::kGone));
   executor.RunAll();
   EXPECT_TRUE(controller.assigned.empty());
 }
 
 TEST_F(ReplicaLocationsTest, OnlyWhatTheMetadataDoNotSayIsReported) {
-  const auto known = Add({1}, 1, 3, false, disk);
-  const auto moved = Add({1}, 1, 3, false, Uuid::Random());
+  const auto known = Add({1}, 1, 3, false, {}, disk);
+  const auto moved = Add({1}, 1, 3, false, {}, Uuid::Random());
   const auto unknown = Add({1}, 1);
   for (const auto& partition : {known, moved, unknown}) {
     locations.Opened(partition, topic, "/d");
