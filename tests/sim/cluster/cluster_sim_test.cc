@@ -41,6 +41,17 @@ TEST_F(ClusterSim, HoldsForManySeeds) {
             << total.acknowledged << ", shown " << total.shown << "\n";
 }
 
+// What exploring has found once.
+TEST_F(ClusterSim, HoldsForSeedsThatFailed) {
+  // A flipped bit, a recovery that cuts there, and a leader of what is left.
+  for (const uint64_t seed : {2485062167ull}) {
+    ClusterSimOptions options;
+    options.seed = seed;
+    const auto result = RunClusterSim(options);
+    EXPECT_FALSE(result.failure) << *result.failure;
+  }
+}
+
 TEST_F(ClusterSim, ASeedReplays) {
   ClusterSimOptions options;
   options.seed = 42;
