@@ -15,10 +15,11 @@ namespace tidemark::server {
 // Which log directory each replica of this broker is in, as told to the
 // controllers where their metadata say otherwise (KIP-858); and the guard
 // against logs that are gone (B-30): a replica that was there before this
-// process started, is in sync by the metadata, and has no log, has lost it. It
-// gets no empty one, which it could lead with and have everybody truncate to:
-// it is reported, and opened when it has left the ISR (to fetch everything
-// anew), or when it was elected uncleanly.
+// process started, is in sync or an eligible leader by the metadata, and has no
+// log, or less of it than was promised, has lost it. It gets no empty one, and
+// not what is left, which it could lead with and have everybody truncate to: it
+// is reported, and opened when the metadata count on it no more (to fetch what
+// is missing), or when it was elected uncleanly.
 //
 // Reports are sent in requests of bounded size, one at a time, for ever until
 // the controllers have answered. On one executor, except where it says so.

@@ -174,49 +174,41 @@ TEST_F(RecoveryTest, EpochsBehindTheEndAreForgotten) {
   EXPECT_EQ(log_->latest_epoch(), 0);
 }
 
-TEST_F(RecoveryTest, AllFiveBatchesOfAProducerSurviveBothKindsOfRestart) {
-  ASSERT_TRUE(Open());
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(Append(Batch(2, kNow, Idempotent(1, i * 2))));
-  }
-  Flush();
-  for (bool clean : {true, false}) {
-    if (clean) {
-      Reopen();
-    } else {
-      CrashAndReopen();
+// Twenty batches of a producer; after a clean and an unclean restart it repeats
+// what may have been lost of the answers.
+class RepeatTest : public RecoveryTest {
+ protected:
+  void RestartAndRepeat() {
+    ASSERT_TRUE(Open());
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_TRUE(Append(Batch(2, kNow, Idempotent(1, i * 2))));
     }
-    for (int i = 16; i < 20; ++i) {
-      auto again = Append(Batch(2, kNow, Idempotent(1, i * 2)));
-      ASSERT_TRUE(again) << again.error().message;
-      EXPECT_TRUE(again->duplicate);
-      EXPECT_EQ(again->first_offset, i * 2);
+    Flush();
+    for (bool clean : {true, false}) {
+      if (clean) {
+        Reopen();
+      } else {
+        CrashAndReopen();
+      }
+      for (int i = 16; i < 20; ++i) {
+        auto again = Append(Batch(2, kNow, Idempotent(1, i * 2)));
+        ASSERT_TRUE(again) << again.error().message;
+        EXPECT_TRUE(again->duplicate);
+        EXPECT_EQ(again->first_offset, i * 2);
+      }
     }
   }
+};
+
+TEST_F(RepeatTest, AllFiveBatchesOfAProducerSurviveBothKindsOfRestart) {
+  RestartAndRepeat();
   EXPECT_FALSE(Append(Batch(2, kNow, Idempotent(1, 40)))->duplicate);
 }
 
 // Segments may be so small that five batches lie in several of them.
-TEST_F(RecoveryTest, AllFiveBatchesOfAProducerSurviveARoll) {
+TEST_F(RepeatTest, AllFiveBatchesOfAProducerSurviveARoll) {
   options_.config.segment_bytes = 200;
-  ASSERT_TRUE(Open());
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(Append(Batch(2, kNow, Idempotent(1, i * 2))));
-  }
-  Flush();
-  for (bool clean : {true, false}) {
-    if (clean) {
-      Reopen();
-    } else {
-      CrashAndReopen();
-    }
-    for (int i = 16; i < 20; ++i) {
-      auto again = Append(Batch(2, kNow, Idempotent(1, i * 2)));
-      ASSERT_TRUE(again) << again.error().message;
-      EXPECT_TRUE(again->duplicate);
-      EXPECT_EQ(again->first_offset, i * 2);
-    }
-  }
+  RestartAndRepeat();
 }
 
 TEST_F(RecoveryTest, BrokenSnapshotFallsBackToTheLog) {

@@ -430,6 +430,22 @@ TEST_F(PartitionTest, NothingIsCommittedWhileOthersAreEligible) {
   EXPECT_TRUE(Append(one, "b"));
 }
 
+// What it has may be all there is of what was acknowledged.
+TEST_F(PartitionTest, AnEligibleLeaderCutsNothingThatIsCorrupt) {
+  Replica& one = Make(1, 1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a"));
+  ASSERT_TRUE(Append(one, "b"));
+  Sync(one);
+  one.partition->FoundCorrupt(1, Error{ErrorCode::kCorruptMessage, "test"});
+  auto eligible = Row({2}, 2, 1, 1);
+  eligible.elr = {1};
+  one.partition->ApplyRow(eligible, kStart);
+  EXPECT_EQ(one.partition->log().end_offset(), 2);
+  one.partition->ApplyRow(Row({2, 3}, 2, 1, 2), kStart);
+  EXPECT_EQ(one.partition->log().end_offset(), 1);
+}
+
 // The same, heard of first in the answer to the leader's own proposal.
 TEST_F(PartitionTest, AnAnswerThatMakesOthersEligibleStopsCommits) {
   Replica& one = Make(1, 1);
