@@ -61,6 +61,41 @@ size_t ControllerChannels::count() {
   return addresses_.size();
 }
 
+std::shared_ptr<void> ControllerChannels::Begin(
+    std::shared_ptr<grpc::ClientContext> context) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return nullptr;
+  const uint64_t call = ++last_call_;
+  calls_.emplace(call, std::move(context));
+  return {this, [self = shared_from_this(), call](void*) { self->End(call); }};
+}
+
+void ControllerChannels::End(uint64_t call) {
+  std::lock_guard lock(mutex_);
+  calls_.erase(call);
+  ended_.notify_all();
+}
+
+void ControllerChannels::Close() {
+  std::vector<std::shared_ptr<grpc::ClientContext>> under_way;
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  for (const auto& [call, context] : calls_) {
+    if (auto held = context.lock()) under_way.push_back(std::move(held));
+  }
+  // gRPC may run a callback within TryCancel, and that ends its call.
+  lock.unlock();
+  for (const auto& context : under_way) context->TryCancel();
+  under_way.clear();
+  lock.lock();
+  ended_.wait(lock, [this] { return calls_.empty(); });
+}
+
+bool ControllerChannels::closed() {
+  std::lock_guard lock(mutex_);
+  return closed_;
+}
+
 std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);

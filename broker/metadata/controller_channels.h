@@ -4,7 +4,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -32,9 +34,10 @@ std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address);
 // host:port out of "... active=<id>@<host>:<port> ..."; "" when absent.
 std::string ActiveHint(std::string_view message);
 
-// The channels to all controllers and the best guess which one is active.
-// Any thread.
-class ControllerChannels {
+// The channels to all controllers, the best guess which one is active, and the
+// calls under way on them. Any thread.
+class ControllerChannels
+    : public std::enable_shared_from_this<ControllerChannels> {
  public:
   explicit ControllerChannels(std::vector<std::string> addresses,
                               ConnectController connect = ConnectByGrpc);
@@ -45,12 +48,28 @@ class ControllerChannels {
   void Failed(const ControllerPeer& peer, std::string_view message);
   size_t count();
 
+  // A call with `context` is about to start. What this returns is kept until
+  // the last callback of the call has returned, by it and the callbacks alone;
+  // null after Close(): no call may start any more.
+  std::shared_ptr<void> Begin(std::shared_ptr<grpc::ClientContext> context);
+  // Cancels the calls under way and waits until the last of their callbacks
+  // has returned: from here on no thread of gRPC touches the executor they
+  // post to, which may go. Not from a callback. Idempotent.
+  void Close();
+  bool closed();
+
  private:
+  void End(uint64_t call);
+
   const ConnectController connect_;
   std::mutex mutex_;
   std::vector<std::string> addresses_;
   std::vector<std::shared_ptr<ControllerPeer>> peers_;  // null: not yet used
   size_t current_ = 0;
+  bool closed_ = false;
+  uint64_t last_call_ = 0;
+  std::map<uint64_t, std::weak_ptr<grpc::ClientContext>> calls_;  // under way
+  std::condition_variable ended_;
 };
 
 }  // namespace tidemark

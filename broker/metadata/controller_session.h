@@ -46,7 +46,7 @@ class ControllerSession final : public ControllerClient {
     std::function<void(Error)> refused;
   };
 
-  // `executor` outlives every callback.
+  // `executor` goes only after the channels were closed.
   ControllerSession(SessionOptions options,
                     std::shared_ptr<ControllerChannels> channels,
                     Executor& executor, Events events);

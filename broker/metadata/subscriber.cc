@@ -76,10 +76,12 @@ struct Subscriber::State : public std::enable_shared_from_this<State> {
 // One stream; deletes itself when gRPC is done with it.
 class Subscriber::Stream final : public grpc::ClientReadReactor<FeedMessage> {
  public:
-  Stream(std::shared_ptr<State> state, std::shared_ptr<ControllerPeer> peer,
+  Stream(std::shared_ptr<void> under_way, std::shared_ptr<State> state,
+         std::shared_ptr<ControllerPeer> peer,
          std::shared_ptr<grpc::ClientContext> context, uint64_t generation,
          SubscribeRequest request)
-      : state_(std::move(state)),
+      : under_way_(std::move(under_way)),
+        state_(std::move(state)),
         peer_(std::move(peer)),
         context_(std::move(context)),
         generation_(generation),
@@ -107,6 +109,7 @@ class Subscriber::Stream final : public grpc::ClientReadReactor<FeedMessage> {
   }
 
  private:
+  const std::shared_ptr<void> under_way_;  // ends last
   const std::shared_ptr<State> state_;
   const std::shared_ptr<ControllerPeer> peer_;
   const std::shared_ptr<grpc::ClientContext> context_;
@@ -116,8 +119,10 @@ class Subscriber::Stream final : public grpc::ClientReadReactor<FeedMessage> {
 };
 
 void Subscriber::State::Connect() {
-  peer = channels->Current();
   context = std::make_shared<grpc::ClientContext>();
+  auto under_way = channels->Begin(context);
+  if (under_way == nullptr) return;  // this broker is stopping
+  peer = channels->Current();
   connected = true;
   last_message = executor.Now();
   SubscribeRequest request;
@@ -128,8 +133,8 @@ void Subscriber::State::Connect() {
       image->offset() == 0 || misfits >= kMisfitsBeforeSnapshot;
   request.set_next_offset(from_start ? 0 : image->offset() + 1);
   ++generation;
-  (new Stream(shared_from_this(), peer, context, generation,
-              std::move(request)))
+  (new Stream(std::move(under_way), shared_from_this(), peer, context,
+              generation, std::move(request)))
       ->Begin();
   WatchSilence(generation);
 }

@@ -34,7 +34,7 @@ class Subscriber {
   using Publish = std::function<void(metadata::ImagePtr,
                                      std::shared_ptr<const metadata::Delta>)>;
 
-  // `executor` outlives every callback.
+  // `executor` goes only after the channels were closed.
   Subscriber(SubscriberOptions options,
              std::shared_ptr<ControllerChannels> channels, Executor& executor,
              Publish publish);

@@ -35,7 +35,8 @@ class UnaryCall
                          const Request* request, Response* response,
                          std::function<void(grpc::Status)> done)>;
 
-  // `executor` paces the attempts and, like `channels`, outlives the call.
+  // `executor` paces the attempts. It outlives the call, or the channels are
+  // closed before it goes: then the call fails with kBrokerNotAvailable.
   static void Start(std::shared_ptr<ControllerChannels> channels,
                     Executor& executor, Method method, Request request,
                     Duration timeout, Done done) {
@@ -46,9 +47,12 @@ class UnaryCall
   }
 
  private:
+  // gRPC drops it with the callback, the last member first.
   struct Try {
+    std::shared_ptr<void> under_way;
+    std::shared_ptr<UnaryCall> call;
     std::shared_ptr<ControllerPeer> peer;
-    grpc::ClientContext context;
+    std::shared_ptr<grpc::ClientContext> context;
     Response response;
   };
 
@@ -64,24 +68,29 @@ class UnaryCall
   void Attempt() {
     constexpr Duration kAttempt = std::chrono::seconds(1);
     auto attempt = std::make_shared<Try>();
+    attempt->context = std::make_shared<grpc::ClientContext>();
+    attempt->under_way = channels_->Begin(attempt->context);
+    if (attempt->under_way == nullptr) return Closed();
+    attempt->call = this->shared_from_this();
     attempt->peer = channels_->Current();
     const Duration left = deadline_ - executor_.Now();
-    attempt->context.set_deadline(
+    attempt->context->set_deadline(
         std::chrono::system_clock::now() +
         std::chrono::duration_cast<std::chrono::microseconds>(
             std::clamp<Duration>(left, std::chrono::milliseconds(1),
                                  kAttempt)));
-    method_(*attempt->peer, &attempt->context, &request_, &attempt->response,
-            [self = this->shared_from_this(), attempt](grpc::Status status) {
-              self->Finish(*attempt, status);
+    method_(*attempt->peer, attempt->context.get(), &request_,
+            &attempt->response, [attempt](const grpc::Status& status) {
+              attempt->call->Finish(*attempt, status);
             });
   }
 
   void Finish(Try& attempt, const grpc::Status& status) {
     if (status.ok()) return done_(std::move(attempt.response));
     if (!IsWorthRetrying(status.error_code())) {
-      return done_(Fail(ErrorOf(status, attempt.context)));
+      return done_(Fail(ErrorOf(status, *attempt.context)));
     }
+    if (channels_->closed()) return Closed();
     channels_->Failed(*attempt.peer, status.error_message());
     if (executor_.Now() >= deadline_) {
       return done_(
@@ -93,6 +102,10 @@ class UnaryCall
         std::chrono::milliseconds(++attempts_ <= channels_->count() ? 1 : 30);
     executor_.PostAfter(pause,
                         [self = this->shared_from_this()] { self->Attempt(); });
+  }
+
+  void Closed() {
+    done_(Fail(ErrorCode::kBrokerNotAvailable, "this broker is stopping"));
   }
 
   const std::shared_ptr<ControllerChannels> channels_;

@@ -267,6 +267,7 @@ Status Broker::Shutdown() {
   std::promise<Status> closed;
   impl_->core->Close([&](Status status) { closed.set_value(status); });
   Status status = closed.get_future().get();
+  impl_->channels->Close();
   for (const auto& shard : impl_->shards) shard->Stop();
   impl_->control->Stop();
   return status;

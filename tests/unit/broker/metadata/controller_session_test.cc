@@ -23,13 +23,14 @@ class ControllerSessionTest : public testing::Test {
     events.fenced = [this](bool fenced) { fenced_.Push(fenced); };
     events.silent = [this](bool silent) { silent_.Push(silent); };
     events.refused = [this](Error error) { refused_.Push(error); };
-    session_ = std::make_unique<ControllerSession>(
-        options, std::make_shared<ControllerChannels>(std::move(addresses)),
-        loop_, events);
+    channels_ = std::make_shared<ControllerChannels>(std::move(addresses));
+    session_ =
+        std::make_unique<ControllerSession>(options, channels_, loop_, events);
     session_->Start({{"PLAINTEXT", "host", 9092, "PLAINTEXT"}});
   }
   void TearDown() override {
-    if (session_ != nullptr) session_->Stop();
+    session_->Stop();
+    channels_->Close();
     first_.Stop();
     second_.Stop();
   }
@@ -39,6 +40,7 @@ class ControllerSessionTest : public testing::Test {
   Channel<bool> fenced_, silent_;
   Channel<Error> refused_;
   io::EventLoop loop_{"session"};
+  std::shared_ptr<ControllerChannels> channels_;
   std::unique_ptr<ControllerSession> session_;
 };
 
@@ -148,6 +150,27 @@ TEST_F(ControllerSessionTest, NoActiveControllerIsATimeOut) {
                            errors.Push(result.error());
                          });
   EXPECT_EQ(errors.Pop()->code, ErrorCode::kRequestTimedOut);
+}
+
+TEST_F(ControllerSessionTest, NoCallbackComesOnceTheChannelsAreClosed) {
+  first_.slow = true;
+  Start({first_.address()});
+  Channel<Error> errors;
+  auto done = [&](Result<admin::v1::CreateTopicsResponse> result) {
+    errors.Push(result.error());
+  };
+  session_->CreateTopics({}, std::chrono::seconds(5), done);
+  ASSERT_TRUE(first_.creations.Pop().has_value());
+  const Instant closed = SystemClock().Now();
+  channels_->Close();
+  EXPECT_LE(SystemClock().Now() - closed, std::chrono::milliseconds(800));
+  auto error = errors.Pop(std::chrono::milliseconds(0));
+  ASSERT_TRUE(error.has_value()) << "it is still to come";
+  EXPECT_EQ(error->code, ErrorCode::kBrokerNotAvailable);
+  session_->CreateTopics({}, std::chrono::seconds(5), done);
+  EXPECT_EQ(errors.Pop(std::chrono::milliseconds(0))->code,
+            ErrorCode::kBrokerNotAvailable);
+  EXPECT_FALSE(first_.creations.Pop(std::chrono::milliseconds(0)).has_value());
 }
 
 TEST(ActiveHint, IsFoundInAnyText) {

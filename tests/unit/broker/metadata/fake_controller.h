@@ -2,9 +2,11 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -24,12 +26,15 @@ class Channel {
   }
   std::optional<T> Pop(
       std::chrono::milliseconds limit = std::chrono::seconds(5)) {
+    return PopIf(limit, [] { return true; });
+  }
+  // Takes nothing while `mine` is false.
+  template <class Mine>
+  std::optional<T> PopIf(std::chrono::milliseconds limit, Mine mine) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, limit,
-                           [&] { return !values_.empty() || closed_; }) ||
-        values_.empty()) {
-      return std::nullopt;
-    }
+    auto there = [&] { return !values_.empty() && mine(); };
+    changed_.wait_for(lock, limit, [&] { return there() || closed_; });
+    if (!there()) return std::nullopt;
     T value = std::move(values_.front());
     values_.pop_front();
     return value;
@@ -65,6 +70,7 @@ class FakeControllerServer final
 
   void Stop() {
     if (server_ == nullptr) return;
+    stopping_ = true;
     to_feed.Close();
     server_->Shutdown(std::chrono::system_clock::now());
     server_.reset();
@@ -100,14 +106,15 @@ class FakeControllerServer final
       const controller::v1::SubscribeRequest* request,
       grpc::ServerWriter<controller::v1::FeedMessage>* writer) override {
     if (!standby.empty()) return NotActive();
+    const int self = ++newest_subscription_;
     subscriptions.Push(*request);
-    while (!context->IsCancelled()) {
-      auto message = to_feed.Pop(std::chrono::milliseconds(20));
-      if (message) {
-        writer->Write(*message);
-      } else if (server_ == nullptr) {
-        break;
-      }
+    // What is to be fed is for the newest subscriber, also when the end of
+    // the one before has not been noticed yet.
+    while (!context->IsCancelled() && !stopping_) {
+      auto message = to_feed.PopIf(std::chrono::milliseconds(20), [&] {
+        return newest_subscription_ == self;
+      });
+      if (message) writer->Write(*message);
     }
     return grpc::Status::CANCELLED;
   }
@@ -115,18 +122,24 @@ class FakeControllerServer final
                             const admin::v1::CreateTopicsRequest*,
                             admin::v1::CreateTopicsResponse*) override {
     if (!standby.empty()) return NotActive();
+    creations.Push(true);
+    while (slow && !context->IsCancelled() && !stopping_) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
     context->AddTrailingMetadata("kafka-error-code", "44");
     return {grpc::StatusCode::FAILED_PRECONDITION, "because"};
   }
 
   // Set before use: not active, with this hint ("?": none).
   std::string standby;
+  bool slow = false;  // topics are not created before the caller gives up
   int64_t epoch = 100;
   Channel<int> register_errors, heartbeat_errors;
   Channel<controller::v1::RegisterRequest> registrations;
   Channel<controller::v1::HeartbeatRequest> heartbeats;
   Channel<controller::v1::SubscribeRequest> subscriptions;
   Channel<controller::v1::FeedMessage> to_feed;
+  Channel<bool> creations;
 
  private:
   grpc::Status NotActive() const {
@@ -134,6 +147,8 @@ class FakeControllerServer final
             standby == "?" ? "not active" : "not active; active=" + standby};
   }
   int port_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> newest_subscription_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 

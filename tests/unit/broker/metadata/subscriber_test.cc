@@ -63,15 +63,17 @@ class SubscriberTest : public testing::Test {
     options.node_id = 3;
     options.cluster_id = "cluster";
     options.silence_limit = silence;
+    channels_ = std::make_shared<ControllerChannels>(std::move(addresses));
     subscriber_ = std::make_unique<Subscriber>(
-        options, std::make_shared<ControllerChannels>(std::move(addresses)),
-        loop_, [this](metadata::ImagePtr image, auto delta) {
+        options, channels_, loop_,
+        [this](metadata::ImagePtr image, auto delta) {
           published_.Push({std::move(image), std::move(delta)});
         });
     subscriber_->Start();
   }
   void TearDown() override {
     subscriber_->Stop();
+    channels_->Close();
     first_.Stop();
     second_.Stop();
   }
@@ -79,6 +81,7 @@ class SubscriberTest : public testing::Test {
   FakeControllerServer first_, second_;
   Channel<Published> published_;
   io::EventLoop loop_{"feed"};
+  std::shared_ptr<ControllerChannels> channels_;
   std::unique_ptr<Subscriber> subscriber_;
 };
 
@@ -159,6 +162,16 @@ TEST_F(SubscriberTest, ABrokenStreamIsReplacedAtOnce) {
   published_.Pop();
   first_.Stop();
   EXPECT_EQ(second_.subscriptions.Pop()->next_offset(), 2);
+}
+
+TEST_F(SubscriberTest, AStreamEndsBeforeItsChannelsAreClosed) {
+  Start({first_.address(), second_.address()});
+  ASSERT_TRUE(first_.subscriptions.Pop().has_value());
+  channels_->Close();
+  // Neither the stream's end nor a retry comes later.
+  loop_.Stop();
+  EXPECT_FALSE(
+      second_.subscriptions.Pop(std::chrono::milliseconds(100)).has_value());
 }
 
 TEST_F(SubscriberTest, SilenceIsABrokenStream) {
