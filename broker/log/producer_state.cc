@@ -14,15 +14,6 @@ constexpr int16_t kSnapshotVersion = 1;
 constexpr size_t kSnapshotHeader = 2 + 4 + 4;
 constexpr size_t kSnapshotEntry = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8;
 
-bool Follows(int32_t last, int32_t next) {
-  return last == INT32_MAX ? next == 0 : next == last + 1;
-}
-
-bool IsTracked(const record::BatchHeader& batch) {
-  return batch.HasProducerId() && batch.base_sequence >= 0 &&
-         !batch.IsControl();
-}
-
 ProducerBatch ToBatch(const record::BatchHeader& header) {
   return {header.LastSequence(), header.LastOffset(), header.last_offset_delta,
           header.max_timestamp};
@@ -57,7 +48,7 @@ Result<std::optional<ProducerBatch>> ProducerState::Check(
       return old;
     }
   }
-  if (Follows(known.last().last_sequence, batch.base_sequence)) {
+  if (FollowsSequence(known.last().last_sequence, batch.base_sequence)) {
     return std::nullopt;
   }
   return Fail(ErrorCode::kOutOfOrderSequenceNumber,

@@ -14,6 +14,17 @@
 
 namespace tidemark::log {
 
+// Whether the batch is one of an idempotent producer.
+inline bool IsTracked(const record::BatchHeader& batch) {
+  return batch.HasProducerId() && batch.base_sequence >= 0 &&
+         !batch.IsControl();
+}
+
+// Whether sequence `next` comes right after `last`; they wrap.
+inline bool FollowsSequence(int32_t last, int32_t next) {
+  return last == INT32_MAX ? next == 0 : next == last + 1;
+}
+
 // One batch of an idempotent producer, as far as it matters for telling a
 // repetition from a gap.
 struct ProducerBatch {

@@ -3,6 +3,33 @@
 #include <utility>
 
 namespace tidemark::replication {
+namespace {
+
+// Upon these a producer sends the same batch again.
+bool IsSentAgain(ErrorCode error) {
+  return error == ErrorCode::kNotLeaderOrFollower ||
+         error == ErrorCode::kNotEnoughReplicas ||
+         error == ErrorCode::kUnknownTopicOrPartition ||
+         error == ErrorCode::kKafkaStorageError;
+}
+
+}  // namespace
+
+ProduceOutcome ProducePath::Refuse(const ProduceCall& call, Error error) {
+  const TopicPartition& name = call.item.partition;
+  const bool out_of_order = error.code == ErrorCode::kOutOfOrderSequenceNumber;
+  if (out_of_order || IsSentAgain(error.code)) {
+    const auto batch = record::ParseBatchHeader(call.item.batch.view());
+    if (batch && !out_of_order) {
+      refused_.Add(name, *batch, error.code);
+    } else if (batch) {
+      if (const auto before = refused_.Excuse(name, *batch)) {
+        error = {*before, "the batch before it was refused"};
+      }
+    }
+  }
+  return Refused(name, error.code, std::move(error.message));
+}
 
 ProduceOutcome ProducePath::Refused(const TopicPartition& name, ErrorCode error,
                                     std::string message) const {
@@ -24,12 +51,12 @@ void ProducePath::Produce(ProduceCall call, Done done) {
   const TopicPartition& name = call.item.partition;
   Slot* slot = state_.Find(name);
   if (slot == nullptr) {
-    return done(Refused(name, state_.WhyAbsent(name, Uuid()), ""), -1);
+    return done(Refuse(call, {state_.WhyAbsent(name, Uuid()), ""}), -1);
   }
   Partition& partition = slot->partition;
   if (call.epoch >= 0 && partition.leader_epoch() != call.epoch) {
     return done(
-        Refused(name, ErrorCode::kNotLeaderOrFollower, "another leader epoch"),
+        Refuse(call, {ErrorCode::kNotLeaderOrFollower, "another leader epoch"}),
         -1);
   }
   auto info =
@@ -37,8 +64,7 @@ void ProducePath::Produce(ProduceCall call, Done done) {
                                state_.executor.Now(), state_.executor.WallMs());
   if (!info) {
     effects_.Settle(*slot);
-    return done(
-        Refused(name, info.error().code, std::move(info.error().message)), -1);
+    return done(Refuse(call, std::move(info).error()), -1);
   }
   ProduceOutcome outcome;
   outcome.base_offset = info->first_offset;

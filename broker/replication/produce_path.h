@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "broker/replication/effect_runner.h"
+#include "broker/replication/refused_batches.h"
 #include "broker/replication/slot.h"
 
 namespace tidemark::replication {
@@ -32,11 +33,14 @@ class ProducePath {
   Status Trim(const TopicPartition& name, LeaderEpoch epoch, Offset before);
 
  private:
+  // The answer to a call of which nothing was appended.
+  ProduceOutcome Refuse(const ProduceCall& call, Error error);
   ProduceOutcome Refused(const TopicPartition& name, ErrorCode error,
                          std::string message) const;
 
   ShardState& state_;
   EffectRunner& effects_;
+  RefusedBatches refused_;
 };
 
 }  // namespace tidemark::replication

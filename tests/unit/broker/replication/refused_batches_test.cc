@@ -1,0 +1,110 @@
+// Batches of an idempotent producer behind one that was refused.
+
+#include "broker/replication/refused_batches.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker/replication/test_cluster.h"
+
+namespace tidemark::replication {
+namespace {
+
+using std::chrono::seconds;
+
+const TopicPartition kT0{"t", 0};
+
+std::string Batch(int32_t sequence, int count, ProducerId producer = 7,
+                  ProducerEpoch epoch = 0) {
+  record::BatchOptions options;
+  options.producer_id = producer;
+  options.producer_epoch = epoch;
+  options.base_sequence = sequence;
+  record::BatchBuilder builder(options);
+  for (int i = 0; i < count; ++i) builder.Add(1'000'000, std::nullopt, "v");
+  return builder.Build();
+}
+
+record::BatchHeader Header(int32_t sequence, int count, ProducerId producer = 7,
+                           ProducerEpoch epoch = 0) {
+  return *record::ParseBatchHeader(Batch(sequence, count, producer, epoch));
+}
+
+class RefusedBatchesTest : public testing::Test {
+ protected:
+  // Five records of one producer are committed.
+  void SetUp() override {
+    cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
+    ASSERT_EQ(Send(1, Batch(0, 5)), ErrorCode::kNone);
+  }
+  ErrorCode Send(NodeId at, const std::string& batch) {
+    std::optional<ErrorCode> error;
+    cluster_.broker(at).replicas->Produce(
+        {{kT0, SharedBytes(batch)}}, -1, seconds(30), cluster_.executor,
+        [&](std::vector<ProduceOutcome> all) { error = all.at(0).error; });
+    cluster_.executor.RunFor(seconds(1));
+    return *error;
+  }
+
+  TestCluster cluster_{2};
+};
+
+TEST_F(RefusedBatchesTest, WhatFollowsARefusedBatchIsRefusedAlike) {
+  cluster_.cut = {{2, 1}};
+  cluster_.ChangePartition("t", 0, {1}, std::nullopt);
+  EXPECT_EQ(Send(1, Batch(5, 1)), ErrorCode::kNotEnoughReplicas);
+  cluster_.ChangePartition("t", 0, {1, 2}, std::nullopt);
+  cluster_.cut.clear();
+  cluster_.executor.RunFor(seconds(1));
+  // Sent before the answer to the first had come.
+  EXPECT_EQ(Send(1, Batch(6, 3)), ErrorCode::kNotEnoughReplicas);
+  EXPECT_EQ(Send(1, Batch(9, 1)), ErrorCode::kNotEnoughReplicas);
+  EXPECT_EQ(Send(1, Batch(5, 1)), ErrorCode::kNone);
+  EXPECT_EQ(Send(1, Batch(6, 3)), ErrorCode::kNone);
+  EXPECT_EQ(Send(1, Batch(9, 1)), ErrorCode::kNone);
+  EXPECT_EQ(cluster_.Replica(1, kT0)->log().end_offset(), 10);
+}
+
+TEST_F(RefusedBatchesTest, AlsoWhereTheFirstMetTheOldRole) {
+  EXPECT_EQ(Send(2, Batch(5, 1)), ErrorCode::kNotLeaderOrFollower);
+  cluster_.Elect("t", 0, 2, {1, 2});
+  EXPECT_EQ(Send(2, Batch(6, 1)), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(Send(2, Batch(5, 1)), ErrorCode::kNone);
+  EXPECT_EQ(Send(2, Batch(6, 1)), ErrorCode::kNone);
+}
+
+// The producer may have given up the first: it has to learn that.
+TEST_F(RefusedBatchesTest, ABatchIsExcusedOnce) {
+  EXPECT_EQ(Send(2, Batch(5, 1)), ErrorCode::kNotLeaderOrFollower);
+  cluster_.Elect("t", 0, 2, {1, 2});
+  EXPECT_EQ(Send(2, Batch(6, 1)), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(Send(2, Batch(6, 1)), ErrorCode::kOutOfOrderSequenceNumber);
+}
+
+TEST_F(RefusedBatchesTest, AGapThatNobodyRefusedIsAGap) {
+  EXPECT_EQ(Send(1, Batch(6, 1)), ErrorCode::kOutOfOrderSequenceNumber);
+  EXPECT_EQ(Send(2, Batch(5, 1)), ErrorCode::kNotLeaderOrFollower);
+  cluster_.Elect("t", 0, 2, {1, 2});
+  EXPECT_EQ(Send(2, Batch(7, 1)), ErrorCode::kOutOfOrderSequenceNumber);
+}
+
+TEST(RefusedBatches, FollowsTheSequenceOfItsOwnProducerPartitionAndEpoch) {
+  RefusedBatches refused;
+  refused.Add(kT0, Header(INT32_MAX - 1, 2), ErrorCode::kNotEnoughReplicas);
+  EXPECT_FALSE(refused.Excuse({"t", 1}, Header(0, 1)));
+  EXPECT_FALSE(refused.Excuse(kT0, Header(0, 1, 8)));
+  EXPECT_FALSE(refused.Excuse(kT0, Header(0, 1, 7, 1)));
+  EXPECT_EQ(refused.Excuse(kT0, Header(0, 1)), ErrorCode::kNotEnoughReplicas);
+}
+
+TEST(RefusedBatches, RemembersTheNewestOfMany) {
+  RefusedBatches refused;
+  for (ProducerId id = 0; id < 100'000; ++id) {
+    refused.Add(kT0, Header(0, 1, id), ErrorCode::kNotEnoughReplicas);
+  }
+  EXPECT_LE(refused.size(), 2 * RefusedBatches::kGeneration);
+  EXPECT_TRUE(refused.Excuse(kT0, Header(1, 1, 99'999)));
+  EXPECT_FALSE(refused.Excuse(kT0, Header(1, 1, 0)));
+}
+
+}  // namespace
+}  // namespace tidemark::replication
