@@ -120,6 +120,7 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
   CHECK_GE(epoch, epochs_.latest()) << options_.dir;
   const LogConfig& config = options_.config;
   TM_ASSIGN_OR_RETURN(const auto header, ValidateAppend(batch, config, origin));
+  TM_RETURN_IF_ERROR(Note(FreshProducers()));
   TM_ASSIGN_OR_RETURN(const auto original, producers_.Check(header));
   if (original) {
     return AppendInfo{original->first_offset(), original->last_offset,
@@ -147,6 +148,7 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
 
 Result<AppendInfo> PartitionLog::AppendAsFollower(std::string_view batches) {
   TM_RETURN_IF_ERROR(Healthy());
+  TM_RETURN_IF_ERROR(Note(FreshProducers()));
   AppendInfo info{end_, end_ - 1, -1, false};
   record::BatchIterator all(batches);
   std::vector<record::BatchHeader> run;
@@ -268,6 +270,7 @@ void PartitionLog::NoteNewFile(std::shared_ptr<io::File> file) {
 
 Status PartitionLog::WriteSnapshot() {
   if (!snapshots_.empty() && snapshots_.back() == end_) return {};
+  TM_RETURN_IF_ERROR(FreshProducers());
   TM_ASSIGN_OR_RETURN(auto file,
                       fs_.Open(Path(SegmentFileName(end_, ".snapshot")), true));
   TM_RETURN_IF_ERROR(file->Truncate(0));

@@ -339,6 +339,13 @@ Status PartitionLog::RebuildEpochs() {
   return {};
 }
 
+Status PartitionLog::FreshProducers() {
+  if (!producers_stale_) return {};
+  TM_RETURN_IF_ERROR(RebuildProducers());
+  producers_stale_ = false;
+  return {};
+}
+
 // The newest snapshot that is readable, and the batches behind it.
 Status PartitionLog::RebuildProducers() {
   producers_.Clear();

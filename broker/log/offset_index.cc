@@ -62,10 +62,8 @@ Result<uint32_t> OffsetIndex::FloorOfPosition(uint32_t position) const {
   return Search(4, position);
 }
 
-Result<uint32_t> OffsetIndex::LastPosition() const {
-  if (entries_.count() == 0) return 0u;
-  TM_ASSIGN_OR_RETURN(std::string entry, entries_.At(entries_.count() - 1));
-  return Position(entry);
+uint32_t OffsetIndex::LastPosition() const {
+  return entries_.count() == 0 ? 0 : Position(entries_.last());
 }
 
 Status OffsetIndex::TruncateToPosition(uint64_t position) {

@@ -30,7 +30,7 @@ class OffsetIndex {
   // The last indexed position at or before `position`; 0 when there is none.
   Result<uint32_t> FloorOfPosition(uint32_t position) const;
   // Position of the last entry, 0 when there is none.
-  Result<uint32_t> LastPosition() const;
+  uint32_t LastPosition() const;
   // Drops entries that point at or behind `position`.
   Status TruncateToPosition(uint64_t position);
 

@@ -157,6 +157,8 @@ class PartitionLog final : public Log {
                            LeaderEpoch* last_epoch);
   Status RebuildEpochs();
   Status RebuildProducers();
+  // For whoever needs the state of the producers.
+  Status FreshProducers();
   Status RefillProducers(Offset below);
   Status WalkHeaders(
       const Segment& segment, uint64_t from,
@@ -195,6 +197,7 @@ class PartitionLog final : public Log {
   EpochCache epochs_;
   bool epochs_dirty_ = false;
   ProducerState producers_;
+  bool producers_stale_ = false;   // a cut took some; see FreshProducers
   std::vector<Offset> snapshots_;  // on disk, ascending
 
   Offset start_ = 0;

@@ -82,7 +82,10 @@ Status PartitionLog::CutAt(Offset offset) {
   sync_taken_ = synced_;
   if (epochs_.TruncateFromEnd(end_)) epochs_dirty_ = true;
   if (producers_.TruncateTo(end_)) return {};
-  return NoteHalfDone(RebuildProducers());
+  producers_stale_ = true;
+  // The cut is done; without descriptors the next append tries again.
+  const Status rebuilt = FreshProducers();
+  return !rebuilt && io::IsShortage(rebuilt.error()) ? Status() : rebuilt;
 }
 
 Status PartitionLog::TruncateFullyAndStartAt(Offset offset) {
@@ -103,12 +106,14 @@ Status PartitionLog::CutFully(Offset offset) {
   const std::string epochs = Path("leader-epoch-checkpoint");
   if (fs_.Exists(epochs)) TM_RETURN_IF_ERROR(fs_.Remove(epochs));
   TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
-  TM_RETURN_IF_ERROR(DropSegmentsBehind(0));
+  TM_RETURN_IF_ERROR(NoteHalfDone(DropSegmentsBehind(0)));
   producers_.Clear();
+  producers_stale_ = false;
   epochs_.Clear();
   epochs_dirty_ = true;
   auto segment = std::make_unique<Segment>(fs_, options_.dir, offset);
-  TM_RETURN_IF_ERROR(NoteHalfDone(segment->Create()));
+  const Status created = segment->Create();
+  if (!created && !io::IsShortage(created.error())) return created;
   ++change_;
   segments_.push_back(std::move(segment));
   start_ = end_ = flushed_ = synced_ = sync_taken_ = offset;
@@ -155,7 +160,9 @@ bool PartitionLog::IsExpired(const Segment& segment, int64_t now_ms) const {
 Result<int> PartitionLog::ApplyRetention(Offset high_watermark,
                                          int64_t now_ms) {
   TM_RETURN_IF_ERROR(Healthy());
-  producers_.Expire(now_ms, options_.config.producer_expiration_ms);
+  if (!producers_stale_) {
+    producers_.Expire(now_ms, options_.config.producer_expiration_ms);
+  }
   for (size_t i = 0; i + 1 < segments_.size(); ++i) segments_[i]->Release();
   if (!options_.config.delete_enabled) return 0;
   const int64_t keep_bytes = options_.config.retention_bytes;

@@ -38,7 +38,11 @@ Segment::Segment(io::FileSystem& fs, const std::string& dir, Offset base_offset)
 
 Result<std::shared_ptr<io::File>> Segment::LogFile() const {
   if (!file_) {
-    TM_ASSIGN_OR_RETURN(file_, fs_->Open(path_ + ".log", false));
+    TM_ASSIGN_OR_RETURN(auto file, fs_->Open(path_ + ".log", absent_));
+    // Files of that name may be left from a crash during a truncation.
+    if (absent_) TM_RETURN_IF_ERROR(file->Truncate(0));
+    absent_ = false;
+    file_ = std::move(file);
   }
   return file_;
 }
@@ -51,11 +55,11 @@ Status Segment::Load() {
 }
 
 Status Segment::Create() {
-  // Files of that name may be left from a crash during a truncation.
-  TM_ASSIGN_OR_RETURN(file_, fs_->Open(path_ + ".log", true));
-  TM_RETURN_IF_ERROR(file_->Truncate(0));
+  absent_ = true;
   size_ = 0;
-  return ResetIndexes();
+  TM_RETURN_IF_ERROR(ResetIndexes());
+  TM_RETURN_IF_ERROR(LogFile());
+  return {};
 }
 
 void Segment::NoteTimestamp(const record::BatchHeader& header) {
@@ -109,7 +113,7 @@ Result<size_t> Segment::ReadAt(uint64_t at, char* to, size_t count) const {
 
 Result<Offset> Segment::ScanTail() {
   max_timestamp_ = time_index_.Last();
-  TM_ASSIGN_OR_RETURN(const uint32_t from, index_.LastPosition());
+  const uint32_t from = index_.LastPosition();
   Offset end = base_offset_;
   if (from > 0) {
     TM_ASSIGN_OR_RETURN(auto first,

@@ -34,6 +34,7 @@ class Segment {
 
   // Takes size and indexes from disk. kCorruptMessage: an index is broken.
   Status Load();
+  // A shortage leaves the file to be made when it is needed.
   Status Create();
 
   // `first_bytes` and `rest` together are the batches that `headers` describe,
@@ -88,6 +89,7 @@ class Segment {
   std::string path_;  // without suffix
   Offset base_offset_;
   mutable std::shared_ptr<io::File> file_;
+  mutable bool absent_ = false;  // the file is still to be made
   uint64_t size_ = 0;
   OffsetIndex index_;
   TimeIndex time_index_;

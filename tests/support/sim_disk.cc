@@ -278,7 +278,7 @@ Result<std::shared_ptr<io::File>> SimDisk::Open(const std::string& path,
                                                 bool create) {
   std::lock_guard lock(mutex_);
   if (DeadLocked()) return Broken("open", path, "the machine is off");
-  if (fail_opens_) return OutOfHandles(path);
+  if (!MayOpen()) return OutOfHandles(path);
   std::string name;
   Directory* parent = ParentOf(path, &name);
   if (parent == nullptr) {
@@ -326,7 +326,7 @@ Result<std::vector<std::string>> SimDisk::List(const std::string& path) {
   if (Contains(path, fail_reads_)) {
     return Broken("list", path, "Input/output error");
   }
-  if (fail_opens_) return OutOfHandles(path);
+  if (!MayOpen()) return OutOfHandles(path);
   Directory* dir = FindDirectory(path);
   if (dir == nullptr) return Broken("list", path, "No such file or directory");
   std::vector<std::string> names;
@@ -407,7 +407,7 @@ Status SimDisk::SyncDirectory(const std::string& path) {
   if (dir == nullptr) {
     return Broken("sync directory", path, "No such file or directory");
   }
-  if (fail_opens_) return OutOfHandles(path);
+  if (!MayOpen()) return OutOfHandles(path);
   TM_RETURN_IF_ERROR(Change("sync directory", path));
   if (Contains(path, fail_syncs_)) {
     return Broken("sync directory", path, "Input/output error");
@@ -516,9 +516,17 @@ void SimDisk::SetCapacity(int64_t bytes) {
   capacity_ = bytes;
 }
 
-void SimDisk::FailOpens(bool fail) {
+void SimDisk::FailOpens(bool fail) { FailOpensAfter(fail ? 0 : INT64_MAX); }
+
+void SimDisk::FailOpensAfter(int64_t opens) {
   std::lock_guard lock(mutex_);
-  fail_opens_ = fail;
+  opens_left_ = opens;
+}
+
+bool SimDisk::MayOpen() {
+  if (opens_left_ == 0) return false;
+  if (opens_left_ != INT64_MAX) --opens_left_;
+  return true;
 }
 
 Result<io::DiskSpace> SimDisk::Space(const std::string&) {

@@ -54,6 +54,8 @@ class SimDisk final : public io::FileSystem {
   void SetCapacity(int64_t bytes);
   // No descriptors: opening anything fails with kOutOfHandles while set.
   void FailOpens(bool fail);
+  // The same from the one after the next `opens` on.
+  void FailOpensAfter(int64_t opens);
   // Operations on paths that contain `part` fail while set; empty: none.
   void FailWrites(std::string part);
   void FailSyncs(std::string part);
@@ -73,6 +75,7 @@ class SimDisk final : public io::FileSystem {
   Directory* FindDirectory(const std::string& path);
   Directory* ParentOf(const std::string& path, std::string* name);
   Status Change(const char* what, const std::string& path);
+  bool MayOpen();
   bool DeadLocked() const;
   bool Lacks(int64_t bytes) const;
   void CrashDirectory(Directory& dir, bool lose);
@@ -89,7 +92,7 @@ class SimDisk final : public io::FileSystem {
   int64_t used_ = 0;
   int64_t syncs_ = 0;
   std::string fail_writes_, fail_syncs_, fail_reads_;
-  bool fail_opens_ = false;
+  int64_t opens_left_ = INT64_MAX;
 };
 
 }  // namespace tidemark::sim

@@ -1,5 +1,8 @@
 // What runs out is not broken (D2): a full disk and a full descriptor table
 // cost what is asked meanwhile, and nothing afterwards.
+#include <functional>
+#include <map>
+
 #include "broker/log/log_manager.h"
 #include "tests/unit/broker/log/log_fixture.h"
 
@@ -126,6 +129,111 @@ TEST_F(ShortageTest, ProducersAreRefusedBeforeTheDiskIsFull) {
   EXPECT_FALSE(Append(Batch(2), 1)) << "not back and forth";
   options_.health->NoteSpace(125, 100);
   EXPECT_TRUE(Append(Batch(2), 1));
+}
+
+// Descriptors may run out before any of the files that a change needs.
+class NarrowTest : public ShortageTest {
+ protected:
+  // Batches of two producers in several segments; producer 9 stands in the
+  // older half only, so that a cut there has to look for it.
+  void Fill() {
+    log_.reset();
+    ASSERT_TRUE(disk_.RemoveAll(kDir));
+    ASSERT_TRUE(Open());
+    for (int i = 0; i < 100; ++i) {
+      const ProducerId id = i % 10 == 0 && i < 50 ? 9 : 7;
+      ASSERT_TRUE(Append(Batch(2, kNow, Idempotent(id, 2 * next_[id]++), 100)));
+    }
+    Flush();
+    ASSERT_GE(CountFiles(".log"), 5u);
+  }
+  // `change` with so many descriptors, and again with all of them.
+  void Narrowly(int64_t opens, const std::function<Status()>& change) {
+    disk_.FailOpensAfter(opens);
+    const Status done = change();
+    EXPECT_TRUE(done || done.error().code == ErrorCode::kKafkaStorageError);
+    EXPECT_TRUE(online()) << opens;
+    // Neither housekeeping nor the syncs make it worse.
+    EXPECT_TRUE(log_->ApplyRetention(0, kNow) || !done) << opens;
+    (void)log_->TakeSync();
+    disk_.FailOpens(false);
+    ASSERT_TRUE(change()) << opens;
+    ASSERT_TRUE(online()) << opens;
+  }
+  // Producers are as a log tells that has just been opened.
+  void ExpectProducersOfTheLog() {
+    Flush();
+    const ProducerState before = impl().producers();
+    CrashAndReopen();
+    const auto& after = impl().producers().producers();
+    ASSERT_EQ(before.producers().size(), after.size());
+    for (const auto& [id, producer] : after) {
+      EXPECT_EQ(before.producers().at(id).epoch, producer.epoch);
+      EXPECT_EQ(before.producers().at(id).last(), producer.last());
+    }
+  }
+  static constexpr int64_t kMostOpens = 40;
+
+  std::map<ProducerId, int> next_;
+};
+
+TEST_F(NarrowTest, ATruncationIsTriedAgain) {
+  for (const Offset to : {150, 41}) {
+    for (int64_t opens = 0; opens < kMostOpens; ++opens) {
+      SCOPED_TRACE(std::to_string(to) + " " + std::to_string(opens));
+      next_.clear();
+      Fill();
+      const std::string model = ReadAll();
+      Narrowly(opens, [&] { return log_->TruncateTo(to); });
+      const std::string kept = ReadAll();
+      ASSERT_TRUE(model.starts_with(kept));
+      const Offset end = log_->end_offset();
+      ASSERT_EQ(end, to & ~1);
+      // The next of producer 7 follows on what is left of it.
+      const int left = static_cast<int>(end / 2) - (end > 90 ? 5 : 2);
+      EXPECT_EQ(
+          Append(Batch(2, kNow, Idempotent(7, 2 * left + 2))).error().code,
+          ErrorCode::kOutOfOrderSequenceNumber);
+      EXPECT_TRUE(
+          Append(Batch(2, kNow, Idempotent(7, 2 * left - 2), 100))->duplicate);
+      EXPECT_FALSE(
+          Append(Batch(2, kNow, Idempotent(7, 2 * left), 100))->duplicate);
+      ExpectProducersOfTheLog();
+      ASSERT_TRUE(ReadAll().starts_with(kept));
+      ASSERT_EQ(log_->end_offset(), end + 2);
+    }
+  }
+}
+
+TEST_F(NarrowTest, StartingOverIsTriedAgain) {
+  for (const Offset at : {0, 300}) {
+    for (int64_t opens = 0; opens < 10; ++opens) {
+      SCOPED_TRACE(std::to_string(at) + " " + std::to_string(opens));
+      next_.clear();
+      Fill();
+      Narrowly(opens, [&] { return log_->TruncateFullyAndStartAt(at); });
+      ASSERT_EQ(log_->start_offset(), at);
+      ASSERT_EQ(log_->end_offset(), at);
+      ASSERT_TRUE(log_->AppendAsFollower(LeaderBatch(at, 2, 1)));
+      Flush();
+      options_.start_offset = 0;
+      CrashAndReopen();
+      ASSERT_EQ(log_->start_offset(), at);
+      ASSERT_EQ(log_->end_offset(), at + 2);
+    }
+  }
+}
+
+// Nobody appends between the cut and the end of the process.
+TEST_F(NarrowTest, ACleanStopAfterAnUnfinishedCutKnowsItsProducers) {
+  for (int64_t opens = 0; opens < kMostOpens; ++opens) {
+    SCOPED_TRACE(opens);
+    next_.clear();
+    Fill();
+    Narrowly(opens, [&] { return log_->TruncateTo(41); });
+    Reopen();
+    EXPECT_EQ(impl().producers().producers().at(9).last().last_sequence, 3);
+  }
 }
 
 TEST(ManagerShortageTest, ADirectoryThatCannotBeListedIsNotReplaced) {
