@@ -16,14 +16,18 @@ int64_t ParseBrokerEpoch(const std::string& text) {
 
 }  // namespace
 
-Result<std::optional<int64_t>> TakeCleanShutdownMarker(io::FileSystem& fs,
+Result<std::optional<int64_t>> ReadCleanShutdownMarker(io::FileSystem& fs,
                                                        const std::string& dir) {
   const std::string path = dir + kMarker;
   if (!fs.Exists(path)) return std::nullopt;
   TM_ASSIGN_OR_RETURN(std::string text, io::ReadFile(fs, path));
-  TM_RETURN_IF_ERROR(fs.Remove(path));
-  TM_RETURN_IF_ERROR(fs.SyncDirectory(dir));
   return ParseBrokerEpoch(text);
+}
+
+Status RemoveCleanShutdownMarker(io::FileSystem& fs, const std::string& dir) {
+  const std::string path = dir + kMarker;
+  if (fs.Exists(path)) TM_RETURN_IF_ERROR(fs.Remove(path));
+  return fs.SyncDirectory(dir);
 }
 
 Status WriteCleanShutdownMarker(io::FileSystem& fs, const std::string& dir,

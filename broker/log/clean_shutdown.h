@@ -11,10 +11,12 @@
 namespace tidemark::log {
 
 // The broker epoch of the marker and -1 when it has none that is readable;
-// nullopt: no marker. Removes it, durably: what happens from now on is not a
-// clean shutdown.
-Result<std::optional<int64_t>> TakeCleanShutdownMarker(io::FileSystem& fs,
+// nullopt: no marker.
+Result<std::optional<int64_t>> ReadCleanShutdownMarker(io::FileSystem& fs,
                                                        const std::string& dir);
+// Durably, also when an earlier call got no further than the removal: what
+// happens from now on is not a clean shutdown.
+Status RemoveCleanShutdownMarker(io::FileSystem& fs, const std::string& dir);
 Status WriteCleanShutdownMarker(io::FileSystem& fs, const std::string& dir,
                                 int64_t broker_epoch);
 

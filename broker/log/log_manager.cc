@@ -69,8 +69,9 @@ Result<std::unique_ptr<LogManager>> LogManager::Open(io::FileSystem& fs,
     manager->dirs_.push_back(std::make_unique<Directory>());
     Directory& dir = *manager->dirs_.back();
     dir.path = path;
-    manager->OpenDirectory(dir);
+    manager->Watch(dir);
   }
+  TM_RETURN_IF_ERROR(manager->OpenDirectories());
   manager->CheckSpace();
   manager->remover_ = std::thread([m = manager.get()] {
     pthread_setname_np(pthread_self(), "log-remove");
@@ -86,7 +87,7 @@ Result<std::unique_ptr<LogManager>> LogManager::Open(io::FileSystem& fs,
   return manager;
 }
 
-void LogManager::OpenDirectory(Directory& dir) {
+void LogManager::Watch(Directory& dir) {
   dir.health = std::make_shared<DirectoryHealth>(
       dir.path, [this, path = dir.path](const Error& why) {
         if (options_.on_offline) options_.on_offline(path, why);
@@ -94,21 +95,41 @@ void LogManager::OpenDirectory(Directory& dir) {
   dir.syncer = std::make_unique<ThreadedLogSyncer>(fs_, dir.health,
                                                    options_.sync_threads);
   const auto broken = options_.broken.find(dir.path);
-  const Status read = broken == options_.broken.end()
-                          ? ReadDirectory(dir)
-                          : Status(Fail(broken->second));
-  if (!read) dir.health->TakeOffline(read.error());
+  if (broken != options_.broken.end()) dir.health->TakeOffline(broken->second);
+}
+
+Status LogManager::OpenDirectories() {
+  // All are read before the first is marked: where something runs out, the
+  // next attempt finds them as this one did.
+  auto each = [this](const std::function<Status(Directory&)>& open) -> Status {
+    for (const auto& dir : dirs_) {
+      if (dir->health->offline()) continue;
+      const Status opened = open(*dir);
+      if (opened) continue;
+      if (io::IsShortage(opened.error())) return opened;
+      dir->health->TakeOffline(opened.error());
+    }
+    return {};
+  };
+  TM_RETURN_IF_ERROR(
+      each([this](Directory& dir) { return ReadDirectory(dir); }));
+  return each([this](Directory& dir) {
+    return RemoveCleanShutdownMarker(fs_, dir.path);
+  });
 }
 
 Status LogManager::ReadDirectory(Directory& dir) {
   if (!fs_.Exists(dir.path)) {
     TM_RETURN_IF_ERROR(fs_.CreateDirectories(dir.path));
     const size_t slash = dir.path.rfind('/');
-    TM_RETURN_IF_ERROR(fs_.SyncDirectory(
-        slash == std::string::npos ? "." : dir.path.substr(0, slash + 1)));
+    const Status synced = fs_.SyncDirectory(
+        slash == std::string::npos ? "." : dir.path.substr(0, slash + 1));
+    // The next attempt has to make it again, and sync that.
+    if (!synced) (void)fs_.RemoveAll(dir.path);
+    TM_RETURN_IF_ERROR(synced);
   }
   TM_ASSIGN_OR_RETURN(auto names, fs_.List(dir.path));
-  TM_ASSIGN_OR_RETURN(auto marker, TakeCleanShutdownMarker(fs_, dir.path));
+  TM_ASSIGN_OR_RETURN(auto marker, ReadCleanShutdownMarker(fs_, dir.path));
   dir.clean = marker.has_value();
   dir.broker_epoch = marker.value_or(-1);
   const std::string prefix = dir.path + "/";
@@ -175,6 +196,30 @@ OpenOptions LogManager::OptionsFor(Directory& dir,
   return open;
 }
 
+Offset LogManager::PromisedEnd(const Directory& dir,
+                               const TopicPartition& partition) {
+  return std::max(Known(dir.recovery_points, partition),
+                  Known(dir.high_watermarks, partition));
+}
+
+void LogManager::Place::Loaded(Result<std::unique_ptr<Log>> opened,
+                               const TopicPartition& partition,
+                               Offset promised) {
+  if (!opened) {
+    LOG(ERROR) << "log not loaded partition=" << ToString(partition)
+               << " dir=" << dir->path << " error=" << opened.error().message;
+    error = std::move(opened).error();
+    return;
+  }
+  error.reset();
+  log = std::move(*opened);
+  shortened = log->end_offset() < promised;
+  LOG_IF(ERROR, shortened) << "log is shorter than it was partition="
+                           << ToString(partition) << " dir=" << dir->path
+                           << " end=" << log->end_offset()
+                           << " promised=" << promised;
+}
+
 void LogManager::LoadAll(int64_t now_ms) {
   std::vector<std::pair<const TopicPartition*, Place*>> all;
   for (auto& [partition, place] : places_) {
@@ -191,23 +236,9 @@ void LogManager::LoadAll(int64_t now_ms) {
     {
       std::lock_guard lock(mutex_);
       open = OptionsFor(*place->dir, *partition);
-      promised = std::max(open.recovery_point,
-                          Known(place->dir->high_watermarks, *partition));
+      promised = PromisedEnd(*place->dir, *partition);
     }
-    auto log = OpenLog(fs_, std::move(open), now_ms);
-    if (log) {
-      place->shortened = (*log)->end_offset() < promised;
-      LOG_IF(ERROR, place->shortened)
-          << "log is shorter than it was partition=" << ToString(*partition)
-          << " dir=" << place->dir->path << " end=" << (*log)->end_offset()
-          << " promised=" << promised;
-      place->log = std::move(*log);
-      return;
-    }
-    LOG(ERROR) << "log not loaded partition=" << ToString(*partition)
-               << " dir=" << place->dir->path
-               << " error=" << log.error().message;
-    place->error = log.error();
+    place->Loaded(OpenLog(fs_, std::move(open), now_ms), *partition, promised);
   });
   LOG(INFO) << "logs loaded count=" << all.size()
             << " previous_broker_epoch=" << previous_broker_epoch_;
@@ -256,9 +287,9 @@ LogManager::Directory* LogManager::LeastLoaded() {
   return best;
 }
 
-// A log that was not loaded because something ran out is loaded now.
-Status LogManager::RetryLoad(const TopicPartition& partition, int64_t now_ms) {
+Status LogManager::LoadLate(const TopicPartition& partition, int64_t now_ms) {
   OpenOptions open;
+  Offset promised = 0;
   {
     std::lock_guard lock(mutex_);
     const auto it = places_.find(partition);
@@ -267,13 +298,13 @@ Status LogManager::RetryLoad(const TopicPartition& partition, int64_t now_ms) {
       return {};
     }
     open = OptionsFor(*it->second.dir, partition);
+    promised = PromisedEnd(*it->second.dir, partition);
   }
-  TM_ASSIGN_OR_RETURN(auto log, OpenLog(fs_, std::move(open), now_ms));
+  auto log = OpenLog(fs_, std::move(open), now_ms);
   std::lock_guard lock(mutex_);
   Place& place = places_.at(partition);
-  place.log = std::move(log);
-  place.error.reset();
-  return {};
+  place.Loaded(std::move(log), partition, promised);
+  return place.error ? Status(Fail(*place.error)) : Status();
 }
 
 Status LogManager::MayCreate(const TopicPartition& partition,
@@ -293,7 +324,7 @@ Status LogManager::MayCreate(const TopicPartition& partition,
 Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
     const TopicPartition& partition, const Uuid& topic_id,
     const LogConfig& config, bool is_new, int64_t now_ms) {
-  TM_RETURN_IF_ERROR(RetryLoad(partition, now_ms));
+  TM_RETURN_IF_ERROR(LoadLate(partition, now_ms));
   OpenOptions open;
   Directory* dir = nullptr;
   {

@@ -60,7 +60,8 @@ class LogManager {
  public:
   // Loads every log of every directory, in parallel; scans those of
   // directories that were not shut down cleanly. A directory that cannot be
-  // read starts offline; kKafkaStorageError when all do.
+  // read starts offline; kKafkaStorageError when all do. kOutOfHandles,
+  // kOutOfSpace: nothing has happened, and it is to be tried again.
   static Result<std::unique_ptr<LogManager>> Open(io::FileSystem& fs,
                                                   LogManagerOptions options,
                                                   int64_t now_ms);
@@ -86,6 +87,10 @@ class LogManager {
                                            const Uuid& topic_id,
                                            const LogConfig& config, bool is_new,
                                            int64_t now_ms);
+  // Loads the partition's log if something had run out when the others were
+  // loaded. kOutOfHandles, kOutOfSpace: later it may open. GetOrCreate does
+  // this too, but tells nobody what the log has lost.
+  Status LoadLate(const TopicPartition& partition, int64_t now_ms);
   // Whether the partition's log is on disk, loaded or not.
   bool Has(const TopicPartition& partition, const Uuid& topic_id) const;
   // Whether its log, as found at start, ends before what the checkpoint files
@@ -134,6 +139,10 @@ class LogManager {
     size_t partitions = 0;
   };
   struct Place {
+    // Takes what was opened of it; `promised` is what the checkpoint files say.
+    void Loaded(Result<std::unique_ptr<Log>> opened,
+                const TopicPartition& partition, Offset promised);
+
     Directory* dir = nullptr;
     std::unique_ptr<Log> log;  // until handed out
     std::optional<Error> error;
@@ -141,18 +150,22 @@ class LogManager {
   };
 
   LogManager(io::FileSystem& fs, LogManagerOptions options);
-  void OpenDirectory(Directory& dir);
+  void Watch(Directory& dir);
+  // What is in the directories, and that they are in use from now on. The only
+  // error is a shortage.
+  Status OpenDirectories();
   Status ReadDirectory(Directory& dir);
   void LoadAll(int64_t now_ms);
   void ReadPreviousBrokerEpoch();
   OpenOptions OptionsFor(Directory& dir, const TopicPartition& partition);
+  static Offset PromisedEnd(const Directory& dir,
+                            const TopicPartition& partition);
   Directory* LeastLoaded();
   Status RenameAway(Directory& dir, const TopicPartition& partition,
                     const char* suffix);
   Status WriteFiles(Directory& dir, bool recovery, bool high_watermark,
                     bool start);
   Status Forget(Directory& dir, const TopicPartition& partition);
-  Status RetryLoad(const TopicPartition& partition, int64_t now_ms);
   // Without a log by that name. Under the lock.
   Status MayCreate(const TopicPartition& partition, bool is_new) const;
   void CheckSpace();

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <random>
+#include <thread>
 
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/handlers/table.h"
@@ -40,6 +41,26 @@ ListenerOptions OptionsOf(const Listener& listener, const Config& config) {
       static_cast<size_t>(config.GetInt("socket.request.max.bytes"));
   options.max_idle = Ms(config, "connections.max.idle.ms");
   return options;
+}
+
+// What has run out at the start (descriptors of the whole machine, space) may
+// be there again in a moment. A disk that is broken is not waited for.
+template <class Attempt>
+auto WithPatience(const Attempt& attempt) {
+  constexpr Duration kPatience = std::chrono::seconds(30);
+  constexpr Duration kLongestPause = std::chrono::seconds(2);
+  const Instant began = SystemClock().Now();
+  Duration pause = std::chrono::milliseconds(50);
+  while (true) {
+    auto done = attempt();
+    if (done || !io::IsShortage(done.error()) ||
+        SystemClock().Now() - began >= kPatience) {
+      return done;
+    }
+    LOG(WARNING) << "the start waits error=\"" << done.error().message << '"';
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kLongestPause);
+  }
 }
 
 size_t MemoryShare(const Config& config, std::string_view key) {
@@ -104,6 +125,9 @@ struct Broker::Impl {
 };
 
 Status Broker::Impl::OpenDirectories() {
+  locks.clear();
+  directories.clear();
+  broken.clear();
   for (const std::string& dir : config.log_dirs) {
     Status opened = OpenDirectory(dir);
     if (opened) continue;
@@ -151,9 +175,10 @@ Status Broker::Impl::OpenCore() {
   BrokerCore::Events events;
   events.fenced = [this](bool now) { OnFenced(now); };
   events.refused = [this](const Error& error) { failed(error); };
-  TM_ASSIGN_OR_RETURN(core,
-                      BrokerCore::Open(config, std::move(environment),
-                                       std::move(identity), std::move(events)));
+  TM_ASSIGN_OR_RETURN(core, WithPatience([&] {
+                        return BrokerCore::Open(config, environment, identity,
+                                                events);
+                      }));
   return {};
 }
 
@@ -249,7 +274,7 @@ void Broker::Impl::HandOverLeaderships() {
 Result<Broker*> Broker::Start(BrokerConfig config, Failed failed) {
   auto impl = std::make_unique<Impl>(std::move(config));
   impl->failed = std::move(failed);
-  TM_RETURN_IF_ERROR(impl->OpenDirectories());
+  TM_RETURN_IF_ERROR(WithPatience([&] { return impl->OpenDirectories(); }));
   io::ReserveDescriptors(kReservedDescriptors);
   TM_RETURN_IF_ERROR(impl->OpenCore());
   impl->Assemble();

@@ -9,6 +9,7 @@ namespace tidemark::server {
 Result<std::unique_ptr<log::Log>> PartitionStore::Open(
     const TopicPartition& partition, const Uuid& topic_id,
     const log::LogConfig& config, bool is_new, int64_t now_ms) {
+  TM_RETURN_IF_ERROR(manager_.LoadLate(partition, now_ms));
   if (locations_ != nullptr && !manager_.Has(partition, topic_id)) {
     // In a directory that cannot be seen it may well be there.
     const bool gone = manager_.OfflineDirectories().empty();

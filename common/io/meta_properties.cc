@@ -12,6 +12,8 @@
 #include <map>
 #include <sstream>
 
+#include "common/io/resources.h"
+
 namespace tidemark::io {
 namespace {
 
@@ -19,7 +21,7 @@ namespace fs = std::filesystem;
 
 tl::unexpected<Error> StorageError(const std::string& what,
                                    const std::string& path, int error) {
-  return Fail(ErrorCode::kKafkaStorageError,
+  return Fail(CodeOfErrno(error),
               "cannot " + what + " " + path + ": " + std::strerror(error));
 }
 
@@ -55,8 +57,11 @@ Status CreateDurably(const fs::path& directory) {
   TM_RETURN_IF_ERROR(CreateDurably(parent));
   fs::create_directory(directory, error);
   if (error) return StorageError("create", directory, error.value());
-  return SyncPath(parent.empty() ? "." : parent.string(),
-                  O_RDONLY | O_DIRECTORY);
+  const Status synced =
+      SyncPath(parent.empty() ? "." : parent.string(), O_RDONLY | O_DIRECTORY);
+  // The next attempt has to make it again, and sync that.
+  if (!synced) fs::remove(directory, error);
+  return synced;
 }
 
 constexpr const char* kFormatHint =

@@ -37,7 +37,8 @@ Result<MetaProperties> FormatDirectory(const std::string& directory,
 
 // What the directory says. kInvalidConfig with what to do when it is not
 // formatted, or its file is damaged or of a version this program is too old
-// for. Blocking.
+// for; kKafkaStorageError, or what has run out, when it cannot be read.
+// Blocking.
 Result<MetaProperties> LoadMetaProperties(const std::string& directory);
 
 // The same, and refuses (kInvalidConfig) a directory of another node, or, if
@@ -54,7 +55,8 @@ Status Mark(const std::string& directory, const std::string& mark);
 // Keeps other processes off a directory while it lives (flock on `.lock`).
 class DirectoryLock {
  public:
-  // kInvalidConfig naming the directory when another process has it.
+  // kInvalidConfig naming the directory when another process has it; else as
+  // LoadMetaProperties.
   static Result<std::unique_ptr<DirectoryLock>> Acquire(
       const std::string& directory);
   ~DirectoryLock();

@@ -16,23 +16,10 @@
 #include <system_error>
 
 #include "common/io/file.h"
+#include "common/io/resources.h"
 
 namespace tidemark::io {
 namespace {
-
-ErrorCode CodeOf(int error) {
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return ErrorCode::kOutOfSpace;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      return ErrorCode::kOutOfHandles;
-    default:
-      return ErrorCode::kKafkaStorageError;
-  }
-}
 
 tl::unexpected<Error> Failed(std::string_view what, const std::string& path,
                              int error) {
@@ -47,7 +34,7 @@ tl::unexpected<Error> Failed(std::string_view what, const std::string& path,
         " (the process needs to own this directory and be able to"
         " write to it)";
   }
-  return Fail(CodeOf(error), std::move(message));
+  return Fail(CodeOfErrno(error), std::move(message));
 }
 
 // Descriptors on nothing, given up one by one when there is no other. Any

@@ -5,10 +5,25 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <fstream>
 
 namespace tidemark::io {
+
+ErrorCode CodeOfErrno(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return ErrorCode::kOutOfSpace;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return ErrorCode::kOutOfHandles;
+    default:
+      return ErrorCode::kKafkaStorageError;
+  }
+}
 
 size_t DescriptorLimit() {
   rlimit limit{};

@@ -3,8 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/base/error_code.h"
+
 // What the system gives this process.
 namespace tidemark::io {
+
+// kOutOfSpace and kOutOfHandles for an `errno` that says so, otherwise
+// kKafkaStorageError.
+ErrorCode CodeOfErrno(int error);
 
 // Raises the soft limit of this process's open files (RLIMIT_NOFILE) to the
 // hard one, which is as far as it may go by itself. The limit in force after

@@ -276,6 +276,97 @@ TEST(ManagerShortageTest, ADirectoryThatCannotBeListedIsNotReplaced) {
       1);
 }
 
+// A start that finds no descriptors leaves everything to the next one, which
+// need not recover what was closed cleanly.
+TEST(ManagerShortageTest, AStartWithoutDescriptorsIsTriedAgain) {
+  const Uuid id = *Uuid::FromBytes("0123456789abcdef");
+  LogManagerOptions options;
+  options.dirs = {"/a", "/b"};
+  options.load_threads = 1;
+  int failed = 0, loaded_later = 0;
+  for (int opens = 0; opens < 60; ++opens) {
+    SCOPED_TRACE(opens);
+    sim::SimDisk disk(5);
+    {
+      auto manager = LogManager::Open(disk, options, kNow).value();
+      std::vector<std::unique_ptr<Log>> logs;
+      for (int i = 0; i < 4; ++i) {
+        logs.push_back(
+            manager->GetOrCreate({"t", i}, id, {}, true, kNow).value());
+        ASSERT_TRUE(logs.back()->AppendAsLeader(Batch(1), 0, kNow));
+      }
+      ASSERT_TRUE(manager->ShutdownCleanly(std::move(logs), 7));
+    }
+    disk.FailOpensAfter(opens);
+    auto manager = LogManager::Open(disk, options, kNow);
+    disk.FailOpens(false);
+    if (!manager) {
+      ++failed;
+      ASSERT_EQ(manager.error().code, ErrorCode::kOutOfHandles);
+      manager = LogManager::Open(disk, options, kNow);
+      ASSERT_TRUE(manager);
+    } else if ((*manager)->LoadedPartitions().size() < 4) {
+      ++loaded_later;
+    }
+    EXPECT_TRUE((*manager)->OfflineDirectories().empty());
+    // Reading both directories opens four files each. Only then, while the
+    // markers are removed, this may be lost.
+    if (opens < 8) {
+      EXPECT_EQ((*manager)->previous_broker_epoch(), 7);
+    }
+    for (int i = 0; i < 4; ++i) {
+      auto log = (*manager)->GetOrCreate({"t", i}, id, {}, false, kNow);
+      ASSERT_TRUE(log);
+      EXPECT_EQ((*log)->end_offset(), 1);
+    }
+    // A power cut brings no marker back.
+    manager->reset();
+    disk.Crash();
+    EXPECT_EQ(
+        LogManager::Open(disk, options, kNow).value()->previous_broker_epoch(),
+        -1);
+  }
+  EXPECT_GT(failed, 0);
+  EXPECT_GT(loaded_later, 0);
+}
+
+// B-30, also for a log that is not loaded with the others.
+TEST(ManagerShortageTest, ALogThatIsLoadedLateMayHaveLostSomething) {
+  sim::SimDisk disk(5);
+  const TopicPartition name{"t", 0};
+  const Uuid id = *Uuid::FromBytes("0123456789abcdef");
+  LogManagerOptions options;
+  options.dirs = {"/a"};
+  std::string file;
+  {
+    auto manager = LogManager::Open(disk, options, kNow).value();
+    auto log = manager->GetOrCreate(name, id, {}, true, kNow).value();
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(log->AppendAsLeader(Batch(1), 0, kNow));
+    }
+    ASSERT_TRUE(PerformSync(disk, *log->TakeSync()));
+    ASSERT_TRUE(manager->WriteHighWatermarks({{name, 3}}));
+    file = log->dir() + "/00000000000000000000.log";
+  }
+  disk.Crash();
+  disk.FlipBit(file, Batch(1).size() + record::kMagicAt, 1);
+  std::unique_ptr<LogManager> manager;
+  for (int opens = 0; manager == nullptr; ++opens) {
+    disk.FailOpensAfter(opens);
+    auto opened = LogManager::Open(disk, options, kNow);
+    if (opened) manager = std::move(*opened);
+  }
+  ASSERT_TRUE(manager->LoadedPartitions().empty());
+  EXPECT_EQ(manager->LoadLate(name, kNow).error().code,
+            ErrorCode::kOutOfHandles);
+  disk.FailOpens(false);
+  EXPECT_FALSE(manager->IsShortened(name)) << "nobody has seen it";
+  ASSERT_TRUE(manager->LoadLate(name, kNow));
+  EXPECT_TRUE(manager->IsShortened(name));
+  EXPECT_EQ(
+      manager->GetOrCreate(name, id, {}, false, kNow).value()->end_offset(), 1);
+}
+
 TEST(ManagerShortageTest, ALogThatFoundNoDescriptorsIsLoadedLater) {
   sim::SimDisk disk(5);
   const Uuid id = *Uuid::FromBytes("0123456789abcdef");
