@@ -44,7 +44,9 @@ StampedHead Stamp(std::string_view batch, record::BatchHeader header,
 }  // namespace
 
 PartitionLog::PartitionLog(io::FileSystem& fs, OpenOptions options)
-    : fs_(fs), options_(std::move(options)) {}
+    : fs_(fs),
+      options_(std::move(options)),
+      mark_(options_.mark ? options_.mark : std::make_shared<LogMark>()) {}
 
 std::string PartitionLog::Path(std::string_view name) const {
   return options_.dir + "/" + std::string(name);
@@ -83,8 +85,7 @@ Status PartitionLog::NoteHalfDone(Status status) {
 
 void PartitionLog::CheckInvariants() const {
   CHECK_LE(0, start_) << options_.dir;
-  CHECK_LE(start_, flushed_) << options_.dir;
-  CHECK_LE(flushed_, end_) << options_.dir;
+  CHECK_LE(start_, durability_.flushed()) << options_.dir;
 }
 
 int64_t PartitionLog::size_bytes() const {
@@ -95,7 +96,7 @@ int64_t PartitionLog::size_bytes() const {
 
 void PartitionLog::UpdateConfig(const LogConfig& config) {
   options_.config = config;
-  if (!durable()) flushed_ = end_;
+  if (!durable()) durability_.CountUnsynced();
 }
 
 Result<AppendInfo> PartitionLog::AppendAsLeader(std::string_view batch,
@@ -133,14 +134,14 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
                     " bytes is larger than segment.bytes");
   }
   const int64_t append_time_ms = config.log_append_time ? now_ms : -1;
-  const StampedHead head = Stamp(batch, header, end_, epoch, append_time_ms);
+  const StampedHead head = Stamp(batch, header, end(), epoch, append_time_ms);
   TM_RETURN_IF_ERROR(MaybeRoll(head.header));
   const uint64_t position = active().size();
   TM_RETURN_IF_ERROR(
       AppendToActive(std::span(&head.header, 1),
                      std::string_view(head.bytes.data(), head.bytes.size()),
                      batch.substr(record::kBatchHeaderSize)));
-  const AppendInfo info{end_, head.header.LastOffset(), append_time_ms, false};
+  const AppendInfo info{end(), head.header.LastOffset(), append_time_ms, false};
   Appended(head.header, position);
   CheckInvariants();
   return info;
@@ -149,11 +150,11 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
 Result<AppendInfo> PartitionLog::AppendAsFollower(std::string_view batches) {
   TM_RETURN_IF_ERROR(Healthy());
   TM_RETURN_IF_ERROR(Note(FreshProducers()));
-  AppendInfo info{end_, end_ - 1, -1, false};
+  AppendInfo info{end(), end() - 1, -1, false};
   record::BatchIterator all(batches);
   std::vector<record::BatchHeader> run;
   size_t run_start = 0;
-  Offset expected = end_;
+  Offset expected = end();
   LeaderEpoch epoch = epochs_.latest();
   uint64_t run_bytes = 0;
   auto append_run = [&]() -> Status {
@@ -213,6 +214,8 @@ Status PartitionLog::AppendRun(const std::vector<record::BatchHeader>& run,
 Status PartitionLog::AppendToActive(
     std::span<const record::BatchHeader> headers, std::string_view first_bytes,
     std::string_view rest) {
+  // The file may be made only now.
+  if (active().size() == 0) ++change_;
   Status appended = active().Append(headers, first_bytes, rest,
                                     options_.config.index_interval_bytes);
   // What a full disk took of it was given back. Until that is synced, a power
@@ -227,14 +230,13 @@ void PartitionLog::Appended(const record::BatchHeader& header,
                             uint64_t position) {
   changed_ = true;
   if (epochs_.Assign(header.leader_epoch, header.base_offset)) {
-    epochs_dirty_ = true;
+    EpochsChanged(header.base_offset);
   }
   producers_.Apply(header);
   places_[next_place_++ % places_.size()] = {
       header.base_offset, header.NextOffset(), static_cast<uint32_t>(position),
       static_cast<uint32_t>(header.FullSize())};
-  end_ = header.NextOffset();
-  if (!durable()) flushed_ = end_;
+  durability_.Appended(header.NextOffset(), durable());
 }
 
 Status PartitionLog::MaybeRoll(const record::BatchHeader& next) {
@@ -256,12 +258,14 @@ Status PartitionLog::MaybeRoll(const record::BatchHeader& next) {
 Status PartitionLog::Roll() {
   TM_ASSIGN_OR_RETURN(auto indexes, Note(active().Seal()));
   for (auto& file : indexes) NoteNewFile(std::move(file));
-  auto segment = std::make_unique<Segment>(fs_, options_.dir, end_);
+  auto segment = std::make_unique<Segment>(fs_, options_.dir, end());
   TM_RETURN_IF_ERROR(Note(segment->Create()));
   ++change_;
   segments_.push_back(std::move(segment));
+  taken_position_.reset();
   ForgetPlaces();
-  return Note(TryWriteSnapshot());
+  // Producers are known when the log is open.
+  return opening_ ? Status() : Note(TryWriteSnapshot());
 }
 
 void PartitionLog::NoteNewFile(std::shared_ptr<io::File> file) {
@@ -269,14 +273,14 @@ void PartitionLog::NoteNewFile(std::shared_ptr<io::File> file) {
 }
 
 Status PartitionLog::WriteSnapshot() {
-  if (!snapshots_.empty() && snapshots_.back() == end_) return {};
+  if (!snapshots_.empty() && snapshots_.back() == end()) return {};
   TM_RETURN_IF_ERROR(FreshProducers());
-  TM_ASSIGN_OR_RETURN(auto file,
-                      fs_.Open(Path(SegmentFileName(end_, ".snapshot")), true));
+  TM_ASSIGN_OR_RETURN(
+      auto file, fs_.Open(Path(SegmentFileName(end(), ".snapshot")), true));
   TM_RETURN_IF_ERROR(file->Truncate(0));
   TM_RETURN_IF_ERROR(file->WriteAt(0, producers_.EncodeSnapshot()));
   NoteNewFile(std::move(file));
-  snapshots_.push_back(end_);
+  snapshots_.push_back(end());
   return {};
 }
 
@@ -287,57 +291,78 @@ Status PartitionLog::TryWriteSnapshot() {
   return !written && io::IsShortage(written.error()) ? Status() : written;
 }
 
-std::optional<SyncWork> PartitionLog::TakeSync() {
-  if (failed()) return std::nullopt;
-  // Without a sync per append, only sealed segments are worth one: they keep
-  // the scan after a crash short.
-  const bool all = end_ - sync_taken_ >=
-                   std::max<int64_t>(1, options_.config.flush_messages);
-  const Offset upto = all ? end_ : active().base_offset();
-  if (upto <= sync_taken_) return std::nullopt;
-  SyncWork work;
-  work.end_offset = upto;
-  work.generation = generation_;
-  work.change = change_;
+Status PartitionLog::CollectUnsynced(Offset upto, SyncWork* work) const {
+  const Offset settled = mark_->synced();
   for (size_t i = segments_.size(); i-- > 0;) {
     const Segment& segment = *segments_[i];
     const Offset segment_end =
-        i + 1 == segments_.size() ? end_ : segments_[i + 1]->base_offset();
-    if (segment_end <= synced_) break;
+        i + 1 == segments_.size() ? end() : segments_[i + 1]->base_offset();
+    if (segment_end <= settled) break;
     if (segment.base_offset() >= upto) continue;
-    auto file = segment.LogFile();
-    if (!file) {
-      (void)Note(Status(Fail(file.error())));
-      return std::nullopt;
-    }
-    work.files.push_back(std::move(*file));
+    TM_ASSIGN_OR_RETURN(auto file, segment.LogFile());
+    work->files.push_back(std::move(file));
   }
-  if (synced_change_ < change_) {
-    work.directories.push_back(options_.dir);
-    for (const auto& [change, file] : new_files_) work.files.push_back(file);
-    if (!parent_synced_) {
-      work.directories.push_back(
-          options_.dir.substr(0, options_.dir.rfind('/')));
+  if (HasChanges()) {
+    work->directories.push_back(options_.dir);
+    for (const auto& [change, file] : new_files_) work->files.push_back(file);
+    if (mark_->synced_change() < created_change_) {
+      work->directories.push_back(ParentDirectory());
     }
   }
-  sync_taken_ = upto;
+  work->mark = mark_;
+  work->end_offset = upto;
+  work->generation = durability_.generation();
+  work->change = change_;
+  return {};
+}
+
+std::optional<SyncWork> PartitionLog::TakeSync() {
+  if (failed() || (journalled() && in_progress_)) return std::nullopt;
+  const Offset taken = durability_.taken();
+  // Without a sync per append, only sealed segments are worth one: they keep
+  // the scan after a crash short.
+  const bool all =
+      end() - taken >= std::max<int64_t>(1, options_.config.flush_messages);
+  const Offset upto = all ? end() : active().base_offset();
+  if (upto <= taken) return std::nullopt;
+  SyncWork work;
+  if (Status collected = Note(CollectUnsynced(upto, &work)); !collected) {
+    return std::nullopt;
+  }
+  if (all && taken_position_ && *taken_position_ < active().size() &&
+      mark_->synced_change() >= in_place_until_) {
+    work.appended = {work.files.front(), *taken_position_,
+                     active().size() - *taken_position_, taken};
+  }
+  taken_position_.reset();
+  if (all) taken_position_ = active().size();
+  durability_.Taken(upto);
+  in_progress_ = true;
+  return work;
+}
+
+SyncWork PartitionLog::BehindJournal() {
+  SyncWork work;
+  if (failed()) return work;
+  if (Status collected = Note(CollectUnsynced(end(), &work)); !collected) {
+    return SyncWork();
+  }
   return work;
 }
 
 void PartitionLog::Flushed(const SyncWork& work) {
-  if (work.change > synced_change_) {
-    synced_change_ = work.change;
-    parent_synced_ = true;
-    std::erase_if(new_files_, [&](const auto& entry) {
-      return entry.first <= work.change;
-    });
-  }
-  if (work.generation != generation_ || failed_) return;
-  synced_ = std::max(synced_, work.end_offset);
-  flushed_ = std::max(flushed_, synced_);
+  const uint64_t synced_change = mark_->synced_change();
+  std::erase_if(new_files_, [&](const auto& entry) {
+    return entry.first <= synced_change;
+  });
+  if (work.generation == durability_.generation()) in_progress_ = false;
+  if (failed_ || !durability_.Synced(work.generation, work.end_offset)) return;
   // Sealed and synced: nobody needs the descriptor but a reader now and then.
-  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
-    if (segments_[i + 1]->base_offset() <= synced_) segments_[i]->Release();
+  if (segments_.size() > 1) {
+    const Offset settled = mark_->synced();
+    for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+      if (segments_[i + 1]->base_offset() <= settled) segments_[i]->Release();
+    }
   }
   CheckInvariants();
 }
@@ -363,21 +388,27 @@ Status PartitionLog::TryWriteEpochs() {
 
 Status PartitionLog::AssignEpoch(LeaderEpoch epoch, Offset start) {
   TM_RETURN_IF_ERROR(Healthy());
-  if (epochs_.Assign(epoch, start)) epochs_dirty_ = true;
+  if (epochs_.Assign(epoch, start)) EpochsChanged(start);
   return {};
+}
+
+void PartitionLog::EpochsChanged(Offset from) {
+  epochs_dirty_ = true;
+  mark_->SetEpochs(epochs_.Encode(), from);
 }
 
 Result<Offset> PartitionLog::RecoveryPoint() {
   TM_RETURN_IF_ERROR(Healthy());
   if (epochs_dirty_) TM_RETURN_IF_ERROR(Note(WriteEpochs()));
-  options_.recovery_point = synced_;
-  return synced_;
+  options_.recovery_point = mark_->synced();
+  return options_.recovery_point;
 }
 
 Status PartitionLog::SyncAll() {
+  const Offset settled = mark_->synced();
   for (size_t i = segments_.size(); i-- > 0;) {
     if (i + 1 < segments_.size() &&
-        segments_[i + 1]->base_offset() <= synced_) {
+        segments_[i + 1]->base_offset() <= settled) {
       break;
     }
     TM_ASSIGN_OR_RETURN(auto file, segments_[i]->LogFile());
@@ -387,20 +418,19 @@ Status PartitionLog::SyncAll() {
     TM_RETURN_IF_ERROR(file->Sync());
   }
   TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
-  if (!parent_synced_) {
-    TM_RETURN_IF_ERROR(
-        fs_.SyncDirectory(options_.dir.substr(0, options_.dir.rfind('/'))));
+  if (mark_->synced_change() < created_change_) {
+    TM_RETURN_IF_ERROR(fs_.SyncDirectory(ParentDirectory()));
   }
-  parent_synced_ = true;
   new_files_.clear();
-  synced_change_ = change_;
-  synced_ = flushed_ = sync_taken_ = end_;
+  durability_.AllSafe(end());
+  taken_position_ = active().size();
+  mark_->Synced(durability_.generation(), end(), change_);
   return {};
 }
 
 Status PartitionLog::Close() {
   TM_RETURN_IF_ERROR(Healthy());
-  if (changed_ || synced_change_ < change_) {
+  if (changed_ || HasChanges()) {
     TM_ASSIGN_OR_RETURN(auto indexes, Note(active().Seal()));
     for (auto& file : indexes) NoteNewFile(std::move(file));
     TM_RETURN_IF_ERROR(Note(WriteSnapshot()));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/log/directory_health.h"
+#include "broker/log/journal_format.h"
 #include "broker/log/log_slice.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
@@ -16,6 +17,8 @@
 #include "common/io/file.h"
 
 namespace tidemark::log {
+
+class LogMark;
 
 // Kafka's topic settings of the same names; defaults are Kafka's, except that
 // flush_messages is 1: acknowledged means synced.
@@ -59,9 +62,20 @@ struct TimestampedOffset {
 // partition). Taken on the owner's thread, carried out on a sync thread
 // (log/log_syncer.h: LogSyncer, or PerformSync in place), handed back with
 // Log::Flushed. `generation` detects a truncation in between.
+//
+// A journal may take the batches of `appended` instead; then all of it is
+// synced behind.
 struct SyncWork {
+  struct Appended {
+    std::shared_ptr<io::File> file;
+    uint64_t position = 0;
+    uint64_t size = 0;
+    Offset base = 0;  // of the first batch; the last ends at `end_offset`
+  };
   std::vector<std::shared_ptr<io::File>> files;
   std::vector<std::string> directories;
+  std::optional<Appended> appended;
+  std::shared_ptr<LogMark> mark;
   Offset end_offset = 0;
   uint64_t generation = 0;
   uint64_t change = 0;  // the log's own count of changes to files and entries
@@ -127,8 +141,13 @@ class Log {
   virtual Offset flushed_offset() const = 0;
   virtual int64_t size_bytes() const = 0;
 
-  // nullopt when nothing needs a sync.
+  // nullopt when nothing needs a sync, or, with a journal, when the work taken
+  // last is not handed back: one that goes past the journal must not be
+  // overtaken.
   virtual std::optional<SyncWork> TakeSync() = 0;
+  // What a journal that was told of the log has promised, and the segments do
+  // not hold for good: to be synced before the journal forgets it.
+  virtual SyncWork BehindJournal() = 0;
   // The work was carried out. A stale generation is ignored.
   virtual void Flushed(const SyncWork& work) = 0;
   // The work failed: the log is broken for good.
@@ -184,21 +203,45 @@ class Log {
   virtual Status Delete() = 0;
 };
 
+// What a journal knows about a log that is opened after an unclean stop
+// (log/journal_format.h: JournalPlan).
+struct JournalReplay {
+  const JournalPlan* plan = nullptr;
+  // The batches of an append.
+  std::function<Result<std::string>(const JournalPlan::Append&)> read;
+};
+
 struct OpenOptions {
   std::string dir;  // <log dir>/<topic>-<partition>; created when missing
   TopicPartition partition;
-  Uuid topic_id;  // checked against partition.metadata, or written there
+  Uuid topic_id;       // checked against partition.metadata, or written there
+  Uuid lost_topic_id;  // when partition.metadata did not survive
   LogConfig config;
   bool clean = false;  // the directory was shut down cleanly: no CRC scan
   Offset recovery_point = 0;  // scan starts at its segment (B-28)
   Offset start_offset = 0;    // from log-start-offset-checkpoint
+  bool checkpointed = false;  // it has been in those files
   // Shared by the logs of one log directory; nullptr: this log stands alone.
   // While it says that the disk is nearly full, producers are refused.
   std::shared_ptr<DirectoryHealth> health;
-  // Called before the log is cut below its recovery point, on the owner's
-  // thread: the checkpoint on disk must not be above `offset` when it returns.
-  std::function<Status(Offset offset)> lower_recovery_point;
+  // Called before the log is cut, on the owner's thread: when it returns, the
+  // checkpoint on disk is not above `offset`. Not with a journal.
+  std::function<Status(Offset offset)> before_cut;
+  // Tells a journal what happens to the log before it does: when it returns,
+  // the journal has it for good. What is written behind a cut must not meet on
+  // disk what was cut unless recovery knows. nullptr: there is no journal; the
+  // log syncs its cuts itself.
+  std::function<Status(JournalRecord::Kind, Offset)> journal;
+  // What the directory's threads learn of the log; nullptr: one of its own.
+  std::shared_ptr<LogMark> mark;
+  // After an unclean stop: what the journal has of the log. nullptr: there is
+  // no journal.
+  std::function<std::optional<JournalReplay>(const JournalKey&)> find_journal;
 };
+
+// From partition.metadata in the log directory `dir`; nullopt: none, or torn.
+Result<std::optional<Uuid>> ReadTopicId(io::FileSystem& fs,
+                                        const std::string& dir);
 
 // Opens or creates; after an unclean stop scans from the recovery point and
 // cuts at the first bad byte. Everything that survives recovery is synced

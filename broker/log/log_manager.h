@@ -1,7 +1,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,10 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "broker/log/checkpoint.h"
-#include "broker/log/directory_health.h"
-#include "broker/log/log.h"
-#include "broker/log/log_syncer.h"
+#include "broker/log/log_directory.h"
 
 namespace tidemark::log {
 
@@ -23,23 +19,15 @@ struct LogManagerOptions {
   // Of logs found on disk until their owner says better (Log::UpdateConfig).
   LogConfig config;
   int load_threads = 0;  // 0: as many as the machine has
-  int sync_threads = 4;  // per directory
+  LogDirectory::Options directory;
   // What must stay free on a disk before producers are refused; -1: one
   // hundredth of it, at most 1 GiB.
   int64_t min_free_bytes = -1;
   // Directories that are broken already, and why: they start offline.
   std::map<std::string, Error> broken;
   // A directory broke: called once for each, on the thread that met the error.
-  // Only posts: the manager may be locked.
+  // Only posts.
   std::function<void(const std::string& dir, const Error& why)> on_offline;
-};
-
-// What a partition's owner knows for the checkpoint files.
-struct LogCheckpoint {
-  TopicPartition partition;
-  std::optional<Offset> recovery_point;  // Log::RecoveryPoint
-  std::optional<Offset> start_offset;
-  std::optional<Offset> high_watermark;
 };
 
 struct LoadedPartition {
@@ -49,13 +37,12 @@ struct LoadedPartition {
 };
 
 // The log directories of a broker: finds the logs in them at start, makes and
-// removes logs, keeps the checkpoint files (B-27) and the clean-shutdown
-// marker (B-28), takes broken directories out of service (B-32).
+// removes logs, and keeps house: removals, high watermarks and free space on a
+// thread of their own.
 //
-// Any thread; one lock, never held while a log is read, recovered or synced,
-// but held while a checkpoint file is written. A log itself belongs to
-// whoever got it from here. The process lock and meta.properties of a
-// directory are not its business.
+// Any thread; one lock, of what is where, never held while the disk is waited
+// for. A log itself belongs to whoever got it from here. The process lock and
+// meta.properties of a directory are not its business.
 class LogManager {
  public:
   // Loads every log of every directory, in parallel; scans those of
@@ -98,94 +85,81 @@ class LogManager {
   bool IsShortened(const TopicPartition& partition) const;
   // The log directory its log is in; "" when there is none.
   std::string DirectoryOf(const TopicPartition& partition) const;
-  // As the checkpoint said at start, or as last written.
+  // As the checkpoint said at start, or as last set.
   std::optional<Offset> CheckpointedHighWatermark(
       const TopicPartition& partition) const;
 
-  // Renamed before return, so that the partition can be created anew;
-  // removed in the background.
+  // Renamed before return, so that the partition can be created anew; removed
+  // in the background.
   Status DeleteLog(std::unique_ptr<Log> log);
   // A log nobody was handed. kUnknownTopicOrPartition: no such, or of another
   // topic id.
   Status RemoveStray(const TopicPartition& partition, const Uuid& topic_id);
 
-  // Replaces what is known of these partitions and writes the files of their
-  // directories; offline ones are left alone. Call it on the thread that owns
-  // the logs: between Log::RecoveryPoint and this the log must not be cut.
-  Status WriteCheckpoints(const std::vector<LogCheckpoint>& checkpoints);
-  Status WriteHighWatermarks(const OffsetMap& high_watermarks);
+  // Have the checkpoint files written, in the background; offline directories
+  // are left alone.
+  void Checkpoint();
+  void SetHighWatermarks(const OffsetMap& high_watermarks);
 
   // Closes `logs`, which are all that were handed out, and those that were
-  // not, writes recovery points and log starts, and marks every directory as
-  // clean whose logs are all closed. Write the high watermarks before.
+  // not, writes the checkpoint files, and marks every directory as clean whose
+  // logs are all closed.
   Status ShutdownCleanly(std::vector<std::unique_ptr<Log>> logs,
                          int64_t broker_epoch);
 
-  // REQUIRES: the log was handed out. Lives as long as the manager.
-  LogSyncer& syncer(const TopicPartition& partition);
   std::vector<std::string> OfflineDirectories() const;
 
  private:
   struct Directory {
-    std::string path;
-    std::shared_ptr<DirectoryHealth> health;
-    std::unique_ptr<ThreadedLogSyncer> syncer;
-    bool clean = false;
-    int64_t broker_epoch = -1;  // of its marker
-    bool listed = false;        // all logs in it are known
-    // In memory as in the files.
-    OffsetMap recovery_points, high_watermarks, starts;
+    std::unique_ptr<LogDirectory> at;
     size_t handed_out = 0;
     size_t partitions = 0;
   };
   struct Place {
-    // Takes what was opened of it; `promised` is what the checkpoint files say.
+    // Takes what was opened of it.
     void Loaded(Result<std::unique_ptr<Log>> opened,
-                const TopicPartition& partition, Offset promised);
+                const TopicPartition& partition);
 
     Directory* dir = nullptr;
     std::unique_ptr<Log> log;  // until handed out
     std::optional<Error> error;
     bool shortened = false;
   };
+  struct Removal {
+    LogDirectory* dir = nullptr;
+    std::string path;
+  };
 
   LogManager(io::FileSystem& fs, LogManagerOptions options);
-  void Watch(Directory& dir);
+  void AddDirectory(const std::string& path);
   // What is in the directories, and that they are in use from now on. The only
   // error is a shortage.
   Status OpenDirectories();
   Status ReadDirectory(Directory& dir);
   void LoadAll(int64_t now_ms);
+  void StartJournals();
   void ReadPreviousBrokerEpoch();
-  OpenOptions OptionsFor(Directory& dir, const TopicPartition& partition);
-  static Offset PromisedEnd(const Directory& dir,
-                            const TopicPartition& partition);
   Directory* LeastLoaded();
-  Status RenameAway(Directory& dir, const TopicPartition& partition,
-                    const char* suffix);
-  Status WriteFiles(Directory& dir, bool recovery, bool high_watermark,
-                    bool start);
-  Status Forget(Directory& dir, const TopicPartition& partition);
   // Without a log by that name. Under the lock.
   Status MayCreate(const TopicPartition& partition, bool is_new) const;
+  Status RenameAway(LogDirectory& dir, const TopicPartition& partition,
+                    const char* suffix);
   void CheckSpace();
-  void RemoveLater(std::string path);
-  void RunRemovals();
+  void KeepHouse();
+  void Remove(const std::vector<Removal>& removals);
 
   io::FileSystem& fs_;
   const LogManagerOptions options_;
   std::vector<std::unique_ptr<Directory>> dirs_;
   int64_t previous_broker_epoch_ = -1;
 
-  mutable std::mutex mutex_;  // of everything below and in dirs_
+  mutable std::mutex mutex_;  // of everything below and the counts in dirs_
   std::map<TopicPartition, Place> places_;
-  std::deque<std::string> removals_;
+  std::vector<Removal> removals_;
+  bool high_watermarks_set_ = false;
   bool stopping_ = false;
   std::condition_variable wake_;
-  std::thread remover_;
+  std::thread housekeeper_;
 };
-
-// "orders-3" -> {orders, 3}; nullopt for names of other directories.
-std::optional<TopicPartition> ParsePartitionDirectory(std::string_view name);
 
 }  // namespace tidemark::log

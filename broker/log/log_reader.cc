@@ -84,7 +84,7 @@ void PartitionLog::Remember(Offset next, const Segment& segment,
 Result<uint64_t> PartitionLog::EndBelow(size_t index, Offset limit) {
   const Segment& segment = *segments_[index];
   const bool last = index + 1 == segments_.size();
-  if (limit >= (last ? end_ : segments_[index + 1]->base_offset())) {
+  if (limit >= (last ? end() : segments_[index + 1]->base_offset())) {
     return segment.size();
   }
   TM_ASSIGN_OR_RETURN(const auto first, FirstIn(segment, limit));
@@ -96,13 +96,13 @@ Result<std::optional<LogSlice>> PartitionLog::Find(Offset from, Offset below,
                                                    size_t at_least) {
   TM_RETURN_IF_ERROR(Healthy());
   // Read knows what to say.
-  if (from < start_ || from >= std::min(below, end_)) return std::nullopt;
+  if (from < start_ || from >= std::min(below, end())) return std::nullopt;
   const size_t index = SegmentIndex(from);
   const Segment& segment = *segments_[index];
   TM_ASSIGN_OR_RETURN(const auto first, Note(FirstIn(segment, from)));
   if (!first) return std::nullopt;
   TM_ASSIGN_OR_RETURN(uint64_t end,
-                      Note(EndBelow(index, std::min(below, end_))));
+                      Note(EndBelow(index, std::min(below, end()))));
   if (end > first->position + max_bytes) {
     // Up to a batch whose position is known: the index has one every few KB.
     const auto most = static_cast<uint32_t>(first->position + max_bytes);
@@ -124,12 +124,13 @@ Result<std::optional<LogSlice>> PartitionLog::Find(Offset from, Offset below,
 Result<SharedBytes> PartitionLog::Read(Offset from, Offset below,
                                        size_t max_bytes, bool at_least_one) {
   TM_RETURN_IF_ERROR(Healthy());
-  if (from < start_ || from > end_) {
+  if (from < start_ || from > end()) {
     return Fail(ErrorCode::kOffsetOutOfRange,
                 "offset " + std::to_string(from) + " is not in [" +
-                    std::to_string(start_) + ", " + std::to_string(end_) + "]");
+                    std::to_string(start_) + ", " + std::to_string(end()) +
+                    "]");
   }
-  const Offset limit = std::min(below, end_);
+  const Offset limit = std::min(below, end());
   if (from >= limit) return SharedBytes();
   for (size_t i = SegmentIndex(from); i < segments_.size(); ++i) {
     const Segment& segment = *segments_[i];

@@ -33,6 +33,14 @@ std::optional<Uuid> ParsePartitionMetadata(std::string_view text) {
 
 }  // namespace
 
+Result<std::optional<Uuid>> ReadTopicId(io::FileSystem& fs,
+                                        const std::string& dir) {
+  const std::string path = dir + "/" + kMetadataFile;
+  if (!fs.Exists(path)) return std::nullopt;
+  TM_ASSIGN_OR_RETURN(std::string text, io::ReadFile(fs, path));
+  return ParsePartitionMetadata(text);
+}
+
 Result<std::unique_ptr<Log>> OpenLog(io::FileSystem& fs, OpenOptions options,
                                      int64_t now_ms) {
   auto log = std::make_unique<PartitionLog>(fs, std::move(options));
@@ -53,20 +61,21 @@ Status PartitionLog::Open(int64_t now_ms) {
 Status PartitionLog::OpenOrRecover(int64_t now_ms) {
   if (!fs_.Exists(options_.dir)) {
     TM_RETURN_IF_ERROR(fs_.CreateDirectories(options_.dir));
-    parent_synced_ = false;
-    ++change_;
+    created_change_ = ++change_;
   }
-  // A process that was killed may have left a directory that a power cut would
-  // still take away.
-  if (!options_.clean) parent_synced_ = false;
+  // A process that was killed may have left names that a power cut would still
+  // take away; with a journal, the log directory is synced at start.
+  if (!options_.clean) ++change_;
+  if (!options_.clean && !journalled()) created_change_ = change_;
   TM_ASSIGN_OR_RETURN(auto names, fs_.List(options_.dir));
   TM_RETURN_IF_ERROR(LoadTopicId());
+  FindJournal();
   TM_RETURN_IF_ERROR(RemoveLeftovers(names));
   TM_RETURN_IF_ERROR(LoadSegments(names));
   const bool fresh = segments_.empty();
   if (fresh) {
     segments_.push_back(
-        std::make_unique<Segment>(fs_, options_.dir, options_.start_offset));
+        std::make_unique<Segment>(fs_, options_.dir, FirstOffset()));
     TM_RETURN_IF_ERROR(active().Create());
     ++change_;
   }
@@ -80,36 +89,102 @@ Status PartitionLog::OpenOrRecover(int64_t now_ms) {
   }
   if (!clean) TM_RETURN_IF_ERROR(Recover());
   start_ = std::max(options_.start_offset, segments_.front()->base_offset());
-  if (end_ < start_) TM_RETURN_IF_ERROR(CutFully(start_));
-  if (!epochs_known && end_ > start_) TM_RETURN_IF_ERROR(RebuildEpochs());
-  epochs_dirty_ |= epochs_.TruncateFromEnd(end_ + 1);
+  if (end() < start_) TM_RETURN_IF_ERROR(CutFully(start_));
+  mark_->SetStart(start_);
+  // The file may be of a time when the log began later.
+  const bool whole = epochs_known && epochs_.EpochOf(start_).has_value();
+  if (!whole && end() > start_) TM_RETURN_IF_ERROR(RebuildEpochs());
+  epochs_dirty_ |= epochs_.TruncateFromEnd(end() + 1);
   epochs_dirty_ |= epochs_.TruncateFromStart(start_);
-  if (epochs_dirty_) TM_RETURN_IF_ERROR(TryWriteEpochs());
-  TM_RETURN_IF_ERROR(RemoveSnapshots(end_ + 1, INT64_MAX));
+  TM_RETURN_IF_ERROR(RemoveSnapshots(end() + 1, INT64_MAX));
   TM_RETURN_IF_ERROR(RebuildProducers());
   producers_.Expire(now_ms, options_.config.producer_expiration_ms);
-  if (!clean && !fresh) TM_RETURN_IF_ERROR(SyncAll());
-  synced_ = flushed_ = sync_taken_ = end_;
+  TM_RETURN_IF_ERROR(MakeSafe(clean, fresh));
+  // A process that was killed may have left a file that a power cut takes away,
+  // but for what is below the recovery point.
+  if (epochs_dirty_ || !options_.clean) {
+    mark_->SetEpochs(epochs_.Encode(),
+                     clean || !whole ? 0 : options_.recovery_point);
+  }
+  // With a mark the directory writes them, with many others.
+  if (epochs_dirty_ && !options_.mark) TM_RETURN_IF_ERROR(TryWriteEpochs());
+  if (HasChanges() && !options_.checkpointed) mark_->SetMade(change_);
   for (auto& segment : segments_) segment->Release();
+  opening_ = false;
+  journal_.reset();
+  return {};
+}
+
+// Where a log without a file begins.
+Offset PartitionLog::FirstOffset() const {
+  const auto over = journal_ ? journal_->plan->start_over() : std::nullopt;
+  return over.value_or(options_.start_offset);
+}
+
+// What the checkpoints say is corrected before anything is read.
+void PartitionLog::FindJournal() {
+  mark_->SetKey({options_.topic_id, options_.partition.partition});
+  if (options_.clean) return;
+  promised_ = options_.recovery_point;
+  if (!options_.find_journal) return;
+  journal_ = options_.find_journal(mark_->key());
+  if (!journal_) return;
+  const JournalPlan& plan = *journal_->plan;
+  options_.recovery_point =
+      std::min(options_.recovery_point, plan.recovery_at_most());
+  options_.start_offset = std::min(options_.start_offset, plan.start_at_most());
+  promised_ = std::max(options_.recovery_point, plan.promised());
+}
+
+// Whether nothing is here but what the checkpoint or the journal has, so that
+// no power cut takes it away, and nothing that comes from one brings more.
+bool PartitionLog::IsSafe(bool checkpointed) const {
+  if (!options_.find_journal || end() != promised_) return false;
+  if (journal_) return !journal_->plan->cut();
+  return checkpointed;
+}
+
+// What was found or put together here is synced before anybody relies on it,
+// unless the journal still has it: then it is synced behind, as ever. A log
+// without a file waits for its first batch.
+Status PartitionLog::MakeSafe(bool clean, bool fresh) {
+  const bool safe = options_.clean ? clean : IsSafe(options_.checkpointed);
+  mark_->Synced(durability_.generation(),
+                options_.clean && clean
+                    ? end()
+                    : std::min(options_.recovery_point, end()),
+                0);
+  if (!options_.clean && (journal_ || !safe))
+    TM_RETURN_IF_ERROR(NoteMetadata());
+  if (!safe && (!fresh || journalled())) return SyncAll();
+  durability_.AllSafe(end());
+  taken_position_ = active().size();
   return {};
 }
 
 Status PartitionLog::LoadTopicId() {
-  const std::string path = Path(kMetadataFile);
-  if (fs_.Exists(path)) {
-    TM_ASSIGN_OR_RETURN(std::string text, io::ReadFile(fs_, path));
-    if (auto id = ParsePartitionMetadata(text)) {
-      if (options_.topic_id.IsZero()) options_.topic_id = *id;
-      if (*id == options_.topic_id) return {};
-      return Fail(ErrorCode::kInconsistentTopicId,
-                  options_.dir + " belongs to topic id " + ToString(*id) +
-                      ", not " + ToString(options_.topic_id));
-    }
+  TM_ASSIGN_OR_RETURN(const auto id, ReadTopicId(fs_, options_.dir));
+  if (id) {
+    if (options_.topic_id.IsZero()) options_.topic_id = *id;
+    if (*id == options_.topic_id) return {};
+    return Fail(ErrorCode::kInconsistentTopicId,
+                options_.dir + " belongs to topic id " + ToString(*id) +
+                    ", not " + ToString(options_.topic_id));
   }
   // A crash right after the creation may lose it: it is synced with the first
-  // batch. Nothing acknowledged is in such a directory.
-  if (options_.topic_id.IsZero()) return {};
-  return WriteTopicId();
+  // batch, or is in a journal before. Nothing acknowledged is in such a
+  // directory.
+  if (options_.topic_id.IsZero()) options_.topic_id = options_.lost_topic_id;
+  return options_.topic_id.IsZero() ? Status() : WriteTopicId();
+}
+
+// The process that wrote it may have been killed before it was synced.
+Status PartitionLog::NoteMetadata() {
+  ++change_;
+  if (!fs_.Exists(Path(kMetadataFile))) return {};
+  TM_ASSIGN_OR_RETURN(auto file, fs_.Open(Path(kMetadataFile), false));
+  NoteNewFile(std::move(file));
+  return {};
 }
 
 Status PartitionLog::WriteTopicId() {
@@ -130,7 +205,10 @@ Status PartitionLog::AdoptTopicId(const Uuid& topic_id) {
         options_.dir + " belongs to topic id " + ToString(options_.topic_id));
   }
   options_.topic_id = topic_id;
-  return Note(WriteTopicId());
+  mark_->SetKey({options_.topic_id, options_.partition.partition});
+  TM_RETURN_IF_ERROR(Note(WriteTopicId()));
+  // A journal knows the log by its id: that is there first.
+  return journalled() ? Note(SyncAll()) : Status();
 }
 
 Status PartitionLog::RemoveLeftovers(const std::vector<std::string>& names) {
@@ -223,7 +301,7 @@ Result<bool> PartitionLog::LoadActive() {
   if (loaded) {
     auto end = active().ScanTail();
     if (end) {
-      end_ = *end;
+      durability_.AllSafe(*end);
       return true;
     }
     loaded = Fail(end.error());
@@ -237,6 +315,17 @@ Result<bool> PartitionLog::LoadActive() {
 
 Status PartitionLog::Recover() {
   changed_ = true;
+  // What is behind the recovery point may be torn, or of what was cut; the
+  // epochs there are learned from the batches.
+  TM_RETURN_IF_ERROR(RemoveSnapshots(options_.recovery_point + 1, INT64_MAX));
+  epochs_dirty_ |= epochs_.TruncateFromEnd(options_.recovery_point);
+  TM_RETURN_IF_ERROR(Scan());
+  // What comes from the journal is not synced in the segments.
+  options_.recovery_point = std::min(options_.recovery_point, end());
+  return journal_ ? Replay() : Status();
+}
+
+Status PartitionLog::Scan() {
   const size_t first = SegmentIndex(options_.recovery_point);
   for (size_t i = 0; i < first; ++i) TM_RETURN_IF_ERROR(LoadSealed(i));
   Offset expected = segments_[first]->base_offset();
@@ -264,9 +353,43 @@ Status PartitionLog::Recover() {
     }
     break;
   }
-  end_ = expected;
-  synced_ = segments_[first]->base_offset();
+  durability_.AllSafe(expected);
   return {};
+}
+
+// Where the log holds less than was promised, it is appended to.
+Status PartitionLog::Replay() {
+  for (const JournalPlan::Append& append : journal_->plan->appends()) {
+    if (append.until <= end()) continue;
+    TM_ASSIGN_OR_RETURN(const bool fits, ReplayAppend(append));
+    if (fits) continue;
+    LOG(ERROR) << "journal goes on where the log does not partition="
+               << ToString(options_.partition) << " end_offset=" << end()
+               << " append=" << append.base;
+    return {};
+  }
+  return {};
+}
+
+Result<bool> PartitionLog::ReplayAppend(const JournalPlan::Append& append) {
+  if (append.base > end()) return false;
+  TM_ASSIGN_OR_RETURN(const std::string bytes, journal_->read(append));
+  record::BatchIterator all(bytes);
+  while (true) {
+    auto batch = all.Next();
+    if (!batch) return false;
+    if (!*batch) return true;
+    const record::BatchHeader& header = (*batch)->header;
+    if (header.NextOffset() > append.until) return true;
+    if (header.NextOffset() <= end()) continue;
+    if (header.base_offset < end() ||
+        header.leader_epoch < epochs_.EpochOf(end() - 1).value_or(-1)) {
+      return false;
+    }
+    epochs_dirty_ |= epochs_.Observe(header.leader_epoch, header.base_offset,
+                                     header.LastOffset());
+    TM_RETURN_IF_ERROR(AppendRun({header}, (*batch)->bytes));
+  }
 }
 
 // False: it ended with something that is no batch, which was cut off.
@@ -352,7 +475,7 @@ Status PartitionLog::RebuildProducers() {
   const Offset oldest = segments_.front()->base_offset();
   Offset from = oldest;
   for (size_t i = snapshots_.size(); i-- > 0;) {
-    if (snapshots_[i] > end_ || snapshots_[i] < oldest) continue;
+    if (snapshots_[i] > end() || snapshots_[i] < oldest) continue;
     TM_ASSIGN_OR_RETURN(
         std::string bytes,
         io::ReadFile(fs_, Path(SegmentFileName(snapshots_[i], ".snapshot"))));
@@ -362,7 +485,7 @@ Status PartitionLog::RebuildProducers() {
     }
   }
   if (!producers_.empty()) TM_RETURN_IF_ERROR(RefillProducers(from));
-  if (from >= end_) return {};
+  if (from >= end()) return {};
   for (size_t i = SegmentIndex(from); i < segments_.size(); ++i) {
     TM_ASSIGN_OR_RETURN(const uint32_t floor, segments_[i]->Floor(from));
     TM_RETURN_IF_ERROR(

@@ -2,13 +2,22 @@
 
 #include <pthread.h>
 
+#include "broker/log/log_mark.h"
+
 namespace tidemark::log {
 namespace {
 
 constexpr std::chrono::milliseconds kFirstPause(10);
 constexpr std::chrono::milliseconds kLongestPause(320);
 
-Status SyncOneDirectory(io::FileSystem& fs, const std::string& path) {
+std::string KeyOf(const std::shared_ptr<io::File>& file) {
+  const io::File* address = file.get();
+  return {reinterpret_cast<const char*>(&address), sizeof address};
+}
+
+}  // namespace
+
+Status SyncDirectoryIfThere(io::FileSystem& fs, const std::string& path) {
   for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
     Status synced = fs.SyncDirectory(path);
     if (!synced && !fs.Exists(path)) return {};
@@ -18,17 +27,13 @@ Status SyncOneDirectory(io::FileSystem& fs, const std::string& path) {
   }
 }
 
-std::string KeyOf(const std::shared_ptr<io::File>& file) {
-  const io::File* address = file.get();
-  return {reinterpret_cast<const char*>(&address), sizeof address};
-}
-
-}  // namespace
-
 Status PerformSync(io::FileSystem& fs, const SyncWork& work) {
   for (const auto& file : work.files) TM_RETURN_IF_ERROR(file->Sync());
   for (const auto& directory : work.directories) {
-    TM_RETURN_IF_ERROR(SyncOneDirectory(fs, directory));
+    TM_RETURN_IF_ERROR(SyncDirectoryIfThere(fs, directory));
+  }
+  if (work.mark) {
+    work.mark->Synced(work.generation, work.end_offset, work.change);
   }
   return {};
 }
@@ -89,7 +94,7 @@ Status ThreadedLogSyncer::Sync(const Part& part) {
                 health_->dir() + " is offline after an earlier disk error");
   }
   Status synced =
-      part.file ? part.file->Sync() : SyncOneDirectory(fs_, part.directory);
+      part.file ? part.file->Sync() : SyncDirectoryIfThere(fs_, part.directory);
   if (!synced && health_) health_->TakeOffline(synced.error());
   return synced;
 }

@@ -17,6 +17,9 @@
 
 namespace tidemark::log {
 
+// A directory that is gone counts as synced. Waits for a descriptor.
+Status SyncDirectoryIfThere(io::FileSystem& fs, const std::string& path);
+
 // Carries out `work` on the calling thread. A directory that is gone (its
 // partition was deleted meanwhile) counts as synced.
 Status PerformSync(io::FileSystem& fs, const SyncWork& work);

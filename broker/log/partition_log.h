@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "broker/log/append_validation.h"
+#include "broker/log/durability.h"
 #include "broker/log/epoch_cache.h"
 #include "broker/log/log.h"
+#include "broker/log/log_mark.h"
 #include "broker/log/producer_state.h"
 #include "broker/log/segment.h"
+#include "common/record/batch_reader.h"
 
 namespace tidemark::log {
 
@@ -47,11 +50,12 @@ class PartitionLog final : public Log {
                            bool at_least_one) override;
 
   Offset start_offset() const override { return start_; }
-  Offset end_offset() const override { return end_; }
-  Offset flushed_offset() const override { return flushed_; }
+  Offset end_offset() const override { return durability_.end(); }
+  Offset flushed_offset() const override { return durability_.flushed(); }
   int64_t size_bytes() const override;
 
   std::optional<SyncWork> TakeSync() override;
+  SyncWork BehindJournal() override;
   void Flushed(const SyncWork& work) override;
   void SyncFailed(const SyncWork& work) override;
   bool failed() const override;
@@ -59,7 +63,7 @@ class PartitionLog final : public Log {
   Status AssignEpoch(LeaderEpoch epoch, Offset start) override;
   LeaderEpoch latest_epoch() const override { return epochs_.latest(); }
   EpochEnd EndOffsetFor(LeaderEpoch epoch) const override {
-    return epochs_.EndOffsetFor(epoch, end_);
+    return epochs_.EndOffsetFor(epoch, end());
   }
   std::optional<LeaderEpoch> EpochOfOffset(Offset offset) const override {
     return epochs_.EpochOf(offset);
@@ -108,6 +112,8 @@ class PartitionLog final : public Log {
   };
 
   bool durable() const { return options_.config.flush_messages == 1; }
+  Offset end() const { return durability_.end(); }
+  bool journalled() const { return options_.journal != nullptr; }
   Segment& active() { return *segments_.back(); }
   const Segment& active() const { return *segments_.back(); }
   Status Healthy() const;
@@ -136,6 +142,11 @@ class PartitionLog final : public Log {
                         std::string_view first_bytes, std::string_view rest);
   void Appended(const record::BatchHeader& header, uint64_t position);
   void NoteNewFile(std::shared_ptr<io::File> file);
+  // Those of offsets from `from` on.
+  void EpochsChanged(Offset from);
+  // Files and directories of what is not in the segments for good, up to
+  // `upto`.
+  Status CollectUnsynced(Offset upto, SyncWork* work) const;
   Status WriteEpochs();
   Status TryWriteEpochs();
   Status WriteSnapshot();
@@ -146,6 +157,7 @@ class PartitionLog final : public Log {
   Status OpenOrRecover(int64_t now_ms);
   Status LoadTopicId();
   Status WriteTopicId();
+  Status NoteMetadata();
   Status LoadSegments(const std::vector<std::string>& names);
   Status RemoveLeftovers(const std::vector<std::string>& names);
   Result<bool> LoadEpochs();
@@ -153,8 +165,22 @@ class PartitionLog final : public Log {
   Status LoadSealed(size_t index);
   Status RebuildIndexes(Segment& segment);
   Status Recover();
+  Status Scan();
   Result<bool> ScanSegment(size_t index, Offset* expected,
                            LeaderEpoch* last_epoch);
+  void FindJournal();
+  Offset FirstOffset() const;
+  bool IsEmptyFrom(Offset offset) const;
+  bool IsJustMade() const;
+  Status Replay();
+  // False: it does not go on from what the log holds.
+  Result<bool> ReplayAppend(const JournalPlan::Append& append);
+  bool IsSafe(bool checkpointed) const;
+  Status MakeSafe(bool clean, bool fresh);
+  bool HasChanges() const { return mark_->synced_change() < change_; }
+  std::string ParentDirectory() const {
+    return options_.dir.substr(0, options_.dir.rfind('/'));
+  }
   Status RebuildEpochs();
   Status RebuildProducers();
   // For whoever needs the state of the producers.
@@ -183,8 +209,10 @@ class PartitionLog final : public Log {
 
   // retention.cc
   Status CutAt(Offset offset);
+  Status TryCutAt(Offset offset);
   Status CutFully(Offset offset);
-  Status LowerRecoveryPoint(Offset offset);
+  Status TryCutFully(Offset offset);
+  Status BeginCut(Offset offset, bool fully);
   Status DropSegmentsBehind(size_t keep);
   Status DropFirstSegment();
   Status RemoveSnapshots(Offset from, Offset below);
@@ -201,19 +229,23 @@ class PartitionLog final : public Log {
   std::vector<Offset> snapshots_;  // on disk, ascending
 
   Offset start_ = 0;
-  Offset end_ = 0;
-  Offset flushed_ = 0;     // what flushed_offset() promises
-  Offset synced_ = 0;      // what was really synced
-  Offset sync_taken_ = 0;  // what the last SyncWork covers
-  uint64_t generation_ = 0;
+  Durability durability_;
+  const std::shared_ptr<LogMark> mark_;
+  std::optional<JournalReplay> journal_;  // while opening
+  Offset promised_ = 0;                   // then, by checkpoint and journal
+  bool opening_ = true;                   // what is done is not news to anybody
+  // Where in active() lies what no work has taken yet; nullopt: not known, or
+  // there is more in other segments.
+  std::optional<uint64_t> taken_position_;
+  bool in_progress_ = false;  // a work of this generation
   bool failed_ = false;
   bool changed_ = false;  // since the last Close
 
   // Files and directory entries that the next SyncWork has to cover, each
   // with the change that made it.
   uint64_t change_ = 0;
-  uint64_t synced_change_ = 0;
-  bool parent_synced_ = true;
+  uint64_t created_change_ = 0;  // that made the directory; 0: none
+  uint64_t in_place_until_ = 0;  // nothing is journalled before it is synced
   std::vector<std::pair<uint64_t, std::shared_ptr<io::File>>> new_files_;
 
   std::array<Place, 16> places_;  // of the newest batches of active()

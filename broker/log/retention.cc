@@ -11,12 +11,26 @@ void PartitionLog::ForgetPlaces() {
   hints_.fill({});
 }
 
-Status PartitionLog::LowerRecoveryPoint(Offset offset) {
-  if (offset >= options_.recovery_point) return {};
-  if (options_.lower_recovery_point) {
-    TM_RETURN_IF_ERROR(options_.lower_recovery_point(offset));
+// Works in progress are void from here on, and the mark is at the cut before
+// anything else is: a checkpoint that is written meanwhile is right, too.
+//
+// The cut is noted before it begins and synced before it ends, so that what is
+// written behind it never meets on disk what was there before. In between,
+// recovery finds the log as it was, or as it will be, or less than either.
+Status PartitionLog::BeginCut(Offset offset, bool fully) {
+  durability_.BeginCut();
+  in_progress_ = false;
+  taken_position_.reset();
+  mark_->Cut(durability_.generation(), offset);
+  options_.recovery_point = std::min(options_.recovery_point, offset);
+  if (opening_) return {};
+  if (journalled()) {
+    TM_RETURN_IF_ERROR(options_.journal(
+        fully ? JournalRecord::Kind::kStartOver : JournalRecord::Kind::kCut,
+        offset));
+  } else if (options_.before_cut) {
+    TM_RETURN_IF_ERROR(options_.before_cut(offset));
   }
-  options_.recovery_point = offset;
   return {};
 }
 
@@ -34,7 +48,7 @@ Status PartitionLog::RemoveSnapshots(Offset from, Offset below) {
 
 // From the newest to the oldest, so that a crash in between leaves a log
 // without holes. Without a descriptor the directory is synced together with
-// the next batch.
+// the next batch, which is not acknowledged from a journal then.
 Status PartitionLog::DropSegmentsBehind(size_t keep) {
   if (segments_.size() <= keep) return {};
   ++change_;
@@ -43,27 +57,44 @@ Status PartitionLog::DropSegmentsBehind(size_t keep) {
     segments_.pop_back();
   }
   const Status synced = fs_.SyncDirectory(options_.dir);
-  return !synced && io::IsShortage(synced.error()) ? Status() : synced;
+  if (synced || !io::IsShortage(synced.error())) return synced;
+  in_place_until_ = change_;
+  return {};
 }
 
 Status PartitionLog::TruncateTo(Offset offset) {
   TM_RETURN_IF_ERROR(Healthy());
   if (offset < start_) return TruncateFullyAndStartAt(offset);
-  if (offset < end_) TM_RETURN_IF_ERROR(Note(CutAt(offset)));
+  if (offset < end()) TM_RETURN_IF_ERROR(Note(CutAt(offset)));
   // Also when no batch goes: an epoch that starts at the end of the log would
   // be offered to the leader again and again (KAFKA-10706).
-  if (epochs_.TruncateFromEnd(offset)) epochs_dirty_ = changed_ = true;
+  if (epochs_.TruncateFromEnd(offset)) {
+    changed_ = true;
+    EpochsChanged(offset);
+  }
   CheckInvariants();
   return {};
 }
 
 Status PartitionLog::CutAt(Offset offset) {
-  TM_RETURN_IF_ERROR(LowerRecoveryPoint(offset));
+  const Status cut = TryCutAt(offset);
+  mark_->CutDone(durability_.generation());
+  return cut;
+}
+
+Status PartitionLog::CutFully(Offset offset) {
+  const Status cut = TryCutFully(offset);
+  mark_->CutDone(durability_.generation());
+  return cut;
+}
+
+Status PartitionLog::TryCutAt(Offset offset) {
   changed_ = true;
-  size_t index = SegmentIndex(offset);
+  const size_t index = SegmentIndex(offset);
   TM_ASSIGN_OR_RETURN(auto found, Locate(*segments_[index], offset));
-  const Offset end =
-      found ? std::min(offset, found->header.base_offset) : offset;
+  const Offset end = std::max(
+      start_, found ? std::min(offset, found->header.base_offset) : offset);
+  TM_RETURN_IF_ERROR(BeginCut(end, false));
   // Gone for good before new batches take these offsets: a snapshot that came
   // back after a crash would tell of producers of the batches cut now.
   if (!snapshots_.empty() && snapshots_.back() > end) {
@@ -73,15 +104,11 @@ Status PartitionLog::CutAt(Offset offset) {
   if (found) {
     TM_RETURN_IF_ERROR(segments_[index]->TruncateTo(found->position, end));
   }
-  ++generation_;
   ForgetPlaces();
   TM_RETURN_IF_ERROR(NoteHalfDone(DropSegmentsBehind(index + 1)));
-  end_ = std::max(end, start_);
-  flushed_ = std::min(flushed_, end_);
-  synced_ = std::min(synced_, end_);
-  sync_taken_ = synced_;
-  if (epochs_.TruncateFromEnd(end_)) epochs_dirty_ = true;
-  if (producers_.TruncateTo(end_)) return {};
+  durability_.Cut(end);
+  if (epochs_.TruncateFromEnd(end)) EpochsChanged(end);
+  if (producers_.TruncateTo(end)) return {};
   producers_stale_ = true;
   // The cut is done; without descriptors the next append tries again.
   const Status rebuilt = FreshProducers();
@@ -95,9 +122,8 @@ Status PartitionLog::TruncateFullyAndStartAt(Offset offset) {
   return {};
 }
 
-Status PartitionLog::CutFully(Offset offset) {
-  TM_RETURN_IF_ERROR(LowerRecoveryPoint(offset));
-  ++generation_;
+Status PartitionLog::TryCutFully(Offset offset) {
+  TM_RETURN_IF_ERROR(BeginCut(offset, true));
   changed_ = true;
   ForgetPlaces();
   TM_RETURN_IF_ERROR(RemoveSnapshots(0, INT64_MAX));
@@ -110,13 +136,16 @@ Status PartitionLog::CutFully(Offset offset) {
   producers_.Clear();
   producers_stale_ = false;
   epochs_.Clear();
-  epochs_dirty_ = true;
+  EpochsChanged(0);
   auto segment = std::make_unique<Segment>(fs_, options_.dir, offset);
   const Status created = segment->Create();
   if (!created && !io::IsShortage(created.error())) return created;
   ++change_;
   segments_.push_back(std::move(segment));
-  start_ = end_ = flushed_ = synced_ = sync_taken_ = offset;
+  start_ = offset;
+  durability_.AllSafe(offset);
+  mark_->SetStart(offset);
+  mark_->Synced(durability_.generation(), offset, 0);
   return {};
 }
 
@@ -135,18 +164,20 @@ Status PartitionLog::DropFirstSegment() {
 Status PartitionLog::AdvanceStartOffset(Offset offset) {
   TM_RETURN_IF_ERROR(Healthy());
   if (offset <= start_) return {};
-  if (offset > end_) {
+  if (offset > end()) {
     return Fail(ErrorCode::kOffsetOutOfRange,
                 "start offset " + std::to_string(offset) +
-                    " is behind the end " + std::to_string(end_));
+                    " is behind the end " + std::to_string(end()));
   }
   changed_ = true;
   start_ = offset;
-  flushed_ = std::max(flushed_, start_);
+  durability_.StartedAt(start_);
+  mark_->SetStart(start_);
   while (segments_.size() > 1 && segments_[1]->base_offset() <= start_) {
     TM_RETURN_IF_ERROR(Note(DropFirstSegment()));
   }
-  if (epochs_.TruncateFromStart(start_)) epochs_dirty_ = true;
+  // The file may tell more.
+  if (epochs_.TruncateFromStart(start_)) EpochsChanged(INT64_MAX);
   CheckInvariants();
   return {};
 }
@@ -171,7 +202,7 @@ Result<int> PartitionLog::ApplyRetention(Offset high_watermark,
   while (active().size() > 0) {
     const Segment& oldest = *segments_.front();
     const Offset next =
-        segments_.size() > 1 ? segments_[1]->base_offset() : end_;
+        segments_.size() > 1 ? segments_[1]->base_offset() : end();
     if (next > high_watermark) break;
     const auto oldest_size = static_cast<int64_t>(oldest.size());
     const bool expired = IsExpired(oldest, now_ms);

@@ -88,15 +88,38 @@ void EffectRunner::StartSync(Slot& slot) {
   if (!work) return;
   slot.syncing = true;
   // The log may be gone when the work is done; the name and id find it.
+  SyncedWork done;
+  done.partition = slot.partition.name();
+  done.topic_id = slot.partition.topic_id();
+  done.work.end_offset = work->end_offset;
+  done.work.generation = work->generation;
+  done.work.change = work->change;
   state_.services.logs->Sync(
-      slot.partition.name(), *work,
+      std::move(*work),
       [this, alive = state_.alive, executor = &state_.executor,
-       name = slot.partition.name(), id = slot.partition.topic_id(),
-       work = *work](Status status) {
-        executor->Post([this, alive, name, id, work, status] {
-          if (*alive) SyncDone(name, id, work, status);
+       synced = state_.synced, done = std::move(done)](Status status) mutable {
+        done.status = std::move(status);
+        {
+          std::lock_guard lock(synced->mutex);
+          synced->works.push_back(std::move(done));
+          // The first of a round wakes the shard for all of them.
+          if (synced->works.size() > 1) return;
+        }
+        executor->Post([this, alive] {
+          if (*alive) SyncsDone();
         });
       });
+}
+
+void EffectRunner::SyncsDone() {
+  std::vector<SyncedWork> works;
+  {
+    std::lock_guard lock(state_.synced->mutex);
+    works.swap(state_.synced->works);
+  }
+  for (const SyncedWork& done : works) {
+    SyncDone(done.partition, done.topic_id, done.work, done.status);
+  }
 }
 
 void EffectRunner::SyncDone(const TopicPartition& name, const Uuid& topic_id,

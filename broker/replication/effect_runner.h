@@ -29,6 +29,7 @@ class EffectRunner {
   void Run(Effect effect, Effects& effects, Slot& slot,
            std::vector<ProduceQueue::Completed>* completed);
   void StartSync(Slot& slot);
+  void SyncsDone();
   void SyncDone(const TopicPartition& name, const Uuid& topic_id,
                 const log::SyncWork& work, const Status& status);
   void Announce(Slot& slot, bool removed);

@@ -53,37 +53,4 @@ log::OffsetMap Housekeeping::ChangedHighWatermarks() {
   return changed;
 }
 
-void Housekeeping::WriteCheckpoints() {
-  std::vector<std::pair<TopicPartition, LogStore::Checkpoint>> changed;
-  std::vector<Slot*> slots;
-  for (auto& [name, slot] : state_.slots) {
-    log::Log& log = slot->partition.log();
-    if (log.failed() || (slot->checkpoint.recovery_point == log.end_offset() &&
-                         slot->checkpoint.start_offset == log.start_offset())) {
-      continue;
-    }
-    const auto point = log.RecoveryPoint();
-    if (!point) {
-      LOG(ERROR) << "no recovery point partition=" << ToString(name)
-                 << " error=" << ToString(point.error());
-      slot->partition.NoticeFailure();
-      effects_.Settle(*slot);
-      continue;
-    }
-    changed.emplace_back(name,
-                         LogStore::Checkpoint{*point, log.start_offset()});
-    slots.push_back(slot.get());
-  }
-  if (changed.empty()) return;
-  auto written = state_.services.logs->WriteCheckpoints(changed);
-  if (!written) {
-    LOG(ERROR) << "cannot write checkpoints error="
-               << ToString(written.error());
-    return;
-  }
-  for (size_t i = 0; i < slots.size(); ++i) {
-    slots[i]->checkpoint = changed[i].second;
-  }
-}
-
 }  // namespace tidemark::replication

@@ -17,9 +17,6 @@ class Housekeeping {
   void NoticeFailures();
   // The high watermarks that have changed since they were last collected.
   log::OffsetMap ChangedHighWatermarks();
-  // Recovery points and log starts to the checkpoint files, of the logs whose
-  // numbers have changed.
-  void WriteCheckpoints();
 
  private:
   ShardState& state_;

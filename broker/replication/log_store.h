@@ -32,19 +32,14 @@ class LogStore {
 
   // Of the last checkpoint; -1 when there is none.
   virtual Offset HighWatermark(const TopicPartition& partition) = 0;
-  virtual Status WriteHighWatermarks(const log::OffsetMap& offsets) = 0;
-  // Recovery points and starts of logs, on the thread that owns them.
-  struct Checkpoint {
-    Offset recovery_point = 0;
-    Offset start_offset = 0;
-  };
-  virtual Status WriteCheckpoints(
-      const std::vector<std::pair<TopicPartition, Checkpoint>>& logs) = 0;
+  // For the next checkpoint; written in the background.
+  virtual void SetHighWatermarks(const log::OffsetMap& offsets) = 0;
+  // Have recovery points and starts of logs written, in the background.
+  virtual void Checkpoint() = 0;
 
-  // Carries out the work on another thread, then runs `done` there, which only
-  // posts. REQUIRES: the partition's log is handed out.
-  virtual void Sync(const TopicPartition& partition, log::SyncWork work,
-                    std::function<void(Status)> done) = 0;
+  // Carries out the work of a log that is handed out on another thread, then
+  // runs `done` there, which only posts.
+  virtual void Sync(log::SyncWork work, std::function<void(Status)> done) = 0;
 
   // Logs found at start that nobody has opened.
   virtual std::vector<std::pair<TopicPartition, Uuid>> Unopened() = 0;

@@ -175,7 +175,6 @@ void PartitionTable::Remove(const TopicPartition& name) {
   const std::unique_ptr<Slot> slot = std::move(it->second);
   state_.slots.erase(it);
   effects_.Dismiss(*slot);
-  state_.services.removed(name);
   Stats::Add(state_.services.stats->partitions, -1);
   LOG(INFO) << "deleting replica partition=" << ToString(name)
             << " topic_id=" << ToString(slot->partition.topic_id());

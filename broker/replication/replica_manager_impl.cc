@@ -37,11 +37,6 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
     services.propose_isr = [this](IsrProposal proposal) {
       isr_updater_->Submit(std::move(proposal));
     };
-    services.removed = [this](const TopicPartition& partition) {
-      std::lock_guard lock(high_watermarks_.mutex);
-      if (high_watermarks_.offsets.erase(partition) == 0) return;
-      ++high_watermarks_.changes;
-    };
     services.connect = connect;
     services.listeners = &listeners_;
     shards_.push_back(std::make_unique<ReplicaShard>(*executor, options_.shard,
@@ -64,19 +59,9 @@ void ReplicaManagerImpl::Start() {
                     size_t) { shard.housekeeping().ApplyRetention(); },
                  [] {});
   });
-  Every(options_.recovery_point_checkpoint, [this] {
-    OnEveryShard([](ReplicaShard& shard,
-                    size_t) { shard.housekeeping().WriteCheckpoints(); },
-                 [] {});
-  });
-  Every(options_.high_watermark_checkpoint, [this] {
-    CheckpointHighWatermarks([](Status status) {
-      if (!status) {
-        LOG(ERROR) << "cannot write high watermarks error="
-                   << ToString(status.error());
-      }
-    });
-  });
+  Every(options_.recovery_point_checkpoint, [this] { logs_.Checkpoint(); });
+  Every(options_.high_watermark_checkpoint,
+        [this] { CheckpointHighWatermarks([] {}); });
 }
 
 void ReplicaManagerImpl::Every(Duration interval, std::function<void()> work) {
@@ -238,36 +223,14 @@ void ReplicaManagerImpl::SetControllersSilent(bool silent) {
                [] {});
 }
 
-void ReplicaManagerImpl::CheckpointHighWatermarks(
-    std::function<void(Status)> done) {
+void ReplicaManagerImpl::CheckpointHighWatermarks(std::function<void()> done) {
   OnEveryShard(
       [this](ReplicaShard& shard, size_t) {
         // On the shard, so that none comes back that it has removed since.
         const auto changed = shard.housekeeping().ChangedHighWatermarks();
-        if (changed.empty()) return;
-        std::lock_guard lock(high_watermarks_.mutex);
-        for (const auto& [name, offset] : changed) {
-          high_watermarks_.offsets[name] = offset;
-        }
-        ++high_watermarks_.changes;
+        if (!changed.empty()) logs_.SetHighWatermarks(changed);
       },
-      [this, done = std::move(done)] { done(WriteHighWatermarks()); });
-}
-
-Status ReplicaManagerImpl::WriteHighWatermarks() {
-  // A partition removed while the file is written must not stay in it: the
-  // next of that name would start with its high watermark.
-  std::lock_guard writing(high_watermarks_.writing);
-  std::unique_lock lock(high_watermarks_.mutex);
-  while (high_watermarks_.written != high_watermarks_.changes) {
-    const uint64_t changes = high_watermarks_.changes;
-    const log::OffsetMap offsets = high_watermarks_.offsets;
-    lock.unlock();
-    TM_RETURN_IF_ERROR(logs_.WriteHighWatermarks(offsets));
-    lock.lock();
-    high_watermarks_.written = changes;
-  }
-  return {};
+      std::move(done));
 }
 
 void ReplicaManagerImpl::DirectoryFailed() {
@@ -301,21 +264,19 @@ void ReplicaManagerImpl::RemoveStrays(const metadata::ImagePtr& image) {
 void ReplicaManagerImpl::Close(BrokerEpoch broker_epoch,
                                std::function<void(Status)> done) {
   closing_ = true;
-  CheckpointHighWatermarks([this, broker_epoch,
-                            done = std::move(done)](Status written) {
+  CheckpointHighWatermarks([this, broker_epoch, done = std::move(done)] {
     using Logs = std::vector<std::unique_ptr<log::Log>>;
     auto by_shard = std::make_shared<std::vector<Logs>>(shards_.size());
     OnEveryShard(
         [by_shard](ReplicaShard& shard, size_t index) {
           (*by_shard)[index] = shard.Close();
         },
-        [this, by_shard, broker_epoch, written, done] {
+        [this, by_shard, broker_epoch, done] {
           Logs all;
           for (Logs& logs : *by_shard) {
             for (auto& log : logs) all.push_back(std::move(log));
           }
-          const Status closed = logs_.ShutDown(std::move(all), broker_epoch);
-          done(written ? closed : written);
+          done(logs_.ShutDown(std::move(all), broker_epoch));
         });
   });
 }

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -66,9 +65,9 @@ class ReplicaManagerImpl final : public ReplicaManager {
 
   // Whether the controllers have been silent for a session. Any thread.
   void SetControllersSilent(bool silent);
-  // Writes the high watermarks of all shards if any has changed, then runs
-  // `done` on a shard.
-  void CheckpointHighWatermarks(std::function<void(Status)> done);
+  // Has the high watermarks that have changed written, then runs `done` on a
+  // shard.
+  void CheckpointHighWatermarks(std::function<void()> done);
   // Any thread. A log directory has failed: whoever waits at its partitions is
   // told, and they are counted as offline.
   void DirectoryFailed();
@@ -87,7 +86,6 @@ class ReplicaManagerImpl final : public ReplicaManager {
   void OnEveryShard(std::function<void(ReplicaShard&, size_t)> work,
                     std::function<void()> done);
   void Every(Duration interval, std::function<void()> work);
-  Status WriteHighWatermarks();
 
   const std::vector<Executor*> executors_;
   const ReplicaManagerOptions options_;
@@ -97,13 +95,6 @@ class ReplicaManagerImpl final : public ReplicaManager {
   std::unique_ptr<IsrUpdater> isr_updater_;
   std::vector<std::unique_ptr<ReplicaShard>> shards_;
   std::atomic<bool> closing_{false};
-  struct {
-    std::mutex writing;  // held while the files are written
-    std::mutex mutex;    // of what follows
-    log::OffsetMap offsets;
-    uint64_t changes = 0;  // of `offsets`
-    uint64_t written = 0;  // how many of them are in the files
-  } high_watermarks_;
 };
 
 }  // namespace tidemark::replication

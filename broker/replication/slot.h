@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -35,8 +36,6 @@ struct ShardServices {
   Stats* stats = nullptr;
   // Where ISR changes go. Any thread.
   std::function<void(IsrProposal)> propose_isr;
-  // The partition has left the shard. The shard's thread.
-  std::function<void(const TopicPartition&)> removed;
   // A connection to a broker, for the fetchers of this shard.
   TransportFactory connect;
   const std::map<std::string, std::vector<LeadershipListener*>>* listeners =
@@ -62,9 +61,19 @@ struct Slot {
   // What the listeners know.
   LeaderEpoch announced_epoch = -1;
   bool announced_leader = false;
-  // What the checkpoint files say.
-  LogStore::Checkpoint checkpoint{-1, -1};
   Offset checkpointed_high_watermark = -1;
+};
+
+// What the sync threads have finished, for the next turn of the shard.
+struct SyncedWork {
+  TopicPartition partition;
+  Uuid topic_id;
+  log::SyncWork work;
+  Status status;
+};
+struct SyncedWorks {
+  std::mutex mutex;
+  std::vector<SyncedWork> works;
 };
 
 // What the parts of a shard share. One thread, the shard's.
@@ -88,6 +97,7 @@ struct ShardState {
   // Assigned to this broker, but the log does not open.
   std::map<TopicPartition, Uuid> unopened;
   bool closed = false;
+  std::shared_ptr<SyncedWorks> synced = std::make_shared<SyncedWorks>();
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 };
 

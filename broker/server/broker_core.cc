@@ -62,6 +62,10 @@ BrokerCore::BrokerCore(const BrokerConfig& config, Environment environment,
       identity_(std::move(identity)),
       events_(std::move(events)) {}
 
+BrokerCore::~BrokerCore() {
+  if (store_) store_->Tell(nullptr);
+}
+
 Result<std::unique_ptr<BrokerCore>> BrokerCore::Open(const BrokerConfig& config,
                                                      Environment environment,
                                                      Identity identity,
@@ -82,6 +86,11 @@ Status BrokerCore::LoadLogs() {
   options.min_free_bytes = config_.raw().GetInt("log.dirs.min.free.bytes");
   options.config.producer_expiration_ms =
       config_.raw().GetInt("producer.id.expiration.ms");
+  options.directory.on_created = [this](const TopicPartition& partition,
+                                        const Uuid& topic_id,
+                                        const std::string& dir) {
+    store_->Created(partition, topic_id, dir);
+  };
   options.on_offline = [this](const std::string& dir, const Error& why) {
     {
       std::lock_guard lock(offline_mutex_);

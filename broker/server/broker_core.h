@@ -54,6 +54,8 @@ class BrokerCore {
     std::function<void(const Error&)> refused;  // for good
   };
 
+  ~BrokerCore();
+
   // Loads the logs. kKafkaStorageError: there is no usable directory.
   static Result<std::unique_ptr<BrokerCore>> Open(const BrokerConfig& config,
                                                   Environment environment,

@@ -10,24 +10,43 @@ Result<std::unique_ptr<log::Log>> PartitionStore::Open(
     const TopicPartition& partition, const Uuid& topic_id,
     const log::LogConfig& config, bool is_new, int64_t now_ms) {
   TM_RETURN_IF_ERROR(manager_.LoadLate(partition, now_ms));
-  if (locations_ != nullptr && !manager_.Has(partition, topic_id)) {
+  ReplicaLocations* const locations = Locations();
+  const bool found = manager_.Has(partition, topic_id);
+  if (locations != nullptr && !found) {
     // In a directory that cannot be seen it may well be there.
     const bool gone = manager_.OfflineDirectories().empty();
     TM_RETURN_IF_ERROR(
-        locations_->MayStartOver(partition, topic_id,
-                                 gone ? ReplicaLocations::Loss::kGone
-                                      : ReplicaLocations::Loss::kOutOfSight));
-  } else if (locations_ != nullptr && manager_.IsShortened(partition)) {
-    TM_RETURN_IF_ERROR(locations_->MayStartOver(
+        locations->MayStartOver(partition, topic_id,
+                                gone ? ReplicaLocations::Loss::kGone
+                                     : ReplicaLocations::Loss::kOutOfSight));
+  } else if (locations != nullptr && manager_.IsShortened(partition)) {
+    TM_RETURN_IF_ERROR(locations->MayStartOver(
         partition, topic_id, ReplicaLocations::Loss::kShortened));
   }
   TM_ASSIGN_OR_RETURN(auto log, manager_.GetOrCreate(partition, topic_id,
                                                      config, is_new, now_ms));
   log->UpdateConfig(config);
-  if (locations_ != nullptr) {
-    locations_->Opened(partition, topic_id, manager_.DirectoryOf(partition));
+  // A new one is told of when it is there for good.
+  if (locations != nullptr && found) {
+    locations->Opened(partition, topic_id, manager_.DirectoryOf(partition));
   }
   return log;
+}
+
+void PartitionStore::Tell(ReplicaLocations* locations) {
+  std::lock_guard lock(mutex_);
+  locations_ = locations;
+}
+
+ReplicaLocations* PartitionStore::Locations() const {
+  std::lock_guard lock(mutex_);
+  return locations_;
+}
+
+void PartitionStore::Created(const TopicPartition& partition,
+                             const Uuid& topic_id, const std::string& dir) {
+  std::lock_guard lock(mutex_);
+  if (locations_ != nullptr) locations_->Opened(partition, topic_id, dir);
 }
 
 Status PartitionStore::Delete(std::unique_ptr<log::Log> log) {
@@ -38,24 +57,16 @@ Offset PartitionStore::HighWatermark(const TopicPartition& partition) {
   return manager_.CheckpointedHighWatermark(partition).value_or(-1);
 }
 
-Status PartitionStore::WriteHighWatermarks(const log::OffsetMap& offsets) {
-  return manager_.WriteHighWatermarks(offsets);
+void PartitionStore::SetHighWatermarks(const log::OffsetMap& offsets) {
+  manager_.SetHighWatermarks(offsets);
 }
 
-Status PartitionStore::WriteCheckpoints(
-    const std::vector<std::pair<TopicPartition, Checkpoint>>& logs) {
-  std::vector<log::LogCheckpoint> checkpoints;
-  checkpoints.reserve(logs.size());
-  for (const auto& [partition, checkpoint] : logs) {
-    checkpoints.push_back({partition, checkpoint.recovery_point,
-                           checkpoint.start_offset, std::nullopt});
-  }
-  return manager_.WriteCheckpoints(checkpoints);
-}
+void PartitionStore::Checkpoint() { manager_.Checkpoint(); }
 
-void PartitionStore::Sync(const TopicPartition& partition, log::SyncWork work,
+void PartitionStore::Sync(log::SyncWork work,
                           std::function<void(Status)> done) {
-  manager_.syncer(partition).Enqueue(std::move(work), std::move(done));
+  log::LogSyncer* const syncer = work.mark->syncer();
+  syncer->Enqueue(std::move(work), std::move(done));
 }
 
 std::vector<std::pair<TopicPartition, Uuid>> PartitionStore::Unopened() {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,8 +20,11 @@ class PartitionStore final : public replication::LogStore {
   explicit PartitionStore(log::LogManager& manager) : manager_(manager) {}
 
   // Who decides about replicas without a log, and is told where those with one
-  // are. Before the first Open; outlives the store's use.
-  void Tell(ReplicaLocations* locations) { locations_ = locations; }
+  // are. Before the first Open; nullptr before it goes.
+  void Tell(ReplicaLocations* locations);
+  // A log that was made is there for good: log::LogDirectory::Options.
+  void Created(const TopicPartition& partition, const Uuid& topic_id,
+               const std::string& dir);
 
   Result<std::unique_ptr<log::Log>> Open(const TopicPartition& partition,
                                          const Uuid& topic_id,
@@ -27,11 +32,9 @@ class PartitionStore final : public replication::LogStore {
                                          bool is_new, int64_t now_ms) override;
   Status Delete(std::unique_ptr<log::Log> log) override;
   Offset HighWatermark(const TopicPartition& partition) override;
-  Status WriteHighWatermarks(const log::OffsetMap& offsets) override;
-  Status WriteCheckpoints(
-      const std::vector<std::pair<TopicPartition, Checkpoint>>& logs) override;
-  void Sync(const TopicPartition& partition, log::SyncWork work,
-            std::function<void(Status)> done) override;
+  void SetHighWatermarks(const log::OffsetMap& offsets) override;
+  void Checkpoint() override;
+  void Sync(log::SyncWork work, std::function<void(Status)> done) override;
   std::vector<std::pair<TopicPartition, Uuid>> Unopened() override;
   Status RemoveStray(const TopicPartition& partition,
                      const Uuid& topic_id) override;
@@ -39,7 +42,10 @@ class PartitionStore final : public replication::LogStore {
                   BrokerEpoch broker_epoch) override;
 
  private:
+  ReplicaLocations* Locations() const;
+
   log::LogManager& manager_;
+  mutable std::mutex mutex_;  // of what follows
   ReplicaLocations* locations_ = nullptr;
 };
 

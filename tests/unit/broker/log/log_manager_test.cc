@@ -1,6 +1,10 @@
 #include "broker/log/log_manager.h"
 
+#include <condition_variable>
 #include <future>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include "tests/unit/broker/log/log_fixture.h"
 
@@ -35,11 +39,22 @@ class LogManagerTest : public testing::Test {
     }
     auto work = log.TakeSync();
     std::promise<Status> done;
-    manager_->syncer(log.partition()).Enqueue(*work, [&](Status status) {
-      done.set_value(status);
-    });
+    work->mark->syncer()->Enqueue(
+        *work, [&](Status status) { done.set_value(status); });
     ASSERT_TRUE(done.get_future().get());
     log.Flushed(*work);
+  }
+
+  // Until the file has something of the partition.
+  void Await(const std::string& file, const TopicPartition& partition) {
+    const auto written = [&] {
+      const auto offsets = ReadOffsets(disk_, file);
+      return offsets && offsets->contains(partition);
+    };
+    for (int i = 0; i < 500 && !written(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ASSERT_TRUE(written());
   }
 
   sim::SimDisk disk_{3};
@@ -55,12 +70,20 @@ TEST_F(LogManagerTest, ALogThatEndsBeforeItsPromiseIsKnownToBeDamaged) {
     Open();
     auto log = Get(partition);
     Write(*log, 3);
-    ASSERT_TRUE(manager_->WriteHighWatermarks({{partition, 3}}));
+    const std::string dir = log->dir().substr(0, 2);
     const std::string file = log->dir() + "/00000000000000000000.log";
+    manager_->SetHighWatermarks({{partition, 3}});
+    Await(dir + "/replication-offset-checkpoint", partition);
+    manager_->Checkpoint();
+    Await(dir + "/recovery-point-offset-checkpoint", partition);
     log.reset();
+    manager_ = nullptr;
     disk_.Crash();
-    // The magic of the second batch.
-    if (damaged) disk_.FlipBit(file, Batch(1).size() + record::kMagicAt, 1);
+    // The magic of the second batch; and no journal that would mend it.
+    if (damaged) {
+      disk_.FlipBit(file, Batch(1).size() + record::kMagicAt, 1);
+      ASSERT_TRUE(disk_.RemoveAll(dir + "/journal"));
+    }
     Open();
     EXPECT_EQ(manager_->IsShortened(partition), damaged);
     EXPECT_EQ(Get(partition)->end_offset(), damaged ? 1 : 3);
@@ -78,7 +101,7 @@ TEST_F(LogManagerTest, SpreadsPartitionsAndFindsThemAgain) {
   EXPECT_EQ(disk_.Exists("/a/t-0") + disk_.Exists("/a/t-1") +
                 disk_.Exists("/a/t-2") + disk_.Exists("/a/t-3"),
             2);
-  ASSERT_TRUE(manager_->WriteHighWatermarks({{{"t", 3}, 4}}));
+  manager_->SetHighWatermarks({{{"t", 3}, 4}});
   ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 17));
   disk_.Crash();
   Open();
@@ -113,7 +136,9 @@ TEST_F(LogManagerTest, DeletedLogIsGoneAndItsNameFree) {
   Open();
   auto log = Get({"t", 0});
   Write(*log, 5);
-  ASSERT_TRUE(manager_->WriteCheckpoints({{{"t", 0}, 5, 2, 5}}));
+  ASSERT_TRUE(log->AdvanceStartOffset(2));
+  manager_->SetHighWatermarks({{{"t", 0}, 5}});
+  manager_->Checkpoint();
   ASSERT_TRUE(manager_->DeleteLog(std::move(log)));
   log = Get({"t", 0}, "another-topic-id");
   EXPECT_EQ(log->end_offset(), 0);
@@ -162,9 +187,6 @@ TEST_F(LogManagerTest, BrokenDirectoryTakesItsLogsAlongAndNoOthers) {
   EXPECT_EQ(offline_, std::vector<std::string>{dir});
   EXPECT_EQ(manager_->OfflineDirectories(), std::vector<std::string>{dir});
   disk_.FailWrites("");
-  const auto before = disk_.operations();
-  EXPECT_TRUE(manager_->WriteHighWatermarks({{{"t", 0}, 1}}));
-  EXPECT_EQ(disk_.operations(), before) << "nothing is written there any more";
   auto third = Get({"t", 2});
   EXPECT_NE(third->dir().substr(0, 2), dir);
   Write(*second, 1);
@@ -178,7 +200,7 @@ TEST_F(LogManagerTest, NoLogTakesThePlaceOfOneBehindAnUnreadableCheckpoint) {
   const std::string dir = log->dir().substr(0, 2);
   std::vector<std::unique_ptr<Log>> logs;
   logs.push_back(std::move(log));
-  ASSERT_TRUE(manager_->WriteHighWatermarks({{{"t", 0}, 1}}));
+  manager_->SetHighWatermarks({{{"t", 0}, 1}});
   ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
   disk_.FailReads(dir + "/replication-offset-checkpoint");
   Open();
@@ -187,15 +209,123 @@ TEST_F(LogManagerTest, NoLogTakesThePlaceOfOneBehindAnUnreadableCheckpoint) {
       {"t", 0}, *Uuid::FromBytes("0123456789abcdef"), {}, false, kNow));
 }
 
+// D28
+TEST_F(LogManagerTest, ATopicMadeAnewInheritsNoHighWatermark) {
+  Open();
+  auto log = Get({"t", 0});
+  Write(*log, 2);
+  manager_->SetHighWatermarks({{{"t", 0}, 2}});
+  Await(log->dir().substr(0, 2) + "/replication-offset-checkpoint", {"t", 0});
+  ASSERT_TRUE(manager_->DeleteLog(std::move(log)));
+  log = Get({"t", 0}, "fedcba9876543210");
+  EXPECT_EQ(manager_->CheckpointedHighWatermark({"t", 0}), std::nullopt);
+  Write(*log, 1);
+  log = nullptr;
+  manager_ = nullptr;
+  disk_.Crash();
+  Open();
+  EXPECT_EQ(manager_->CheckpointedHighWatermark({"t", 0}), std::nullopt);
+  EXPECT_EQ(Get({"t", 0}, "fedcba9876543210")->end_offset(), 1);
+}
+
+// One round for all of them, and their directories are synced behind it.
+TEST_F(LogManagerTest, EmptyLogsSurviveAPowerCutOnceTheyAreToldOf) {
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::set<TopicPartition> made;
+  options_.directory.on_created = [&](const TopicPartition& partition,
+                                      const Uuid&, const std::string&) {
+    std::lock_guard lock(mutex);
+    made.insert(partition);
+    wake.notify_one();
+  };
+  for (int life = 0; life < 10; ++life) {
+    made.clear();
+    Open();
+    std::vector<std::unique_ptr<Log>> logs;
+    for (int i = 0; i < 20; ++i) logs.push_back(Get({"t", 20 * life + i}));
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(wake.wait_for(lock, std::chrono::seconds(10),
+                              [&] { return made.size() == 20; }));
+    lock.unlock();
+    logs.clear();
+    manager_ = nullptr;
+    disk_.Crash();
+    Open();
+    ASSERT_EQ(manager_->LoadedPartitions().size(), 20u * (life + 1));
+    for (const auto& loaded : manager_->LoadedPartitions()) {
+      EXPECT_EQ(loaded.topic_id, *Uuid::FromBytes("0123456789abcdef"));
+    }
+    manager_ = nullptr;
+  }
+}
+
+TEST_F(LogManagerTest, TakesOverADirectoryOfBeforeTheJournal) {
+  for (const bool killed : {true, false}) {
+    const std::string path = killed ? "/a" : "/b";
+    OpenOptions alone;
+    alone.dir = path + "/old-0";
+    alone.partition = {"old", killed ? 0 : 1};
+    alone.dir = path + "/" + ToString(alone.partition);
+    alone.topic_id = *Uuid::FromBytes("0123456789abcdef");
+    auto log = OpenLog(disk_, alone, kNow).value();
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(log->AppendAsLeader(Batch(1), 0, kNow));
+    }
+    ASSERT_TRUE(PerformSync(disk_, *log->TakeSync()));
+    if (!killed) {
+      ASSERT_TRUE(log->Close());
+    }
+  }
+  disk_.Crash();
+  for (int life = 0; life < 2; ++life) {
+    Open();
+    for (int partition : {0, 1}) {
+      auto log = Get({"old", partition});
+      EXPECT_EQ(log->end_offset(), 3 + life);
+      Write(*log, 1);
+    }
+    manager_ = nullptr;
+    disk_.Crash();
+  }
+}
+
+// So another version may work on it, that knows no journal.
+TEST_F(LogManagerTest, ACleanStopLeavesNothingInTheJournal) {
+  Open();
+  std::vector<std::unique_ptr<Log>> logs;
+  logs.push_back(Get({"t", 0}));
+  Write(*logs.back(), 3);
+  ASSERT_TRUE(logs.back()->TruncateTo(1));
+  Write(*logs.back(), 1);
+  const std::string dir = logs.back()->dir().substr(0, 2);
+  ASSERT_FALSE(ReadJournal(disk_, dir + "/journal")->files.empty());
+  ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+  disk_.Crash();
+  EXPECT_TRUE(ReadJournal(disk_, dir + "/journal")->plans.empty());
+  // The other version is killed after it has written more.
+  ASSERT_TRUE(disk_.Remove(dir + "/.kafka_cleanshutdown"));
+  OpenOptions alone;
+  alone.dir = dir + "/t-0";
+  alone.partition = {"t", 0};
+  auto log = OpenLog(disk_, alone, kNow).value();
+  ASSERT_TRUE(log->AppendAsLeader(Batch(1), 0, kNow));
+  ASSERT_TRUE(PerformSync(disk_, *log->TakeSync()));
+  log = nullptr;
+  disk_.Crash();
+  Open();
+  EXPECT_EQ(Get({"t", 0})->end_offset(), 3);
+}
+
 TEST_F(LogManagerTest, FailedSyncTakesTheDirectoryOffline) {
   Open();
   auto log = Get({"t", 0});
   ASSERT_TRUE(log->AppendAsLeader(Batch(1), 0, kNow));
   auto work = log->TakeSync();
-  disk_.FailSyncs(".log");
+  disk_.FailSyncs("journal");
   for (int i = 0; i < 2; ++i) {
     std::promise<Status> done;
-    manager_->syncer({"t", 0}).Enqueue(
+    work->mark->syncer()->Enqueue(
         *work, [&](Status status) { done.set_value(status); });
     EXPECT_FALSE(done.get_future().get());
     disk_.FailSyncs("");  // the second time it would succeed, and lie

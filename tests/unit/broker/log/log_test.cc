@@ -417,9 +417,9 @@ TEST_F(LogTest, ForeignTopicIdIsRefused) {
   EXPECT_EQ(log_->topic_id(), topic_id_);
 }
 
-TEST_F(LogTest, CuttingBelowTheRecoveryPointLowersTheCheckpointFirst) {
+TEST_F(LogTest, EveryCutIsAnnouncedBeforeItIsDone) {
   std::vector<Offset> lowered;
-  options_.lower_recovery_point = [&](Offset offset) -> Status {
+  options_.before_cut = [&](Offset offset) -> Status {
     lowered.push_back(offset);
     return {};
   };
@@ -429,9 +429,9 @@ TEST_F(LogTest, CuttingBelowTheRecoveryPointLowersTheCheckpointFirst) {
   ASSERT_EQ(log_->RecoveryPoint().value(), 10);
   ASSERT_TRUE(Append(Batch(2)));
   ASSERT_TRUE(log_->TruncateTo(10));
-  EXPECT_TRUE(lowered.empty());
   ASSERT_TRUE(log_->TruncateTo(4));
-  EXPECT_EQ(lowered, std::vector<Offset>{4});
+  ASSERT_TRUE(log_->TruncateFullyAndStartAt(9));
+  EXPECT_EQ(lowered, (std::vector<Offset>{10, 4, 9}));
 }
 
 }  // namespace

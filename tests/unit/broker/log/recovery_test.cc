@@ -254,7 +254,7 @@ TEST_P(CrashTest, WhatWasFlushedIsThere) {
   options.config.index_interval_bytes = 150;
   options.config.retention_ms = -1;
   Offset checkpoint = 0;
-  options.lower_recovery_point = [&](Offset offset) -> Status {
+  options.before_cut = [&](Offset offset) -> Status {
     checkpoint = std::min(checkpoint, offset);
     return {};
   };

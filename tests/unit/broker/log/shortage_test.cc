@@ -1,7 +1,9 @@
 // What runs out is not broken (D2): a full disk and a full descriptor table
 // cost what is asked meanwhile, and nothing afterwards.
+#include <chrono>
 #include <functional>
 #include <map>
+#include <thread>
 
 #include "broker/log/log_manager.h"
 #include "tests/unit/broker/log/log_fixture.h"
@@ -345,8 +347,17 @@ TEST(ManagerShortageTest, ALogThatIsLoadedLateMayHaveLostSomething) {
       ASSERT_TRUE(log->AppendAsLeader(Batch(1), 0, kNow));
     }
     ASSERT_TRUE(PerformSync(disk, *log->TakeSync()));
-    ASSERT_TRUE(manager->WriteHighWatermarks({{name, 3}}));
+    manager->SetHighWatermarks({{name, 3}});
     file = log->dir() + "/00000000000000000000.log";
+    const auto written = [&] {
+      const auto offsets =
+          ReadOffsets(disk, "/a/replication-offset-checkpoint");
+      return offsets && offsets->contains(name);
+    };
+    for (int i = 0; i < 500 && !written(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ASSERT_TRUE(written());
   }
   disk.Crash();
   disk.FlipBit(file, Batch(1).size() + record::kMagicAt, 1);

@@ -216,22 +216,6 @@ TEST_F(FaultsTest, AFailedDirectoryTellsWhoeverWaitsAtAnyOfItsPartitions) {
   EXPECT_EQ(leader.replicas->stats().offline, 3);
 }
 
-// D28
-TEST_F(FaultsTest, ATopicMadeAnewDoesNotInheritAHighWatermark) {
-  const Uuid id = cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
-  ASSERT_EQ(cluster_.Produce(1, kT0, "a").error, ErrorCode::kNone);
-  bool removed = false;
-  cluster_.broker(1).logs.before_write = [&] {
-    metadata::v1::Record record;
-    record.mutable_remove_topic()->set_topic_id(id.ToBytes());
-    cluster_.Commit({record});
-    removed = true;
-  };
-  cluster_.executor.RunFor(seconds(6));
-  ASSERT_TRUE(removed);
-  EXPECT_FALSE(cluster_.broker(1).logs.high_watermarks.contains(kT0));
-}
-
 TEST_F(FaultsTest, HighWatermarksThatStandStillAreNotWritten) {
   cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
   ASSERT_EQ(cluster_.Produce(1, kT0, "a").error, ErrorCode::kNone);

@@ -36,18 +36,12 @@ class TestLogStore final : public LogStore {
     const auto it = high_watermarks.find(partition);
     return it == high_watermarks.end() ? -1 : it->second;
   }
-  Status WriteHighWatermarks(const log::OffsetMap& offsets) override {
-    if (before_write) std::exchange(before_write, nullptr)();
-    high_watermarks = offsets;
+  void SetHighWatermarks(const log::OffsetMap& offsets) override {
+    for (const auto& [name, offset] : offsets) high_watermarks[name] = offset;
     ++high_watermark_writes;
-    return {};
   }
-  Status WriteCheckpoints(
-      const std::vector<std::pair<TopicPartition, Checkpoint>>&) override {
-    return {};
-  }
-  void Sync(const TopicPartition&, log::SyncWork work,
-            std::function<void(Status)> done) override {
+  void Checkpoint() override {}
+  void Sync(log::SyncWork work, std::function<void(Status)> done) override {
     ++syncs;
     if (hold_syncs) {
       held.push_back(
@@ -73,7 +67,6 @@ class TestLogStore final : public LogStore {
   Duration sync_time = std::chrono::milliseconds(1);
   bool fail_open = false;
   std::shared_ptr<log::DirectoryHealth> health;
-  std::function<void()> before_write;  // of high watermarks; once
   int high_watermark_writes = 0;
   bool hold_syncs = false;
   std::vector<std::function<void()>> held;

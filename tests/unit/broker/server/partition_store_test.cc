@@ -51,7 +51,7 @@ TEST_F(PartitionStoreTest, ACleanShutdownKeepsLogsEpochAndHighWatermarks) {
   std::vector<std::unique_ptr<log::Log>> logs;
   logs.push_back(store_->Open(partition_, id_, {}, true, 0).value());
   EXPECT_TRUE(logs[0]->AssignEpoch(4, 0));
-  EXPECT_TRUE(store_->WriteHighWatermarks({{partition_, 9}}));
+  store_->SetHighWatermarks({{partition_, 9}});
   EXPECT_TRUE(store_->ShutDown(std::move(logs), 17));
   Restart();
   EXPECT_EQ(manager_->previous_broker_epoch(), 17);

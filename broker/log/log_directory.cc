@@ -1,0 +1,569 @@
+#include "broker/log/log_directory.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <set>
+#include <utility>
+
+#include "broker/log/clean_shutdown.h"
+
+namespace tidemark::log {
+namespace {
+
+constexpr char kJournalDirectory[] = "journal";
+constexpr uint64_t kLeastFile = 256 << 10;
+constexpr std::chrono::milliseconds kOfflineCheck(100);
+constexpr char kEpochFile[] = "leader-epoch-checkpoint";
+
+Offset Known(const OffsetMap& offsets, const TopicPartition& partition) {
+  const auto it = offsets.find(partition);
+  return it == offsets.end() ? 0 : it->second;
+}
+
+}  // namespace
+
+std::optional<TopicPartition> ParsePartitionDirectory(std::string_view name) {
+  const size_t dash = name.rfind('-');
+  if (dash == std::string_view::npos || dash == 0) return std::nullopt;
+  auto partition = ParseNumber(name.substr(dash + 1));
+  if (!partition || *partition < 0 || *partition > INT32_MAX) {
+    return std::nullopt;
+  }
+  return TopicPartition{std::string(name.substr(0, dash)),
+                        static_cast<PartitionIndex>(*partition)};
+}
+
+LogDirectory::LogDirectory(io::FileSystem& fs, std::string path,
+                           std::shared_ptr<DirectoryHealth> health,
+                           Options options)
+    : fs_(fs),
+      path_(std::move(path)),
+      health_(std::move(health)),
+      options_(options) {}
+
+LogDirectory::~LogDirectory() { StopJournal(); }
+
+std::string LogDirectory::PathOf(const TopicPartition& partition) const {
+  return path_ + "/" + ToString(partition);
+}
+
+Status LogDirectory::Read() {
+  if (!fs_.Exists(path_)) {
+    TM_RETURN_IF_ERROR(fs_.CreateDirectories(path_));
+    const Status synced = SyncParent();
+    // The next attempt has to make it again, and sync that.
+    if (!synced) (void)fs_.RemoveAll(path_);
+    TM_RETURN_IF_ERROR(synced);
+  }
+  TM_ASSIGN_OR_RETURN(auto names, fs_.List(path_));
+  TM_ASSIGN_OR_RETURN(journal_,
+                      ReadJournal(fs_, path_ + "/" + kJournalDirectory));
+  TM_ASSIGN_OR_RETURN(auto marker, ReadCleanShutdownMarker(fs_, path_));
+  clean_ = marker.has_value();
+  broker_epoch_ = marker.value_or(-1);
+  if (clean_) {
+    // Empty anyway, unless another version has stopped it that knows nothing
+    // of the journal.
+    outdated_ = !journal_.plans.empty();
+    journal_.plans.clear();
+  } else {
+    TM_RETURN_IF_ERROR(
+        SyncJournal(fs_, path_ + "/" + kJournalDirectory, journal_));
+  }
+  FindLogs(names);
+  if (!clean_) {
+    TM_RETURN_IF_ERROR(fs_.SyncDirectory(path_));
+    TM_RETURN_IF_ERROR(SyncParent());
+  }
+  TM_RETURN_IF_ERROR(ReadCheckpoints());
+  read_ = true;
+  return {};
+}
+
+Status LogDirectory::Begin() { return RemoveCleanShutdownMarker(fs_, path_); }
+
+Status LogDirectory::SyncParent() {
+  const size_t slash = path_.rfind('/');
+  return fs_.SyncDirectory(
+      slash == std::string::npos ? "." : path_.substr(0, slash + 1));
+}
+
+// A log that was removed may be here once more: its owner finds that it is
+// nobody's.
+void LogDirectory::FindLogs(const std::vector<std::string>& names) {
+  for (const auto& [key, plan] : journal_.plans) {
+    if (plan.created().empty()) continue;
+    created_[{plan.created(), key.partition}] = key.topic_id;
+  }
+  for (const std::string& name : names) {
+    if (name.ends_with("-delete") || name.ends_with("-stray")) {
+      trash_.push_back(name);
+    } else if (auto partition = ParsePartitionDirectory(name)) {
+      found_.push_back(std::move(*partition));
+    }
+  }
+  std::sort(found_.begin(), found_.end());
+  const size_t found = found_.size();
+  for (const auto& [partition, id] : created_) {
+    if (!std::binary_search(found_.begin(),
+                            found_.begin() + static_cast<ptrdiff_t>(found),
+                            partition)) {
+      found_.push_back(partition);
+    }
+  }
+  std::sort(found_.begin(), found_.end());
+}
+
+Status LogDirectory::ReadCheckpoints() {
+  const std::string prefix = path_ + "/";
+  TM_ASSIGN_OR_RETURN(recovery_points_,
+                      ReadOffsets(fs_, prefix + kRecoveryPointFile));
+  TM_ASSIGN_OR_RETURN(high_watermarks_,
+                      ReadOffsets(fs_, prefix + kHighWatermarkFile));
+  TM_ASSIGN_OR_RETURN(starts_, ReadOffsets(fs_, prefix + kLogStartFile));
+  written_recovery_points_ = recovery_points_;
+  written_starts_ = starts_;
+  written_high_watermarks_ = high_watermarks_;
+  // A deletion may have been cut short between the directory and the files.
+  for (OffsetMap* offsets : {&recovery_points_, &high_watermarks_, &starts_}) {
+    std::erase_if(*offsets, [&](const auto& entry) {
+      return !std::binary_search(found_.begin(), found_.end(), entry.first);
+    });
+  }
+  return {};
+}
+
+std::optional<JournalReplay> LogDirectory::FindReplay(
+    const JournalKey& key) const {
+  const auto it = journal_.plans.find(key);
+  // Of a log that was removed it says nothing, not even whose a directory is.
+  if (it == journal_.plans.end() || it->second.removed()) return std::nullopt;
+  JournalReplay replay;
+  replay.plan = &it->second;
+  replay.read = [this](const JournalPlan::Append& append) {
+    return journal_.Read(append);
+  };
+  return replay;
+}
+
+Offset LogDirectory::Promised(const Log& log) const {
+  const auto plan =
+      journal_.plans.find({log.topic_id(), log.partition().partition});
+  std::lock_guard lock(mutex_);
+  Offset promised = Known(recovery_points_, log.partition());
+  if (plan != journal_.plans.end()) {
+    promised = std::max(std::min(promised, plan->second.recovery_at_most()),
+                        plan->second.promised());
+  }
+  return std::max(promised, Known(high_watermarks_, log.partition()));
+}
+
+uint64_t LogDirectory::Note(JournalRecord::Kind kind, JournalKey key,
+                            Offset offset, std::string name, SyncWork work,
+                            std::function<void()> safe) {
+  // While logs are opened the journal is only read; StartJournal tells it what
+  // came of that.
+  if (!rounds_) return 0;
+  const uint64_t note = rounds_->Note(kind, key, offset, std::move(name),
+                                      std::move(work), std::move(safe));
+  if (syncer_) syncer_->Noted();
+  return note;
+}
+
+Status LogDirectory::NoteNow(JournalRecord::Kind kind,
+                             const std::shared_ptr<LogMark>& mark,
+                             Offset offset) {
+  // So that whoever frees the journal waits until the cut is done.
+  SyncWork behind;
+  behind.mark = mark;
+  behind.generation = mark->generation();
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable wake;
+    bool safe = false;
+  };
+  auto waiting = std::make_shared<Waiting>();
+  const uint64_t note = Note(kind, mark->key(), offset, {}, std::move(behind),
+                             [waiting, mark, generation = mark->generation()] {
+                               mark->CutNoted(generation);
+                               std::lock_guard lock(waiting->mutex);
+                               waiting->safe = true;
+                               waiting->wake.notify_one();
+                             });
+  if (!syncer_) return rounds_ ? RunNotes() : Status();
+  std::unique_lock lock(waiting->mutex);
+  while (!waiting->wake.wait_for(lock, kOfflineCheck,
+                                 [&] { return waiting->safe; })) {
+    if (health_->offline()) {
+      return Fail(ErrorCode::kKafkaStorageError, path_ + " is offline");
+    }
+    // What is not withdrawn may be on disk by now, so it has to be waited for.
+    if (syncer_->full() && rounds_->Withdraw(note)) {
+      return Fail(ErrorCode::kOutOfSpace, "the journal has no room");
+    }
+  }
+  return {};
+}
+
+// Without threads.
+Status LogDirectory::RunNotes() {
+  std::vector<JournalRounds::Item> none;
+  while (true) {
+    Status ran = rounds_->Run(none);
+    if (ran || !io::IsShortage(ran.error())) return ran;
+    auto ended = rounds_->TakeEnded();
+    if (!ended) return ran;
+    TM_RETURN_IF_ERROR(ended->Settle(fs_));
+    TM_RETURN_IF_ERROR(WriteCheckpoints());
+    rounds_->Free(*ended);
+  }
+}
+
+Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
+    const TopicPartition& partition, const Uuid& topic_id,
+    const LogConfig& config, bool fresh, int64_t now_ms) {
+  auto mark = std::make_shared<LogMark>(*this);
+  OpenOptions open;
+  open.dir = PathOf(partition);
+  open.partition = partition;
+  open.topic_id = topic_id;
+  open.config = config;
+  open.clean = clean_ || fresh;
+  open.health = health_;
+  open.mark = mark;
+  open.journal = [this, mark](JournalRecord::Kind kind, Offset offset) {
+    return NoteNow(kind, mark, offset);
+  };
+  if (fresh) {
+    TM_RETURN_IF_ERROR(ForgetName(partition));
+  } else {
+    std::lock_guard lock(mutex_);
+    open.checkpointed = recovery_points_.contains(partition);
+    open.recovery_point = Known(recovery_points_, partition);
+    open.start_offset = Known(starts_, partition);
+  }
+  if (!open.clean) {
+    const auto created = created_.find(partition);
+    if (created != created_.end()) open.lost_topic_id = created->second;
+    // Without a journal it is as another version has left it.
+    if (!journal_.files.empty() || !journal_.unused.empty()) {
+      open.find_journal = [this](const JournalKey& key) {
+        return FindReplay(key);
+      };
+    }
+  }
+  TM_ASSIGN_OR_RETURN(auto log, log::OpenLog(fs_, std::move(open), now_ms));
+  if (fresh) NoteCreated(*log);
+  std::lock_guard lock(mutex_);
+  marks_[partition] = std::move(mark);
+  return log;
+}
+
+// Nothing of an earlier log by that name may come back after a crash and pass
+// for the new one: its directory, or what the checkpoint files had of it.
+// Mostly that is done: a removal is followed by a sync and a checkpoint.
+Status LogDirectory::ForgetName(const TopicPartition& partition) {
+  bool renamed = false;
+  {
+    std::lock_guard lock(mutex_);
+    renamed = renamed_away_.contains(partition);
+  }
+  if (renamed) TM_RETURN_IF_ERROR(SyncNames());
+  {
+    std::lock_guard lock(mutex_);
+    if (!written_recovery_points_.contains(partition) &&
+        !written_starts_.contains(partition) &&
+        !written_high_watermarks_.contains(partition)) {
+      return {};
+    }
+  }
+  TM_RETURN_IF_ERROR(WriteCheckpoints());
+  return WriteHighWatermarks();
+}
+
+void LogDirectory::NoteCreated(Log& log) {
+  SyncWork work = log.BehindJournal();
+  const auto mark = work.mark;
+  if (!mark) return;  // it is broken
+  mark->SetNoted(false);
+  Note(JournalRecord::Kind::kCreated, mark->key(), 0, log.partition().topic,
+       std::move(work),
+       [this, mark, partition = log.partition(), id = log.topic_id()] {
+         mark->SetNoted(true);
+         if (!options_.on_created || mark->removed()) return;
+         options_.on_created(partition, id, path_);
+       });
+}
+
+// All of its files together take no more than an eighth of the disk.
+JournalRounds::Options LogDirectory::FittingJournal() const {
+  JournalRounds::Options options = options_.journal;
+  const auto space = fs_.Space(path_);
+  if (!space) return options;
+  const uint64_t most = space->total / 8 / options.journal.max_files;
+  options.journal.file_bytes =
+      std::min(options.journal.file_bytes,
+               std::max(most / kJournalSector * kJournalSector, kLeastFile));
+  return options;
+}
+
+void LogDirectory::StartJournal(const std::vector<Log*>& logs, bool complete) {
+  rounds_ =
+      std::make_unique<JournalRounds>(fs_, path_ + "/" + kJournalDirectory,
+                                      journal_, !complete, FittingJournal());
+  if (outdated_) Note(JournalRecord::Kind::kAllSynced, {}, 0);
+  for (Log* log : logs) Carry(*log);
+  if (rounds_->HasNotes()) {
+    // Before anything is appended that they are not about.
+    if (Status ran = RunNotes(); !ran) health_->TakeOffline(ran.error());
+  }
+  if (complete) {
+    NoteGone(logs);
+    journal_ = JournalContents();
+  }
+  if (!options_.threads) return;
+  syncer_ = std::make_unique<JournalSyncer>(
+      *rounds_, fs_, health_, [this] { return WriteCheckpoints(); },
+      options_.sync_threads);
+  if (rounds_->HasNotes()) syncer_->Noted();
+}
+
+// What the journal has of an opened log is synced before it is forgotten.
+// Where the log ends before that, which is damage, it says so: others write
+// these offsets now.
+void LogDirectory::Carry(Log& log) {
+  const JournalKey key{log.topic_id(), log.partition().partition};
+  const auto plan = journal_.plans.find(key);
+  if (plan == journal_.plans.end() || plan->second.removed()) return;
+  rounds_->Carry(log.BehindJournal());
+  if (log.end_offset() < plan->second.promised()) {
+    Note(JournalRecord::Kind::kCut, key, log.end_offset());
+  }
+}
+
+// Logs that only the journal still knows of: one of the same id may be made.
+void LogDirectory::NoteGone(const std::vector<Log*>& logs) {
+  std::set<JournalKey> opened;
+  for (const Log* log : logs) {
+    opened.insert({log->topic_id(), log->partition().partition});
+  }
+  for (const auto& [key, plan] : journal_.plans) {
+    if (plan.removed() || opened.contains(key)) continue;
+    Note(JournalRecord::Kind::kRemoved, key, 0);
+  }
+}
+
+Status LogDirectory::OpenedLate(const Log& log) {
+  const JournalKey key{log.topic_id(), log.partition().partition};
+  const auto plan = journal_.plans.find(key);
+  if (plan == journal_.plans.end() ||
+      log.end_offset() >= plan->second.promised()) {
+    return {};
+  }
+  std::shared_ptr<LogMark> mark;
+  {
+    std::lock_guard lock(mutex_);
+    mark = marks_.at(log.partition());
+  }
+  return NoteNow(JournalRecord::Kind::kCut, mark, log.end_offset());
+}
+
+void LogDirectory::Enqueue(SyncWork work, Done done) {
+  syncer_->Enqueue(std::move(work), std::move(done));
+}
+
+std::string LogDirectory::TrashName(const TopicPartition& partition,
+                                    const char* suffix) {
+  while (true) {
+    // Names of files end at 255 bytes; topic names may take most of that.
+    const std::string tail = "." + std::to_string(++renamed_) + suffix;
+    std::string name = ToString(partition).substr(0, 255 - tail.size()) + tail;
+    if (!fs_.Exists(path_ + "/" + name)) return name;
+  }
+}
+
+Result<std::string> LogDirectory::RenameAway(const TopicPartition& partition,
+                                             const char* suffix) {
+  std::shared_ptr<LogMark> mark;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = marks_.find(partition);
+    if (it != marks_.end()) {
+      mark = std::move(it->second);
+      marks_.erase(it);
+    }
+    recovery_points_.erase(partition);
+    starts_.erase(partition);
+    high_watermarks_.erase(partition);
+  }
+  const std::string to = path_ + "/" + TrashName(partition, suffix);
+  const auto rename = [&] { return fs_.Rename(PathOf(partition), to); };
+  Status renamed = mark ? mark->Remove(rename) : rename();
+  if (!renamed) {
+    health_->TakeOffline(renamed.error());
+    return Fail(renamed.error());
+  }
+  {
+    std::lock_guard lock(mutex_);
+    renamed_away_[partition] = ++renamed_;
+  }
+  if (mark) Note(JournalRecord::Kind::kRemoved, mark->key(), 0);
+  return to;
+}
+
+Status LogDirectory::SyncNames() {
+  std::map<TopicPartition, uint64_t> renamed;
+  {
+    std::lock_guard lock(mutex_);
+    renamed = renamed_away_;
+  }
+  if (Status synced = fs_.SyncDirectory(path_); !synced) {
+    if (!io::IsShortage(synced.error())) health_->TakeOffline(synced.error());
+    return synced;
+  }
+  std::lock_guard lock(mutex_);
+  std::erase_if(renamed_away_, [&](const auto& entry) {
+    const auto it = renamed.find(entry.first);
+    return it != renamed.end() && it->second == entry.second;
+  });
+  return {};
+}
+
+void LogDirectory::Checkpoint() {
+  if (syncer_ && !health_->offline()) syncer_->Checkpoint();
+}
+
+Status LogDirectory::WriteEpochs(const TopicPartition& partition, LogMark& mark,
+                                 const LogMark::Checkpoint& checkpoint) {
+  const std::string dir = PathOf(partition);
+  const std::string path = dir + "/" + kEpochFile;
+  const std::string tmp = path + ".tmp";
+  const auto write = [&]() -> Status {
+    TM_ASSIGN_OR_RETURN(auto file, fs_.Open(tmp, true));
+    TM_RETURN_IF_ERROR(file->Truncate(0));
+    TM_RETURN_IF_ERROR(file->WriteAt(0, checkpoint.epochs));
+    TM_RETURN_IF_ERROR(file->Sync());
+    TM_RETURN_IF_ERROR(mark.Put(checkpoint.epochs_version,
+                                [&] { return fs_.Rename(tmp, path); }));
+    return fs_.SyncDirectory(dir);
+  };
+  const Status written = write();
+  // It may have been removed under our feet.
+  if (!written && mark.removed()) return {};
+  return written;
+}
+
+Status LogDirectory::WriteFile(const char* name, const OffsetMap& now,
+                               OffsetMap* written) {
+  OffsetMap offsets;
+  {
+    std::lock_guard lock(mutex_);
+    if (now == *written) return {};
+    offsets = now;
+  }
+  TM_RETURN_IF_ERROR(WriteOffsets(fs_, path_ + "/" + name, offsets));
+  std::lock_guard lock(mutex_);
+  *written = std::move(offsets);
+  return {};
+}
+
+// The epochs of those whose recovery point moves: the scan after a crash finds
+// the others in the batches.
+Status LogDirectory::CollectCheckpoints(std::vector<Collected>* moved) {
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [partition, mark] : marks_) {
+      const auto now = mark->checkpoint();
+      if (!now) continue;
+      const auto known = recovery_points_.find(partition);
+      if (now->epochs_version == 0 && known != recovery_points_.end() &&
+          known->second == now->recovery_point &&
+          Known(starts_, partition) == now->start_offset) {
+        continue;
+      }
+      moved->push_back({partition, mark, *now});
+    }
+  }
+  Status shortage;
+  for (Collected& one : *moved) {
+    if (one.now.epochs_version == 0) continue;
+    const Status written = WriteEpochs(one.partition, *one.mark, one.now);
+    if (written) continue;
+    if (!io::IsShortage(written.error())) return written;
+    shortage = written;
+    one.mark = nullptr;  // as it was
+  }
+  return shortage;
+}
+
+Status LogDirectory::WriteCheckpoints() {
+  if (health_->offline()) return {};
+  std::lock_guard writing(files_mutex_);
+  std::vector<Collected> moved;
+  const Status collected = CollectCheckpoints(&moved);
+  Status written;
+  if (!collected && !io::IsShortage(collected.error())) {
+    written = collected;
+  } else {
+    {
+      std::lock_guard lock(mutex_);
+      for (const Collected& one : moved) {
+        const auto mark = marks_.find(one.partition);
+        // Another log may have the name by now.
+        if (mark == marks_.end() || mark->second != one.mark) continue;
+        recovery_points_[one.partition] = one.now.recovery_point;
+        starts_[one.partition] = one.now.start_offset;
+      }
+    }
+    written = WriteFile(kRecoveryPointFile, recovery_points_,
+                        &written_recovery_points_);
+    if (written) {
+      written = WriteFile(kLogStartFile, starts_, &written_starts_);
+    }
+  }
+  if (!written && !io::IsShortage(written.error())) {
+    health_->TakeOffline(written.error());
+  }
+  return written ? collected : written;
+}
+
+std::optional<Offset> LogDirectory::HighWatermark(
+    const TopicPartition& partition) const {
+  std::lock_guard lock(mutex_);
+  const auto it = high_watermarks_.find(partition);
+  if (it == high_watermarks_.end()) return std::nullopt;
+  return it->second;
+}
+
+void LogDirectory::SetHighWatermarks(const OffsetMap& offsets) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [partition, offset] : offsets) {
+    high_watermarks_[partition] = offset;
+  }
+}
+
+Status LogDirectory::WriteHighWatermarks() {
+  if (health_->offline()) return {};
+  std::lock_guard writing(files_mutex_);
+  const Status written = WriteFile(kHighWatermarkFile, high_watermarks_,
+                                   &written_high_watermarks_);
+  if (!written && !io::IsShortage(written.error())) {
+    health_->TakeOffline(written.error());
+  }
+  return written;
+}
+
+void LogDirectory::StopJournal() { syncer_ = nullptr; }
+
+Status LogDirectory::MarkClean(int64_t broker_epoch) {
+  if (rounds_ && rounds_->HasHistory()) {
+    Note(JournalRecord::Kind::kAllSynced, {}, 0);
+    TM_RETURN_IF_ERROR(RunNotes());
+  }
+  return WriteCleanShutdownMarker(fs_, path_, broker_epoch);
+}
+
+}  // namespace tidemark::log
