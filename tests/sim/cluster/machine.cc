@@ -187,7 +187,11 @@ void Machine::Run() {
 
 void Machine::StopBroker(End how) {
   BrokerProcess* broker = broker_;
-  if (broker == nullptr) return;
+  if (broker == nullptr) {
+    // What nobody has synced is in memory still.
+    if (how == End::kPowerCut) disk_.Crash();
+    return;
+  }
   if (how == End::kClean && broker->listening()) {
     if (stopping_) return;
     stopping_ = true;
