@@ -65,6 +65,7 @@ Status PartitionLog::Healthy() const {
 Status PartitionLog::Note(Status status) {
   if (status) return status;
   if (io::IsShortage(status.error())) {
+    if (opening_) return status;  // it is tried again as what it is
     return Fail(ErrorCode::kKafkaStorageError, status.error().message);
   }
   if (status.error().code == ErrorCode::kKafkaStorageError) {

@@ -310,7 +310,8 @@ JournalRounds::Options LogDirectory::FittingJournal() const {
   return options;
 }
 
-void LogDirectory::StartJournal(const std::vector<Log*>& logs, bool complete) {
+Status LogDirectory::StartJournal(const std::vector<Log*>& logs,
+                                  bool complete) {
   rounds_ =
       std::make_unique<JournalRounds>(fs_, path_ + "/" + kJournalDirectory,
                                       journal_, !complete, FittingJournal());
@@ -318,17 +319,20 @@ void LogDirectory::StartJournal(const std::vector<Log*>& logs, bool complete) {
   for (Log* log : logs) Carry(*log);
   if (rounds_->HasNotes()) {
     // Before anything is appended that they are not about.
-    if (Status ran = RunNotes(); !ran) health_->TakeOffline(ran.error());
+    const Status ran = RunNotes();
+    if (!ran && io::IsShortage(ran.error())) return ran;
+    if (!ran) health_->TakeOffline(ran.error());
   }
   if (complete) {
     NoteGone(logs);
     journal_ = JournalContents();
   }
-  if (!options_.threads) return;
+  if (!options_.threads) return {};
   syncer_ = std::make_unique<JournalSyncer>(
       *rounds_, fs_, health_, [this] { return WriteCheckpoints(); },
       options_.sync_threads);
   if (rounds_->HasNotes()) syncer_->Noted();
+  return {};
 }
 
 // What the journal has of an opened log is synced before it is forgotten.

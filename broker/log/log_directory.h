@@ -69,7 +69,8 @@ class LogDirectory final : public LogSyncer {
                                        int64_t now_ms);
   // `logs`: all that were opened. `complete`: no other was found; otherwise
   // the journal keeps what it has for those that are not.
-  void StartJournal(const std::vector<Log*>& logs, bool complete);
+  // kOutOfSpace, kOutOfHandles: the directory is to be read anew.
+  Status StartJournal(const std::vector<Log*>& logs, bool complete);
   // A log that was found, but opened after StartJournal. Waits for the disk.
   Status OpenedLate(const Log& log);
   // What an opened log should hold, by checkpoint files and journal: less is

@@ -65,7 +65,7 @@ Result<std::unique_ptr<LogManager>> LogManager::Open(io::FileSystem& fs,
   }
   manager->ReadPreviousBrokerEpoch();
   manager->LoadAll(now_ms);
-  manager->StartJournals();
+  TM_RETURN_IF_ERROR(manager->StartJournals());
   manager->CheckSpace();
   manager->housekeeper_ = std::thread([m = manager.get()] {
     pthread_setname_np(pthread_self(), "log-keeper");
@@ -176,7 +176,7 @@ void LogManager::LoadAll(int64_t now_ms) {
             << " previous_broker_epoch=" << previous_broker_epoch_;
 }
 
-void LogManager::StartJournals() {
+Status LogManager::StartJournals() {
   for (const auto& dir : dirs_) {
     std::vector<Log*> logs;
     bool complete = true;
@@ -185,8 +185,9 @@ void LogManager::StartJournals() {
       if (place.log) logs.push_back(place.log.get());
       complete &= place.log != nullptr;
     }
-    dir->at->StartJournal(logs, complete);
+    TM_RETURN_IF_ERROR(dir->at->StartJournal(logs, complete));
   }
+  return {};
 }
 
 std::vector<LoadedPartition> LogManager::LoadedPartitions() const {

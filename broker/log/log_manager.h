@@ -137,7 +137,7 @@ class LogManager {
   Status OpenDirectories();
   Status ReadDirectory(Directory& dir);
   void LoadAll(int64_t now_ms);
-  void StartJournals();
+  Status StartJournals();
   void ReadPreviousBrokerEpoch();
   Directory* LeastLoaded();
   // Without a log by that name. Under the lock.

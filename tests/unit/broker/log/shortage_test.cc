@@ -2,6 +2,7 @@
 // cost what is asked meanwhile, and nothing afterwards.
 #include <chrono>
 #include <functional>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -285,6 +286,7 @@ TEST(ManagerShortageTest, AStartWithoutDescriptorsIsTriedAgain) {
   LogManagerOptions options;
   options.dirs = {"/a", "/b"};
   options.load_threads = 1;
+  options.directory.journal.journal.file_bytes = 64 << 10;
   int failed = 0, loaded_later = 0;
   for (int opens = 0; opens < 60; ++opens) {
     SCOPED_TRACE(opens);
@@ -330,6 +332,51 @@ TEST(ManagerShortageTest, AStartWithoutDescriptorsIsTriedAgain) {
   }
   EXPECT_GT(failed, 0);
   EXPECT_GT(loaded_later, 0);
+}
+
+// What a power cut has taken of a segment is put back from the journal, and
+// for that there has to be room.
+TEST(ManagerShortageTest, AStartOnAFullDiskIsTriedAgain) {
+  const TopicPartition name{"t", 0};
+  const Uuid id = *Uuid::FromBytes("0123456789abcdef");
+  LogManagerOptions options;
+  options.dirs = {"/a"};
+  options.directory.journal.journal.file_bytes = 64 << 10;
+  int late = 0;
+  for (int64_t room = 0; room < 6000; room += 500) {
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+      SCOPED_TRACE(std::to_string(room) + " " + std::to_string(seed));
+      sim::SimDisk disk(seed);
+      {
+        auto manager = LogManager::Open(disk, options, kNow).value();
+        auto log = manager->GetOrCreate(name, id, {}, true, kNow).value();
+        for (int i = 0; i < 30; ++i) {
+          ASSERT_TRUE(log->AppendAsLeader(Batch(1), 0, kNow));
+        }
+        auto work = log->TakeSync();
+        std::promise<Status> done;
+        work->mark->syncer()->Enqueue(
+            *work, [&](Status status) { done.set_value(status); });
+        ASSERT_TRUE(done.get_future().get());
+      }
+      disk.Crash();
+      const auto space = disk.Space("/").value();
+      disk.SetCapacity(static_cast<int64_t>(space.total - space.free) + room);
+      auto manager = LogManager::Open(disk, options, kNow);
+      disk.SetCapacity(-1);
+      if (!manager) {
+        ASSERT_EQ(manager.error().code, ErrorCode::kOutOfSpace);
+        manager = LogManager::Open(disk, options, kNow);
+        ASSERT_TRUE(manager);
+      }
+      late += (*manager)->LoadedPartitions().empty();
+      EXPECT_TRUE((*manager)->OfflineDirectories().empty());
+      auto log = (*manager)->GetOrCreate(name, id, {}, false, kNow);
+      ASSERT_TRUE(log) << log.error().message;
+      EXPECT_EQ((*log)->end_offset(), 30);
+    }
+  }
+  EXPECT_GT(late, 0);
 }
 
 // B-30, also for a log that is not loaded with the others.
