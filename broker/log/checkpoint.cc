@@ -60,7 +60,7 @@ Result<OffsetMap> DecodeOffsets(std::string_view text) {
     auto partition = ParseNumber(line.substr(first + 1, second - first - 1));
     auto offset = ParseNumber(line.substr(second + 1));
     if (!partition || !offset || *partition < 0 || *partition > INT32_MAX ||
-        *offset < 0) {
+        *offset < 0 || *offset > kMaxOffset) {
       return Fail(ErrorCode::kCorruptMessage,
                   "checkpoint: bad line: " + std::string(line));
     }

@@ -15,6 +15,10 @@
 // replication-offset-checkpoint (high watermarks), log-start-offset-checkpoint.
 namespace tidemark::log {
 
+// No log gets there; what is said to lie behind it on a disk or by a peer is
+// damage, and behind it there is room for arithmetic.
+inline constexpr Offset kMaxOffset = Offset{1} << 62;
+
 using OffsetMap = std::map<TopicPartition, Offset>;
 
 inline constexpr char kRecoveryPointFile[] = "recovery-point-offset-checkpoint";
@@ -22,7 +26,7 @@ inline constexpr char kHighWatermarkFile[] = "replication-offset-checkpoint";
 inline constexpr char kLogStartFile[] = "log-start-offset-checkpoint";
 
 std::string EncodeOffsets(const OffsetMap& offsets);
-// kCorruptMessage: not such a file.
+// kCorruptMessage: not such a file, or an offset that cannot be.
 Result<OffsetMap> DecodeOffsets(std::string_view text);
 
 // A missing file is an empty map; so is a broken one, with a warning in the

@@ -171,9 +171,13 @@ Result<AppendInfo> PartitionLog::AppendAsFollower(std::string_view batches) {
     if (!view) break;
     const record::BatchHeader& header = view->header;
     TM_RETURN_IF_ERROR(record::ParseAndVerifyBatch(view->bytes));
-    // Behind the first one, compaction may have left gaps.
-    if (info.last_offset < info.first_offset ? header.base_offset != expected
-                                             : header.base_offset < expected) {
+    // Behind the first one, compaction may have left gaps. A scan after a crash
+    // would cut at any other, and where offsets do not fit into a segment.
+    const bool first = info.last_offset < info.first_offset;
+    const bool gap = header.base_offset != expected;
+    if ((gap && (first || !options_.config.compacted)) ||
+        header.base_offset < expected ||
+        header.base_offset - expected > INT32_MAX - header.last_offset_delta) {
       return Fail(ErrorCode::kOffsetOutOfRange,
                   "batch at " + std::to_string(header.base_offset) + " where " +
                       std::to_string(expected) + " is next");

@@ -101,7 +101,9 @@ void LogDirectory::FindLogs(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (name.ends_with("-delete") || name.ends_with("-stray")) {
       trash_.push_back(name);
-    } else if (auto partition = ParsePartitionDirectory(name)) {
+    } else if (auto partition = ParsePartitionDirectory(name);
+               partition && fs_.Exists(path_ + "/" + name + "/")) {
+      // A file may have such a name: backup-2024.
       found_.push_back(std::move(*partition));
     }
   }

@@ -25,7 +25,8 @@ std::optional<Offset> ParseSegmentFileName(std::string_view name,
     return std::nullopt;
   }
   auto offset = ParseNumber(name.substr(0, 20));
-  return offset && *offset >= 0 ? offset : std::nullopt;
+  return offset && *offset >= 0 && *offset <= kMaxOffset ? offset
+                                                         : std::nullopt;
 }
 
 Segment::Segment(io::FileSystem& fs, const std::string& dir, Offset base_offset)

@@ -1,17 +1,24 @@
-// Runs a fuzz target on spoiled copies of its corpus and on random bytes. The
-// input of a run is a function of seed and number: a crash is replayed by
-// --seed N --from I, which the failure handler prints.
+// Runs a fuzz target on spoiled copies of its corpus and on random bytes. What
+// reaches code that nothing reached before joins the corpus, when the build
+// tells (scripts/build fuzz). An input that breaks something is left in a file,
+// for --input.
 
+#include <fcntl.h>
 #include <glog/logging.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <random>
 
+#include "tests/fuzz/coverage.h"
 #include "tests/fuzz/targets.h"
 
 namespace tidemark::fuzz {
@@ -19,8 +26,17 @@ namespace {
 
 using Random = std::mt19937_64;
 
-uint64_t seed = 1;
-uint64_t number = 0;
+constexpr unsigned kHangs = 60;  // seconds for a hundred inputs
+constexpr size_t kLargest = 64 << 10;
+constexpr size_t kKept = 20'000;
+
+std::vector<Target>& All() {
+  static std::vector<Target> targets;
+  return targets;
+}
+
+std::string current;      // the input that is being run
+std::string left_behind;  // where it is left if it breaks something
 
 size_t Below(Random& random, size_t bound) {
   return bound == 0 ? 0 : random() % bound;
@@ -81,8 +97,7 @@ void Spoil(Random& random, const std::vector<std::string>& corpus,
   }
 }
 
-std::string Input(const std::vector<std::string>& corpus) {
-  Random random(seed * 0x9e3779b97f4a7c15 + number);
+std::string Input(Random& random, const std::vector<std::string>& corpus) {
   if (corpus.empty() || Below(random, 20) == 0) {
     std::string bytes(Below(random, 300), '\0');
     for (char& byte : bytes) byte = static_cast<char>(random());
@@ -94,50 +109,119 @@ std::string Input(const std::vector<std::string>& corpus) {
 }
 
 void OnCrash(int signal_number) {
-  char line[128];
-  const int size =
-      snprintf(line, sizeof line, "crashed: --seed %llu --from %llu\n",
-               static_cast<unsigned long long>(seed),
-               static_cast<unsigned long long>(number));
-  if (write(STDERR_FILENO, line, static_cast<size_t>(size)) < 0) _exit(2);
+  const int fd =
+      open(left_behind.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+  const bool written = fd >= 0 && write(fd, current.data(), current.size()) ==
+                                      static_cast<ssize_t>(current.size());
+  const std::string_view says = written
+                                    ? std::string_view("input left in ")
+                                    : std::string_view("input not written to ");
+  if (write(STDERR_FILENO, says.data(), says.size()) < 0 ||
+      write(STDERR_FILENO, left_behind.data(), left_behind.size()) < 0 ||
+      write(STDERR_FILENO, "\n", 1) < 0) {
+    _exit(2);
+  }
   signal(signal_number, SIG_DFL);
   raise(signal_number);
 }
 
-int Run(const Target& target, double seconds) {
-  for (const int fatal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE}) {
+void Watch(const Target& target) {
+  for (const int fatal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGALRM}) {
     signal(fatal, OnCrash);
   }
-  const std::vector<std::string> corpus = target.corpus();
-  for (const std::string& good : corpus) target.run(good);
+  left_behind =
+      std::string(target.name) + "-" + std::to_string(getpid()) + ".input";
+#ifndef __SANITIZE_ADDRESS__
+  const rlimit memory{size_t{2} << 30, size_t{2} << 30};
+  PCHECK(setrlimit(RLIMIT_AS, &memory) == 0);
+#endif
+}
+
+void RunOne(const Target& target, std::string input) {
+  current = std::move(input);
+  target.run(current);
+}
+
+int Run(const Target& target, double seconds, uint64_t seed) {
+  Watch(target);
+  std::vector<std::string> corpus = target.corpus();
+  for (const std::string& good : corpus) RunOne(target, good);
+  (void)TakeNewCoverage();
+  const size_t good = corpus.size();
   const auto begin = std::chrono::steady_clock::now();
-  const uint64_t first = number;
+  Random random(seed);
+  uint64_t inputs = 0;
   while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
              .count() < seconds) {
-    for (int i = 0; i < 100; ++i, ++number) target.run(Input(corpus));
+    alarm(kHangs);
+    for (int i = 0; i < 100; ++i, ++inputs) {
+      RunOne(target, Input(random, corpus));
+      if (TakeNewCoverage() && current.size() <= kLargest &&
+          corpus.size() < kKept) {
+        corpus.push_back(current);
+      }
+    }
   }
-  std::cout << target.name << ": seed=" << seed << " corpus=" << corpus.size()
-            << " inputs=" << number - first << std::endl;
+  std::cout << target.name << ": seed=" << seed << " corpus=" << good
+            << " found=" << corpus.size() - good << " inputs=" << inputs
+            << std::endl;
+  return 0;
+}
+
+int Replay(const Target& target, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    std::cerr << "cannot read " << path << std::endl;
+    return 1;
+  }
+  FLAGS_minloglevel = google::GLOG_INFO;
+  RunOne(target, {std::istreambuf_iterator<char>(file), {}});
   return 0;
 }
 
 }  // namespace
+
+Added::Added(Target target) {
+  All().push_back(target);
+  std::sort(All().begin(), All().end(),
+            [](const Target& a, const Target& b) { return a.name < b.name; });
+}
+
+const std::vector<Target>& Targets() { return All(); }
+
 }  // namespace tidemark::fuzz
+
+// What is found ends in OnCrash.
+extern "C" const char* __asan_default_options() {
+  return "abort_on_error=1:max_allocation_size_mb=512:hard_rss_limit_mb=2500:"
+         "handle_abort=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0";
+}
+extern "C" const char* __ubsan_default_options() {
+  return "abort_on_error=1:print_stacktrace=1";
+}
 
 int main(int argc, char** argv) {
   google::InitGoogleLogging(argv[0]);
   FLAGS_minloglevel = google::GLOG_FATAL;
+  FLAGS_logtostderr = true;
   CLI::App app("Feeds spoiled input to what reads strangers' bytes.");
-  std::string name;
+  std::string name, input;
   double seconds = 10;
+  uint64_t seed = 1;
   app.add_option("target", name)->required();
   app.add_option("--seconds", seconds);
-  app.add_option("--seed", tidemark::fuzz::seed);
-  app.add_option("--from", tidemark::fuzz::number, "the first input's number");
+  app.add_option("--seed", seed);
+  app.add_option("--input", input, "runs the bytes of this file, once");
   CLI11_PARSE(app, argc, argv);
   for (const auto& target : tidemark::fuzz::Targets()) {
-    if (target.name == name) return tidemark::fuzz::Run(target, seconds);
+    if (target.name != name) continue;
+    return input.empty() ? tidemark::fuzz::Run(target, seconds, seed)
+                         : tidemark::fuzz::Replay(target, input);
   }
-  std::cerr << "no such target: " << name << std::endl;
+  std::cerr << "no such target: " << name << "; one of:";
+  for (const auto& target : tidemark::fuzz::Targets()) {
+    std::cerr << ' ' << target.name;
+  }
+  std::cerr << std::endl;
   return 1;
 }

@@ -336,6 +336,7 @@ Result<std::vector<std::string>> SimDisk::List(const std::string& path) {
 
 bool SimDisk::Exists(const std::string& path) {
   std::lock_guard lock(mutex_);
+  if (path.ends_with('/')) return FindDirectory(path) != nullptr;
   std::string name;
   Directory* parent = ParentOf(path, &name);
   return parent != nullptr && parent->current.contains(name);
