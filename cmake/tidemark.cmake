@@ -12,11 +12,19 @@ find_program(MOLD mold)
 if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
+# Fuzz targets follow what their inputs reach (tests/fuzz/coverage.h).
+option(TIDEMARK_COVERAGE "Count edges" OFF)
+if(TIDEMARK_COVERAGE)
+  add_compile_options(-fsanitize-coverage=trace-pc)
+endif()
 if(TIDEMARK_SANITIZE)
   # What is undefined ends the test.
   add_compile_options(-fsanitize=${TIDEMARK_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TIDEMARK_SANITIZE})
+  # What AddressSanitizer finds by itself would be checked at every access: a
+  # third of all the time.
+  add_compile_options(-fno-sanitize=null,alignment,object-size,vptr)
   # GCC takes instrumented code for uninitialized reads.
   add_compile_options(-Wno-maybe-uninitialized)
   if(TIDEMARK_SANITIZE STREQUAL "thread")
@@ -51,19 +59,27 @@ function(tidemark_library name)
   endif()
 endfunction()
 
-# What a sanitizer build needs of the tests.
+# What a sanitizer build needs of the tests: all, and those of CI.
 add_custom_target(unit_tests)
+add_custom_target(sanitized_tests)
 
-# tidemark_test(NAME DEPS...): every *_test.cc of this folder becomes the
-# GoogleTest binary NAME, run as one ctest entry.
+# tidemark_test(NAME [SANITIZED] DEPS...): every *_test.cc of this folder becomes
+# the GoogleTest binary NAME, run as one ctest entry. SANITIZED: in CI also under
+# the address and undefined-behaviour sanitizers.
 function(tidemark_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SANITIZED" "" "")
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   add_executable(${name} ${sources})
-  target_link_libraries(${name} PRIVATE tidemark_flags GTest::gmock_main ${ARGN})
+  target_link_libraries(${name} PRIVATE tidemark_flags GTest::gmock_main
+    ${arg_UNPARSED_ARGUMENTS})
   # Relative, so that every checkout compiles the same and shares a cache.
   target_compile_definitions(${name} PRIVATE TIDEMARK_TEST_DATA="tests/data")
   add_dependencies(unit_tests ${name})
   add_test(NAME ${name} COMMAND ${name}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
+  if(arg_SANITIZED)
+    add_dependencies(sanitized_tests ${name})
+    set_tests_properties(${name} PROPERTIES LABELS "unit;sanitized")
+  endif()
 endfunction()

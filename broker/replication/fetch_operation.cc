@@ -260,8 +260,10 @@ void FetchOperation::Wait() {
     });
   }
   // What waits is held by its timer, and by nothing once it is over.
-  keep_ = std::make_shared<std::shared_ptr<FetchOperation>>(shared_from_this());
-  call_.on->PostAfter(deadline_ - call_.on->Now(), [keep = keep_] {
+  const auto keep =
+      std::make_shared<std::shared_ptr<FetchOperation>>(shared_from_this());
+  keep_ = keep;
+  call_.on->PostAfter(deadline_ - call_.on->Now(), [keep] {
     if (const auto self = std::exchange(*keep, nullptr)) self->TimeUp();
   });
 }
@@ -391,7 +393,7 @@ void FetchOperation::End() {
   waiter_.reset();
   parts_.clear();
   if (call_.cancellation != nullptr) call_.cancellation->Forget();
-  if (keep_ != nullptr) keep_->reset();
+  if (const auto keep = keep_.lock()) keep->reset();
   if (session_ != nullptr) service_.sessions_.Release(session_);
   session_.reset();
 }

@@ -80,7 +80,8 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   bool finished_ = false;
   std::atomic<size_t> reads_left_{0};
   std::shared_ptr<FetchWaiter> waiter_;
-  std::shared_ptr<std::shared_ptr<FetchOperation>> keep_;  // by the timer
+  // Owned by the timer, so that a timer that is dropped drops the fetch.
+  std::weak_ptr<std::shared_ptr<FetchOperation>> keep_;
 };
 
 }  // namespace tidemark::replication

@@ -131,6 +131,10 @@ Fiber* Scheduler::Spawn(std::string name, Process* process,
   fiber->context.context.uc_stack.ss_size = kStack;
   fiber->context.context.uc_link = nullptr;
   makecontext(&fiber->context.context, &Scheduler::Enter, 0);
+#ifdef TIDEMARK_ASAN
+  // Otherwise every switch to it forgets what of the stack is poisoned.
+  fiber->context.context.uc_stack = {};
+#endif
   fibers_.emplace(fiber->id, std::move(made));
   mine_.insert(fiber);
   fiber->waiting = true;

@@ -146,8 +146,8 @@ class ConnectionTest : public testing::Test {
     parked_heartbeats = 0;
     served_produces = 0;
   }
-  // No loop is gone while another one still runs: a handler of the acceptor's
-  // loop holds a socket of the other one.
+  // No loop is gone while another one still runs, and the acceptor's goes
+  // first: its handlers hold sockets of the other one.
   ~ConnectionTest() override {
     listener_.reset();
     shard0_.Stop();
@@ -171,7 +171,7 @@ class ConnectionTest : public testing::Test {
 
   Admission::Options limits_;
   std::optional<Admission> admission_;  // with limits_, from Listen
-  io::EventLoop shard0_{"shard0"}, shard1_{"shard1"};
+  io::EventLoop shard1_{"shard1"}, shard0_{"shard0"};
   Services services_;
   NetworkMetrics metrics_;
   std::vector<Reply<kafka::HeartbeatResponse>> parked_;
