@@ -51,6 +51,17 @@ struct EpochEnd {
   Offset end_offset = -1;
 };
 
+// A segment that gets no more batches: [base_offset, end_offset).
+struct SealedSegment {
+  std::string path;
+  uint64_t size = 0;
+  Offset base_offset = 0;
+  Offset end_offset = 0;
+  bool gaps = false;  // compaction may have left some
+
+  bool operator==(const SealedSegment&) const = default;
+};
+
 struct TimestampedOffset {
   int64_t timestamp_ms = -1;
   Offset offset = -1;
@@ -134,6 +145,10 @@ class Log {
                                                size_t max_bytes,
                                                size_t at_least) = 0;
 
+  // The first segment at or behind `from` that gets no more batches and has
+  // none in front of the log's start. What is cut later may change it.
+  virtual std::optional<SealedSegment> FindSealed(Offset from) const = 0;
+
   virtual Offset start_offset() const = 0;
   virtual Offset end_offset() const = 0;
   // Everything below is on stable storage (equals end_offset() in page-cache
@@ -176,7 +191,11 @@ class Log {
 
   // Cuts everything from `offset` on, producer state and epochs included.
   virtual Status TruncateTo(Offset offset) = 0;
-  // Drops everything and starts over at `offset`.
+  // The same where what is on disk at `offset` is not what was written:
+  // believes no index, and no header behind the first that is wrong.
+  virtual Status TruncateDamaged(Offset offset) = 0;
+  // Drops everything and starts over at `offset`. kOffsetOutOfRange: below 0
+  // or beyond kMaxOffset; nothing has changed.
   virtual Status TruncateFullyAndStartAt(Offset offset) = 0;
   // DeleteRecords and retention; drops whole segments below.
   virtual Status AdvanceStartOffset(Offset offset) = 0;

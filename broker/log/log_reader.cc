@@ -173,6 +173,17 @@ Result<SharedBytes> PartitionLog::ReadFrom(const Segment& segment,
                      bytes.substr(0, whole));
 }
 
+std::optional<SealedSegment> PartitionLog::FindSealed(Offset from) const {
+  for (size_t i = SegmentIndex(from); i + 1 < segments_.size(); ++i) {
+    const Segment& segment = *segments_[i];
+    if (segment.base_offset() < std::max(from, start_)) continue;
+    return SealedSegment{segment.log_path(), segment.size(),
+                         segment.base_offset(), segments_[i + 1]->base_offset(),
+                         options_.config.compacted};
+  }
+  return std::nullopt;
+}
+
 Result<std::string> PartitionLog::ReadBatch(const Segment& segment,
                                             const Found& batch) {
   std::string bytes(batch.header.FullSize(), '\0');

@@ -49,6 +49,8 @@ class PartitionLog final : public Log {
   Result<SharedBytes> Read(Offset from, Offset below, size_t max_bytes,
                            bool at_least_one) override;
 
+  std::optional<SealedSegment> FindSealed(Offset from) const override;
+
   Offset start_offset() const override { return start_; }
   Offset end_offset() const override { return durability_.end(); }
   Offset flushed_offset() const override { return durability_.flushed(); }
@@ -74,6 +76,7 @@ class PartitionLog final : public Log {
   Result<std::optional<TimestampedOffset>> FindMaxTimestamp() override;
 
   Status TruncateTo(Offset offset) override;
+  Status TruncateDamaged(Offset offset) override;
   Status TruncateFullyAndStartAt(Offset offset) override;
   Status AdvanceStartOffset(Offset offset) override;
   Result<int> ApplyRetention(Offset high_watermark, int64_t now_ms) override;
@@ -208,8 +211,15 @@ class PartitionLog final : public Log {
   Result<std::string> ReadBatch(const Segment& segment, const Found& batch);
 
   // retention.cc
-  Status CutAt(Offset offset);
-  Status TryCutAt(Offset offset);
+  struct CutPlace {
+    uint64_t position = 0;
+    Offset end = 0;
+  };
+  Status Cut(Offset offset, bool damaged);
+  Status CutAt(Offset offset, bool damaged);
+  Status TryCutAt(Offset offset, bool damaged);
+  Result<std::optional<CutPlace>> PlaceToCut(const Segment& segment,
+                                             Offset offset, bool damaged);
   Status CutFully(Offset offset);
   Status TryCutFully(Offset offset);
   Status BeginCut(Offset offset, bool fully);

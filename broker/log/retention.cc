@@ -2,9 +2,15 @@
 
 #include <algorithm>
 
+#include "broker/log/checkpoint.h"
 #include "broker/log/partition_log.h"
 
 namespace tidemark::log {
+namespace {
+
+constexpr size_t kCutWindow = 8 * 1024;
+
+}  // namespace
 
 void PartitionLog::ForgetPlaces() {
   places_.fill({});
@@ -62,10 +68,16 @@ Status PartitionLog::DropSegmentsBehind(size_t keep) {
   return {};
 }
 
-Status PartitionLog::TruncateTo(Offset offset) {
+Status PartitionLog::TruncateTo(Offset offset) { return Cut(offset, false); }
+
+Status PartitionLog::TruncateDamaged(Offset offset) {
+  return Cut(offset, true);
+}
+
+Status PartitionLog::Cut(Offset offset, bool damaged) {
   TM_RETURN_IF_ERROR(Healthy());
   if (offset < start_) return TruncateFullyAndStartAt(offset);
-  if (offset < end()) TM_RETURN_IF_ERROR(Note(CutAt(offset)));
+  if (offset < end()) TM_RETURN_IF_ERROR(Note(CutAt(offset, damaged)));
   // Also when no batch goes: an epoch that starts at the end of the log would
   // be offered to the leader again and again (KAFKA-10706).
   if (epochs_.TruncateFromEnd(offset)) {
@@ -76,8 +88,40 @@ Status PartitionLog::TruncateTo(Offset offset) {
   return {};
 }
 
-Status PartitionLog::CutAt(Offset offset) {
-  const Status cut = TryCutAt(offset);
+// The first batch of the segment that is not wholly in front of `offset`, and
+// the log's end without it. Where the headers cannot be believed, nothing
+// behind the first that is wrong stays.
+Result<std::optional<PartitionLog::CutPlace>> PartitionLog::PlaceToCut(
+    const Segment& segment, Offset offset, bool damaged) {
+  uint64_t from = 0;
+  if (!damaged) {
+    TM_ASSIGN_OR_RETURN(from, segment.Floor(offset));
+  }
+  Offset expected = segment.base_offset();
+  TM_ASSIGN_OR_RETURN(
+      auto cursor, segment.Walk(from, BatchCursor::Want::kHeaders, kCutWindow));
+  while (true) {
+    const uint64_t position = cursor.position();
+    const auto item = cursor.Next();
+    if (!item && item.error().code == ErrorCode::kKafkaStorageError) {
+      return Fail(item.error());
+    }
+    if (!item && io::IsShortage(item.error())) return Fail(item.error());
+    if (item && !*item) return std::nullopt;
+    if (!item || (*item)->header.base_offset < expected) {
+      if (!damaged) return PlaceToCut(segment, offset, true);
+      return CutPlace{position, std::min(offset, expected)};
+    }
+    const record::BatchHeader& header = (*item)->header;
+    if (header.LastOffset() >= offset) {
+      return CutPlace{position, std::min(offset, header.base_offset)};
+    }
+    expected = header.NextOffset();
+  }
+}
+
+Status PartitionLog::CutAt(Offset offset, bool damaged) {
+  const Status cut = TryCutAt(offset, damaged);
   mark_->CutDone(durability_.generation());
   return cut;
 }
@@ -88,12 +132,12 @@ Status PartitionLog::CutFully(Offset offset) {
   return cut;
 }
 
-Status PartitionLog::TryCutAt(Offset offset) {
+Status PartitionLog::TryCutAt(Offset offset, bool damaged) {
   changed_ = true;
   const size_t index = SegmentIndex(offset);
-  TM_ASSIGN_OR_RETURN(auto found, Locate(*segments_[index], offset));
-  const Offset end = std::max(
-      start_, found ? std::min(offset, found->header.base_offset) : offset);
+  TM_ASSIGN_OR_RETURN(const auto found,
+                      PlaceToCut(*segments_[index], offset, damaged));
+  const Offset end = std::max(start_, found ? found->end : offset);
   TM_RETURN_IF_ERROR(BeginCut(end, false));
   // Gone for good before new batches take these offsets: a snapshot that came
   // back after a crash would tell of producers of the batches cut now.
@@ -117,6 +161,10 @@ Status PartitionLog::TryCutAt(Offset offset) {
 
 Status PartitionLog::TruncateFullyAndStartAt(Offset offset) {
   TM_RETURN_IF_ERROR(Healthy());
+  if (offset < 0 || offset > kMaxOffset) {
+    return Fail(ErrorCode::kOffsetOutOfRange,
+                "no log starts at " + std::to_string(offset));
+  }
   TM_RETURN_IF_ERROR(Note(CutFully(offset)));
   CheckInvariants();
   return {};

@@ -19,7 +19,7 @@ namespace tidemark::log {
 
 // "00000000000000001234.log": names sort as their offsets do.
 std::string SegmentFileName(Offset offset, std::string_view suffix);
-// The offset of such a name; nullopt for any other.
+// The offset of such a name; nullopt for any other, and one beyond kMaxOffset.
 std::optional<Offset> ParseSegmentFileName(std::string_view name,
                                            std::string_view suffix);
 
@@ -31,6 +31,7 @@ class Segment {
 
   Offset base_offset() const { return base_offset_; }
   uint64_t size() const { return size_; }
+  std::string log_path() const { return path_ + ".log"; }
 
   // Takes size and indexes from disk. kCorruptMessage: an index is broken.
   Status Load();

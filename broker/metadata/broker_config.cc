@@ -64,6 +64,12 @@ constexpr ConfigKey kKeys[] = {
      kLongMax},
     {"log.retention.check.interval.ms", kLong, "300000",
      "How often retention is applied.", 1, kLongMax},
+    {"log.scrub.bytes.per.second", kLong, "4194304",
+     "How fast data that is not written to any more is read and checked; what "
+     "has rotted is fetched again from another replica. 0: never.",
+     0, kLongMax},
+    {"log.scrub.interval.ms", kLong, "604800000",
+     "How often all of it is read.", 1, kLongMax},
     {"log.segment.bytes", kInt, "1073741824", "Largest segment file.", 1024,
      kIntMax},
     {"log.segment.delete.delay.ms", kLong, "60000",

@@ -71,6 +71,11 @@ void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
                     slot.produces.TakeReached(partition.log().flushed_offset(),
                                               partition.high_watermark(),
                                               partition.CheckAfterCommit()));
+    case Effect::kTellDamage:
+      if (state_.services.tell_damage) {
+        state_.services.tell_damage(partition.name(), partition.topic_id());
+      }
+      return;
   }
 }
 

@@ -38,8 +38,9 @@ enum class Effect : uint8_t {
   kLookAgain,      // readers have something to see with their next fetch
   kAbandon,        // waiting produces end with an error
   kComplete,       // produces may have what they wait for
+  kTellDamage,     // a follower's log is damaged: the controllers must know
 };
-inline constexpr int kEffects = 12;
+inline constexpr int kEffects = 13;
 
 // A set of effects, ordered; some cancel each other.
 class Effects {

@@ -240,7 +240,11 @@ void Partition::FoundCorrupt(Offset from, const Error& error) {
                << " offset=" << from << " dir=" << log_->dir()
                << " error=" << ToString(error);
   }
-  MaybeResign();
+  if (IsLeader()) return MaybeResign();
+  const auto* row = env_->image->FindPartition(name_.topic, name_.partition);
+  if (row != nullptr) DropCorrupt(*row);
+  // Others lead and have it; it must only not count any more.
+  if (corrupt_from_) effects_.Add(Effect::kTellDamage);
 }
 
 // The new leader's log has what this one has lost. Nothing is cut while this
@@ -254,7 +258,7 @@ void Partition::DropCorrupt(const metadata::PartitionImage& row) {
   LOG(WARNING) << "fetching again what is corrupt partition=" << ToString(name_)
                << " from=" << from << " end=" << log_->end_offset()
                << " epoch=" << leader_epoch_;
-  if (Cut(from)) corrupt_from_.reset();
+  if (Cut(from, true)) corrupt_from_.reset();
 }
 
 void Partition::CountAppended(Offset end_before, size_t bytes) {

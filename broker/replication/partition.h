@@ -228,7 +228,7 @@ class Partition {
   void SetHighWatermark(Offset offset);
   Status Append(std::string_view batches);
   Status Truncate(Offset offset);
-  Status Cut(Offset offset);
+  Status Cut(Offset offset, bool damaged);
   Status AtPosition(const AskedWith& asked) const;
   void MaybeResign();
   void DropCorrupt(const metadata::PartitionImage& row);

@@ -94,11 +94,12 @@ Status Partition::Truncate(Offset offset) {
                  << " epoch=" << leader_epoch_;
     Stats::Add(env_->stats->truncations_below_high_watermark, 1);
   }
-  return Cut(offset);
+  return Cut(offset, false);
 }
 
-Status Partition::Cut(Offset offset) {
-  auto truncated = log_->TruncateTo(offset);
+Status Partition::Cut(Offset offset, bool damaged) {
+  auto truncated =
+      damaged ? log_->TruncateDamaged(offset) : log_->TruncateTo(offset);
   while (!uncommitted_.empty() && uncommitted_.back().first > offset) {
     uncommitted_.pop_back();
   }

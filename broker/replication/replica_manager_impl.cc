@@ -37,6 +37,7 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
     services.propose_isr = [this](IsrProposal proposal) {
       isr_updater_->Submit(std::move(proposal));
     };
+    services.tell_damage = options_.tell_damage;
     services.connect = connect;
     services.listeners = &listeners_;
     shards_.push_back(std::make_unique<ReplicaShard>(*executor, options_.shard,

@@ -16,6 +16,9 @@ namespace tidemark::replication {
 
 struct ReplicaManagerOptions {
   ShardOptions shard;
+  // Where it goes that a follower's log is damaged: the controllers take the
+  // replica out of the ISR, and then it cuts its log and fetches anew.
+  TellDamage tell_damage;
   // replica.high.watermark.checkpoint.interval.ms
   Duration high_watermark_checkpoint = std::chrono::seconds(5);
   // log.flush.offset.checkpoint.interval.ms

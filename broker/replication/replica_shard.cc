@@ -90,6 +90,13 @@ void ReplicaShard::FoundCorrupt(const TopicPartition& name, LeaderEpoch epoch,
   effects_.Settle(*slot);
 }
 
+std::vector<TopicPartition> ReplicaShard::Partitions() const {
+  std::vector<TopicPartition> names;
+  names.reserve(state_.slots.size());
+  for (const auto& [name, slot] : state_.slots) names.push_back(name);
+  return names;
+}
+
 std::vector<std::unique_ptr<log::Log>> ReplicaShard::Close() {
   state_.closed = true;
   fetchers_.Close();

@@ -44,11 +44,14 @@ class ReplicaShard {
   // nullptr: not here.
   Partition* Find(const TopicPartition& partition);
 
- private:
-  class Target;
-
+  // Somebody has read, and found that what is on disk at `from` is not what was
+  // written. Ignored when the partition is in another epoch.
   void FoundCorrupt(const TopicPartition& name, LeaderEpoch epoch, Offset from,
                     const Error& error);
+  std::vector<TopicPartition> Partitions() const;
+
+ private:
+  class Target;
 
   ShardState state_;
   const std::unique_ptr<Target> target_;

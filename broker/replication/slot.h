@@ -31,11 +31,17 @@ struct ShardOptions {
   int64_t producer_expiration_ms = 24LL * 3600 * 1000;
   FetcherOptions fetcher;
 };
+using TellDamage =
+    std::function<void(const TopicPartition&, const Uuid& topic_id)>;
+
 struct ShardServices {
   LogStore* logs = nullptr;
   Stats* stats = nullptr;
   // Where ISR changes go. Any thread.
   std::function<void(IsrProposal)> propose_isr;
+  // The log of a replica that the metadata count in sync is damaged. Any
+  // thread; may be empty.
+  TellDamage tell_damage;
   // A connection to a broker, for the fetchers of this shard.
   TransportFactory connect;
   const std::map<std::string, std::vector<LeadershipListener*>>* listeners =

@@ -112,6 +112,7 @@ struct Broker::Impl {
   std::map<std::string, Error> broken;      // log dir -> why it is of no use
   std::vector<std::unique_ptr<io::EventLoop>> shards;
   std::unique_ptr<io::EventLoop> control;
+  std::unique_ptr<io::EventLoop> scrubber;  // none when it is switched off
   NetworkMetrics network;
   Admission admission;
   std::shared_ptr<ControllerChannels> channels;
@@ -165,6 +166,10 @@ Status Broker::Impl::OpenCore() {
   channels = std::make_shared<ControllerChannels>(config.controllers);
   environment.files = &io::PosixFileSystem();
   environment.control = control.get();
+  if (config.raw().GetInt("log.scrub.bytes.per.second") > 0) {
+    scrubber = std::make_unique<io::EventLoop>("scrub");
+    environment.scrubber = scrubber.get();
+  }
   environment.channels = channels;
   environment.connect = replication::MakePeerTransportFactory(
       "broker-" + std::to_string(config.node_id),
@@ -257,7 +262,8 @@ std::string Broker::Impl::Metrics() const {
   for (const auto& [dir, why] : core->Offline()) unusable.push_back(dir);
   return RenderMetrics(BrokerMetricsSource{
       config.node_id, network, admission, core->replicas().stats(),
-      core->metadata().Get(), fenced.load(), std::move(unusable)});
+      core->metadata().Get(), fenced.load(), std::move(unusable),
+      core->scrubbed()});
 }
 
 void Broker::Impl::HandOverLeaderships() {
@@ -293,6 +299,7 @@ Status Broker::Shutdown() {
   impl_->core->Close([&](Status status) { closed.set_value(status); });
   Status status = closed.get_future().get();
   impl_->channels->Close();
+  if (impl_->scrubber != nullptr) impl_->scrubber->Stop();
   for (const auto& shard : impl_->shards) shard->Stop();
   impl_->control->Stop();
   return status;

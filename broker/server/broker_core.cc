@@ -74,6 +74,7 @@ Result<std::unique_ptr<BrokerCore>> BrokerCore::Open(const BrokerConfig& config,
       config, std::move(environment), std::move(identity), std::move(events)));
   TM_RETURN_IF_ERROR(core->LoadLogs());
   core->Assemble();
+  core->AssembleScrubber();
   core->AssemblePublisher();
   return core;
 }
@@ -128,8 +129,13 @@ void BrokerCore::Assemble() {
   session_ = std::make_unique<ControllerSession>(
       std::move(options), environment_.channels, *environment_.control,
       std::move(events));
+  replication::ReplicaManagerOptions replica_options = ReplicaOptions(config_);
+  replica_options.tell_damage = [this](const TopicPartition& partition,
+                                       const Uuid& topic_id) {
+    locations_->Damaged(partition, topic_id);
+  };
   replicas_ = std::make_unique<replication::ReplicaManagerImpl>(
-      environment_.shards, ReplicaOptions(config_), *store_, *session_,
+      environment_.shards, std::move(replica_options), *store_, *session_,
       environment_.connect);
   fetch_ = std::make_unique<replication::FetchService>(
       *replicas_, metadata_, FetchOptions(config_, environment_.seed));
@@ -141,6 +147,18 @@ void BrokerCore::Assemble() {
       config_.node_id, identity_.directories, metadata_, *session_,
       *environment_.control);
   store_->Tell(locations_.get());
+}
+
+void BrokerCore::AssembleScrubber() {
+  log::Scrubber::Options options;
+  options.bytes_per_second = config_.raw().GetInt("log.scrub.bytes.per.second");
+  options.interval = Ms(config_.raw(), "log.scrub.interval.ms");
+  options.seed = environment_.seed;
+  if (options.bytes_per_second == 0 || environment_.scrubber == nullptr) return;
+  scrub_source_ = std::make_unique<replication::ReplicaScrubSource>(
+      *replicas_, *environment_.scrubber);
+  scrubber_ = std::make_unique<log::Scrubber>(
+      *environment_.scrubber, *environment_.files, options, *scrub_source_);
 }
 
 void BrokerCore::AssemblePublisher() {
@@ -174,6 +192,7 @@ void BrokerCore::AssemblePublisher() {
 void BrokerCore::Join(std::vector<metadata::EndpointImage> endpoints) {
   session_->Start(std::move(endpoints));
   subscriber_->Start();
+  if (scrubber_ != nullptr) scrubber_->Start();
   joined_ = true;
   for (const std::string& dir : logs_->OfflineDirectories()) {
     environment_.control->Post([this, dir] { OnDirectoryOffline(dir); });

@@ -11,12 +11,14 @@
 
 #include "broker/coordinator/group_coordinator.h"
 #include "broker/log/log_manager.h"
+#include "broker/log/scrubber.h"
 #include "broker/metadata/broker_config.h"
 #include "broker/metadata/controller_session.h"
 #include "broker/metadata/image_holder.h"
 #include "broker/metadata/subscriber.h"
 #include "broker/replication/fetch_service.h"
 #include "broker/replication/replica_manager_impl.h"
+#include "broker/replication/scrubbing.h"
 #include "broker/server/partition_store.h"
 #include "broker/server/publisher.h"
 #include "broker/server/replica_locations.h"
@@ -35,7 +37,8 @@ class BrokerCore {
   struct Environment {
     io::FileSystem* files = nullptr;
     std::vector<Executor*> shards;
-    Executor* control = nullptr;  // session, feed, publisher
+    Executor* control = nullptr;   // session, feed, publisher
+    Executor* scrubber = nullptr;  // may block; nullptr: nothing is scrubbed
     std::shared_ptr<ControllerChannels> channels;
     replication::TransportFactory connect;
     int load_threads = 0;  // 0: as many as the machine has
@@ -78,6 +81,10 @@ class BrokerCore {
   ControllerSession& session() { return *session_; }
   replication::ReplicaManagerImpl& replicas() { return *replicas_; }
   replication::FetchService& fetch() { return *fetch_; }
+  // nullptr: nothing is scrubbed. Any thread.
+  const log::Scrubber::Counters* scrubbed() const {
+    return scrubber_ == nullptr ? nullptr : &scrubber_->counters();
+  }
   coordinator::GroupCoordinator& groups() { return *groups_; }
 
  private:
@@ -85,6 +92,7 @@ class BrokerCore {
              Identity identity, Events events);
   Status LoadLogs();
   void Assemble();
+  void AssembleScrubber();
   void AssemblePublisher();
   void OnDirectoryOffline(const std::string& dir);
 
@@ -103,6 +111,8 @@ class BrokerCore {
   ImageHolder metadata_;
   std::unique_ptr<ControllerSession> session_;
   std::unique_ptr<replication::ReplicaManagerImpl> replicas_;
+  std::unique_ptr<replication::ReplicaScrubSource> scrub_source_;
+  std::unique_ptr<log::Scrubber> scrubber_;
   std::unique_ptr<replication::FetchService> fetch_;
   std::unique_ptr<coordinator::GroupCoordinator> groups_;
   std::unique_ptr<Publisher> publisher_;

@@ -88,8 +88,28 @@ void AddReplicas(const replication::Stats& stats, Families* out) {
   out->Counter("tidemark_truncations_below_high_watermark_total",
                "Committed records cut after an unclean election.",
                of(stats.truncations_below_high_watermark));
+  out->Counter("tidemark_log_corrupt_reads_total",
+               "Reads of this broker's disks that found something else than "
+               "was written.",
+               of(stats.corrupt_reads));
   out->Gauge("kafka_server_fetchsessioncache_numincrementalfetchsessions",
              "Incremental fetch sessions.", of(stats.fetch_sessions));
+}
+
+void AddScrubbing(const log::Scrubber::Counters& scrubbed, Families* out) {
+  auto of = [](const auto& counter) {
+    return static_cast<double>(counter.load(std::memory_order_relaxed));
+  };
+  out->Counter("tidemark_log_scrub_bytes_total", "Bytes scrubbed.",
+               of(scrubbed.bytes));
+  out->Counter("tidemark_log_scrub_segments_total", "Segments scrubbed.",
+               of(scrubbed.segments));
+  out->Counter("tidemark_log_scrub_periods_total",
+               "Times that everything has been scrubbed.",
+               of(scrubbed.periods));
+  out->Counter("tidemark_log_scrub_damaged_total",
+               "Segments that scrubbing has found damaged.",
+               of(scrubbed.damaged));
 }
 
 void AddCluster(const BrokerMetricsSource& source, Families* out) {
@@ -208,6 +228,7 @@ std::string RenderMetrics(const BrokerMetricsSource& source) {
   Families families;
   AddReplicas(source.replicas, &families);
   AddCluster(source, &families);
+  if (source.scrubbed != nullptr) AddScrubbing(*source.scrubbed, &families);
   AddNetwork(source.network, &families);
   AddAdmission(source.admission, &families);
   AddProcess(&families);

@@ -5,6 +5,7 @@
 
 #include "broker/kafka/admission.h"
 #include "broker/kafka/network_metrics.h"
+#include "broker/log/scrubber.h"
 #include "broker/replication/stats.h"
 #include "common/metadata/image.h"
 
@@ -20,6 +21,7 @@ struct BrokerMetricsSource {
   metadata::ImagePtr image;
   bool fenced = true;
   std::vector<std::string> offline_directories = {};
+  const log::Scrubber::Counters* scrubbed = nullptr;  // if anything is
 };
 
 // Prometheus text format. Kafka's metrics have the names that its JMX exporter

@@ -79,6 +79,24 @@ Status ReplicaLocations::MayStartOver(const TopicPartition& partition,
                   ", and it is in sync by the metadata");
 }
 
+void ReplicaLocations::Damaged(const TopicPartition& partition,
+                               const Uuid& topic_id) {
+  const metadata::ImagePtr image = metadata_.Get();
+  const auto* row = FindRow(*image, topic_id, partition.partition);
+  if (row == nullptr || directories_.empty()) return;
+  // Nobody has anything better.
+  if (row->leader == self_ || row->isr == std::vector<NodeId>{self_}) return;
+  const Uuid known = row->DirectoryOf(self_);
+  const bool here = std::ranges::any_of(
+      directories_, [&](const auto& entry) { return entry.second == known; });
+  LOG(ERROR) << "the log of a replica is damaged partition="
+             << ToString(partition) << " leader=" << row->leader
+             << " leader_epoch=" << row->leader_epoch
+             << ": it does not count until it has fetched anew";
+  Submit({topic_id, partition.partition},
+         {here ? known : directories_.begin()->second, true});
+}
+
 void ReplicaLocations::Opened(const TopicPartition& partition,
                               const Uuid& topic_id, const std::string& path) {
   const auto directory = directories_.find(path);

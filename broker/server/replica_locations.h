@@ -44,6 +44,10 @@ class ReplicaLocations {
   // the log is only out of sight. Any thread.
   Status MayStartOver(const TopicPartition& partition, const Uuid& topic_id,
                       Loss loss);
+  // A part of its log is damaged: unless it is the last replica in sync, the
+  // controllers let it count no more (until it has fetched anew), as one that
+  // has lost its log. Any thread.
+  void Damaged(const TopicPartition& partition, const Uuid& topic_id);
   // Its log is open in the log directory `path`. Any thread.
   void Opened(const TopicPartition& partition, const Uuid& topic_id,
               const std::string& path);

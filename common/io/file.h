@@ -29,6 +29,11 @@ class File {
                                                      size_t count) const {
     return ReadAt(at, to, count);
   }
+  // As ReadAt, but what had to come from the disk is not kept in memory. For a
+  // handle of its own: it is read ahead of no more.
+  virtual Result<size_t> ReadOnceAt(uint64_t at, char* to, size_t count) const {
+    return ReadAt(at, to, count);
+  }
   virtual Status WriteAt(uint64_t at, std::string_view bytes) = 0;
   // The pieces one after the other, in one system call where there is one.
   virtual Status WriteAtV(uint64_t at,
@@ -60,6 +65,7 @@ class FileSystem {
   virtual Status CreateDirectories(const std::string& path) = 0;
   // Names in `path`, without "." and "..", sorted.
   virtual Result<std::vector<std::string>> List(const std::string& path) = 0;
+  // With a slash at the end of `path`: as a directory.
   virtual bool Exists(const std::string& path) = 0;
   virtual Status Remove(const std::string& path) = 0;
   virtual Status RemoveAll(const std::string& path) = 0;

@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -103,6 +104,8 @@ tl::unexpected<Error> SyncFailed(std::string_view what, const std::string& path,
   return failed;
 }
 
+constexpr uint64_t kPage = 4096;
+
 class PosixFile final : public File {
  public:
   PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
@@ -138,6 +141,26 @@ class PosixFile final : public File {
         return ReadAt(at, to, count);
       if (errno != EINTR) return Failed("cannot read", path_, errno);
     }
+  }
+
+  Result<size_t> ReadOnceAt(uint64_t at, char* to,
+                            size_t count) const override {
+    ::posix_fadvise(fd_, 0, 0, POSIX_FADV_RANDOM);
+    // Before: asking with RWF_NOWAIT would begin to read what is not there.
+    const std::vector<unsigned char> resident = ResidentPages(at, count);
+    TM_ASSIGN_OR_RETURN(const size_t read, ReadAt(at, to, count));
+    const uint64_t first = at / kPage;
+    for (size_t i = 0; i < resident.size();) {
+      size_t end = i;
+      while (end < resident.size() && (resident[end] & 1) == 0) ++end;
+      if (end > i) {
+        ::posix_fadvise(fd_, static_cast<off_t>((first + i) * kPage),
+                        static_cast<off_t>((end - i) * kPage),
+                        POSIX_FADV_DONTNEED);
+      }
+      i = end + 1;
+    }
+    return read;
   }
 
   Status WriteAt(uint64_t at, std::string_view bytes) override {
@@ -216,6 +239,20 @@ class PosixFile final : public File {
   }
 
  private:
+  // Of the pages from the one at `at` on, as mincore(2) says; empty: unknown.
+  std::vector<unsigned char> ResidentPages(uint64_t at, size_t count) const {
+    const uint64_t begin = at / kPage * kPage;
+    const size_t size = at + count - begin;
+    if (count == 0) return {};
+    void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd_,
+                                static_cast<off_t>(begin));
+    if (mapped == MAP_FAILED) return {};
+    std::vector<unsigned char> pages((size + kPage - 1) / kPage);
+    if (::mincore(mapped, size, pages.data()) != 0) pages.clear();
+    ::munmap(mapped, size);
+    return pages;
+  }
+
   int fd_;
   std::string path_;
 };

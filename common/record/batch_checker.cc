@@ -34,6 +34,7 @@ Status BatchChecker::Begin() {
     return Fail(ErrorCode::kCorruptMessage,
                 "offset " + std::to_string(header_.base_offset) +
                     " follows offset " + std::to_string(next_ - 1));
+  if (each_) TM_RETURN_IF_ERROR(each_(header_));
   crc_ = Crc32c(bytes.substr(kAttributesAt));
   left_ = header_.FullSize() - kBatchHeaderSize;
   return {};

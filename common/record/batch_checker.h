@@ -2,7 +2,9 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string_view>
+#include <utility>
 
 #include "common/record/batch_header.h"
 
@@ -12,6 +14,11 @@ namespace tidemark::record {
 // checksums that are right, offsets that grow.
 class BatchChecker {
  public:
+  // Sees each header before the rest of its batch; an error of it is Add's.
+  using Each = std::function<Status(const BatchHeader&)>;
+
+  explicit BatchChecker(Each each = {}) : each_(std::move(each)) {}
+
   // The next bytes. kCorruptMessage, kUnsupportedForMessageFormat: a batch that
   // ends or begins in them is not what was written.
   Status Add(std::string_view piece);
@@ -24,6 +31,7 @@ class BatchChecker {
   Status Begin();
   Status End();
 
+  const Each each_;
   std::array<char, kBatchHeaderSize> bytes_;  // of the header
   size_t filled_ = 0;
   BatchHeader header_;

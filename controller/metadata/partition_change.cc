@@ -78,6 +78,7 @@ PartitionChange& PartitionChange::WithoutIsrMember(NodeId broker) {
 
 PartitionChange& PartitionChange::LogLost(NodeId replica) {
   std::erase(complete_, replica);
+  lost_ |= Contains(old_.isr, replica);
   return *this;
 }
 
@@ -177,7 +178,8 @@ std::optional<record_v1::Record> PartitionChange::Build() {
   Elect();
   if (next_.isr != old_.isr || !old_.elr.empty()) SetElr();
   // C-13: not for a smaller ISR alone (KAFKA-15021).
-  if (next_.leader != old_.leader || unclean_) ++next_.leader_epoch;
+  const bool out = lost_ && next_.isr != old_.isr;
+  if (next_.leader != old_.leader || unclean_ || out) ++next_.leader_epoch;
   if (next_ == old_) return std::nullopt;
   ++next_.partition_epoch;
   record_v1::Record record;

@@ -62,7 +62,9 @@ class PartitionChange {
   // The ISR wanted; defaults to the present one.
   PartitionChange& Isr(std::vector<NodeId> isr);
   PartitionChange& WithoutIsrMember(NodeId broker);
-  // The replica's log is gone: it is no eligible leader.
+  // The replica's log is gone, or a part of it: it is no eligible leader. If it
+  // was in sync, a new leader epoch begins, also under the same leader, which
+  // may hold a fetch from before that would bring the replica back.
   PartitionChange& LogLost(NodeId replica);
   PartitionChange& Kind(Election kind);
   // Called only if no replica is valid.
@@ -95,6 +97,7 @@ class PartitionChange {
   Election kind_ = Election::kOnline;
   std::function<bool()> unclean_allowed_;
   bool unclean_ = false;
+  bool lost_ = false;  // the log of a member of the ISR
 };
 
 // unclean.leader.election.enable of a topic.

@@ -26,6 +26,8 @@ BrokerConfig ConfigOf(NodeId id) {
       "replica.lag.time.max.ms=3000",
       "replica.socket.timeout.ms=2000",
       "log.dirs.min.free.bytes=65536",
+      "log.scrub.interval.ms=4000",
+      "log.scrub.bytes.per.second=1000000",
   };
   return BrokerConfig::Parse(*Config::Load(BrokerConfigKeys(), sources))
       .value();
@@ -46,6 +48,7 @@ bool BrokerProcess::Start() {
   ++busy_;
   Scheduler& scheduler = machine_.scheduler();
   control_ = std::make_unique<SimExecutor>(scheduler, &process_, "control");
+  scrubber_ = std::make_unique<SimExecutor>(scheduler, &process_, "scrub");
   server::BrokerCore::Environment environment;
   for (int i = 0; i < kShards; ++i) {
     shards_.push_back(std::make_unique<SimExecutor>(
@@ -54,6 +57,7 @@ bool BrokerProcess::Start() {
   }
   environment.files = &disk_;
   environment.control = control_.get();
+  environment.scrubber = scrubber_.get();
   environment.channels = link_.channels();
   environment.connect = [this](Executor& executor, const std::string&,
                                uint16_t port) {
@@ -131,6 +135,7 @@ void BrokerProcess::Serves(const std::shared_ptr<Connection>& connection) {
 }
 
 void BrokerProcess::StopExecutors() {
+  if (scrubber_ != nullptr) scrubber_->Stop();
   for (auto& shard : shards_) shard->Stop();
   if (control_ != nullptr) control_->Stop();
 }
@@ -144,6 +149,7 @@ void BrokerProcess::Reap() {
   // Its threads may have called once more.
   link_.Die();
   core_ = nullptr;
+  scrubber_ = nullptr;
   shards_.clear();
   control_ = nullptr;
 }

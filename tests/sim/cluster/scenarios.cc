@@ -67,8 +67,9 @@ bool IsChecked(std::string_view segment, uint64_t at) {
 }
 
 // A byte of a segment that nobody writes to any more. Readers that start over
-// come by while it leads, and must not see it (D8); in the end the disk is
-// replaced, whether anybody has noticed or not.
+// come by while it leads, and must not see it (D8). In the end either the disk
+// is replaced, whether anybody has noticed or not, or scrubbing alone has
+// mended it: all replicas are compared when the run ends.
 void FlipBit(Cluster& cluster) {
   auto& scheduler = cluster.scheduler();
   if (!IsWell(cluster)) return;
@@ -102,6 +103,11 @@ void FlipBit(Cluster& cluster) {
   (void)(*file)->ReadAt(0, bytes.data(), bytes.size());
   if (!IsChecked(bytes, at)) return;
   disk.FlipBit(victim, at, static_cast<int>(scheduler.Below(8)));
+  if (scheduler.Chance(400)) {
+    scheduler.Sleep(seconds(30));
+    cluster.AwaitHealth(kHealed, "a flipped bit that scrubbing found");
+    return;
+  }
   for (NodeId id = 1; id <= cluster.machines(); ++id) {
     if (id == machine.id() || !scheduler.Chance(600)) continue;
     cluster.machine(id).StopBroker(Machine::End::kClean);

@@ -238,6 +238,24 @@ TEST_F(FaultsTest, AParkedFetchEndsWithItsConnection) {
   EXPECT_TRUE(response);
 }
 
+// It was held by itself for ever.
+TEST_F(FaultsTest, AParkedFetchGoesWithItsTimer) {
+  cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
+  auto held = std::make_shared<int>();
+  const std::weak_ptr<int> seen = held;
+  FetchCall call;
+  call.version = 12;
+  call.listener = "PLAINTEXT";
+  call.on = &cluster_.executor;
+  cluster_.broker(1).fetch->Fetch(
+      call, Ask(kT0, 0, 100000),
+      [held = std::move(held)](const kafka::FetchResponse&) {});
+  cluster_.executor.RunFor(seconds(1));
+  ASSERT_FALSE(seen.expired());
+  cluster_.executor.DropAll();
+  EXPECT_TRUE(seen.expired());
+}
+
 TEST_F(FaultsTest, ASessionIsFreeAgainWhenItsConnectionHasGone) {
   cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
   auto request = Ask(kT0, 0, 0);

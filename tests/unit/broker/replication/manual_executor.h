@@ -37,6 +37,11 @@ class ManualExecutor final : public Executor {
   }
   // Everything posted without delay, and what that posts.
   void Drain() { RunFor(Duration::zero()); }
+  // Nothing that waits will run, as when a process ends.
+  void DropAll() {
+    // What a task holds may post once more when it goes.
+    while (!queue_.empty()) auto dropped = queue_.extract(queue_.begin());
+  }
 
  private:
   Instant now_{std::chrono::hours(1)};

@@ -68,6 +68,10 @@ TestBroker::TestBroker(TestCluster& c, NodeId node)
   options.shard.inter_broker_listener = "PLAINTEXT";
   options.shard.static_configs["min.insync.replicas"] = "2";
   options.shard.fetcher.self = id;
+  options.tell_damage = [this](const TopicPartition& name, const Uuid&) {
+    cluster.executor.PostAfter(std::chrono::milliseconds(1),
+                               [this, name] { cluster.LogLost(name, id); });
+  };
   replicas = std::make_unique<ReplicaManagerImpl>(
       std::vector<Executor*>{&c.executor, &c.executor}, options, logs, *this,
       [this](Executor&, const std::string& host, uint16_t port) {
@@ -143,6 +147,14 @@ void TestCluster::ChangePartition(const std::string& topic,
         image_->FindPartition(topic, partition)->leader_epoch + 1);
   }
   Commit({record});
+}
+
+void TestCluster::LogLost(const TopicPartition& name, NodeId replica) {
+  const auto* row = image_->FindPartition(name.topic, name.partition);
+  std::vector<NodeId> isr = row->isr;
+  if (isr.size() < 2 || std::erase(isr, replica) == 0) return;
+  const NodeId leader = row->leader == replica ? isr.front() : row->leader;
+  ChangePartition(name.topic, name.partition, isr, leader);
 }
 
 void TestCluster::Elect(const std::string& topic, PartitionIndex partition,

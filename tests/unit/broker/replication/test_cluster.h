@@ -157,6 +157,9 @@ class TestCluster {
     Commit(records);
   }
 
+  // As a broker: its executors stop before what runs on them is taken down.
+  ~TestCluster() { executor.DropAll(); }
+
   TestBroker& broker(NodeId id) { return *brokers_[id - 1]; }
   const metadata::Image& image() const { return *image_; }
 
@@ -201,6 +204,8 @@ class TestCluster {
 
   void Elect(const std::string& topic, PartitionIndex partition, NodeId leader,
              std::vector<NodeId> isr);
+  // As the controller: it leaves the ISR, and a new epoch begins.
+  void LogLost(const TopicPartition& name, NodeId replica);
   void ChangePartition(const std::string& topic, PartitionIndex partition,
                        std::vector<NodeId> isr, std::optional<NodeId> leader);
 

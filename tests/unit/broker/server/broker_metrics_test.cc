@@ -17,9 +17,17 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   Admission admission(Admission::Options{.answer_bytes = 4711});
   replication::Stats stats;
   stats.bytes_in = 12345;
+  log::Scrubber::Counters scrubbed;
+  scrubbed.bytes = 77;
   const std::string text =
-      RenderMetrics({1, network, admission, stats,
-                     std::make_shared<const metadata::Image>(), true});
+      RenderMetrics({1,
+                     network,
+                     admission,
+                     stats,
+                     std::make_shared<const metadata::Image>(),
+                     true,
+                     {},
+                     &scrubbed});
   EXPECT_THAT(text,
               HasSubstr("kafka_server_brokertopicmetrics_bytesin_total 12345"));
   EXPECT_THAT(text,
@@ -28,6 +36,7 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   EXPECT_THAT(text, HasSubstr("request=\"Metadata\",le=\"0.005\"} 2"));
   EXPECT_THAT(text, HasSubstr("request=\"Metadata\",le=\"+Inf\"} 3"));
   EXPECT_THAT(text, HasSubstr("tidemark_broker_fenced 1"));
+  EXPECT_THAT(text, HasSubstr("tidemark_log_scrub_bytes_total 77"));
   EXPECT_THAT(text, HasSubstr("tidemark_answer_memory_limit_bytes 4711"));
   EXPECT_THAT(text, HasSubstr("tidemark_request_memory_waiting 0"));
   EXPECT_THAT(text, Not(HasSubstr("request=\"Fetch\"")));

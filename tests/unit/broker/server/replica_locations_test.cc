@@ -106,6 +106,21 @@ TEST_F(ReplicaLocationsTest, ALogOutOfSightIsNotReportedAsLost) {
   EXPECT_TRUE(controller.assigned.empty());
 }
 
+TEST_F(ReplicaLocationsTest, ADamagedLogIsReportedUnlessNobodyHasABetterOne) {
+  const auto follows = Add({1, 2}, 2, 3, false, {}, disk);
+  locations.Damaged(follows, topic);
+  locations.Damaged(Add({1, 2}, 1), topic);     // it resigns by itself
+  locations.Damaged(Add({1}, kNoNode), topic);  // the last in sync
+  locations.Damaged({"t", 99}, topic);
+  executor.RunAll();
+  ASSERT_EQ(controller.assigned.size(), 1u);
+  ASSERT_EQ(controller.assigned[0].replicas_size(), 1);
+  const auto& replica = controller.assigned[0].replicas(0);
+  EXPECT_EQ(replica.partition(), follows.partition);
+  EXPECT_TRUE(replica.log_was_missing());
+  EXPECT_EQ(replica.directory_id(), disk.ToBytes());
+}
+
 TEST_F(ReplicaLocationsTest, WhatIsNewInThisLifeMayBeCreated) {
   locations.SetFirstImage(*image);
   // Created, and changed, before this broker came to open it.

@@ -1,12 +1,16 @@
 #include "common/io/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <vector>
 
 namespace tidemark::io {
 namespace {
@@ -35,6 +39,54 @@ TEST_F(PosixFileTest, ReadsWhatWasWrittenWherever) {
   EXPECT_EQ(file->ReadAt(7, bytes, 1).value(), 0u);
   ASSERT_TRUE(file->Truncate(2));
   EXPECT_EQ(file->Size().value(), 2u);
+}
+
+// Which pages of the file are in memory.
+std::vector<bool> Resident(const std::string& path, size_t size) {
+  const int fd = ::open(path.c_str(), O_RDONLY);
+  void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  ::close(fd);
+  std::vector<unsigned char> pages((size + 4095) / 4096);
+  EXPECT_EQ(::mincore(at, size, pages.data()), 0);
+  ::munmap(at, size);
+  std::vector<bool> resident;
+  for (const unsigned char page : pages) resident.push_back((page & 1) != 0);
+  return resident;
+}
+
+TEST_F(PosixFileTest, ReadingOnceLeavesThePageCacheAsItWas) {
+  constexpr size_t kSize = (1 << 20) + 1000;
+  const std::string path = dir_ + "/once";
+  std::string bytes(kSize, '\0');
+  for (size_t i = 0; i < kSize; ++i) bytes[i] = static_cast<char>(i * 7 / 64);
+  auto file = fs_.Open(path, true).value();
+  ASSERT_TRUE(file->WriteAt(0, bytes));
+  ASSERT_TRUE(file->Sync());
+  const int fd = ::open(path.c_str(), O_RDONLY);
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  // What somebody else reads stays.
+  std::string some(100'000, '\0');
+  ASSERT_EQ(::pread(fd, some.data(), some.size(), 512 << 10),
+            static_cast<ssize_t>(some.size()));
+  ::close(fd);
+  const auto before = Resident(path, kSize);
+  const auto once = fs_.Open(path, false).value();
+  std::string read(kSize + 10, '\0');
+  for (size_t at = 0; at < kSize; at += 300'000) {
+    const size_t count = std::min<size_t>(300'000, read.size() - at);
+    const size_t want = std::min(count, kSize - at);
+    EXPECT_EQ(once->ReadOnceAt(at, read.data() + at, count), want);
+  }
+  EXPECT_EQ(once->ReadOnceAt(kSize, read.data(), 0), 0u);
+  read.resize(kSize);
+  EXPECT_EQ(read == bytes, true);
+  const auto after = Resident(path, kSize);
+  EXPECT_LE(std::count(after.begin(), after.end(), true),
+            std::count(before.begin(), before.end(), true));
+  for (size_t page = 144; page < 152; ++page) {
+    EXPECT_EQ(after[page], before[page]) << page;
+  }
 }
 
 TEST_F(PosixFileTest, WritesMorePiecesThanOneCallTakes) {

@@ -197,6 +197,19 @@ TEST_F(DirectoryTest, ALogThatIsMissingInTheSameDirectoryIsLostToo) {
   EXPECT_EQ(state.P("t").DirectoryOf(3), State::DirectoryOf(3));
 }
 
+// The leader may hold a fetch of it from before, which would bring it back.
+TEST_F(DirectoryTest, AFollowerThatLostItsLogLeavesWithANewEpoch) {
+  ThreeReplicas({3, 1}, 1);
+  const LeaderEpoch before = state.P("t").leader_epoch;
+  Report(3, State::DirectoryOf(3), true);
+  EXPECT_EQ(state.P("t").leader, 1);
+  EXPECT_THAT(state.P("t").isr, ElementsAre(1));
+  EXPECT_EQ(state.P("t").leader_epoch, before + 1);
+  // Out of sync already: nobody's business.
+  Report(3, State::DirectoryOf(3), true);
+  EXPECT_EQ(state.P("t").leader_epoch, before + 1);
+}
+
 TEST_F(DirectoryTest, TheLastInSyncThatLostItsLogIsRememberedAsSuch) {
   ThreeReplicas({3}, 3);
   Report(3, State::DirectoryOf(3), true);
