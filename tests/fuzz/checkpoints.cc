@@ -40,9 +40,11 @@ std::unique_ptr<log::LogManager> Open(io::FileSystem& disk) {
   return std::move(*opened);
 }
 
-// "t-0:x" is the file x in the directory t-0.
+// "t-0:x" is the file x in the directory t-0. Without the journal: damage in it
+// takes the directory offline, and is another target's.
 void Write(io::FileSystem& disk, const Files& files) {
   for (const auto& [name, bytes] : files) {
+    if (name.starts_with("journal")) continue;
     const size_t colon = name.find(':');
     std::string dir = kDir;
     if (colon != std::string::npos) {
