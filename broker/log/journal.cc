@@ -13,6 +13,7 @@ constexpr std::string_view kSuffix = ".journal";
 // How far behind a torn round another one would begin.
 constexpr uint64_t kLookBehind = 8 << 20;
 constexpr size_t kLookWindow = 1 << 20;
+constexpr uint64_t kZeros = 1 << 20;
 
 std::string NameOf(uint64_t number) {
   std::string digits = std::to_string(number);
@@ -49,7 +50,7 @@ struct RoundReader {
       window.resize(std::min<uint64_t>(kLookWindow, end - from));
       TM_ASSIGN_OR_RETURN(const size_t read,
                           file.ReadAt(from, window.data(), window.size()));
-      for (size_t i = 0; i + kJournalRoundHeader <= read; i += kJournalSector) {
+      for (size_t i = 0; i + kJournalRoundHeader <= read; i += kJournalBlock) {
         const auto header =
             DecodeJournalRoundHeader(std::string_view(window).substr(i, read));
         if (!header || header->sequence != sequence ||
@@ -93,13 +94,13 @@ Result<FoundHeader> ReadHeader(const io::File& file) {
   char head[kJournalRoundsAt];
   TM_ASSIGN_OR_RETURN(const size_t read, file.ReadAt(0, head, sizeof head));
   FoundHeader found;
-  for (uint64_t at = 0; at < read; at += kJournalSector) {
+  for (uint64_t at = 0; at < read; at += kJournalBlock) {
     const auto header =
         DecodeJournalFileHeader(std::string_view(head, read).substr(at));
     if (!header) continue;
     if (found.header && found.header->sequence > header->sequence) continue;
     found.header = header;
-    found.next_at = at == 0 ? kJournalSector : 0;
+    found.next_at = at == 0 ? kJournalBlock : 0;
   }
   return found;
 }
@@ -259,7 +260,7 @@ Journal::Journal(io::FileSystem& fs, std::string dir,
 bool Journal::Fits(size_t size, bool reserve) const {
   const uint64_t end =
       options_.file_bytes - (reserve ? 0 : options_.file_bytes / 8);
-  return file_ != nullptr && at_ + size <= end;
+  return file_ != nullptr && JournalAlign(at_ + size) <= end;
 }
 
 Result<std::shared_ptr<io::File>> Journal::Make(const std::string& path) {
@@ -274,6 +275,46 @@ Result<std::shared_ptr<io::File>> Journal::Make(const std::string& path) {
     return Fail(made.error());
   }
   return file;
+}
+
+std::string Journal::NewPath() {
+  std::lock_guard lock(mutex_);
+  if (count_ >= options_.max_files) return {};
+  ++count_;
+  return dir_ + "/" + NameOf(name_++);
+}
+
+Result<std::shared_ptr<io::File>> Journal::MakeNew(std::string* path) {
+  *path = NewPath();
+  if (path->empty()) {
+    return Fail(ErrorCode::kOutOfSpace, "every journal file is in use");
+  }
+  auto file = Make(*path);
+  if (!file) {
+    std::lock_guard lock(mutex_);
+    --count_;
+  }
+  return file;
+}
+
+void Journal::MakeSpare() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!free_.empty()) return;
+  }
+  std::string path;
+  auto file = MakeNew(&path);
+  if (!file) return;
+  const std::string zeros(kZeros, '\0');
+  Status written;
+  for (uint64_t at = 0; written && at < options_.file_bytes; at += kZeros) {
+    const uint64_t left = options_.file_bytes - at;
+    written = (*file)->WriteAt(at, std::string_view(zeros).substr(
+                                       0, std::min<uint64_t>(left, kZeros)));
+  }
+  // The file is good for use as it is.
+  if (written) (void)(*file)->Sync();
+  Free(path);
 }
 
 Result<std::shared_ptr<io::File>> Journal::Reuse(const std::string& path) {
@@ -303,13 +344,7 @@ Result<std::string> Journal::NextFile() {
     }
     file = std::move(*opened);
   } else {
-    if (count_ >= options_.max_files) {
-      return Fail(ErrorCode::kOutOfSpace, "every journal file is in use");
-    }
-    path = dir_ + "/" + NameOf(name_);
-    TM_ASSIGN_OR_RETURN(file, Make(path));
-    ++name_;
-    ++count_;
+    TM_ASSIGN_OR_RETURN(file, MakeNew(&path));
   }
   std::lock_guard lock(mutex_);
   JournalFileHeader header{sequence_, round_, sequence_};
@@ -325,6 +360,7 @@ Result<std::string> Journal::NextFile() {
     return Fail(written.error());
   }
   used_.push_back({sequence_++, path});
+  file->BypassCache();
   at_ = kJournalRoundsAt;
   file_ = std::move(file);
   return std::exchange(path_, std::move(path));
@@ -333,9 +369,10 @@ Result<std::string> Journal::NextFile() {
 Status Journal::Append(std::string* round) {
   CHECK(Fits(round->size(), true)) << path_;
   SealJournalRound(sequence_ - 1, round_, round);
+  round->resize(JournalAlign(round->size()));
   TM_RETURN_IF_ERROR(file_->WriteAt(at_, *round));
   TM_RETURN_IF_ERROR(file_->Sync());
-  at_ = JournalAlign(at_ + round->size());
+  at_ += round->size();
   ++round_;
   return {};
 }

@@ -79,18 +79,25 @@ class Journal {
   // caller's, who gives it back with Free when its logs are synced.
   Result<std::string> NextFile();
   // One write, one sync: when it returns, `round` is safe. It begins with
-  // kJournalRoundHeader bytes of room for the header. kOutOfSpace: nothing has
-  // happened. REQUIRES: Fits.
+  // kJournalRoundHeader bytes of room for the header; afterwards it is filled
+  // up to a block. kOutOfSpace: nothing has happened. REQUIRES: Fits.
   Status Append(std::string* round);
   // The file may be used again. The oldest first.
   void Free(const std::string& path);
+  // Makes a file for later, if there is none to be used and one more may be
+  // made: written from end to end, so that a round in it is nothing but its own
+  // bytes for the file system. Takes a while; any thread, one at a time.
+  void MakeSpare();
 
  private:
   struct Used {
     uint64_t sequence = 0;
     std::string path;
   };
+  // An empty string: no more may be made.
+  std::string NewPath();
   Result<std::shared_ptr<io::File>> Make(const std::string& path);
+  Result<std::shared_ptr<io::File>> MakeNew(std::string* path);
   Result<std::shared_ptr<io::File>> Reuse(const std::string& path);
 
   io::FileSystem& fs_;
@@ -101,9 +108,9 @@ class Journal {
   uint64_t at_ = 0;
   uint64_t sequence_;
   uint64_t round_;
+  std::mutex mutex_;  // of what follows
   uint64_t name_;
   size_t count_ = 0;  // of files there are
-  std::mutex mutex_;  // of what follows
   std::deque<std::string> free_;
   std::deque<Used> used_;  // oldest first; the last may be the current one
 };

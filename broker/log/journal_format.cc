@@ -30,7 +30,7 @@ std::string EncodeJournalFileHeader(const JournalFileHeader& header) {
   AppendBigEndian(kFileMagic, &bytes);
   AppendBigEndian(record::Crc32c(covered), &bytes);
   bytes += covered;
-  bytes.resize(kJournalSector);
+  bytes.resize(kJournalBlock);
   return bytes;
 }
 

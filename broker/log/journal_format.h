@@ -10,6 +10,7 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/uuid.h"
+#include "common/io/file.h"
 
 // The bytes of a log directory's journal, and what they say about a log. Pure.
 //
@@ -17,8 +18,8 @@
 // use of a file has the next sequence number; each round (one write, one sync)
 // has the next round number, across files. All numbers big-endian.
 //
-//   file   two sectors for headers, which take turns, so that one that is torn
-//          leaves the other; then rounds, each at a multiple of 512 bytes, so
+//   file   two blocks of 4 KiB for headers, which take turns, so that one that
+//          is torn leaves the other; then rounds, each in blocks of its own, so
 //          that no write touches a sector that was promised
 //   header magic u32 "TMJF", crc u32 (CRC-32C of the rest), version u32 = 1,
 //          sequence u64, first round u64, oldest u64: the sequence number of
@@ -70,13 +71,13 @@ struct JournalRoundHeader {
   uint32_t size = 0;
 };
 
-inline constexpr size_t kJournalSector = 512;
-inline constexpr uint64_t kJournalRoundsAt = 2 * kJournalSector;
+inline constexpr size_t kJournalBlock = io::File::kBlock;
+inline constexpr uint64_t kJournalRoundsAt = 2 * kJournalBlock;
 inline constexpr size_t kJournalRoundHeader = 28;
 inline constexpr size_t kJournalRecordHeader = 41;
 
 inline uint64_t JournalAlign(uint64_t at) {
-  return (at + kJournalSector - 1) / kJournalSector * kJournalSector;
+  return (at + kJournalBlock - 1) / kJournalBlock * kJournalBlock;
 }
 
 std::string EncodeJournalFileHeader(const JournalFileHeader& header);

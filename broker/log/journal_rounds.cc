@@ -19,11 +19,12 @@ JournalOptions WithRoomFor(JournalOptions options, size_t kept) {
 
 }  // namespace
 
-void SyncedBehind::AddFiles(const SyncWork& work) {
-  for (const auto& file : work.files) {
+void SyncedBehind::AddFiles(const std::vector<std::shared_ptr<io::File>>& files,
+                            const std::vector<std::string>& directories) {
+  for (const auto& file : files) {
     if (known_files_.insert(file.get()).second) files_.push_back(file);
   }
-  for (const auto& directory : work.directories) {
+  for (const auto& directory : directories) {
     if (known_directories_.insert(directory).second) {
       directories_.push_back(directory);
     }
@@ -32,13 +33,23 @@ void SyncedBehind::AddFiles(const SyncWork& work) {
 
 void SyncedBehind::Add(const SyncWork& work) {
   if (!work.mark) return;
-  AddFiles(work);
-  Claim& claim = claims_[work.mark.get()];
-  if (!claim.mark || claim.generation < work.generation) {
-    claim = {work.mark, work.generation, work.end_offset, work.change};
-  } else if (claim.generation == work.generation) {
-    claim.end = std::max(claim.end, work.end_offset);
-    claim.change = std::max(claim.change, work.change);
+  AddFiles(work.files, work.directories);
+  AddClaim({work.mark, work.generation, work.end_offset, work.change});
+}
+
+void SyncedBehind::Add(SyncedBehind later) {
+  AddFiles(later.files_, later.directories_);
+  for (const auto& [mark, claim] : later.claims_) AddClaim(claim);
+  for (auto& path : later.journal_files_) AddJournalFile(std::move(path));
+}
+
+void SyncedBehind::AddClaim(const Claim& claim) {
+  Claim& known = claims_[claim.mark.get()];
+  if (!known.mark || known.generation < claim.generation) {
+    known = claim;
+  } else if (known.generation == claim.generation) {
+    known.end = std::max(known.end, claim.end);
+    known.change = std::max(known.change, claim.change);
   }
 }
 
@@ -285,7 +296,8 @@ std::optional<SyncedBehind> JournalRounds::TakeEnded() {
   std::lock_guard lock(mutex_);
   if (ended_.empty()) return std::nullopt;
   SyncedBehind ended = std::move(ended_.front());
-  ended_.pop_front();
+  for (size_t i = 1; i < ended_.size(); ++i) ended.Add(std::move(ended_[i]));
+  ended_.clear();
   return ended;
 }
 

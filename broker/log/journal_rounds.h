@@ -22,6 +22,8 @@ class SyncedBehind {
  public:
   // Of a work that is in the journal only.
   void Add(const SyncWork& work);
+  // What was added to `later`.
+  void Add(SyncedBehind later);
   void AddJournalFile(std::string path) {
     journal_files_.push_back(std::move(path));
   }
@@ -40,7 +42,9 @@ class SyncedBehind {
     Offset end = 0;
     uint64_t change = 0;
   };
-  void AddFiles(const SyncWork& work);
+  void AddFiles(const std::vector<std::shared_ptr<io::File>>& files,
+                const std::vector<std::string>& directories);
+  void AddClaim(const Claim& claim);
 
   // In the order in which they came.
   std::vector<std::shared_ptr<io::File>> files_;
@@ -110,11 +114,14 @@ class JournalRounds {
   // thread that runs rounds.
   void EndFile();
 
-  // What nobody writes to any more, oldest first; settled one by one. nullopt:
-  // nothing. After SyncedBehind::Settle and the checkpoint: Free.
+  // What nobody writes to any more: of all files that have ended, so that who
+  // comes late syncs a log once for all of them. nullopt: nothing. After
+  // SyncedBehind::Settle and the checkpoint: Free.
   std::optional<SyncedBehind> TakeEnded();
   bool HasEnded() const;
   void Free(const SyncedBehind& settled);
+  // Journal::MakeSpare.
+  void MakeSpare() { journal_.MakeSpare(); }
 
  private:
   struct NotedRecord {

@@ -30,9 +30,7 @@ JournalSyncer::JournalSyncer(JournalRounds& rounds, io::FileSystem& fs,
       behind_thread_([this] {
         pthread_setname_np(pthread_self(), "log-behind");
         RunBehind();
-      }) {
-  if (rounds.HasEnded()) WakeBehind(false);
-}
+      }) {}
 
 JournalSyncer::~JournalSyncer() {
   {
@@ -180,7 +178,9 @@ void JournalSyncer::WakeBehind(bool checkpoint) {
 }
 
 void JournalSyncer::RunBehind() {
+  SettleEnded();
   while (true) {
+    if (Online()) rounds_.MakeSpare();
     bool checkpoint = false;
     {
       std::unique_lock lock(mutex_);

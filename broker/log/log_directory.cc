@@ -308,7 +308,7 @@ JournalRounds::Options LogDirectory::FittingJournal() const {
   const uint64_t most = space->total / 8 / options.journal.max_files;
   options.journal.file_bytes =
       std::min(options.journal.file_bytes,
-               std::max(most / kJournalSector * kJournalSector, kLeastFile));
+               std::max(most / kJournalBlock * kJournalBlock, kLeastFile));
   return options;
 }
 

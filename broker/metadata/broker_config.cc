@@ -52,6 +52,14 @@ constexpr ConfigKey kKeys[] = {
      "Free space on a disk below which producers are refused; -1: 1 % of the "
      "disk, at most 1 GiB.",
      -1, kLongMax},
+    {"tidemark.log.journal.file.bytes", kLong, "33554432",
+     "Size of a file of a log directory's journal, of which there are up to 8.",
+     65536, int64_t{1} << 30},
+    {"tidemark.log.journal.in.place.bytes", kLong, "262144",
+     "From this size on what a partition has appended is synced in its "
+     "segment, "
+     "not in the journal.",
+     0, kLongMax},
     {"log.retention.ms", kLong, "604800000",
      "How long records are kept; -1: for ever.", -1, kLongMax},
     {"log.retention.minutes", kInt, "10080",

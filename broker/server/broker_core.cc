@@ -87,6 +87,11 @@ Status BrokerCore::LoadLogs() {
   options.min_free_bytes = config_.raw().GetInt("log.dirs.min.free.bytes");
   options.config.producer_expiration_ms =
       config_.raw().GetInt("producer.id.expiration.ms");
+  log::JournalRounds::Options& journal = options.directory.journal;
+  journal.in_place_bytes = static_cast<uint64_t>(
+      config_.raw().GetInt("tidemark.log.journal.in.place.bytes"));
+  journal.journal.file_bytes = static_cast<uint64_t>(
+      config_.raw().GetInt("tidemark.log.journal.file.bytes"));
   options.directory.on_created = [this](const TopicPartition& partition,
                                         const Uuid& topic_id,
                                         const std::string& dir) {

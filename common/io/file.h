@@ -43,6 +43,12 @@ class File {
   // Takes the space for `size` bytes, so that writes below it cannot run out
   // of it. The file is `size` long then, zeros where nothing was written.
   virtual Status Reserve(uint64_t size) = 0;
+  // From now on writes go past the page cache, where the system can do that:
+  // nothing but the bytes themselves is written when they are synced. REQUIRES:
+  // each at a multiple of kBlock, a multiple of it long; nothing is read
+  // through this handle; one thread.
+  static constexpr size_t kBlock = 4096;
+  virtual void BypassCache() {}
   // fdatasync. A failed sync must never be retried: the kernel may have
   // dropped the pages (B-32). Always kKafkaStorageError, whatever ran out.
   virtual Status Sync() = 0;

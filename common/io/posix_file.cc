@@ -11,8 +11,10 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <system_error>
 
@@ -164,11 +166,14 @@ class PosixFile final : public File {
   }
 
   Status WriteAt(uint64_t at, std::string_view bytes) override {
+    if (direct_) bytes = Aligned(bytes);
     while (!bytes.empty()) {
       ssize_t n =
           ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(at));
       if (n < 0) {
         if (errno == EINTR) continue;
+        // A file system that said it could, or a part of a block.
+        if (errno == EINVAL && direct_ && UseCache()) continue;
         return Failed("cannot write", path_, errno);
       }
       bytes.remove_prefix(static_cast<size_t>(n));
@@ -231,6 +236,11 @@ class PosixFile final : public File {
     return {};
   }
 
+  void BypassCache() override {
+    const int flags = ::fcntl(fd_, F_GETFL);
+    direct_ = flags >= 0 && ::fcntl(fd_, F_SETFL, flags | O_DIRECT) == 0;
+  }
+
   Status Sync() override {
     if (::fdatasync(fd_) != 0) {
       return SyncFailed("cannot sync", path_, errno);
@@ -253,7 +263,33 @@ class PosixFile final : public File {
     return pages;
   }
 
+  struct Release {
+    void operator()(char* block) const { std::free(block); }
+  };
+
+  // The bytes where the system can take them from.
+  std::string_view Aligned(std::string_view bytes) {
+    if (reinterpret_cast<uintptr_t>(bytes.data()) % kBlock == 0) return bytes;
+    if (bytes.size() > aligned_size_) {
+      const size_t size = (bytes.size() + kBlock - 1) / kBlock * kBlock;
+      aligned_.reset(static_cast<char*>(std::aligned_alloc(kBlock, size)));
+      aligned_size_ = aligned_ ? size : 0;
+      if (!aligned_) return bytes;  // then it goes through the cache
+    }
+    std::memcpy(aligned_.get(), bytes.data(), bytes.size());
+    return {aligned_.get(), bytes.size()};
+  }
+
+  bool UseCache() {
+    direct_ = false;
+    const int flags = ::fcntl(fd_, F_GETFL);
+    return flags >= 0 && ::fcntl(fd_, F_SETFL, flags & ~O_DIRECT) == 0;
+  }
+
   int fd_;
+  bool direct_ = false;
+  std::unique_ptr<char, Release> aligned_;
+  size_t aligned_size_ = 0;
   std::string path_;
 };
 

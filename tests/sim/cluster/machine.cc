@@ -28,6 +28,8 @@ BrokerConfig ConfigOf(NodeId id) {
       "log.dirs.min.free.bytes=65536",
       "log.scrub.interval.ms=4000",
       "log.scrub.bytes.per.second=1000000",
+      "tidemark.log.journal.file.bytes=65536",
+      "tidemark.log.journal.in.place.bytes=4096",
   };
   return BrokerConfig::Parse(*Config::Load(BrokerConfigKeys(), sources))
       .value();

@@ -36,7 +36,7 @@ class JournalCrashTest : public testing::TestWithParam<int> {
       : seed_(static_cast<uint64_t>(GetParam())), random_(seed_), disk_(seed_) {
     options_.threads = false;
     options_.journal.in_place_bytes = 300 + Below(2000);
-    options_.journal.journal.file_bytes = 2048 + 512 * Below(12);
+    options_.journal.journal.file_bytes = 16384 + 4096 * Below(12);
     options_.journal.journal.max_files = 1 + Below(4);
     config_.segment_bytes = 700 + static_cast<int64_t>(Below(5000));
     config_.index_interval_bytes = 150;

@@ -10,7 +10,7 @@ namespace tidemark::log {
 namespace {
 
 constexpr char kPath[] = "/d/journal";
-constexpr uint64_t kFileBytes = 4096;
+constexpr uint64_t kFileBytes = 1 << 15;
 
 class JournalTest : public testing::Test {
  protected:
@@ -33,7 +33,7 @@ class JournalTest : public testing::Test {
     journal_ = std::make_unique<Journal>(disk_, kPath, *contents, options_);
   }
 
-  // Batches [next_, next_ + 1), in a round of one sector.
+  // Batches [next_, next_ + 1), in a round of one block.
   void Append() {
     JournalRecord record;
     record.key = key_;
@@ -59,7 +59,7 @@ class JournalTest : public testing::Test {
            ".journal";
   }
   static uint64_t RoundAt(int index) {
-    return kJournalRoundsAt + static_cast<uint64_t>(index) * kJournalSector;
+    return kJournalRoundsAt + static_cast<uint64_t>(index) * kJournalBlock;
   }
 
   // What the journal promises; -1 when it is known to be damaged.
