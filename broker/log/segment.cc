@@ -38,12 +38,14 @@ Segment::Segment(io::FileSystem& fs, const std::string& dir, Offset base_offset)
       max_timestamp_{-1, base_offset} {}
 
 Result<std::shared_ptr<io::File>> Segment::LogFile() const {
+  if (!file_) file_ = lent_.lock();
   if (!file_) {
     TM_ASSIGN_OR_RETURN(auto file, fs_->Open(path_ + ".log", absent_));
     // Files of that name may be left from a crash during a truncation.
     if (absent_) TM_RETURN_IF_ERROR(file->Truncate(0));
     absent_ = false;
     file_ = std::move(file);
+    lent_ = file_;
   }
   return file_;
 }

@@ -90,6 +90,9 @@ class Segment {
   std::string path_;  // without suffix
   Offset base_offset_;
   mutable std::shared_ptr<io::File> file_;
+  // The same as long as anybody has it: however many read from a sealed
+  // segment, they hold one descriptor.
+  mutable std::weak_ptr<io::File> lent_;
   mutable bool absent_ = false;  // the file is still to be made
   uint64_t size_ = 0;
   OffsetIndex index_;

@@ -52,6 +52,21 @@ TEST_F(LogTest, FindFindsWhatReadReads) {
   EXPECT_FALSE(log_->Find(end, end, 1000, 1).value());
 }
 
+// Readers that do not read hold a descriptor for each segment, not for each
+// answer.
+TEST_F(LogTest, SlicesOfOneSealedSegmentShareItsDescriptor) {
+  options_.config.segment_bytes = 500;
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(Append(Batch(2)));
+  const auto slice = log_->Find(0, 40, 100'000, 1).value();
+  ASSERT_TRUE(slice);
+  // Which lets go of the descriptors of sealed segments.
+  ASSERT_TRUE(log_->ApplyRetention(0, kNow));
+  const auto again = log_->Find(0, 40, 100'000, 1).value();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(slice->file, again->file);
+}
+
 TEST_F(LogTest, ASliceOutlivesItsSegmentAndNoticesACut) {
   ASSERT_TRUE(Open());
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(Append(Batch(2)));
