@@ -136,9 +136,12 @@ void ControllerSession::State::Register() {
   };
   Call<RegisterRequest, RegisterResponse>(
       stub, std::move(request), kCallTimeout,
-      [self = shared_from_this()](Result<RegisterResponse> response) {
-        self->Post([response = std::move(response)](State& state) {
+      [self = shared_from_this(),
+       sent = executor.Now()](Result<RegisterResponse> response) {
+        self->Post([sent, response = std::move(response)](State& state) {
           state.registering = false;
+          // Where the session begins, though no heartbeat is ever answered.
+          if (response && FailureOf(*response)) state.Heard(sent);
           state.OnRegistered(response);
         });
       });

@@ -143,9 +143,10 @@ class Run:
                 self.problems.append('%s: %s' % (kind, said))
             else:
                 self.creations.append((kind, int(said)))
-        healthy, why = wire.wait_healthy(self.ports, TOPIC, self.replicas, 90)
+        healthy, why = wire.wait_healthy(self.ports, TOPIC, self.replicas, self.args.patience)
         if not healthy:
-            raise RuntimeError('after %s of %s the cluster did not heal within 90 s: %s' % (kind, victims, why))
+            raise RuntimeError('after %s of %s the cluster did not heal within %d s: %s' % (
+                kind, victims, self.args.patience, why))
         time.sleep(1)
         self.faults.append((kind, begin, now_ms()))
         say('%7.1f s  %-16s %s' % ((begin - self.began) / 1000, kind, ' '.join(victims) if len(victims) < 2 else ''))
@@ -297,6 +298,8 @@ def main():
                         help='all, process (the default), network (needs root), power (needs /dev/fuse), or some of: ' +
                         ','.join(KINDS))
     parser.add_argument('--set', action='append', default=[], metavar='KEY=VALUE', help='a setting of every node')
+    parser.add_argument('--patience', type=int, default=90, metavar='SECONDS',
+                        help='until a cluster has to be well again after a fault (default: 90)')
     parser.add_argument('--rate', type=int, default=1200, help='records a second of each producer (default: 1200)')
     parser.add_argument('--controllers', type=int, default=3)
     parser.add_argument('--brokers', type=int, default=3)

@@ -78,7 +78,9 @@ def led_by(port):
 def main():
     cases = Cases('full disk')
     # A follower that cannot write holds acknowledgements back for replica.lag.time.max.ms.
+    # The journal of a small disk is small; it moves there as it is.
     with process.Cluster(BASE, '--set', 'log.dirs.min.free.bytes=%d' % LEAST_FREE, '--set',
+                         'tidemark.log.journal.file.bytes=262144', '--set',
                          'replica.lag.time.max.ms=3000') as cluster:
         small = os.path.join(cluster.folder, 'small')
         os.mkdir(small)
