@@ -63,9 +63,9 @@ class SyncedBehind {
 class JournalRounds {
  public:
   struct Options {
-    // From this size on a work is synced in place: tests/bench/journal_bench
-    // shows where the two meet.
-    uint64_t in_place_bytes = 256 << 10;
+    // From this size on a work is synced in place. Where the two meet is
+    // measured in docs/benchmarks.md.
+    uint64_t in_place_bytes = 16 << 10;
     JournalOptions journal;
   };
   enum class State {

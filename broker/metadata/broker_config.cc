@@ -55,7 +55,7 @@ constexpr ConfigKey kKeys[] = {
     {"tidemark.log.journal.file.bytes", kLong, "33554432",
      "Size of a file of a log directory's journal, of which there are up to 8.",
      65536, int64_t{1} << 30},
-    {"tidemark.log.journal.in.place.bytes", kLong, "262144",
+    {"tidemark.log.journal.in.place.bytes", kLong, "16384",
      "From this size on what a partition has appended is synced in its "
      "segment, "
      "not in the journal.",
