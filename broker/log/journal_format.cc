@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/log/checkpoint.h"
 #include "common/record/big_endian.h"
 #include "common/record/crc32c.h"
 
@@ -17,6 +18,13 @@ constexpr uint32_t kRoundMagic = 0x544d4a52;  // TMJR
 constexpr uint32_t kVersion = 1;
 constexpr size_t kFileHeader = 36;
 constexpr size_t kCovered = 8;  // where what the checksum covers begins
+constexpr size_t kLongestTopic = 249;
+
+// Recovery makes a directory by that name: it stays in the log directory.
+bool IsPartOfFileName(std::string_view name) {
+  return !name.empty() && name.size() <= kLongestTopic &&
+         name.find('/') == name.npos && name.find('\0') == name.npos;
+}
 
 }  // namespace
 
@@ -108,10 +116,15 @@ Result<JournalRecord> TakeJournalRecord(std::string_view* records) {
   record.next = LoadBigEndian<int64_t>(at + 29);
   const auto size = LoadBigEndian<uint32_t>(at + 37);
   if (size > records->size() - kJournalRecordHeader || record.offset < 0 ||
-      record.next < record.offset) {
+      record.next < record.offset || record.next > kMaxOffset) {
     return Fail(ErrorCode::kCorruptMessage, "a journal record is damaged");
   }
   record.payload = records->substr(kJournalRecordHeader, size);
+  if (record.kind == JournalRecord::Kind::kCreated &&
+      (!IsPartOfFileName(record.payload) || record.key.partition < 0)) {
+    return Fail(ErrorCode::kCorruptMessage,
+                "a journal record names a log that cannot be");
+  }
   records->remove_prefix(kJournalRecordHeader + size);
   return record;
 }

@@ -382,7 +382,7 @@ Result<bool> PartitionLog::ReplayAppend(const JournalPlan::Append& append) {
     const record::BatchHeader& header = (*batch)->header;
     if (header.NextOffset() > append.until) return true;
     if (header.NextOffset() <= end()) continue;
-    if (header.base_offset < end() ||
+    if (header.base_offset != end() ||
         header.leader_epoch < epochs_.EpochOf(end() - 1).value_or(-1)) {
       return false;
     }

@@ -191,6 +191,34 @@ TEST_F(JournalTest, GoesOnAcrossFilesThatAreUsedAgain) {
   }
 }
 
+// Whoever wrote them knew how to make a checksum.
+TEST(JournalRecordTest, WhatCannotBeIsDamage) {
+  const auto take = [](JournalRecord record, std::string_view payload) {
+    std::string bytes;
+    AppendJournalRecordHeader(record, static_cast<uint32_t>(payload.size()),
+                              &bytes);
+    bytes += payload;
+    std::string_view all(bytes);
+    return TakeJournalRecord(&all).has_value();
+  };
+  JournalRecord record;
+  record.kind = JournalRecord::Kind::kCreated;
+  EXPECT_TRUE(take(record, "orders"));
+  using std::literals::operator""sv;
+  for (const std::string_view name :
+       {""sv, "../../etc/x"sv, "a/b"sv, "a\0b"sv}) {
+    EXPECT_FALSE(take(record, name)) << name;
+  }
+  EXPECT_FALSE(take(record, std::string(250, 'a')));
+  record.key.partition = -1;
+  EXPECT_FALSE(take(record, "orders"));
+  record.kind = JournalRecord::Kind::kStartOver;
+  record.offset = record.next = Offset{1} << 62;
+  EXPECT_TRUE(take(record, ""));
+  ++record.next;
+  EXPECT_FALSE(take(record, ""));
+}
+
 TEST(JournalPlanTest, OfTwoAppendsTheLaterCounts) {
   JournalPlan plan;
   JournalRecord record;
