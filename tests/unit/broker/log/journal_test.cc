@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "broker/log/journal_rounds.h"
 #include "tests/support/sim_disk.h"
 
 namespace tidemark::log {
@@ -189,6 +190,19 @@ TEST_F(JournalTest, GoesOnAcrossFilesThatAreUsedAgain) {
     disk_.Crash();
     EXPECT_EQ(Promised(), next_);
   }
+}
+
+// What the journal has of an earlier log of that name would count.
+TEST(JournalRoundsTest, NothingIsPromisedOfALogThatIsNotNoted) {
+  sim::SimDisk disk(5);
+  JournalRounds rounds(disk, kPath, JournalContents(), false, {});
+  SyncWork work;
+  work.mark = std::make_shared<LogMark>();
+  work.appended.emplace();
+  work.appended->size = 1 << 20;
+  EXPECT_FALSE(rounds.Takes(work)) << "large: synced in place at once";
+  work.mark->SetNoted(false);
+  EXPECT_TRUE(rounds.Takes(work)) << "the note goes first";
 }
 
 // Whoever wrote them knew how to make a checksum.
