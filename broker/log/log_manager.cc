@@ -13,6 +13,7 @@ namespace {
 constexpr char kDeleteSuffix[] = "-delete";
 constexpr char kStraySuffix[] = "-stray";
 constexpr int kRecoveryThreads = 16;
+constexpr int kWorkers = 4;
 constexpr uint64_t kMostKeptFree = uint64_t{1} << 30;
 constexpr std::chrono::milliseconds kHousekeeping(500);
 
@@ -39,9 +40,10 @@ void ParallelFor(size_t count, int threads,
 }  // namespace
 
 LogManager::LogManager(io::FileSystem& fs, LogManagerOptions options)
-    : fs_(fs), options_(std::move(options)) {}
+    : fs_(fs), options_(std::move(options)), workers_(kWorkers) {}
 
 LogManager::~LogManager() {
+  workers_.Finish();
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -265,6 +267,26 @@ Status LogManager::MayCreate(const TopicPartition& partition,
   return {};
 }
 
+std::unique_ptr<Log> LogManager::TakeFound(const TopicPartition& partition,
+                                           const Uuid& topic_id,
+                                           const LogConfig& config) {
+  std::unique_ptr<Log> log;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = places_.find(partition);
+    if (it == places_.end()) return nullptr;
+    Place& place = it->second;
+    if (!place.log || place.log->topic_id() != topic_id || place.shortened ||
+        place.dir->at->health().offline()) {
+      return nullptr;
+    }
+    ++place.dir->handed_out;
+    log = std::move(place.log);
+  }
+  log->UpdateConfig(config);
+  return log;
+}
+
 Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
     const TopicPartition& partition, const Uuid& topic_id,
     const LogConfig& config, bool is_new, int64_t now_ms) {
@@ -408,6 +430,7 @@ void LogManager::SetHighWatermarks(const OffsetMap& high_watermarks) {
 
 Status LogManager::ShutdownCleanly(std::vector<std::unique_ptr<Log>> logs,
                                    int64_t broker_epoch) {
+  workers_.Finish();
   std::map<Directory*, size_t> returned;
   std::set<Directory*> dirty;
   std::vector<Directory*> of_log;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "broker/log/log_directory.h"
+#include "broker/log/log_workers.h"
 
 namespace tidemark::log {
 
@@ -40,9 +41,10 @@ struct LoadedPartition {
 // removes logs, and keeps house: removals, high watermarks and free space on a
 // thread of their own.
 //
-// Any thread; one lock, of what is where, never held while the disk is waited
-// for. A log itself belongs to whoever got it from here. The process lock and
-// meta.properties of a directory are not its business.
+// Any thread, but one after the other for each partition; one lock, of what is
+// where, never held while the disk is waited for. A log itself belongs to
+// whoever got it from here. The process lock and meta.properties of a directory
+// are not its business.
 class LogManager {
  public:
   // Loads every log of every directory, in parallel; scans those of
@@ -52,7 +54,7 @@ class LogManager {
   static Result<std::unique_ptr<LogManager>> Open(io::FileSystem& fs,
                                                   LogManagerOptions options,
                                                   int64_t now_ms);
-  // Waits for removals in progress.
+  // Waits for the workers and for removals in progress.
   ~LogManager();
 
   // The broker epoch of the last clean shutdown of all directories, else -1
@@ -63,6 +65,10 @@ class LogManager {
   // to name, once it has a complete image (B-31).
   std::vector<LoadedPartition> LoadedPartitions() const;
 
+  // The log found at start, when it is this very topic's, whole, and not handed
+  // out yet; else nullptr. Waits for no disk.
+  std::unique_ptr<Log> TakeFound(const TopicPartition& partition,
+                                 const Uuid& topic_id, const LogConfig& config);
   // The log found at start, or a new one in the directory with the fewest
   // partitions. A log of another topic id is a stray: it is renamed and
   // removed. kKafkaStorageError: its directory, or every one, is offline; or
@@ -101,9 +107,13 @@ class LogManager {
   void Checkpoint();
   void SetHighWatermarks(const OffsetMap& high_watermarks);
 
-  // Closes `logs`, which are all that were handed out, and those that were
-  // not, writes the checkpoint files, and marks every directory as clean whose
-  // logs are all closed.
+  // Threads for what waits for a disk. Logs are made, removed and cut there,
+  // each in the order in which it was asked for.
+  LogWorkers& workers() { return workers_; }
+
+  // When the workers have nothing left to do: closes `logs`, which are all that
+  // were handed out, and those that were not, writes the checkpoint files, and
+  // marks every directory as clean whose logs are all closed.
   Status ShutdownCleanly(std::vector<std::unique_ptr<Log>> logs,
                          int64_t broker_epoch);
 
@@ -152,6 +162,7 @@ class LogManager {
   const LogManagerOptions options_;
   std::vector<std::unique_ptr<Directory>> dirs_;
   int64_t previous_broker_epoch_ = -1;
+  LogWorkers workers_;
 
   mutable std::mutex mutex_;  // of everything below and the counts in dirs_
   std::map<TopicPartition, Place> places_;

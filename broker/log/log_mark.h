@@ -140,12 +140,13 @@ class LogMark {
     return now;
   }
   // Runs `put` unless the log has been removed: what it was called belongs to
-  // another then. Quick, under the lock.
+  // another then. Nobody but Put and Remove waits meanwhile.
   template <class F>
   Status Put(uint64_t epochs_version, const F& put) {
-    std::lock_guard lock(mutex_);
-    if (removed_) return {};
+    std::lock_guard naming(naming_);
+    if (removed()) return {};
     Status done = put();
+    std::lock_guard lock(mutex_);
     if (done && epochs_version == epochs_version_) epochs_from_ = INT64_MAX;
     return done;
   }
@@ -155,13 +156,17 @@ class LogMark {
   }
   template <class F>
   Status Remove(const F& remove) {
-    std::lock_guard lock(mutex_);
-    removed_ = true;
+    std::lock_guard naming(naming_);
+    {
+      std::lock_guard lock(mutex_);
+      removed_ = true;
+    }
     return remove();
   }
 
  private:
   LogSyncer* const syncer_ = nullptr;
+  std::mutex naming_;  // of who renames its files, or it; taken first
   mutable std::mutex mutex_;
   JournalKey key_;
   bool noted_ = true;

@@ -15,20 +15,28 @@
 namespace tidemark::replication {
 
 // The disk as replication sees it: where logs come from and go to, what makes
-// them durable, and the checkpoint files. Any thread.
+// them durable, and the checkpoint files. Any thread; nothing but ShutDown
+// waits for a disk. What does is done on other threads, for each partition in
+// the order in which it was asked for; `done` runs there, and only posts.
 class LogStore {
  public:
   virtual ~LogStore() = default;
 
-  // The log of a partition that this broker is assigned: the one found at
+  // The log of a partition that this broker is assigned, if it was found at
+  // start and nothing has to be made of it; else nullptr: Open.
+  virtual std::unique_ptr<log::Log> Take(const TopicPartition& partition,
+                                         const Uuid& topic_id,
+                                         const log::LogConfig& config) = 0;
+  // Any log of a partition that this broker is assigned: the one found at
   // start, or a new one. Unless the partition `is_new`, it is refused an empty
   // log while a directory that may hold its own is offline.
-  // REQUIRES: it is not handed out already.
-  virtual Result<std::unique_ptr<log::Log>> Open(
-      const TopicPartition& partition, const Uuid& topic_id,
-      const log::LogConfig& config, bool is_new, int64_t now_ms) = 0;
-  // After it the partition can be created anew.
-  virtual Status Delete(std::unique_ptr<log::Log> log) = 0;
+  // REQUIRES, as for Take: it is not handed out already.
+  using Opened = std::function<void(Result<std::unique_ptr<log::Log>>)>;
+  virtual void Open(const TopicPartition& partition, const Uuid& topic_id,
+                    const log::LogConfig& config, bool is_new, int64_t now_ms,
+                    Opened done) = 0;
+  // The partition can be opened anew at once.
+  virtual void Delete(std::unique_ptr<log::Log> log) = 0;
 
   // Of the last checkpoint; -1 when there is none.
   virtual Offset HighWatermark(const TopicPartition& partition) = 0;
@@ -43,11 +51,12 @@ class LogStore {
 
   // Logs found at start that nobody has opened.
   virtual std::vector<std::pair<TopicPartition, Uuid>> Unopened() = 0;
-  virtual Status RemoveStray(const TopicPartition& partition,
-                             const Uuid& topic_id) = 0;
+  virtual void RemoveStray(const TopicPartition& partition,
+                           const Uuid& topic_id) = 0;
 
-  // `logs`: all that were handed out. Syncs and closes them and marks the
-  // directories as cleanly shut down in `broker_epoch`.
+  // `logs`: all that were handed out. Finishes what was asked for, syncs and
+  // closes them and marks the directories as cleanly shut down in
+  // `broker_epoch`.
   virtual Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
                           BrokerEpoch broker_epoch) = 0;
 };

@@ -109,49 +109,105 @@ void PartitionTable::ApplyImage(const metadata::ImagePtr& image,
       {delta.changed_brokers.begin(), delta.changed_brokers.end()});
 }
 
+bool PartitionTable::IsAssigned(const metadata::PartitionImage& row) const {
+  return std::find(row.replicas.begin(), row.replicas.end(),
+                   state_.options.self) != row.replicas.end();
+}
+
+bool PartitionTable::IsAssigned(const TopicPartition& name,
+                                const Uuid& topic_id) const {
+  const metadata::TopicImage* topic = state_.env.image->FindTopic(topic_id);
+  return topic != nullptr && topic->name == name.topic &&
+         static_cast<size_t>(name.partition) < topic->partitions.size() &&
+         IsAssigned(*topic->partitions[static_cast<size_t>(name.partition)]);
+}
+
 void PartitionTable::ApplyRow(const TopicPartition& name,
                               const metadata::TopicImage& topic,
                               const metadata::PartitionImage& row) {
-  const bool assigned = std::find(row.replicas.begin(), row.replicas.end(),
-                                  state_.options.self) != row.replicas.end();
   Slot* slot = state_.Find(name);
   if (slot != nullptr && slot->partition.topic_id() != topic.id) {
     Remove(name);
     slot = nullptr;
   }
-  if (!assigned) {
+  if (!IsAssigned(row)) {
     NotUnopened(name);
     if (slot != nullptr) Remove(name);
     return;
   }
-  if (slot == nullptr) slot = Open(name, topic, row);
-  if (slot == nullptr) return;
+  if (slot == nullptr && state_.away.contains(name)) return;
+  if (slot == nullptr) slot = Take(name, topic);
+  if (slot == nullptr) return Open(name, topic, row);
   slot->partition.ApplyRow(row, state_.executor.Now());
   effects_.Settle(*slot);
 }
 
-Slot* PartitionTable::Open(const TopicPartition& name,
-                           const metadata::TopicImage& topic,
-                           const metadata::PartitionImage& row) {
+Slot* PartitionTable::Take(const TopicPartition& name,
+                           const metadata::TopicImage& topic) {
+  int32_t min_isr = 1;
+  auto log = state_.services.logs->Take(
+      name, topic.id, LogConfigOf(state_, name.topic, &min_isr));
+  return log == nullptr ? nullptr : Add(name, topic.id, std::move(log));
+}
+
+void PartitionTable::Open(const TopicPartition& name,
+                          const metadata::TopicImage& topic,
+                          const metadata::PartitionImage& row) {
   int32_t min_isr = 1;
   const log::LogConfig config = LogConfigOf(state_, name.topic, &min_isr);
-  LogStore& logs = *state_.services.logs;
-  auto opened = logs.Open(name, topic.id, config, row.partition_epoch == 0,
-                          state_.executor.WallMs());
-  if (!opened) {
-    if (state_.unopened.insert_or_assign(name, topic.id).second) {
+  state_.away.insert(name);
+  state_.services.logs->Open(
+      name, topic.id, config, row.partition_epoch == 0,
+      state_.executor.WallMs(),
+      [this, alive = state_.alive, executor = &state_.executor, name,
+       topic_id = topic.id](Result<std::unique_ptr<log::Log>> opened) {
+        auto result = std::make_shared<decltype(opened)>(std::move(opened));
+        executor->Post([this, alive, name, topic_id, result] {
+          if (*alive) Opened(name, topic_id, std::move(*result));
+        });
+      });
+}
+
+void PartitionTable::Opened(const TopicPartition& name, const Uuid& topic_id,
+                            Result<std::unique_ptr<log::Log>> opened) {
+  state_.away.erase(name);
+  if (state_.closed) {
+    if (opened) logs_.push_back(std::move(*opened));
+    return MaybeClosed();
+  }
+  const bool assigned = IsAssigned(name, topic_id);
+  if (opened && assigned) {
+    NotUnopened(name);
+    Add(name, topic_id, std::move(*opened));
+  } else if (opened) {
+    state_.services.logs->Delete(std::move(*opened));
+  } else if (assigned) {
+    if (state_.unopened.insert_or_assign(name, topic_id).second) {
       Stats::Add(state_.services.stats->offline, 1);
       LOG(ERROR) << "cannot open log partition=" << ToString(name)
                  << " error=" << ToString(opened.error());
     }
-    return nullptr;
+    return;
   }
-  NotUnopened(name);
-  auto slot =
-      std::make_unique<Slot>(name, topic.id, std::move(*opened), &state_.env,
-                             logs.HighWatermark(name), min_isr);
+  Refresh(name);
+}
+
+Slot* PartitionTable::Add(const TopicPartition& name, const Uuid& topic_id,
+                          std::unique_ptr<log::Log> log) {
+  // It may have changed while the log was opened.
+  int32_t min_isr = 1;
+  log->UpdateConfig(LogConfigOf(state_, name.topic, &min_isr));
+  auto slot = std::make_unique<Slot>(
+      name, topic_id, std::move(log), &state_.env,
+      state_.services.logs->HighWatermark(name), min_isr);
   Stats::Add(state_.services.stats->partitions, 1);
   return state_.slots.emplace(name, std::move(slot)).first->second.get();
+}
+
+void PartitionTable::Refresh(const TopicPartition& name) {
+  const auto* topic = state_.env.image->FindTopic(name.topic);
+  const auto* row = state_.env.image->FindPartition(name.topic, name.partition);
+  if (topic != nullptr && row != nullptr) ApplyRow(name, *topic, *row);
 }
 
 void PartitionTable::NotUnopened(const TopicPartition& name) {
@@ -162,10 +218,7 @@ void PartitionTable::NotUnopened(const TopicPartition& name) {
 void PartitionTable::RetryUnopened() {
   const auto unopened = state_.unopened;
   for (const auto& [name, topic_id] : unopened) {
-    const metadata::TopicImage* topic = state_.env.image->FindTopic(topic_id);
-    if (topic == nullptr || topic->name != name.topic) continue;
-    ApplyRow(name, *topic,
-             *topic->partitions[static_cast<size_t>(name.partition)]);
+    if (IsAssigned(name, topic_id)) Refresh(name);
   }
 }
 
@@ -178,11 +231,23 @@ void PartitionTable::Remove(const TopicPartition& name) {
   Stats::Add(state_.services.stats->partitions, -1);
   LOG(INFO) << "deleting replica partition=" << ToString(name)
             << " topic_id=" << ToString(slot->partition.topic_id());
-  auto deleted = state_.services.logs->Delete(slot->partition.ReleaseLog());
-  if (!deleted) {
-    LOG(ERROR) << "cannot delete log partition=" << ToString(name)
-               << " error=" << ToString(deleted.error());
+  state_.services.logs->Delete(slot->partition.ReleaseLog());
+}
+
+void PartitionTable::Close(std::function<void(Logs)> done) {
+  state_.closed = true;
+  on_closed_ = std::move(done);
+  for (auto& [name, slot] : std::exchange(state_.slots, {})) {
+    effects_.Complete(slot->produces.TakeAll(ErrorCode::kNotLeaderOrFollower));
+    slot->readers.WakeAll();
+    logs_.push_back(slot->partition.ReleaseLog());
   }
+  MaybeClosed();
+}
+
+void PartitionTable::MaybeClosed() {
+  if (!on_closed_ || !state_.away.empty()) return;
+  std::exchange(on_closed_, nullptr)(std::exchange(logs_, {}));
 }
 
 }  // namespace tidemark::replication

@@ -255,10 +255,7 @@ void ReplicaManagerImpl::RemoveStrays(const metadata::ImagePtr& image) {
     }
     LOG(INFO) << "removing stray replica partition=" << ToString(name)
               << " topic_id=" << ToString(topic_id);
-    if (auto removed = logs_.RemoveStray(name, topic_id); !removed) {
-      LOG(WARNING) << "cannot remove stray partition=" << ToString(name)
-                   << " error=" << ToString(removed.error());
-    }
+    logs_.RemoveStray(name, topic_id);
   }
 }
 
@@ -266,19 +263,30 @@ void ReplicaManagerImpl::Close(BrokerEpoch broker_epoch,
                                std::function<void(Status)> done) {
   closing_ = true;
   CheckpointHighWatermarks([this, broker_epoch, done = std::move(done)] {
-    using Logs = std::vector<std::unique_ptr<log::Log>>;
-    auto by_shard = std::make_shared<std::vector<Logs>>(shards_.size());
+    struct Closing {
+      std::vector<PartitionTable::Logs> by_shard;
+      std::atomic<size_t> left;
+    };
+    auto closing = std::make_shared<Closing>();
+    closing->by_shard.resize(shards_.size());
+    closing->left = shards_.size();
+    const auto closed = [this, closing, broker_epoch, done](
+                            size_t index, PartitionTable::Logs logs) {
+      closing->by_shard[index] = std::move(logs);
+      if (closing->left.fetch_sub(1) > 1) return;
+      PartitionTable::Logs all;
+      for (auto& of_shard : closing->by_shard) {
+        for (auto& log : of_shard) all.push_back(std::move(log));
+      }
+      done(logs_.ShutDown(std::move(all), broker_epoch));
+    };
     OnEveryShard(
-        [by_shard](ReplicaShard& shard, size_t index) {
-          (*by_shard)[index] = shard.Close();
+        [closed](ReplicaShard& shard, size_t index) {
+          shard.Close([closed, index](PartitionTable::Logs logs) {
+            closed(index, std::move(logs));
+          });
         },
-        [this, by_shard, broker_epoch, done] {
-          Logs all;
-          for (Logs& logs : *by_shard) {
-            for (auto& log : logs) all.push_back(std::move(log));
-          }
-          done(logs_.ShutDown(std::move(all), broker_epoch));
-        });
+        [] {});
   });
 }
 

@@ -97,16 +97,9 @@ std::vector<TopicPartition> ReplicaShard::Partitions() const {
   return names;
 }
 
-std::vector<std::unique_ptr<log::Log>> ReplicaShard::Close() {
-  state_.closed = true;
+void ReplicaShard::Close(std::function<void(PartitionTable::Logs)> done) {
   fetchers_.Close();
-  std::vector<std::unique_ptr<log::Log>> logs;
-  for (auto& [name, slot] : std::exchange(state_.slots, {})) {
-    effects_.Complete(slot->produces.TakeAll(ErrorCode::kNotLeaderOrFollower));
-    slot->readers.WakeAll();
-    logs.push_back(slot->partition.ReleaseLog());
-  }
-  return logs;
+  table_.Close(std::move(done));
 }
 
 }  // namespace tidemark::replication

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -38,8 +39,9 @@ class ReplicaShard {
   void AlterPartitionAnswered(const Uuid& topic_id, PartitionIndex partition,
                               const AlterPartitionResult& result,
                               PartitionEpoch asked_with);
-  // The logs of all partitions; after it nothing is served.
-  std::vector<std::unique_ptr<log::Log>> Close();
+  // Nothing is served any more. `done` gets the logs of all partitions, when
+  // the last is back that was with the store.
+  void Close(std::function<void(PartitionTable::Logs)> done);
 
   // nullptr: not here.
   Partition* Find(const TopicPartition& partition);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -102,6 +103,9 @@ struct ShardState {
   std::unordered_map<TopicPartition, std::unique_ptr<Slot>> slots;
   // Assigned to this broker, but the log does not open.
   std::map<TopicPartition, Uuid> unopened;
+  // Their logs are with the store, and no slot waits for them: nothing is begun
+  // by these names before the logs are here.
+  std::unordered_set<TopicPartition> away;
   bool closed = false;
   std::shared_ptr<SyncedWorks> synced = std::make_shared<SyncedWorks>();
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);

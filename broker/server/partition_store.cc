@@ -1,12 +1,33 @@
 #include "broker/server/partition_store.h"
 
+#include <glog/logging.h>
+
 #include <utility>
 
 #include "broker/server/replica_locations.h"
 
 namespace tidemark::server {
 
-Result<std::unique_ptr<log::Log>> PartitionStore::Open(
+std::unique_ptr<log::Log> PartitionStore::Take(const TopicPartition& partition,
+                                               const Uuid& topic_id,
+                                               const log::LogConfig& config) {
+  auto log = manager_.TakeFound(partition, topic_id, config);
+  if (log == nullptr) return nullptr;
+  if (ReplicaLocations* const locations = Locations()) {
+    locations->Opened(partition, topic_id, manager_.DirectoryOf(partition));
+  }
+  return log;
+}
+
+void PartitionStore::Open(const TopicPartition& partition, const Uuid& topic_id,
+                          const log::LogConfig& config, bool is_new,
+                          int64_t now_ms, Opened done) {
+  manager_.workers().Do(partition, [=, this, done = std::move(done)] {
+    done(OpenNow(partition, topic_id, config, is_new, now_ms));
+  });
+}
+
+Result<std::unique_ptr<log::Log>> PartitionStore::OpenNow(
     const TopicPartition& partition, const Uuid& topic_id,
     const log::LogConfig& config, bool is_new, int64_t now_ms) {
   TM_RETURN_IF_ERROR(manager_.LoadLate(partition, now_ms));
@@ -34,8 +55,11 @@ Result<std::unique_ptr<log::Log>> PartitionStore::Open(
 }
 
 void PartitionStore::Tell(ReplicaLocations* locations) {
-  std::lock_guard lock(mutex_);
-  locations_ = locations;
+  {
+    std::lock_guard lock(mutex_);
+    locations_ = locations;
+  }
+  if (locations == nullptr) manager_.workers().Finish();
 }
 
 ReplicaLocations* PartitionStore::Locations() const {
@@ -49,8 +73,15 @@ void PartitionStore::Created(const TopicPartition& partition,
   if (locations_ != nullptr) locations_->Opened(partition, topic_id, dir);
 }
 
-Status PartitionStore::Delete(std::unique_ptr<log::Log> log) {
-  return manager_.DeleteLog(std::move(log));
+void PartitionStore::Delete(std::unique_ptr<log::Log> log) {
+  const TopicPartition partition = log->partition();
+  auto deleted = std::make_shared<std::unique_ptr<log::Log>>(std::move(log));
+  manager_.workers().Do(partition, [this, partition, deleted] {
+    const Status done = manager_.DeleteLog(std::move(*deleted));
+    LOG_IF(ERROR, !done) << "cannot delete log partition="
+                         << ToString(partition)
+                         << " error=" << ToString(done.error());
+  });
 }
 
 Offset PartitionStore::HighWatermark(const TopicPartition& partition) {
@@ -79,9 +110,14 @@ std::vector<std::pair<TopicPartition, Uuid>> PartitionStore::Unopened() {
   return out;
 }
 
-Status PartitionStore::RemoveStray(const TopicPartition& partition,
-                                   const Uuid& topic_id) {
-  return manager_.RemoveStray(partition, topic_id);
+void PartitionStore::RemoveStray(const TopicPartition& partition,
+                                 const Uuid& topic_id) {
+  manager_.workers().Do(partition, [this, partition, topic_id] {
+    const Status removed = manager_.RemoveStray(partition, topic_id);
+    LOG_IF(WARNING, !removed)
+        << "cannot remove stray partition=" << ToString(partition)
+        << " error=" << ToString(removed.error());
+  });
 }
 
 Status PartitionStore::ShutDown(std::vector<std::unique_ptr<log::Log>> logs,

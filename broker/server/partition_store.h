@@ -18,31 +18,40 @@ class PartitionStore final : public replication::LogStore {
  public:
   // `manager` outlives the store.
   explicit PartitionStore(log::LogManager& manager) : manager_(manager) {}
+  // Waits for what was asked for.
+  ~PartitionStore() override { manager_.workers().Finish(); }
 
   // Who decides about replicas without a log, and is told where those with one
-  // are. Before the first Open; nullptr before it goes.
+  // are. Before the first Open; nullptr before it goes, which waits until
+  // nobody asks it any more.
   void Tell(ReplicaLocations* locations);
   // A log that was made is there for good: log::LogDirectory::Options.
   void Created(const TopicPartition& partition, const Uuid& topic_id,
                const std::string& dir);
 
-  Result<std::unique_ptr<log::Log>> Open(const TopicPartition& partition,
-                                         const Uuid& topic_id,
-                                         const log::LogConfig& config,
-                                         bool is_new, int64_t now_ms) override;
-  Status Delete(std::unique_ptr<log::Log> log) override;
+  std::unique_ptr<log::Log> Take(const TopicPartition& partition,
+                                 const Uuid& topic_id,
+                                 const log::LogConfig& config) override;
+  void Open(const TopicPartition& partition, const Uuid& topic_id,
+            const log::LogConfig& config, bool is_new, int64_t now_ms,
+            Opened done) override;
+  void Delete(std::unique_ptr<log::Log> log) override;
   Offset HighWatermark(const TopicPartition& partition) override;
   void SetHighWatermarks(const log::OffsetMap& offsets) override;
   void Checkpoint() override;
   void Sync(log::SyncWork work, std::function<void(Status)> done) override;
   std::vector<std::pair<TopicPartition, Uuid>> Unopened() override;
-  Status RemoveStray(const TopicPartition& partition,
-                     const Uuid& topic_id) override;
+  void RemoveStray(const TopicPartition& partition,
+                   const Uuid& topic_id) override;
   Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
                   BrokerEpoch broker_epoch) override;
 
  private:
   ReplicaLocations* Locations() const;
+  Result<std::unique_ptr<log::Log>> OpenNow(const TopicPartition& partition,
+                                            const Uuid& topic_id,
+                                            const log::LogConfig& config,
+                                            bool is_new, int64_t now_ms);
 
   log::LogManager& manager_;
   mutable std::mutex mutex_;  // of what follows

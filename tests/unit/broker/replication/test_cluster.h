@@ -22,15 +22,24 @@ class TestLogStore final : public LogStore {
   TestLogStore(sim::SimDisk& disk, ManualExecutor& executor)
       : disk_(disk), executor_(executor) {}
 
-  Result<std::unique_ptr<log::Log>> Open(const TopicPartition& partition,
-                                         const Uuid& topic_id,
-                                         const log::LogConfig& config, bool,
-                                         int64_t) override {
-    if (fail_open) return Fail(ErrorCode::kKafkaStorageError, "test");
-    return OpenTestLog(disk_, "/data", partition, topic_id, config, health);
+  std::unique_ptr<log::Log> Take(const TopicPartition&, const Uuid&,
+                                 const log::LogConfig&) override {
+    return nullptr;
   }
-  Status Delete(std::unique_ptr<log::Log> log) override {
-    return log->Delete();
+  void Open(const TopicPartition& partition, const Uuid& topic_id,
+            const log::LogConfig& config, bool, int64_t, Opened done) override {
+    Later([=, this, done = std::move(done)] {
+      if (fail_open) return done(Fail(ErrorCode::kKafkaStorageError, "test"));
+      CHECK(handed_out.insert(partition).second) << ToString(partition);
+      done(OpenTestLog(disk_, "/data", partition, topic_id, config, health));
+    });
+  }
+  void Delete(std::unique_ptr<log::Log> log) override {
+    auto deleted = std::make_shared<std::unique_ptr<log::Log>>(std::move(log));
+    Later([this, deleted] {
+      CHECK((*deleted)->Delete());
+      CHECK(handed_out.erase((*deleted)->partition()) == 1);
+    });
   }
   Offset HighWatermark(const TopicPartition& partition) override {
     const auto it = high_watermarks.find(partition);
@@ -54,18 +63,22 @@ class TestLogStore final : public LogStore {
   std::vector<std::pair<TopicPartition, Uuid>> Unopened() override {
     return strays;
   }
-  Status RemoveStray(const TopicPartition& partition, const Uuid&) override {
+  void RemoveStray(const TopicPartition& partition, const Uuid&) override {
     removed.push_back(partition);
-    return {};
   }
   Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
                   BrokerEpoch) override {
+    shut_down = logs.size();
     for (auto& log : logs) TM_RETURN_IF_ERROR(log->Close());
     return {};
   }
 
   Duration sync_time = std::chrono::milliseconds(1);
+  // What opening, cutting and removing a log takes.
+  Duration work_time{};
   bool fail_open = false;
+  std::set<TopicPartition> handed_out;
+  size_t shut_down = 0;
   std::shared_ptr<log::DirectoryHealth> health;
   int high_watermark_writes = 0;
   bool hold_syncs = false;
@@ -76,6 +89,11 @@ class TestLogStore final : public LogStore {
   std::vector<TopicPartition> removed;
 
  private:
+  // In order: one thread does it all.
+  void Later(std::function<void()> work) {
+    executor_.PostAfter(work_time, std::move(work));
+  }
+
   sim::SimDisk& disk_;
   ManualExecutor& executor_;
 };

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "common/base/ids.h"
+
+namespace tidemark::log {
+
+// Threads that may wait for a disk, for what is done to whole logs: making,
+// cutting and removing them, and their files. What is about one partition is
+// done in the order in which it came, so that a name can be used again.
+//
+// Any thread, but for Finish: not by a work.
+class LogWorkers {
+ public:
+  using Work = std::function<void()>;
+
+  explicit LogWorkers(int threads);
+  // Does what is left.
+  ~LogWorkers();
+  LogWorkers(const LogWorkers&) = delete;
+  LogWorkers& operator=(const LogWorkers&) = delete;
+
+  void Do(const TopicPartition& partition, Work work);
+  // Returns when all that was asked for until now is done.
+  void Finish();
+
+ private:
+  struct Worker {
+    std::mutex mutex;
+    std::condition_variable wake;  // the thread
+    std::condition_variable done;  // Finish
+    std::deque<Work> waiting;
+    uint64_t asked = 0, finished = 0;
+    bool stopping = false;
+    std::thread thread;
+  };
+  static void Run(Worker& worker);
+
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace tidemark::log
