@@ -76,6 +76,8 @@ void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
         state_.services.tell_damage(partition.name(), partition.topic_id());
       }
       return;
+    case Effect::kCut:
+      return Cut(slot);
   }
 }
 
@@ -87,9 +89,37 @@ void EffectRunner::Dismiss(Slot& slot) {
   Complete(slot.produces.TakeAll(ErrorCode::kNotLeaderOrFollower));
 }
 
+void EffectRunner::Cut(Slot& slot) {
+  LentLog lent = slot.partition.TakeCut();
+  state_.services.logs->Do(
+      std::move(lent.log),
+      [cut = lent.cut](log::Log& log) { return CarryOut(cut, log); },
+      [this, alive = state_.alive, executor = &state_.executor,
+       name = slot.partition.name(), topic_id = slot.partition.topic_id()](
+          std::unique_ptr<log::Log> log, const Status& cut) {
+        auto back = std::make_shared<decltype(log)>(std::move(log));
+        executor->Post([this, alive, name, topic_id, back, cut] {
+          if (*alive) CutDone(name, topic_id, std::move(*back), cut);
+        });
+      });
+}
+
+void EffectRunner::CutDone(const TopicPartition& name, const Uuid& topic_id,
+                           std::unique_ptr<log::Log> log, const Status& cut) {
+  LOG_IF(ERROR, !cut) << "cannot cut log partition=" << ToString(name)
+                      << " error=" << ToString(cut.error());
+  Slot* slot = state_.Find(name);
+  // While it was away nobody else could get the name.
+  if (slot == nullptr) return state_.came_back(name, std::move(log));
+  CHECK(slot->partition.topic_id() == topic_id) << ToString(name);
+  slot->partition.CutDone(std::move(log), cut, state_.executor.Now());
+  fetchers_.Resume(*slot, cut.has_value());
+  Settle(*slot);
+}
+
 void EffectRunner::StartSync(Slot& slot) {
-  if (slot.syncing || slot.partition.failed()) return;
-  auto work = slot.partition.log().TakeSync();
+  if (slot.syncing) return;
+  auto work = slot.partition.TakeSync();
   if (!work) return;
   slot.syncing = true;
   // The log may be gone when the work is done; the name and id find it.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "broker/replication/deadline_queue.h"
@@ -28,6 +29,9 @@ class EffectRunner {
  private:
   void Run(Effect effect, Effects& effects, Slot& slot,
            std::vector<ProduceQueue::Completed>* completed);
+  void Cut(Slot& slot);
+  void CutDone(const TopicPartition& name, const Uuid& topic_id,
+               std::unique_ptr<log::Log> log, const Status& cut);
   void StartSync(Slot& slot);
   void SyncsDone();
   void SyncDone(const TopicPartition& name, const Uuid& topic_id,

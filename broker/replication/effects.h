@@ -39,8 +39,9 @@ enum class Effect : uint8_t {
   kAbandon,        // waiting produces end with an error
   kComplete,       // produces may have what they wait for
   kTellDamage,     // a follower's log is damaged: the controllers must know
+  kCut,            // the log is to be taken and cut: Partition::TakeCut
 };
-inline constexpr int kEffects = 13;
+inline constexpr int kEffects = 14;
 
 // A set of effects, ordered; some cancel each other.
 class Effects {

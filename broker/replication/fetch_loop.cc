@@ -71,6 +71,18 @@ void FetchLoop::Flushed(const TopicPartition& name) {
   (fetch_out_ ? to_report_ : dirty_).insert(name);
 }
 
+void FetchLoop::Resume(const TopicPartition& name, bool moved, Instant now) {
+  const auto it = partitions_.find(name);
+  if (it == partitions_.end()) return;
+  State& state = it->second;
+  if (!moved) return Delay(name, state, false, now);
+  Undelay(name, state);
+  state.backoff = Duration::zero();
+  forgotten_.erase({name, state.topic_id});
+  dirty_.insert(name);
+  interrupt_wanted_ = true;
+}
+
 FetchLoop::Ready FetchLoop::Take(Instant now, BrokerEpoch broker_epoch,
                                  const PositionOf& position) {
   Ready ready;
@@ -274,8 +286,8 @@ void FetchLoop::Applied(const Arrival& arrival,
                               data.diverging_epoch.epoch >= 0 ||
                               (data.records && !data.records->empty());
   dirty_.insert(arrival.name);
-  if (says_something && position &&
-      SamePlace(position->asked(), arrival.asked)) {
+  if (!position) return;  // until Resume, or another epoch
+  if (says_something && SamePlace(position->asked(), arrival.asked)) {
     return Delay(arrival.name, state,
                  LeaderMayBeLate(static_cast<ErrorCode>(data.error_code)), now);
   }

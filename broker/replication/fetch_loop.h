@@ -46,10 +46,10 @@ struct FetcherOptions {
 // order. One report is out at a time and carries every partition flushed
 // meanwhile: under load about one a sync round.
 //
-// A partition that joins, or has a new epoch, while the fetch is parked would
-// have to wait for it; then the fetch is given up (interrupt), since a leader
-// elected in a failover commits nothing before its followers have fetched
-// (B-22). Nothing else gives a parked fetch up.
+// A partition that joins, has a new epoch, or was cut while the fetch is parked
+// would have to wait for it; then the fetch is given up (interrupt), since a
+// leader elected in a failover commits nothing before its followers have
+// fetched (B-22). Nothing else gives a parked fetch up.
 //
 // A partition whose answer said something and left it where it was is asked
 // for again after a pause only, and leaves the session meanwhile: whatever the
@@ -66,6 +66,9 @@ class FetchLoop {
   void Remove(const TopicPartition& name);
   // The follower's disk has caught up with what was appended.
   void Flushed(const TopicPartition& name);
+  // It had no position for a while, and may have one again. Not `moved`: it is
+  // where it was, and asked for after a pause only.
+  void Resume(const TopicPartition& name, bool moved, Instant now);
   bool empty() const { return partitions_.empty(); }
 
   // nullopt: there is nothing to fetch for it.

@@ -37,6 +37,11 @@ void Fetcher::Flushed(const TopicPartition& name) {
   Kick();
 }
 
+void Fetcher::Resume(const TopicPartition& name, bool moved) {
+  loop_.Resume(name, moved, executor_.Now());
+  Kick();
+}
+
 // On the next turn, so that changes made in one turn go together.
 void Fetcher::Kick() {
   if (kicked_) return;

@@ -56,6 +56,7 @@ class Fetcher {
   void Add(const TopicPartition& name, const Uuid& topic_id);
   void Remove(const TopicPartition& name);
   void Flushed(const TopicPartition& name);
+  void Resume(const TopicPartition& name, bool moved);
   bool empty() const { return loop_.empty(); }
 
  private:

@@ -28,6 +28,12 @@ void FollowerFetchers::Follow(Slot& slot) {
   fetcher->Add(slot.partition.name(), slot.partition.topic_id());
 }
 
+void FollowerFetchers::Resume(Slot& slot, bool moved) {
+  const auto it = fetchers_.find(slot.fetching_from);
+  if (it == fetchers_.end()) return Follow(slot);
+  it->second->Resume(slot.partition.name(), moved);
+}
+
 void FollowerFetchers::Unfollow(Slot& slot) {
   const auto it = fetchers_.find(std::exchange(slot.fetching_from, kNoNode));
   if (it == fetchers_.end()) return;

@@ -19,6 +19,8 @@ class FollowerFetchers {
   // From the partition's leader, in the epoch it has: anew.
   void Follow(Slot& slot);
   void Unfollow(Slot& slot);
+  // Its log is back. `moved`: cut; else the same answer would come again.
+  void Resume(Slot& slot, bool moved);
   // The partition's disk has caught up.
   void Flushed(const Slot& slot);
   void BrokersChanged(const std::vector<NodeId>& brokers);

@@ -35,6 +35,11 @@ class LogStore {
   virtual void Open(const TopicPartition& partition, const Uuid& topic_id,
                     const log::LogConfig& config, bool is_new, int64_t now_ms,
                     Opened done) = 0;
+  // Whatever waits for the disk. `done` gets the log, and what came of it.
+  using Change = std::function<Status(log::Log&)>;
+  using Changed = std::function<void(std::unique_ptr<log::Log>, Status)>;
+  virtual void Do(std::unique_ptr<log::Log> log, Change change,
+                  Changed done) = 0;
   // The partition can be opened anew at once.
   virtual void Delete(std::unique_ptr<log::Log> log) = 0;
 

@@ -66,6 +66,11 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
       row.leader_epoch < leader_epoch_) {
     return;
   }
+  if (away()) {
+    auto& newest = away_->row;
+    if (!newest || newest->partition_epoch <= row.partition_epoch) newest = row;
+    return;
+  }
   const bool new_epoch = row.leader_epoch != leader_epoch_;
   partition_epoch_ = row.partition_epoch;
   replicas_ = row.replicas;
@@ -145,7 +150,11 @@ void Partition::RoleChanged() {
 }
 
 void Partition::UpdateConfig(const log::LogConfig& config, int32_t min_isr) {
-  log_->UpdateConfig(config);
+  if (away()) {
+    away_->config = config;
+  } else {
+    log_->UpdateConfig(config);
+  }
   if (configured_min_isr_ == min_isr) return;
   configured_min_isr_ = min_isr;
   effects_.Add(Effect::kCount);
@@ -237,14 +246,17 @@ void Partition::FoundCorrupt(Offset from, const Error& error) {
   if (!corrupt_from_ || from < *corrupt_from_) {
     corrupt_from_ = from;
     LOG(ERROR) << "corrupt on disk partition=" << ToString(name_)
-               << " offset=" << from << " dir=" << log_->dir()
-               << " error=" << ToString(error);
+               << " offset=" << from << " error=" << ToString(error);
   }
+  if (!away()) HandleCorrupt();
+}
+
+void Partition::HandleCorrupt() {
   if (IsLeader()) return MaybeResign();
   const auto* row = env_->image->FindPartition(name_.topic, name_.partition);
   if (row != nullptr) DropCorrupt(*row);
   // Others lead and have it; it must only not count any more.
-  if (corrupt_from_) effects_.Add(Effect::kTellDamage);
+  if (corrupt_from_ && !away()) effects_.Add(Effect::kTellDamage);
 }
 
 // The new leader's log has what this one has lost. Nothing is cut while this
@@ -255,10 +267,11 @@ void Partition::DropCorrupt(const metadata::PartitionImage& row) {
   };
   if (!corrupt_from_ || counted(row.isr) || counted(row.elr)) return;
   const Offset from = std::max(*corrupt_from_, log_->start_offset());
+  if (from >= log_->end_offset()) return corrupt_from_.reset();
   LOG(WARNING) << "fetching again what is corrupt partition=" << ToString(name_)
                << " from=" << from << " end=" << log_->end_offset()
                << " epoch=" << leader_epoch_;
-  if (Cut(from, true)) corrupt_from_.reset();
+  Lend({LogCut::Kind::kDamaged, from});
 }
 
 void Partition::CountAppended(Offset end_before, size_t bytes) {
@@ -282,7 +295,15 @@ void Partition::NoticeFailure() {
   if (failed() && !failure_noticed_) RoleChanged();
 }
 
+std::optional<log::SyncWork> Partition::TakeSync() {
+  return away() || failed() ? std::nullopt : log_->TakeSync();
+}
+
 void Partition::Flushed(const log::SyncWork& work, Instant now) {
+  if (away()) {
+    away_->syncs.emplace_back(work, true);
+    return;
+  }
   const Offset before = log_->flushed_offset();
   log_->Flushed(work);
   if (log_->flushed_offset() == before) return;
@@ -290,6 +311,10 @@ void Partition::Flushed(const log::SyncWork& work, Instant now) {
 }
 
 void Partition::SyncFailed(const log::SyncWork& work) {
+  if (away()) {
+    away_->syncs.emplace_back(work, false);
+    return;
+  }
   log_->SyncFailed(work);
   NoticeFailure();
 }
@@ -301,6 +326,7 @@ void Partition::FlushedMoved(Instant now) {
 }
 
 Result<int> Partition::ApplyRetention(int64_t now_ms) {
+  if (away()) return 0;
   const Offset start_before = log_->start_offset();
   auto dropped = log_->ApplyRetention(high_watermark_, now_ms);
   NoticeFailure();

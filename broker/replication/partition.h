@@ -12,6 +12,7 @@
 #include "broker/replication/follower_state.h"
 #include "broker/replication/isr.h"
 #include "broker/replication/stats.h"
+#include "broker/replication/truncation.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
@@ -87,6 +88,14 @@ struct FetchPositionOfFollower {
   }
 };
 
+// A log that is to be cut, on a thread that may wait for its disk.
+struct LentLog {
+  std::unique_ptr<log::Log> log;
+  LogCut cut;
+};
+// Waits for the disk.
+Status CarryOut(const LogCut& cut, log::Log& log);
+
 enum class Role : uint8_t { kNone, kLeader, kFollower };
 enum class AppendOrigin : uint8_t { kClient, kCoordinator };
 
@@ -96,8 +105,13 @@ enum class AppendOrigin : uint8_t { kClient, kCoordinator };
 // Synchronous and single-threaded: it belongs to one executor, does no I/O but
 // through its Log, and knows no clock: `now` is an argument. What follows from
 // a call (replies to send, ISR changes to ask for, syncs to start) is found in
-// TakeEffects() and log().TakeSync(), so that the simulator drives the same
-// code as the broker.
+// TakeEffects(), TakeSync() and TakeCut(), so that the simulator drives the
+// same code as the broker.
+//
+// A follower's log is cut elsewhere, since that waits for the disk. From the
+// decision until the log is back the partition is away(): it does not fetch, is
+// neither read nor written, and stays in its role and epoch. What it is told
+// meanwhile counts when the log is there.
 //
 // Durability: the high watermark counts flushed offsets only, the leader's and
 // the followers' own, so whatever lies below it is on the stable storage of
@@ -157,7 +171,7 @@ class Partition {
   // or a failed log.
   std::optional<FetchPositionOfFollower> FollowerPosition() const;
   // An answer without error or divergence. Ignored unless it belongs to this
-  // epoch and to the end of this log (B-15).
+  // epoch and to the end of this log (B-15), which is not away.
   Status AppendFetched(const AskedWith& asked, const SharedBytes& records,
                        Offset leader_high_watermark, Offset leader_start);
   // B-12 and B-13. Ignored when of another epoch or position.
@@ -165,9 +179,16 @@ class Partition {
   Status OutOfRange(const AskedWith& asked, Offset leader_start);
 
   // --- disk -------------------------------------------------------------
+  // nullopt: nothing is to be synced now.
+  std::optional<log::SyncWork> TakeSync();
   void Flushed(const log::SyncWork& work, Instant now);
   void SyncFailed(const log::SyncWork& work);
   Result<int> ApplyRetention(int64_t now_ms);
+  // The log and what is to be done to it; once for each Effect::kCut.
+  LentLog TakeCut();
+  // `cut`: what came of it.
+  void CutDone(std::unique_ptr<log::Log> log, const Status& cut, Instant now);
+  bool away() const { return away_.has_value(); }
 
   // Its directory may have failed without a call to this log.
   void NoticeFailure();
@@ -199,9 +220,11 @@ class Partition {
   bool UnderReplicated() const {
     return IsLeader() && isr_.committed().size() < replicas_.size();
   }
-  bool failed() const { return log_->failed(); }
-  // Ends the partition; only destruction is left.
+  // Known again when it is back.
+  bool failed() const { return !away() && log_->failed(); }
+  // Ends the partition; only destruction is left. nullptr: it is being cut.
   std::unique_ptr<log::Log> ReleaseLog() { return std::move(log_); }
+  // REQUIRES: it is not away.
   log::Log& log() { return *log_; }
   const log::Log& log() const { return *log_; }
 
@@ -226,11 +249,20 @@ class Partition {
   bool HasUsableDirectory(const metadata::BrokerImage& broker) const;
   ExpandCandidate CandidateOf(NodeId id, const FollowerState& state) const;
   void SetHighWatermark(Offset offset);
+  // What a leader has sent.
+  struct Fetched {
+    SharedBytes records;
+    Offset leader_high_watermark = 0;
+    Offset leader_start = 0;
+  };
+  Status TakeFetched(const Fetched& fetched);
+  std::optional<Offset> StartsOverAt(std::string_view batches) const;
   Status Append(std::string_view batches);
-  Status Truncate(Offset offset);
-  Status Cut(Offset offset, bool damaged);
+  void Lend(LogCut cut);
+  void AfterCut(const LogCut& cut, const std::optional<Fetched>& fetched);
   Status AtPosition(const AskedWith& asked) const;
   void MaybeResign();
+  void HandleCorrupt();
   void DropCorrupt(const metadata::PartitionImage& row);
   FetchAnswer Read(Offset from, Offset limit, size_t max_bytes,
                    bool at_least_one);
@@ -244,7 +276,7 @@ class Partition {
 
   const TopicPartition name_;
   const Uuid topic_id_;
-  std::unique_ptr<log::Log> log_;
+  std::unique_ptr<log::Log> log_;  // nullptr: it is being cut
   const PartitionEnv* const env_;
   int32_t configured_min_isr_;
 
@@ -271,6 +303,16 @@ class Partition {
   // to nobody, and this replica gives up its place for one that has good ones.
   std::optional<Offset> corrupt_from_;
   bool failure_noticed_ = false;
+
+  // While the log is to be cut: what is to be done when it is back.
+  struct Away {
+    LogCut cut;
+    std::optional<Fetched> fetched;
+    std::optional<log::LogConfig> config;
+    std::vector<std::pair<log::SyncWork, bool>> syncs;  // and how they went
+    std::optional<metadata::PartitionImage> row;
+  };
+  std::optional<Away> away_;
   Effects effects_;
 };
 

@@ -13,7 +13,7 @@ namespace tidemark::replication {
 
 std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
   if (role_ != Role::kFollower || leader_ == kNoNode || leader_ == env_->self ||
-      failed()) {
+      away() || failed()) {
     return std::nullopt;
   }
   FetchPositionOfFollower position;
@@ -29,6 +29,7 @@ std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
 }
 
 Status Partition::AtPosition(const AskedWith& asked) const {
+  if (away()) return Fail(ErrorCode::kNotLeaderOrFollower, "it is being cut");
   if (failed()) return Fail(ErrorCode::kKafkaStorageError);
   if (role_ != Role::kFollower || asked.leader_epoch != leader_epoch_) {
     return Fail(ErrorCode::kFencedLeaderEpoch);
@@ -45,17 +46,42 @@ Status Partition::AppendFetched(const AskedWith& asked,
                                 Offset leader_high_watermark,
                                 Offset leader_start) {
   TM_RETURN_IF_ERROR(AtPosition(asked));
-  if (!records.empty()) {
-    if (Status appended = Append(records.view()); !appended) {
+  const Fetched fetched{records, leader_high_watermark, leader_start};
+  if (const auto at = StartsOverAt(records.view())) {
+    Lend({LogCut::Kind::kStartOver, *at});
+    away_->fetched = fetched;
+    return {};
+  }
+  return TakeFetched(fetched);
+}
+
+// A leader's start may lie inside a batch (DeleteRecords). A log that starts
+// over there takes the whole batch, and with it the batch's base.
+std::optional<Offset> Partition::StartsOverAt(std::string_view batches) const {
+  if (batches.empty() || log_->start_offset() != log_->end_offset()) {
+    return std::nullopt;
+  }
+  const auto first = record::ParseBatchHeader(batches);
+  if (!first || first->base_offset >= log_->end_offset() ||
+      first->LastOffset() < log_->end_offset()) {
+    return std::nullopt;
+  }
+  return first->base_offset;
+}
+
+Status Partition::TakeFetched(const Fetched& fetched) {
+  if (!fetched.records.empty()) {
+    if (Status appended = Append(fetched.records.view()); !appended) {
       NoticeFailure();
       return appended;
     }
   }
   // B-03. Never backwards: a new leader may not know yet what is committed.
-  const Offset reached = std::min(leader_high_watermark, log_->end_offset());
+  const Offset reached =
+      std::min(fetched.leader_high_watermark, log_->end_offset());
   if (reached > high_watermark_) SetHighWatermark(reached);
   // B-13: what the leader has deleted is deleted here too.
-  const Offset start = std::min(leader_start, high_watermark_);
+  const Offset start = std::min(fetched.leader_start, high_watermark_);
   if (start > log_->start_offset()) {
     const Status advanced = log_->AdvanceStartOffset(start);
     NoticeFailure();
@@ -65,15 +91,6 @@ Status Partition::AppendFetched(const AskedWith& asked,
 }
 
 Status Partition::Append(std::string_view batches) {
-  // A leader's start may lie inside a batch (DeleteRecords). A log that starts
-  // over there takes the whole batch, and with it the batch's base.
-  if (log_->start_offset() == log_->end_offset()) {
-    TM_ASSIGN_OR_RETURN(const auto first, record::ParseBatchHeader(batches));
-    if (first.base_offset < log_->end_offset() &&
-        first.LastOffset() >= log_->end_offset()) {
-      TM_RETURN_IF_ERROR(log_->TruncateFullyAndStartAt(first.base_offset));
-    }
-  }
   const Offset end_before = log_->end_offset();
   TM_RETURN_IF_ERROR(log_->AppendAsFollower(batches));
   CountAppended(end_before, batches.size());
@@ -85,29 +102,56 @@ Status Partition::Append(std::string_view batches) {
   return {};
 }
 
-Status Partition::Truncate(Offset offset) {
-  if (offset < high_watermark_) {
-    // B-12: only an unclean election can cause this.
-    LOG(WARNING) << "truncating below the high watermark partition="
-                 << ToString(name_) << " to=" << offset
-                 << " high_watermark=" << high_watermark_
-                 << " epoch=" << leader_epoch_;
-    Stats::Add(env_->stats->truncations_below_high_watermark, 1);
+Status CarryOut(const LogCut& cut, log::Log& log) {
+  switch (cut.kind) {
+    case LogCut::Kind::kTruncate:
+      return log.TruncateTo(cut.at);
+    case LogCut::Kind::kDamaged:
+      return log.TruncateDamaged(cut.at);
+    case LogCut::Kind::kStartOver:
+      return log.TruncateFullyAndStartAt(cut.at);
   }
-  return Cut(offset, false);
+  return {};
 }
 
-Status Partition::Cut(Offset offset, bool damaged) {
-  auto truncated =
-      damaged ? log_->TruncateDamaged(offset) : log_->TruncateTo(offset);
-  while (!uncommitted_.empty() && uncommitted_.back().first > offset) {
+void Partition::Lend(LogCut cut) {
+  away_.emplace().cut = cut;
+  effects_.Add(Effect::kCut);
+}
+
+LentLog Partition::TakeCut() { return {std::move(log_), away_->cut}; }
+
+void Partition::CutDone(std::unique_ptr<log::Log> log, const Status& cut,
+                        Instant now) {
+  log_ = std::move(log);
+  const Away away = *std::exchange(away_, std::nullopt);
+  if (away.config) log_->UpdateConfig(*away.config);
+  for (const auto& [work, synced] : away.syncs) {
+    synced ? Flushed(work, now) : SyncFailed(work);
+  }
+  if (cut) AfterCut(away.cut, away.fetched);
+  NoticeFailure();
+  if (away.row) ApplyRow(*away.row, now);
+  // Not where the cut has failed: that waits for another row, or reader.
+  if (cut && corrupt_from_ && !this->away()) HandleCorrupt();
+}
+
+void Partition::AfterCut(const LogCut& cut,
+                         const std::optional<Fetched>& fetched) {
+  while (!uncommitted_.empty() && uncommitted_.back().first > cut.at) {
     uncommitted_.pop_back();
   }
-  NoticeFailure();
-  if (truncated && high_watermark_ > log_->end_offset()) {
+  if (cut.kind == LogCut::Kind::kDamaged && corrupt_from_ >= cut.at) {
+    corrupt_from_.reset();
+  }
+  if (fetched) {
+    (void)TakeFetched(*fetched);  // it is fetched again
+  } else if (cut.kind == LogCut::Kind::kStartOver) {
+    SetHighWatermark(cut.at);
+  }
+  if (high_watermark_ > log_->end_offset()) {
     SetHighWatermark(log_->end_offset());
   }
-  return truncated;
 }
 
 Status Partition::Diverged(const AskedWith& asked, log::EpochEnd leader) {
@@ -124,7 +168,16 @@ Status Partition::Diverged(const AskedWith& asked, log::EpochEnd leader) {
             << " from=" << log_->end_offset() << " epoch=" << leader_epoch_
             << " diverging_epoch=" << leader.epoch
             << " diverging_end=" << leader.end_offset;
-  return Truncate(target);
+  if (target < high_watermark_) {
+    // B-12: only an unclean election can cause this.
+    LOG(WARNING) << "truncating below the high watermark partition="
+                 << ToString(name_) << " to=" << target
+                 << " high_watermark=" << high_watermark_
+                 << " epoch=" << leader_epoch_;
+    Stats::Add(env_->stats->truncations_below_high_watermark, 1);
+  }
+  Lend({LogCut::Kind::kTruncate, target});
+  return {};
 }
 
 Status Partition::OutOfRange(const AskedWith& asked, Offset leader_start) {
@@ -133,10 +186,8 @@ Status Partition::OutOfRange(const AskedWith& asked, Offset leader_start) {
   LOG(INFO) << "starting over partition=" << ToString(name_)
             << " at=" << leader_start << " from=" << log_->end_offset()
             << " epoch=" << leader_epoch_;
-  auto truncated = log_->TruncateFullyAndStartAt(leader_start);
-  NoticeFailure();
-  if (truncated) SetHighWatermark(leader_start);
-  return truncated;
+  Lend({LogCut::Kind::kStartOver, leader_start});
+  return {};
 }
 
 }  // namespace tidemark::replication

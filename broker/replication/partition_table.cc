@@ -67,6 +67,15 @@ ErrorCode ShardState::WhyAbsent(const TopicPartition& partition,
                                       : ErrorCode::kNotLeaderOrFollower;
 }
 
+PartitionTable::PartitionTable(ShardState& state, EffectRunner& effects,
+                               FollowerFetchers& fetchers)
+    : state_(state), effects_(effects), fetchers_(fetchers) {
+  state_.came_back = [this](const TopicPartition& name,
+                            std::unique_ptr<log::Log> log) {
+    CameBack(name, std::move(log));
+  };
+}
+
 void PartitionTable::ApplyImage(const metadata::ImagePtr& image,
                                 const metadata::Delta& delta,
                                 const Mine& mine) {
@@ -192,6 +201,17 @@ void PartitionTable::Opened(const TopicPartition& name, const Uuid& topic_id,
   Refresh(name);
 }
 
+void PartitionTable::CameBack(const TopicPartition& name,
+                              std::unique_ptr<log::Log> log) {
+  state_.away.erase(name);
+  if (state_.closed) {
+    logs_.push_back(std::move(log));
+    return MaybeClosed();
+  }
+  state_.services.logs->Delete(std::move(log));
+  Refresh(name);
+}
+
 Slot* PartitionTable::Add(const TopicPartition& name, const Uuid& topic_id,
                           std::unique_ptr<log::Log> log) {
   // It may have changed while the log was opened.
@@ -231,7 +251,11 @@ void PartitionTable::Remove(const TopicPartition& name) {
   Stats::Add(state_.services.stats->partitions, -1);
   LOG(INFO) << "deleting replica partition=" << ToString(name)
             << " topic_id=" << ToString(slot->partition.topic_id());
-  state_.services.logs->Delete(slot->partition.ReleaseLog());
+  if (auto log = slot->partition.ReleaseLog()) {
+    state_.services.logs->Delete(std::move(log));
+  } else {
+    state_.away.insert(name);
+  }
 }
 
 void PartitionTable::Close(std::function<void(Logs)> done) {
@@ -240,7 +264,11 @@ void PartitionTable::Close(std::function<void(Logs)> done) {
   for (auto& [name, slot] : std::exchange(state_.slots, {})) {
     effects_.Complete(slot->produces.TakeAll(ErrorCode::kNotLeaderOrFollower));
     slot->readers.WakeAll();
-    logs_.push_back(slot->partition.ReleaseLog());
+    if (auto log = slot->partition.ReleaseLog()) {
+      logs_.push_back(std::move(log));
+    } else {
+      state_.away.insert(name);
+    }
   }
   MaybeClosed();
 }

@@ -15,8 +15,7 @@ namespace tidemark::replication {
 class PartitionTable {
  public:
   PartitionTable(ShardState& state, EffectRunner& effects,
-                 FollowerFetchers& fetchers)
-      : state_(state), effects_(effects), fetchers_(fetchers) {}
+                 FollowerFetchers& fetchers);
 
   using Mine = std::function<bool(const TopicPartition&)>;
   void ApplyImage(const metadata::ImagePtr& image, const metadata::Delta& delta,
@@ -36,6 +35,8 @@ class PartitionTable {
             const metadata::PartitionImage& row);
   void Opened(const TopicPartition& name, const Uuid& topic_id,
               Result<std::unique_ptr<log::Log>> opened);
+  // The log of a partition that is not here any more.
+  void CameBack(const TopicPartition& name, std::unique_ptr<log::Log> log);
   Slot* Add(const TopicPartition& name, const Uuid& topic_id,
             std::unique_ptr<log::Log> log);
   // As the newest image says.

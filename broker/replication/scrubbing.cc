@@ -10,7 +10,7 @@ std::optional<log::ScrubSource::Item> FindIn(ReplicaShard& shard,
                                              Offset from) {
   const Partition* partition = shard.Find(name);
   // One that is known to be damaged is being mended.
-  if (partition == nullptr || partition->failed() ||
+  if (partition == nullptr || partition->away() || partition->failed() ||
       partition->corrupt_from()) {
     return std::nullopt;
   }

@@ -106,6 +106,9 @@ struct ShardState {
   // Their logs are with the store, and no slot waits for them: nothing is begun
   // by these names before the logs are here.
   std::unordered_set<TopicPartition> away;
+  // Takes the log of a partition that was removed while it was cut.
+  std::function<void(const TopicPartition&, std::unique_ptr<log::Log>)>
+      came_back;
   bool closed = false;
   std::shared_ptr<SyncedWorks> synced = std::make_shared<SyncedWorks>();
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);

@@ -26,6 +26,17 @@ FetchCheck CheckFetchPosition(Offset fetch_offset,
                               LeaderEpoch own_latest, Offset start_offset,
                               Offset end_offset);
 
+// What becomes of a log.
+struct LogCut {
+  enum class Kind : uint8_t {
+    kTruncate,   // nothing from `at` on is left
+    kDamaged,    // the same, but what is on disk there cannot be believed
+    kStartOver,  // nothing is left, and it begins anew at `at`
+  };
+  Kind kind = Kind::kTruncate;
+  Offset at = 0;
+};
+
 // The follower's side (B-12): where to cut after the leader answered
 // `leader`; `own` is the follower's EndOffsetFor(leader.epoch). The next fetch
 // is checked again, so cutting may take several rounds.

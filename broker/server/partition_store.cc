@@ -73,6 +73,17 @@ void PartitionStore::Created(const TopicPartition& partition,
   if (locations_ != nullptr) locations_->Opened(partition, topic_id, dir);
 }
 
+void PartitionStore::Do(std::unique_ptr<log::Log> log, Change change,
+                        Changed done) {
+  const TopicPartition partition = log->partition();
+  auto lent = std::make_shared<std::unique_ptr<log::Log>>(std::move(log));
+  manager_.workers().Do(
+      partition, [lent, change = std::move(change), done = std::move(done)] {
+        Status changed = change(**lent);
+        done(std::move(*lent), std::move(changed));
+      });
+}
+
 void PartitionStore::Delete(std::unique_ptr<log::Log> log) {
   const TopicPartition partition = log->partition();
   auto deleted = std::make_shared<std::unique_ptr<log::Log>>(std::move(log));

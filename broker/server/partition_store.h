@@ -35,6 +35,7 @@ class PartitionStore final : public replication::LogStore {
   void Open(const TopicPartition& partition, const Uuid& topic_id,
             const log::LogConfig& config, bool is_new, int64_t now_ms,
             Opened done) override;
+  void Do(std::unique_ptr<log::Log> log, Change change, Changed done) override;
   void Delete(std::unique_ptr<log::Log> log) override;
   Offset HighWatermark(const TopicPartition& partition) override;
   void SetHighWatermarks(const log::OffsetMap& offsets) override;

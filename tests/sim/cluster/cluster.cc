@@ -253,7 +253,7 @@ Cluster::Copy Cluster::Read(NodeId node, const TopicPartition& partition) {
   const size_t index = replicas.ShardIndexOf(partition);
   On(broker->shard(index), [&] {
     replication::Partition* found = replicas.shard(index).Find(partition);
-    if (found == nullptr || found->failed()) return;
+    if (found == nullptr || found->away() || found->failed()) return;
     log::Log& log = found->log();
     copy.there = true;
     copy.start = log.start_offset();

@@ -258,7 +258,9 @@ class Simulation {
 
   void Check(SimReplica& replica) {
     Partition* partition = replica.partition();
-    if (partition == nullptr || partition->failed()) return;
+    if (partition == nullptr || partition->away() || partition->failed()) {
+      return;
+    }
     log::Log& log = partition->log();
     const Offset hw = partition->high_watermark();
     if (log.start_offset() < 0 || log.start_offset() > hw ||
@@ -349,6 +351,8 @@ class Simulation {
     for (size_t a = 0; a < replicas_.size(); ++a) {
       for (size_t b = a + 1; b < replicas_.size(); ++b) {
         if (!replicas_[a]->alive() || !replicas_[b]->alive()) continue;
+        if (replicas_[a]->partition()->away()) continue;
+        if (replicas_[b]->partition()->away()) continue;
         auto& one = replicas_[a]->partition()->log();
         auto& two = replicas_[b]->partition()->log();
         const Entries left = ReadEntries(one, 0, one.end_offset());

@@ -162,13 +162,31 @@ void SimReplica::Settle() {
     report_wanted_ = true;
     Fetch(true);
   }
+  if (effects.Has(Effect::kCut)) Cut();
   StartSync();
   for (auto& one : completed) one.done(one.error);
 }
 
+// Takes as long as a disk does, or much longer.
+void SimReplica::Cut() {
+  auto lent = std::make_shared<LentLog>(partition_->TakeCut());
+  const Duration time =
+      world_.Chance(100) ? world_.Between(milliseconds(5), milliseconds(500))
+                         : world_.Between(microseconds(100), milliseconds(5));
+  After(time, [this, lent] {
+    const Status cut = CarryOut(lent->cut, *lent->log);
+    partition_->CutDone(std::move(lent->log), cut, world_.now());
+    const bool new_epoch = partition_->leader_epoch() != known_epoch_;
+    known_epoch_ = partition_->leader_epoch();
+    if (new_epoch && partition_->IsLeader()) hooks_.led(*this);
+    Settle();
+    Fetch(false);
+  });
+}
+
 void SimReplica::StartSync() {
   if (syncing_) return;
-  auto work = partition_->log().TakeSync();
+  auto work = partition_->TakeSync();
   if (!work) return;
   syncing_ = true;
   const Duration time =

@@ -59,6 +59,7 @@ class SimReplica {
 
   void Settle();
   void StartSync();
+  void Cut();
   void Fetch(bool report);
   void Fetched(bool report, uint64_t round,
                const FetchPositionOfFollower& asked, const FetchAnswer& answer);

@@ -83,7 +83,15 @@ class PartitionTest : public testing::Test {
           at->asked(), answer.records.bytes(), answer.high_watermark,
           answer.log_start_offset));
     }
+    Cut(follower);
     return answer;
+  }
+  // What has been decided, at once.
+  static void Cut(Replica& at) {
+    if (!at.partition->away()) return;
+    LentLog lent = at.partition->TakeCut();
+    const Status cut = CarryOut(lent.cut, *lent.log);
+    at.partition->CutDone(std::move(lent.log), cut, kStart);
   }
 
   std::map<NodeId, std::unique_ptr<Replica>> replicas_;
@@ -242,6 +250,76 @@ TEST_F(PartitionTest, DivergedFollowerIsCutByEpochAndConverges) {
   EXPECT_EQ(one.partition->log().Read(0, 2, 10000, true)->view(),
             two.partition->log().Read(0, 2, 10000, true)->view());
   EXPECT_EQ(one.stats.truncations_below_high_watermark, 0);
+}
+
+// Otherwise it would be waited for for ever.
+TEST_F(PartitionTest, ASyncThatEndsWhileTheLogIsAwayCounts) {
+  Replica& one = Make(1, 1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a", 1));
+  const auto work = one.partition->TakeSync();
+  ASSERT_TRUE(work);
+  one.partition->ApplyRow(Row({2}, 2, 1, 1), kStart);
+  ASSERT_TRUE(one.partition->Diverged({1, 1, 0}, {-1, 0}));
+  ASSERT_TRUE(one.partition->away());
+  EXPECT_FALSE(one.partition->TakeSync());
+  LentLog lent = one.partition->TakeCut();
+  ASSERT_TRUE(log::PerformSync(one.disk, *work));
+  one.partition->Flushed(*work, kStart);
+  one.partition->CutDone(std::move(lent.log),
+                         Fail(ErrorCode::kKafkaStorageError, "test"), kStart);
+  EXPECT_EQ(one.partition->log().flushed_offset(), 1);
+}
+
+TEST_F(PartitionTest, WhatIsConfiguredWhileTheLogIsAwayCounts) {
+  Replica& one = Make(1, 1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a", 1));
+  one.partition->ApplyRow(Row({2}, 2, 1, 1), kStart);
+  ASSERT_TRUE(one.partition->Diverged({1, 1, 0}, {-1, 0}));
+  log::LogConfig never;
+  never.flush_messages = INT64_MAX;
+  LentLog lent = one.partition->TakeCut();
+  one.partition->UpdateConfig(never, 1);
+  one.partition->CutDone(std::move(lent.log),
+                         Fail(ErrorCode::kKafkaStorageError, "test"), kStart);
+  EXPECT_EQ(one.partition->log().flushed_offset(), 1) << "appended is enough";
+}
+
+// What was read of the log before it was cut must not cut it once more, but
+// what is below the cut is as bad as it was.
+TEST_F(PartitionTest, WhatIsFoundCorruptWhileTheLogIsAwayIsCutIfItIsLeft) {
+  const Error corrupt{ErrorCode::kCorruptMessage, "test"};
+  Replica& one = Make(1, 1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(Append(one, "a"));
+  Sync(one);
+  one.partition->ApplyRow(Row({2, 3}, 2, 1, 1), kStart);
+  const auto cut_and_find = [&](Offset found) {
+    ASSERT_TRUE(one.partition->away());
+    LentLog lent = one.partition->TakeCut();
+    one.partition->FoundCorrupt(found, corrupt);
+    const Status cut = CarryOut(lent.cut, *lent.log);
+    one.partition->TakeEffects();
+    one.partition->CutDone(std::move(lent.log), cut, kStart);
+  };
+  one.partition->FoundCorrupt(3, corrupt);
+  one.partition->ApplyRow(Row({2, 3}, 2, 1, 2), kStart);
+  cut_and_find(4);
+  EXPECT_EQ(one.partition->log().end_offset(), 3);
+  EXPECT_EQ(one.partition->corrupt_from(), std::nullopt);
+  EXPECT_FALSE(one.partition->TakeEffects().Has(Effect::kTellDamage));
+
+  one.partition->FoundCorrupt(2, corrupt);
+  one.partition->ApplyRow(Row({2, 3}, 2, 1, 3), kStart);
+  cut_and_find(1);
+  EXPECT_EQ(one.partition->log().end_offset(), 2);
+  EXPECT_EQ(one.partition->corrupt_from(), 1);
+  EXPECT_TRUE(one.partition->TakeEffects().Has(Effect::kTellDamage));
+  one.partition->ApplyRow(Row({2, 3}, 2, 1, 4), kStart);
+  Cut(one);
+  EXPECT_EQ(one.partition->log().end_offset(), 1);
+  EXPECT_EQ(one.partition->corrupt_from(), std::nullopt);
 }
 
 TEST_F(PartitionTest, AnEpochLedInVainIsCutOff) {
@@ -443,6 +521,7 @@ TEST_F(PartitionTest, AnEligibleLeaderCutsNothingThatIsCorrupt) {
   one.partition->ApplyRow(eligible, kStart);
   EXPECT_EQ(one.partition->log().end_offset(), 2);
   one.partition->ApplyRow(Row({2, 3}, 2, 1, 2), kStart);
+  Cut(one);
   EXPECT_EQ(one.partition->log().end_offset(), 1);
 }
 

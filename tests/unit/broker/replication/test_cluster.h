@@ -34,6 +34,16 @@ class TestLogStore final : public LogStore {
       done(OpenTestLog(disk_, "/data", partition, topic_id, config, health));
     });
   }
+  void Do(std::unique_ptr<log::Log> log, Change change, Changed done) override {
+    auto lent = std::make_shared<std::unique_ptr<log::Log>>(std::move(log));
+    Later([this, lent, change, done] {
+      ++changes;
+      Status changed = fail_changes
+                           ? Status(Fail(ErrorCode::kKafkaStorageError, "test"))
+                           : change(**lent);
+      done(std::move(*lent), std::move(changed));
+    });
+  }
   void Delete(std::unique_ptr<log::Log> log) override {
     auto deleted = std::make_shared<std::unique_ptr<log::Log>>(std::move(log));
     Later([this, deleted] {
@@ -77,6 +87,8 @@ class TestLogStore final : public LogStore {
   // What opening, cutting and removing a log takes.
   Duration work_time{};
   bool fail_open = false;
+  bool fail_changes = false;
+  int changes = 0;
   std::set<TopicPartition> handed_out;
   size_t shut_down = 0;
   std::shared_ptr<log::DirectoryHealth> health;
