@@ -17,7 +17,7 @@ constexpr uint64_t kRefillBytes = 2 << 20;
 constexpr char kMetadataFile[] = "partition.metadata";
 
 bool IsCorrupt(const Error& error) {
-  return error.code != ErrorCode::kKafkaStorageError && !io::IsShortage(error);
+  return error.code != ErrorCode::kKafkaStorageError && !io::IsPassing(error);
 }
 
 std::optional<Uuid> ParsePartitionMetadata(std::string_view text) {

@@ -106,7 +106,7 @@ Result<std::optional<PartitionLog::CutPlace>> PartitionLog::PlaceToCut(
     if (!item && item.error().code == ErrorCode::kKafkaStorageError) {
       return Fail(item.error());
     }
-    if (!item && io::IsShortage(item.error())) return Fail(item.error());
+    if (!item && io::IsPassing(item.error())) return Fail(item.error());
     if (item && !*item) return std::nullopt;
     if (!item || (*item)->header.base_offset < expected) {
       if (!damaged) return PlaceToCut(segment, offset, true);

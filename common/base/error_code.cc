@@ -4,6 +4,8 @@ namespace tidemark {
 
 std::string_view ErrorName(ErrorCode code) {
   switch (code) {
+    case ErrorCode::kWouldWait:
+      return "WOULD_WAIT";
     case ErrorCode::kOutOfSpace:
       return "OUT_OF_SPACE";
     case ErrorCode::kOutOfHandles:

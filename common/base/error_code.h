@@ -9,8 +9,11 @@ namespace tidemark {
 // org.apache.kafka.common.protocol.Errors). Kafka answers carry them as they
 // are; gRPC answers carry them mapped by common/rpc/status_map.h.
 enum class ErrorCode : int16_t {
-  // The two that Kafka does not know and that never leave the process:
-  // something ran out, nothing is broken, later it may work (common/io). The
+  // Those that Kafka does not know and that never leave the process. The bytes
+  // are not in memory and whoever asked must not wait for them
+  // (common/io/no_wait.h); it asks again, and nobody is told.
+  kWouldWait = -103,
+  // Something ran out, nothing is broken, later it may work (common/io). The
   // log answers KAFKA_STORAGE_ERROR for them and keeps its directory.
   kOutOfSpace = -102,    // on the disk, or of a quota of it
   kOutOfHandles = -101,  // descriptors or memory

@@ -7,6 +7,10 @@ bool IsShortage(const Error& error) {
          error.code == ErrorCode::kOutOfHandles;
 }
 
+bool IsPassing(const Error& error) {
+  return error.code == ErrorCode::kWouldWait || IsShortage(error);
+}
+
 Status WriteFileAtomically(FileSystem& fs, const std::string& path,
                            std::string_view bytes) {
   const std::string tmp = path + ".tmp";

@@ -17,11 +17,12 @@ namespace tidemark::io {
 // the writer's. Errors carry path and errno text: kOutOfSpace, kOutOfHandles
 // (nothing is broken, later it may work; see IsShortage) or
 // kKafkaStorageError, which is everything else and final.
-class File {
+class File : public std::enable_shared_from_this<File> {
  public:
   virtual ~File() = default;
 
-  // Reads up to `count` bytes; fewer only at the end of the file.
+  // Reads up to `count` bytes; fewer only at the end of the file. kWouldWait:
+  // only in the scope of a NoWait.
   virtual Result<size_t> ReadAt(uint64_t at, char* to, size_t count) const = 0;
   // What of that is in memory, from the front: at least one byte, or nullopt
   // where it would have to wait for a disk. 0: at the end of the file.
@@ -66,6 +67,7 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   // For reading and writing; created empty when missing and `create`.
+  // kWouldWait: only in the scope of a NoWait.
   virtual Result<std::shared_ptr<File>> Open(const std::string& path,
                                              bool create) = 0;
   virtual Status CreateDirectories(const std::string& path) = 0;
@@ -86,6 +88,8 @@ FileSystem& PosixFileSystem();
 
 // Space, descriptors or memory ran out: nothing is broken.
 bool IsShortage(const Error& error);
+// That, or kWouldWait: it says nothing about what is on the disk.
+bool IsPassing(const Error& error);
 
 // Keeps `count` descriptors aside for PosixFileSystem, which takes one of them
 // when the process has no other left: sockets must not starve the disk. Once,

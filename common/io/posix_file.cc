@@ -1,8 +1,10 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include <system_error>
 
 #include "common/io/file.h"
+#include "common/io/no_wait.h"
 #include "common/io/resources.h"
 
 namespace tidemark::io {
@@ -49,10 +52,12 @@ class DescriptorReserve {
     wanted_ = static_cast<size_t>(count);
     FillLocked();
   }
-  // open(2) with one of them in need.
-  int Open(const char* path, int flags) {
+  // open(2) with one of them in need. `cached`: EAGAIN where the way there is
+  // not in memory.
+  int Open(const char* path, int flags, bool cached = false) {
     while (true) {
-      const int fd = ::open(path, flags | O_CLOEXEC, 0644);
+      const int fd = cached ? OpenCached(path, flags | O_CLOEXEC)
+                            : ::open(path, flags | O_CLOEXEC, 0644);
       if (fd >= 0) return fd;
       if (errno == EINTR) continue;
       if ((errno != EMFILE && errno != ENFILE) || !GiveUpOne()) return -1;
@@ -68,6 +73,17 @@ class DescriptorReserve {
   }
 
  private:
+  static int OpenCached(const char* path, int flags) {
+    open_how how{};
+    how.flags = static_cast<uint64_t>(flags);
+    how.resolve = RESOLVE_CACHED;
+    const auto fd = static_cast<int>(
+        ::syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
+    // Kernels before 5.12, and sandboxes that know no openat2.
+    const bool unknown =
+        fd < 0 && (errno == ENOSYS || errno == EINVAL || errno == EPERM);
+    return unknown ? ::open(path, flags, 0644) : fd;
+  }
   void FillLocked() {
     while (held_.size() < wanted_) {
       const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -116,6 +132,11 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   Result<size_t> ReadAt(uint64_t at, char* to, size_t count) const override {
+    return NoWait::Current() == nullptr ? ReadWaiting(at, to, count)
+                                        : ReadInMemory(at, to, count);
+  }
+
+  Result<size_t> ReadWaiting(uint64_t at, char* to, size_t count) const {
     size_t done = 0;
     while (done < count) {
       ssize_t n =
@@ -130,6 +151,21 @@ class PosixFile final : public File {
     return done;
   }
 
+  Result<size_t> ReadInMemory(uint64_t at, char* to, size_t count) const {
+    size_t done = 0;
+    while (done < count) {
+      TM_ASSIGN_OR_RETURN(const auto n,
+                          ReadCachedAt(at + done, to + done, count - done));
+      if (!n) {
+        return NoWait::Miss(
+            {shared_from_this(), at + done, count - done, nullptr, path_});
+      }
+      if (*n == 0) break;
+      done += *n;
+    }
+    return done;
+  }
+
   Result<std::optional<size_t>> ReadCachedAt(uint64_t at, char* to,
                                              size_t count) const override {
     iovec io{to, count};
@@ -140,7 +176,7 @@ class PosixFile final : public File {
       if (errno == EAGAIN) return std::nullopt;
       // A file system that cannot tell.
       if (errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)
-        return ReadAt(at, to, count);
+        return ReadWaiting(at, to, count);
       if (errno != EINTR) return Failed("cannot read", path_, errno);
     }
   }
@@ -297,8 +333,12 @@ class Posix final : public FileSystem {
  public:
   Result<std::shared_ptr<File>> Open(const std::string& path,
                                      bool create) override {
-    const int fd =
-        Descriptors().Open(path.c_str(), O_RDWR | (create ? O_CREAT : 0));
+    const bool cached = NoWait::Current() != nullptr && !create;
+    const int fd = Descriptors().Open(path.c_str(),
+                                      O_RDWR | (create ? O_CREAT : 0), cached);
+    if (fd < 0 && cached && errno == EAGAIN) {
+      return NoWait::Miss({nullptr, 0, 0, this, path});
+    }
     if (fd < 0) return Failed("cannot open", path, errno);
     return std::make_shared<PosixFile>(fd, path);
   }

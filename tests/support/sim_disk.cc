@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <set>
 
 namespace tidemark::sim {
 namespace {
 
 constexpr uint64_t kSector = 512;
+constexpr uint64_t kPage = 4096;
 
 struct ByteChange {
   bool truncate = false;
@@ -72,6 +74,9 @@ struct SimDisk::Inode {
   std::string current;
   std::string durable;
   std::vector<ByteChange> unsynced;
+  // What is in memory since the cache was dropped for the `cache`th time.
+  uint64_t cache = 0;
+  std::set<uint64_t> pages;
 };
 
 struct SimDisk::Node {
@@ -117,8 +122,24 @@ class SimDisk::SimFile final : public io::File {
     const std::string& bytes = inode_->current;
     if (at >= bytes.size()) return size_t{0};
     size_t n = std::min<uint64_t>(count, bytes.size() - at);
+    TM_RETURN_IF_ERROR(disk_.Need(*inode_, at, n,
+                                  {shared_from_this(), at, n, nullptr, path_}));
     std::memcpy(to, bytes.data() + at, n);
     return n;
+  }
+
+  Result<std::optional<size_t>> ReadCachedAt(uint64_t at, char* to,
+                                             size_t count) const override {
+    {
+      std::lock_guard lock(disk_.mutex_);
+      const uint64_t size = inode_->current.size();
+      count = at < size ? std::min<uint64_t>(count, size - at) : 0;
+      if (const auto cold = disk_.FirstCold(*inode_, at, count)) {
+        if (*cold == at) return std::nullopt;
+        count = *cold - at;
+      }
+    }
+    return ReadAt(at, to, count);
   }
 
   Status WriteAt(uint64_t at, std::string_view bytes) override {
@@ -205,6 +226,7 @@ class SimDisk::SimFile final : public io::File {
       disk_.used_ += grown;
     }
     Apply(inode_->current, at, bytes);
+    disk_.Warm(*inode_, at, bytes.size());
     inode_->unsynced.push_back({false, at, std::move(bytes)});
     return {};
   }
@@ -237,6 +259,56 @@ SimDisk::~SimDisk() = default;
 
 bool SimDisk::Lacks(int64_t bytes) const {
   return capacity_ >= 0 && used_ + bytes > capacity_;
+}
+
+// The first byte that is asked for brings the file itself into memory.
+std::optional<uint64_t> SimDisk::FirstCold(Inode& inode, uint64_t at,
+                                           size_t count) {
+  if (keep_nothing_) return at;
+  if (cache_ == 0) return std::nullopt;
+  if (inode.cache != cache_) return at;
+  for (uint64_t page = at / kPage; page * kPage < at + count; ++page) {
+    if (!inode.pages.contains(page)) return std::max(at, page * kPage);
+  }
+  return std::nullopt;
+}
+
+void SimDisk::Warm(Inode& inode, uint64_t at, size_t count) {
+  if (cache_ == 0 || keep_nothing_) return;
+  if (inode.cache != cache_) inode.pages.clear();
+  inode.cache = cache_;
+  for (uint64_t page = at / kPage; page * kPage < at + count; ++page) {
+    inode.pages.insert(page);
+  }
+}
+
+Status SimDisk::Need(Inode& inode, uint64_t at, size_t count,
+                     io::NoWait::Missed missed) {
+  const auto cold = FirstCold(inode, at, count);
+  if (!cold) return {};
+  if (io::NoWait::Current() != nullptr) {
+    missed.position = *cold;
+    missed.count = count - (*cold - at);
+    return io::NoWait::Miss(std::move(missed));
+  }
+  if (on_wait_) on_wait_(missed.path);
+  Warm(inode, at, count);
+  return {};
+}
+
+void SimDisk::DropCaches() {
+  std::lock_guard lock(mutex_);
+  ++cache_;
+}
+
+void SimDisk::KeepNothing(bool nothing) {
+  std::lock_guard lock(mutex_);
+  keep_nothing_ = nothing;
+}
+
+void SimDisk::OnWait(std::function<void(const std::string& path)> told) {
+  std::lock_guard lock(mutex_);
+  on_wait_ = std::move(told);
 }
 
 bool SimDisk::DeadLocked() const {
@@ -293,10 +365,16 @@ Result<std::shared_ptr<io::File>> SimDisk::Open(const std::string& path,
     TM_RETURN_IF_ERROR(Change("create", path));
     Node node;
     node.file = std::make_shared<Inode>();
+    // There is nothing of it to read.
+    node.file->cache = cache_;
     parent->Make({"", name, node});
     it = parent->current.find(name);
   }
   if (!it->second.file) return Broken("open", path, "Is a directory");
+  Inode& inode = *it->second.file;
+  if (!create && inode.cache != cache_) {
+    TM_RETURN_IF_ERROR(Need(inode, 0, 0, {nullptr, 0, 0, this, path}));
+  }
   return std::make_shared<SimFile>(*this, it->second.file, path);
 }
 

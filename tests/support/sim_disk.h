@@ -1,14 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "common/io/file.h"
+#include "common/io/no_wait.h"
 
 namespace tidemark::sim {
 
@@ -60,6 +63,13 @@ class SimDisk final : public io::FileSystem {
   void FailWrites(std::string part);
   void FailSyncs(std::string part);
   void FailReads(std::string part);
+  // From now on nothing is in memory but what is written, read or opened then.
+  void DropCaches();
+  // Nothing that is read comes into memory any more, nor is it found there.
+  void KeepNothing(bool nothing);
+  // Told, under the disk's lock, of every file that somebody opens or reads and
+  // has to wait for.
+  void OnWait(std::function<void(const std::string& path)> told);
   // The bytes change under everybody's feet, and on the platter.
   // REQUIRES: the file exists and is longer.
   void FlipBit(const std::string& path, uint64_t byte, int bit);
@@ -77,6 +87,12 @@ class SimDisk final : public io::FileSystem {
   Status Change(const char* what, const std::string& path);
   bool MayOpen();
   bool DeadLocked() const;
+  // Where from `at` on the first byte of `count` is that is not in memory.
+  std::optional<uint64_t> FirstCold(Inode& inode, uint64_t at, size_t count);
+  void Warm(Inode& inode, uint64_t at, size_t count);
+  // Fails in the scope of a NoWait, if not all of it is in memory.
+  Status Need(Inode& inode, uint64_t at, size_t count,
+              io::NoWait::Missed missed);
   bool Lacks(int64_t bytes) const;
   void CrashDirectory(Directory& dir, bool lose);
   void CrashFile(Inode& inode);
@@ -93,6 +109,9 @@ class SimDisk final : public io::FileSystem {
   int64_t syncs_ = 0;
   std::string fail_writes_, fail_syncs_, fail_reads_;
   int64_t opens_left_ = INT64_MAX;
+  uint64_t cache_ = 0;  // how often it was dropped
+  bool keep_nothing_ = false;
+  std::function<void(const std::string&)> on_wait_;
 };
 
 }  // namespace tidemark::sim

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "common/io/no_wait.h"
+
 namespace tidemark::io {
 namespace {
 
@@ -52,6 +54,90 @@ std::vector<bool> Resident(const std::string& path, size_t size) {
   std::vector<bool> resident;
   for (const unsigned char page : pages) resident.push_back((page & 1) != 0);
   return resident;
+}
+
+// Throws the file out of the page cache; false: this file system keeps it.
+bool Evict(const std::string& path, size_t size) {
+  const int fd = ::open(path.c_str(), O_RDWR);
+  EXPECT_EQ(::fdatasync(fd), 0);
+  EXPECT_EQ(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+  ::close(fd);
+  const std::vector<bool> resident = Resident(path, size);
+  return std::count(resident.begin(), resident.end(), true) == 0;
+}
+
+TEST_F(PosixFileTest, WhoMustNotWaitIsToldWhatIsNotInMemory) {
+  constexpr size_t kSize = 3 << 20;
+  const std::string path = dir_ + "/cold";
+  std::string bytes(kSize, '\0');
+  for (size_t i = 0; i < kSize; ++i) bytes[i] = static_cast<char>(i / 4096);
+  auto file = fs_.Open(path, true).value();
+  ASSERT_TRUE(file->WriteAt(0, bytes));
+  std::string got(kSize, '\0');
+  {
+    NoWait scope;
+    ASSERT_EQ(file->ReadAt(0, got.data(), kSize).value(), kSize);
+    EXPECT_EQ(got, bytes);
+    EXPECT_EQ(file->ReadAt(kSize, got.data(), 1).value(), 0u);
+    EXPECT_FALSE(scope.missed());
+  }
+  if (!Evict(path, kSize)) GTEST_SKIP() << "the page cache keeps files here";
+  for (int tries = 0;; ++tries) {
+    ASSERT_LT(tries, 100);
+    NoWait scope;
+    const auto read = file->ReadAt(5000, got.data(), 100000);
+    if (read) break;
+    ASSERT_EQ(read.error().code, ErrorCode::kWouldWait);
+    ASSERT_TRUE(scope.missed());
+    ASSERT_EQ(scope.missed()->file, file);
+    ASSERT_GE(scope.missed()->position, 5000u);
+    // As the thread that may wait would.
+    NoWait* const outer = NoWait::Exchange(nullptr);
+    ASSERT_TRUE(ReadMissed(*scope.missed()));
+    NoWait::Exchange(outer);
+  }
+  EXPECT_EQ(got.substr(0, 100000), bytes.substr(5000, 100000));
+  // Outside of such a scope it waits.
+  ASSERT_TRUE(Evict(path, kSize));
+  ASSERT_EQ(file->ReadAt(0, got.data(), kSize).value(), kSize);
+  EXPECT_EQ(got, bytes);
+}
+
+TEST_F(PosixFileTest, WhoMustNotWaitOpensWhatIsKnown) {
+  const std::string path = dir_ + "/known";
+  ASSERT_TRUE(fs_.Open(path, true));
+  NoWait scope;
+  EXPECT_TRUE(fs_.Open(path, false));
+  // Whether there is such a name is known, too, or must be looked for.
+  const auto none = fs_.Open(dir_ + "/none", false);
+  ASSERT_FALSE(none);
+  if (none.error().code == ErrorCode::kWouldWait) {
+    ASSERT_TRUE(scope.missed());
+    EXPECT_EQ(scope.missed()->path, dir_ + "/none");
+    NoWait* const outer = NoWait::Exchange(nullptr);
+    EXPECT_EQ(ReadMissed(*scope.missed()).error().code,
+              ErrorCode::kKafkaStorageError);
+    NoWait::Exchange(outer);
+  } else {
+    EXPECT_EQ(none.error().code, ErrorCode::kKafkaStorageError);
+  }
+  // What is made is made.
+  EXPECT_TRUE(fs_.Open(dir_ + "/new", true));
+}
+
+TEST(NoWait, SaysNothingAboutTheDisk) {
+  NoWait outer;
+  {
+    NoWait inner;
+    const Error error =
+        NoWait::Miss({nullptr, 0, 0, nullptr, "/somewhere"}).value();
+    EXPECT_EQ(error.code, ErrorCode::kWouldWait);
+    EXPECT_TRUE(IsPassing(error));
+    EXPECT_FALSE(IsShortage(error));
+    EXPECT_EQ(inner.missed()->path, "/somewhere");
+  }
+  EXPECT_EQ(NoWait::Current(), &outer);
+  EXPECT_FALSE(outer.missed());
 }
 
 TEST_F(PosixFileTest, ReadingOnceLeavesThePageCacheAsItWas) {
