@@ -16,27 +16,21 @@ namespace tidemark::server {
 
 using asio::ip::tcp;
 
-// Threads that wait for the disk when what a consumer is sent is not in the
-// page cache, so that no shard does.
-constexpr int kDiskReaders = 2;
-
 // Kept alive by the accept under way and by connections. The acceptor is used
 // on the first shard only, the map under its mutex.
 struct KafkaListener::State : std::enable_shared_from_this<State> {
-  State(ListenerOptions o, std::vector<io::EventLoop*> s, const Dispatcher& d,
-        NetworkMetrics& m, Admission& a)
+  State(ListenerOptions o, std::vector<io::EventLoop*> s,
+        std::vector<Executor*> r, const Dispatcher& d, NetworkMetrics& m,
+        Admission& a)
       : options(std::move(o)),
         connection_options{options.name, options.max_request_bytes,
                            options.max_idle},
         shards(std::move(s)),
+        disk_readers(std::move(r)),
         dispatcher(d),
         metrics(m),
         admission(a),
-        acceptor(shards.front()->context()) {
-    for (int i = 0; i < kDiskReaders; ++i) {
-      disk_readers.push_back(std::make_unique<io::EventLoop>("disk-reader"));
-    }
-  }
+        acceptor(shards.front()->context()) {}
 
   Status Bind();
   Status Listen(const tcp::endpoint& endpoint);
@@ -50,13 +44,12 @@ struct KafkaListener::State : std::enable_shared_from_this<State> {
   const ListenerOptions options;
   const ConnectionOptions connection_options;
   const std::vector<io::EventLoop*> shards;
+  const std::vector<Executor*> disk_readers;
   const Dispatcher& dispatcher;
   NetworkMetrics& metrics;
   Admission& admission;
   tcp::acceptor acceptor;
   size_t next_shard = 0;
-  // Until Stop, which connections do not outlive in earnest.
-  std::vector<std::unique_ptr<io::EventLoop>> disk_readers;
   // On the first shard: refusals since the log last told of them.
   uint64_t refusals = 0;
   std::optional<Instant> refusal_logged;
@@ -189,7 +182,7 @@ void KafkaListener::State::OnAccept(const std::error_code& error,
   const uint64_t id = next_connection_id.fetch_add(1);
   auto connection = std::make_shared<Connection>(
       shard, std::move(socket), id, std::move(*slot), connection_options,
-      dispatcher, metrics, admission, *disk_readers[id % kDiskReaders],
+      dispatcher, metrics, admission, *disk_readers[id % disk_readers.size()],
       // Holds the listener's state, and with it the connection's options, as
       // long as the connection may call.
       [self = shared_from_this()](uint64_t closed) {
@@ -220,10 +213,11 @@ void KafkaListener::State::CloseAll() {
 
 Result<std::unique_ptr<KafkaListener>> KafkaListener::Open(
     ListenerOptions options, std::vector<io::EventLoop*> shards,
-    const Dispatcher& dispatcher, NetworkMetrics& metrics,
-    Admission& admission) {
+    std::vector<Executor*> disk_readers, const Dispatcher& dispatcher,
+    NetworkMetrics& metrics, Admission& admission) {
   auto state = std::make_shared<State>(std::move(options), std::move(shards),
-                                       dispatcher, metrics, admission);
+                                       std::move(disk_readers), dispatcher,
+                                       metrics, admission);
   if (Status bound = state->Bind(); !bound) {
     const ListenerOptions& o = state->options;
     return Fail(ErrorCode::kInvalidConfig,
@@ -251,8 +245,6 @@ void KafkaListener::Stop() {
   state_->CloseAll();
   // Connections whose closing was posted before these are closed after them.
   for (io::EventLoop* shard : state_->shards) RunOn(*shard, [] {});
-  // What they have not begun holds connections, which hold the state.
-  state_->disk_readers.clear();
 }
 
 }  // namespace tidemark::server

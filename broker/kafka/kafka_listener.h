@@ -24,13 +24,15 @@ struct ListenerOptions {
 // A TCP port for Kafka clients. Connections go to the shards in turn.
 class KafkaListener {
  public:
-  // Bound and listening on return. `shards`, `dispatcher`, `metrics` and
-  // `admission`, which listeners share, outlive the listener. Error
-  // kInvalidConfig: cannot listen there, and why.
+  // Bound and listening on return. `shards`, `disk_readers` (at least one; they
+  // may wait for a disk), `dispatcher`, `metrics` and `admission`, which
+  // listeners share, outlive the listener; connections live on for as long as
+  // something is posted to a reader. Error kInvalidConfig: cannot listen there,
+  // and why.
   static Result<std::unique_ptr<KafkaListener>> Open(
       ListenerOptions options, std::vector<io::EventLoop*> shards,
-      const Dispatcher& dispatcher, NetworkMetrics& metrics,
-      Admission& admission);
+      std::vector<Executor*> disk_readers, const Dispatcher& dispatcher,
+      NetworkMetrics& metrics, Admission& admission);
 
   // Stop(), when it was not called.
   ~KafkaListener();

@@ -17,6 +17,9 @@ constexpr int16_t kFirstWithTopLevelError = 7;
 constexpr int8_t kReadCommitted = 1;
 // What a fetch waits for when memory is short: a batch of default producers.
 constexpr size_t kLeastRead = 1024 * 1024 + 64 * 1024;
+// A fetch that will not wait for records waits that long for a disk, as if it
+// had been read at once.
+constexpr Duration kPatience = std::chrono::seconds(1);
 
 size_t AtLeastZero(int32_t value) {
   return static_cast<size_t>(std::max(value, 0));
@@ -230,12 +233,17 @@ void FetchOperation::ReadDone() {
   }
   forgotten_.clear();
   size_t bytes = 0, in_memory = 0;
-  bool at_once = waiter_ == nullptr || hurry_;
+  bool at_once = hurry_, cold = false;
   for (const Part& part : parts_) {
+    cold |= part.answer.cold;
     bytes += part.answer.records.size();
     in_memory += part.answer.records.memory();
     at_once |= part.answer.error != ErrorCode::kNone ||
                part.answer.diverging.has_value();
+  }
+  if (waiter_ == nullptr && !at_once) {
+    if (cold && bytes == 0 && BePatient()) return Read();
+    at_once = true;
   }
   // A bounded read cannot find more than its bound.
   const size_t enough = taken_ > 0 ? std::min(min_bytes_, taken_) : min_bytes_;
@@ -248,6 +256,21 @@ void FetchOperation::ReadDone() {
   // What was found is still ready and is read again: holding it would pin it.
   for (Part& part : parts_) part.answer.records = Payload();
   Wait();
+}
+
+// Nothing was found because nothing was in memory. Once: a fetch that waits as
+// long as it may comes again.
+bool FetchOperation::BePatient() {
+  if (std::exchange(patient_, true)) return false;
+  KeepMemoryFor(0);
+  deadline_ = std::max(deadline_, call_.on->Now() + kPatience);
+  min_bytes_ = std::max<size_t>(min_bytes_, 1);
+  if (session_->id() != 0) return true;
+  // Its list was not kept.
+  const metadata::ImagePtr image = service_.metadata_.Get();
+  for (Part& part : std::exchange(parts_, {}))
+    AskShard(*part.partition, *image);
+  return true;
 }
 
 void FetchOperation::Wait() {

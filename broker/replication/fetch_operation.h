@@ -42,6 +42,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   void Read();
   void ReadShard(size_t index);
   void ReadDone();
+  bool BePatient();
   void Take(FetchedPartition* partition, FetchAnswer answer);
   void Wait();
   void Woken(uint64_t round);
@@ -76,6 +77,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   bool reading_ = false;
   bool woken_ = false;  // while reading
   bool hurry_ = false;  // answer with what there is
+  bool patient_ = false;
   bool timer_set_ = false;
   bool finished_ = false;
   std::atomic<size_t> reads_left_{0};

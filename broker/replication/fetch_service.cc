@@ -31,10 +31,12 @@ void AskShards(ReplicaManagerImpl& replicas, std::vector<OffsetQuery> queries,
     const TopicPartition& partition = gather->queries[i].partition;
     ReplicaShard& shard = replicas.shard(replicas.ShardIndexOf(partition));
     shard.executor().Post([gather, &shard, i, ask, &on, done] {
-      gather->answers[i] = ask(shard, gather->queries[i]);
-      if (gather->left.fetch_sub(1) == 1) {
-        on.Post([gather, done] { done(std::move(gather->answers)); });
-      }
+      ask(shard, gather->queries[i], [gather, i, &on, done](Result<T> answer) {
+        gather->answers[i] = std::move(answer);
+        if (gather->left.fetch_sub(1) == 1) {
+          on.Post([gather, done] { done(std::move(gather->answers)); });
+        }
+      });
     });
   }
 }
@@ -67,20 +69,20 @@ void FetchService::FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
                                Answers<log::TimestampedOffset> done) {
   AskShards<log::TimestampedOffset>(
       replicas_, std::move(queries), on, std::move(done),
-      [](ReplicaShard& shard, const OffsetQuery& query) {
-        return shard.read().FindOffset(query.partition, query.timestamp,
-                                       query.current_leader_epoch);
+      [](ReplicaShard& shard, const OffsetQuery& query, auto answer) {
+        shard.read().FindOffset(query.partition, query.timestamp,
+                                query.current_leader_epoch, std::move(answer));
       });
 }
 
 void FetchService::EndOffsets(std::vector<OffsetQuery> queries, Executor& on,
                               Answers<log::EpochEnd> done) {
-  AskShards<log::EpochEnd>(replicas_, std::move(queries), on, std::move(done),
-                           [](ReplicaShard& shard, const OffsetQuery& query) {
-                             return shard.read().EndOffsetFor(
-                                 query.partition, query.epoch,
-                                 query.current_leader_epoch);
-                           });
+  AskShards<log::EpochEnd>(
+      replicas_, std::move(queries), on, std::move(done),
+      [](ReplicaShard& shard, const OffsetQuery& query, auto answer) {
+        answer(shard.read().EndOffsetFor(query.partition, query.epoch,
+                                         query.current_leader_epoch));
+      });
 }
 
 }  // namespace tidemark::replication

@@ -232,6 +232,10 @@ FetchAnswer Partition::ReadLater(Offset from, Offset limit, size_t max_bytes,
 
 void Partition::ReadFailed(Offset from, const Error& error,
                            FetchAnswer* answer) {
+  if (error.code == ErrorCode::kWouldWait) {
+    answer->cold = true;
+    return;
+  }
   NoticeFailure();
   answer->error = error.code;
   // Bytes that are no batch any more; clients know one code for that.

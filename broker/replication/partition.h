@@ -63,6 +63,9 @@ struct FetchAnswer {
   std::optional<log::EpochEnd> diverging;
   // Look again with the next fetch, also when nothing moves meanwhile.
   bool again = false;
+  // There is something to read, but not in memory, and this thread must not
+  // wait for it (io::NoWait).
+  bool cold = false;
 };
 
 // What a fetch was asked with; its answer is about that and nothing else.

@@ -15,8 +15,14 @@ ReadList::~ReadList() {
 
 void ReadList::Ask(FetchedPartition* tag, ReadItem item) {
   if (const auto it = by_tag_.find(tag); it != by_tag_.end()) {
-    it->second->item = std::move(item);
-    return MarkReady(*it->second);
+    ReadEntry& entry = *it->second;
+    if (entry.item.fetch_offset != item.fetch_offset) {
+      EndWarming(entry);
+      entry.cold = false;
+      entry.misses = 0;
+    }
+    entry.item = std::move(item);
+    return MarkReady(entry);
   }
   ready_.emplace_back();
   ReadEntry& entry = ready_.back();
@@ -33,6 +39,7 @@ void ReadList::Forget(FetchedPartition* tag) {
   ReadEntry& entry = *it->second;
   by_tag_.erase(it);
   if (entry.watched != nullptr) entry.watched->Unwatch(entry);
+  EndWarming(entry);
   (entry.ready ? ready_ : resting_).erase(entry.self);
 }
 
@@ -49,6 +56,19 @@ void ReadList::Rest(ReadEntry& entry) {
 
 void ReadList::MarkReady(ReadEntry& entry) {
   if (!entry.ready) Keep(entry);
+}
+
+std::weak_ptr<const void> ReadList::BeginWarming(ReadEntry& entry) {
+  EndWarming(entry);
+  entry.warming = std::make_shared<char>();
+  ++warming_;
+  return entry.warming;
+}
+
+void ReadList::EndWarming(ReadEntry& entry) {
+  if (entry.warming == nullptr) return;
+  entry.warming = nullptr;
+  --warming_;
 }
 
 Readers::~Readers() { WakeAll(); }

@@ -36,6 +36,11 @@ struct ReadEntry {
   ReadItem item;
   ReadList* list = nullptr;
   bool ready = true;
+  // What it reads next was not in memory when it was last visited.
+  bool cold = false;
+  // It is being read; dropped when that is not wanted any more.
+  std::shared_ptr<const void> warming;
+  int misses = 0;  // in a row
   std::list<ReadEntry>::iterator self;
   // The watch.
   Readers* watched = nullptr;
@@ -71,6 +76,12 @@ class ReadList {
   void Rest(ReadEntry& entry);  // until its partition moves
   void MarkReady(ReadEntry& entry);
 
+  // What an entry did not find in memory is being read now, until EndWarming or
+  // until it is not wanted any more, which the result shows.
+  std::weak_ptr<const void> BeginWarming(ReadEntry& entry);
+  void EndWarming(ReadEntry& entry);
+  size_t warming() const { return warming_; }  // how many are
+
   // Who is to be told that an entry has become ready; nobody when the fetcher
   // has no fetch out.
   void Park(std::weak_ptr<FetchWaiter> waiter) { waiter_ = std::move(waiter); }
@@ -81,6 +92,7 @@ class ReadList {
   std::list<ReadEntry> ready_, resting_;
   std::unordered_map<FetchedPartition*, ReadEntry*> by_tag_;
   std::weak_ptr<FetchWaiter> waiter_;
+  size_t warming_ = 0;
 };
 
 // The watches at one partition.

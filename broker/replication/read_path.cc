@@ -1,9 +1,17 @@
 #include "broker/replication/read_path.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace tidemark::replication {
+namespace {
+
+// Partitions of one fetcher on one shard that are read for at the same time:
+// enough to keep a disk busy, and others have their turn.
+constexpr size_t kMostWarming = 4;
+
+}  // namespace
 
 std::vector<ReadAnswer> ReadPath::Read(ReadCall call) {
   const bool follower = call.reader.IsFollower();
@@ -34,8 +42,9 @@ std::vector<ReadAnswer> ReadPath::Visit(ReadList& list, const ReadCall& call) {
     const size_t left = bytes < call.budget ? call.budget - bytes : 0;
     const size_t most =
         std::min(left, static_cast<size_t>(std::max(entry->item.max_bytes, 0)));
-    answers.push_back({entry->tag, Visit(*entry, call.reader, most, bytes == 0,
-                                         call.list != 0)});
+    answers.push_back(
+        {entry->tag, Visit(*entry, call.reader, most,
+                           bytes == 0 && call.budget > 0, call.list != 0)});
     bytes += answers.back().answer.records.size();
   }
   if (call.waiter != nullptr && bytes > 0) {
@@ -57,19 +66,7 @@ FetchAnswer ReadPath::Visit(ReadEntry& entry, const Reader& reader,
     return absent;
   }
   Partition& partition = slot->partition;
-  FetchAnswer answer;
-  if (reader.IsFollower()) {
-    answer = partition.FetchAsFollower(
-        FollowerFetch{reader.replica, reader.broker_epoch,
-                      item.current_leader_epoch, item.fetch_offset,
-                      item.last_fetched_epoch, item.flushed_offset},
-        max_bytes, at_least_one, state_.executor.Now());
-  } else {
-    answer = partition.FetchAsConsumer(
-        ConsumerFetch{item.current_leader_epoch, item.fetch_offset,
-                      item.last_fetched_epoch},
-        max_bytes, at_least_one, state_.executor.Now());
-  }
+  FetchAnswer answer = Fetch(entry, partition, reader, max_bytes, at_least_one);
   // Before it is settled, so that it hears of what the visit itself, or a
   // produce that this completes, brings about.
   const bool calm =
@@ -89,9 +86,90 @@ FetchAnswer ReadPath::Visit(ReadEntry& entry, const Reader& reader,
   return answer;
 }
 
-Result<LogChunk> ReadPath::ReadLog(const TopicPartition& name,
-                                   LeaderEpoch epoch, Offset from,
-                                   size_t max_bytes) {
+FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
+                            const Reader& reader, size_t max_bytes,
+                            bool at_least_one) {
+  const ReadItem& item = entry.item;
+  // It waits for its bytes, or for its turn to have them read.
+  const bool waits = entry.cold && (entry.warming != nullptr ||
+                                    entry.list->warming() >= kMostWarming);
+  if (waits) {
+    max_bytes = 0;
+    at_least_one = false;
+  }
+  const bool reads = max_bytes > 0 || at_least_one;
+  const bool patient = entry.misses >= ColdReads::kMostMisses;
+  std::optional<io::NoWait> scope;
+  if (cold_.available() && !patient) scope.emplace();
+  FetchAnswer answer;
+  if (reader.IsFollower()) {
+    answer = partition.FetchAsFollower(
+        FollowerFetch{reader.replica, reader.broker_epoch,
+                      item.current_leader_epoch, item.fetch_offset,
+                      item.last_fetched_epoch, item.flushed_offset},
+        max_bytes, at_least_one, state_.executor.Now());
+  } else {
+    answer = partition.FetchAsConsumer(
+        ConsumerFetch{item.current_leader_epoch, item.fetch_offset,
+                      item.last_fetched_epoch},
+        max_bytes, at_least_one, state_.executor.Now());
+  }
+  if (answer.cold) {
+    auto missed = std::move(scope->missed());
+    scope.reset();
+    Missed(entry, std::move(*missed));
+  } else if (reads) {
+    if (patient) Stats::Add(state_.services.stats->cold_waits, 1);
+    entry.cold = false;
+    entry.misses = 0;
+  } else {
+    answer.cold = waits;
+  }
+  return answer;
+}
+
+void ReadPath::Missed(ReadEntry& entry, io::NoWait::Missed missed) {
+  entry.cold = true;
+  ReadList& list = *entry.list;
+  // Who is read for now wakes the fetch, which comes by here again.
+  if (list.warming() >= kMostWarming) return;
+  ++entry.misses;
+  cold_.Read(std::move(missed), list.BeginWarming(entry),
+             [&entry](const Status& read) {
+               // The shard will see itself what is wrong there.
+               if (!read) entry.misses = ColdReads::kMostMisses;
+               entry.cold = false;
+               entry.list->EndWarming(entry);
+               entry.list->MarkReady(entry);
+               if (const auto waiter = entry.list->waiter()) waiter->Wake();
+             });
+}
+
+template <class T>
+void ReadPath::Retry(std::function<Result<T>()> attempt,
+                     std::function<void(Result<T>)> done, int misses) {
+  std::optional<io::NoWait> scope;
+  if (cold_.available() && misses < ColdReads::kMostMisses) scope.emplace();
+  Result<T> result = attempt();
+  auto missed = scope ? std::move(scope->missed()) : std::nullopt;
+  scope.reset();
+  if (result || result.error().code != ErrorCode::kWouldWait) {
+    if (misses >= ColdReads::kMostMisses) {
+      Stats::Add(state_.services.stats->cold_waits, 1);
+    }
+    return done(std::move(result));
+  }
+  cold_.Read(std::move(*missed), state_.alive,
+             [this, alive = state_.alive, attempt = std::move(attempt),
+              done = std::move(done), misses](const Status& read) {
+               if (!*alive) return;
+               Retry(attempt, done, read ? misses + 1 : ColdReads::kMostMisses);
+             });
+}
+
+Result<LogChunk> ReadPath::TryReadLog(const TopicPartition& name,
+                                      LeaderEpoch epoch, Offset from,
+                                      size_t max_bytes) {
   Slot* slot = state_.Find(name);
   if (slot == nullptr || !slot->partition.IsLeader() ||
       slot->partition.leader_epoch() != epoch) {
@@ -103,20 +181,39 @@ Result<LogChunk> ReadPath::ReadLog(const TopicPartition& name,
   chunk.start_offset = log.start_offset();
   chunk.end_offset = log.end_offset();
   FetchAnswer answer = slot->partition.ReadOwn(from, max_bytes);
-  // What is corrupt here makes the partition look for another leader.
-  effects_.Settle(*slot);
+  if (answer.cold) return Fail(ErrorCode::kWouldWait);
   if (answer.error != ErrorCode::kNone) return Fail(answer.error);
   chunk.high_watermark = answer.high_watermark;
   chunk.batches = answer.records.bytes();
   return chunk;
 }
 
-Result<log::TimestampedOffset> ReadPath::FindOffset(
+void ReadPath::ReadLog(const TopicPartition& name, LeaderEpoch epoch,
+                       Offset from, size_t max_bytes,
+                       std::function<void(Result<LogChunk>)> done) {
+  Retry<LogChunk>(
+      [this, name, epoch, from, max_bytes] {
+        return TryReadLog(name, epoch, from, max_bytes);
+      },
+      [this, name, done = std::move(done)](Result<LogChunk> chunk) {
+        // What is corrupt here makes the partition look for another leader.
+        if (Slot* slot = state_.Find(name)) effects_.Settle(*slot);
+        done(std::move(chunk));
+      });
+}
+
+void ReadPath::FindOffset(
     const TopicPartition& name, int64_t timestamp,
-    LeaderEpoch current_leader_epoch) {
-  Slot* slot = state_.Find(name);
-  if (slot == nullptr) return Fail(state_.WhyAbsent(name, Uuid()));
-  return slot->partition.FindOffset(timestamp, current_leader_epoch);
+    LeaderEpoch current_leader_epoch,
+    std::function<void(Result<log::TimestampedOffset>)> done) {
+  Retry<log::TimestampedOffset>(
+      [this, name, timestamp,
+       current_leader_epoch]() -> Result<log::TimestampedOffset> {
+        Slot* slot = state_.Find(name);
+        if (slot == nullptr) return Fail(state_.WhyAbsent(name, Uuid()));
+        return slot->partition.FindOffset(timestamp, current_leader_epoch);
+      },
+      std::move(done));
 }
 
 Result<log::EpochEnd> ReadPath::EndOffsetFor(const TopicPartition& name,

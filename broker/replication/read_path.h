@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "broker/replication/cold_reads.h"
 #include "broker/replication/effect_runner.h"
 #include "broker/replication/read_list.h"
 #include "broker/replication/slot.h"
@@ -37,24 +39,31 @@ struct ReadAnswer {
   FetchAnswer answer;
 };
 
-// What others read from the partitions of this shard.
+// What others read from the partitions of this shard. The shard does not wait
+// for a disk: what is not in memory is read by ColdReads, and then looked for
+// again.
 class ReadPath {
  public:
   ReadPath(ShardState& state, EffectRunner& effects)
-      : state_(state), effects_(effects) {}
+      : state_(state),
+        effects_(effects),
+        cold_(state.executor, state.services.readers, *state.services.stats) {}
 
   // Visits the partitions of the list that are ready, which includes all that
   // are asked. What is not in the answer has not changed since it was last.
+  // One whose answer is `cold` stays ready, and the waiter is woken when it is
+  // worth another look. A budget of 0 reads nothing.
   std::vector<ReadAnswer> Read(ReadCall call);
   void Drop(uint64_t list) { lists_.erase(list); }
   size_t lists() const { return lists_.size(); }
 
+  // `done` of these two may run before the call returns.
   // For the coordinators: the whole log of a led partition, committed or not.
-  Result<LogChunk> ReadLog(const TopicPartition& partition, LeaderEpoch epoch,
-                           Offset from, size_t max_bytes);
-  Result<log::TimestampedOffset> FindOffset(const TopicPartition& partition,
-                                            int64_t timestamp,
-                                            LeaderEpoch current_leader_epoch);
+  void ReadLog(const TopicPartition& partition, LeaderEpoch epoch, Offset from,
+               size_t max_bytes, std::function<void(Result<LogChunk>)> done);
+  void FindOffset(const TopicPartition& partition, int64_t timestamp,
+                  LeaderEpoch current_leader_epoch,
+                  std::function<void(Result<log::TimestampedOffset>)> done);
   Result<log::EpochEnd> EndOffsetFor(const TopicPartition& partition,
                                      LeaderEpoch epoch,
                                      LeaderEpoch current_leader_epoch);
@@ -63,9 +72,19 @@ class ReadPath {
   std::vector<ReadAnswer> Visit(ReadList& list, const ReadCall& call);
   FetchAnswer Visit(ReadEntry& entry, const Reader& reader, size_t max_bytes,
                     bool at_least_one, bool watch);
+  FetchAnswer Fetch(ReadEntry& entry, Partition& partition,
+                    const Reader& reader, size_t max_bytes, bool at_least_one);
+  void Missed(ReadEntry& entry, io::NoWait::Missed missed);
+  // Runs `attempt` until it does not need what is not in memory.
+  template <class T>
+  void Retry(std::function<Result<T>()> attempt,
+             std::function<void(Result<T>)> done, int misses = 0);
+  Result<LogChunk> TryReadLog(const TopicPartition& partition,
+                              LeaderEpoch epoch, Offset from, size_t max_bytes);
 
   ShardState& state_;
   EffectRunner& effects_;
+  ColdReads cold_;
   std::unordered_map<uint64_t, std::unique_ptr<ReadList>> lists_;
 };
 

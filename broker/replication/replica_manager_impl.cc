@@ -40,6 +40,7 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
     services.tell_damage = options_.tell_damage;
     services.connect = connect;
     services.listeners = &listeners_;
+    services.readers = options_.readers;
     shards_.push_back(std::make_unique<ReplicaShard>(*executor, options_.shard,
                                                      std::move(services)));
   }
@@ -196,8 +197,10 @@ void ReplicaManagerImpl::ReadLog(const TopicPartition& partition,
   const size_t index = ShardIndexOf(partition);
   executors_[index]->Post([shard = shards_[index].get(), partition, epoch, from,
                            max_bytes, &on, done = std::move(done)] {
-    on.Post([done, chunk = shard->read().ReadLog(partition, epoch, from,
-                                                 max_bytes)] { done(chunk); });
+    shard->read().ReadLog(
+        partition, epoch, from, max_bytes, [&on, done](Result<LogChunk> chunk) {
+          on.Post([done, chunk = std::move(chunk)] { done(chunk); });
+        });
   });
 }
 

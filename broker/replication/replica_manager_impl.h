@@ -19,6 +19,8 @@ struct ReplicaManagerOptions {
   // Where it goes that a follower's log is damaged: the controllers take the
   // replica out of the ISR, and then it cuts its log and fetches anew.
   TellDamage tell_damage;
+  // Threads that wait for a disk where shards would have to in order to read.
+  std::vector<Executor*> readers;
   // replica.high.watermark.checkpoint.interval.ms
   Duration high_watermark_checkpoint = std::chrono::seconds(5);
   // log.flush.offset.checkpoint.interval.ms

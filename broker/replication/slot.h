@@ -47,6 +47,8 @@ struct ShardServices {
   TransportFactory connect;
   const std::map<std::string, std::vector<LeadershipListener*>>* listeners =
       nullptr;
+  // Threads that may wait for a disk to read; none: the shard waits itself.
+  std::vector<Executor*> readers;
 };
 
 // A partition of a shard, who waits at it, and what others have been told of

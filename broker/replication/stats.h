@@ -25,7 +25,9 @@ struct Stats {
   Counter isr_shrinks{0};
   Counter truncations_below_high_watermark{0};  // B-12: unclean elections only
   Counter corrupt_reads{0};                     // of bytes on this disk
-  Counter fetch_sessions{0};                    // open now
+  Counter cold_reads{0};      // of what was not in memory, for a shard
+  Counter cold_waits{0};      // a shard waited for them itself
+  Counter fetch_sessions{0};  // open now
 
   // Gauges, kept up by the shards.
   Counter partitions{0};

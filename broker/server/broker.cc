@@ -28,6 +28,10 @@ namespace {
 // them, and a sync of a directory beside.
 constexpr int kReservedDescriptors = 64;
 
+// Threads that wait for the disk when what somebody reads is not in the page
+// cache, so that no shard does.
+constexpr int kDiskReaders = 4;
+
 Duration Ms(const Config& config, std::string_view key) {
   return MillisecondsOf(config.GetInt(key));
 }
@@ -111,6 +115,7 @@ struct Broker::Impl {
   std::map<std::string, Uuid> directories;  // log dir -> its id, when known
   std::map<std::string, Error> broken;      // log dir -> why it is of no use
   std::vector<std::unique_ptr<io::EventLoop>> shards;
+  std::vector<std::unique_ptr<io::EventLoop>> disk_readers;
   std::unique_ptr<io::EventLoop> control;
   std::unique_ptr<io::EventLoop> scrubber;  // none when it is switched off
   NetworkMetrics network;
@@ -163,6 +168,10 @@ Status Broker::Impl::OpenCore() {
         std::make_unique<io::EventLoop>("shard" + std::to_string(i)));
     environment.shards.push_back(shards.back().get());
   }
+  for (int i = 0; i < kDiskReaders; ++i) {
+    disk_readers.push_back(std::make_unique<io::EventLoop>("disk-reader"));
+    environment.readers.push_back(disk_readers.back().get());
+  }
   channels = std::make_shared<ControllerChannels>(config.controllers);
   environment.files = &io::PosixFileSystem();
   environment.control = control.get();
@@ -200,13 +209,15 @@ void Broker::Impl::Assemble() {
 }
 
 Status Broker::Impl::OpenPorts() {
+  std::vector<Executor*> readers;
+  for (const auto& reader : disk_readers) readers.push_back(reader.get());
   std::vector<io::EventLoop*> loops;
   for (const auto& shard : shards) loops.push_back(shard.get());
   for (size_t i = 0; i < config.listeners.size(); ++i) {
     TM_ASSIGN_OR_RETURN(
         auto listener,
         KafkaListener::Open(OptionsOf(config.listeners[i], config.raw()), loops,
-                            *dispatcher, network, admission));
+                            readers, *dispatcher, network, admission));
     const Listener& advertised = config.advertised_listeners[i];
     endpoints.push_back(
         {advertised.name, advertised.host,
@@ -300,6 +311,7 @@ Status Broker::Shutdown() {
   Status status = closed.get_future().get();
   impl_->channels->Close();
   if (impl_->scrubber != nullptr) impl_->scrubber->Stop();
+  for (const auto& reader : impl_->disk_readers) reader->Stop();
   for (const auto& shard : impl_->shards) shard->Stop();
   impl_->control->Stop();
   return status;

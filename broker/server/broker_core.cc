@@ -135,6 +135,7 @@ void BrokerCore::Assemble() {
       std::move(options), environment_.channels, *environment_.control,
       std::move(events));
   replication::ReplicaManagerOptions replica_options = ReplicaOptions(config_);
+  replica_options.readers = environment_.readers;
   replica_options.tell_damage = [this](const TopicPartition& partition,
                                        const Uuid& topic_id) {
     locations_->Damaged(partition, topic_id);

@@ -37,8 +37,9 @@ class BrokerCore {
   struct Environment {
     io::FileSystem* files = nullptr;
     std::vector<Executor*> shards;
-    Executor* control = nullptr;   // session, feed, publisher
-    Executor* scrubber = nullptr;  // may block; nullptr: nothing is scrubbed
+    Executor* control = nullptr;     // session, feed, publisher
+    Executor* scrubber = nullptr;    // may block; nullptr: nothing is scrubbed
+    std::vector<Executor*> readers;  // may wait for a disk; none: shards wait
     std::shared_ptr<ControllerChannels> channels;
     replication::TransportFactory connect;
     int load_threads = 0;  // 0: as many as the machine has

@@ -92,6 +92,14 @@ void AddReplicas(const replication::Stats& stats, Families* out) {
                "Reads of this broker's disks that found something else than "
                "was written.",
                of(stats.corrupt_reads));
+  out->Counter("tidemark_log_cold_reads_total",
+               "Reads of what was not in the page cache, by threads that may "
+               "wait for the disk.",
+               of(stats.cold_reads));
+  out->Counter("tidemark_log_cold_waits_total",
+               "Reads for which a shard had to wait for the disk itself, "
+               "because memory did not hold what was read for it.",
+               of(stats.cold_waits));
   out->Gauge("kafka_server_fetchsessioncache_numincrementalfetchsessions",
              "Incremental fetch sessions.", of(stats.fetch_sessions));
 }

@@ -51,6 +51,7 @@ bool BrokerProcess::Start() {
   Scheduler& scheduler = machine_.scheduler();
   control_ = std::make_unique<SimExecutor>(scheduler, &process_, "control");
   scrubber_ = std::make_unique<SimExecutor>(scheduler, &process_, "scrub");
+  reader_ = std::make_unique<SimExecutor>(scheduler, &process_, "reader");
   server::BrokerCore::Environment environment;
   for (int i = 0; i < kShards; ++i) {
     shards_.push_back(std::make_unique<SimExecutor>(
@@ -60,6 +61,7 @@ bool BrokerProcess::Start() {
   environment.files = &disk_;
   environment.control = control_.get();
   environment.scrubber = scrubber_.get();
+  environment.readers = {reader_.get()};
   environment.channels = link_.channels();
   environment.connect = [this](Executor& executor, const std::string&,
                                uint16_t port) {
@@ -138,6 +140,7 @@ void BrokerProcess::Serves(const std::shared_ptr<Connection>& connection) {
 
 void BrokerProcess::StopExecutors() {
   if (scrubber_ != nullptr) scrubber_->Stop();
+  if (reader_ != nullptr) reader_->Stop();
   for (auto& shard : shards_) shard->Stop();
   if (control_ != nullptr) control_->Stop();
 }
@@ -152,6 +155,7 @@ void BrokerProcess::Reap() {
   link_.Die();
   core_ = nullptr;
   scrubber_ = nullptr;
+  reader_ = nullptr;
   shards_.clear();
   control_ = nullptr;
 }

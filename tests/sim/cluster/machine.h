@@ -52,7 +52,7 @@ class BrokerProcess {
   const Uuid incarnation_;
   ControllerLink link_;
   ProcessDisk disk_;
-  std::unique_ptr<SimExecutor> control_, scrubber_;
+  std::unique_ptr<SimExecutor> control_, scrubber_, reader_;
   std::vector<std::unique_ptr<SimExecutor>> shards_;
   std::unique_ptr<server::BrokerCore> core_;
   std::vector<std::weak_ptr<Connection>> connections_;

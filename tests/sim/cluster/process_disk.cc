@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/io/no_wait.h"
+
 namespace tidemark::sim {
 
 class ProcessDisk::OpenFile final : public io::File {
@@ -10,7 +12,14 @@ class ProcessDisk::OpenFile final : public io::File {
       : disk_(disk), file_(std::move(file)) {}
 
   Result<size_t> ReadAt(uint64_t at, char* to, size_t count) const override {
-    TM_RETURN_IF_ERROR(disk_.Take(Kind::kMemory));
+    if (io::NoWait::Current() != nullptr) {
+      if (disk_.IsCold()) {
+        return io::NoWait::Miss(
+            {shared_from_this(), at, count, nullptr, "a file"});
+      }
+      return file_->ReadAt(at, to, count);
+    }
+    TM_RETURN_IF_ERROR(disk_.Take(Kind::kDisk));
     return file_->ReadAt(at, to, count);
   }
   Result<std::optional<size_t>> ReadCachedAt(uint64_t at, char* to,
@@ -56,6 +65,9 @@ Status ProcessDisk::Take(Kind kind) {
                                               std::chrono::milliseconds(200))
                          : scheduler_.Between(std::chrono::microseconds(200),
                                               std::chrono::milliseconds(2)));
+  } else if (kind == Kind::kDisk && scheduler_.Chance(20)) {
+    scheduler_.Sleep(scheduler_.Between(std::chrono::milliseconds(1),
+                                        std::chrono::milliseconds(50)));
   } else if (scheduler_.Chance(100)) {
     // Mostly the page cache is as fast as memory; not always.
     scheduler_.Sleep(scheduler_.Between(std::chrono::microseconds(5),
@@ -65,9 +77,20 @@ Status ProcessDisk::Take(Kind kind) {
   return Fail(ErrorCode::kKafkaStorageError, "the process is dead");
 }
 
+// Now and then memory is so short that nothing stays.
+bool ProcessDisk::IsCold() {
+  const bool short_of_memory =
+      scheduler_.Now().time_since_epoch() / std::chrono::seconds(5) % 4 == 0;
+  return scheduler_.Chance(short_of_memory ? 950 : 100);
+}
+
 Result<std::shared_ptr<io::File>> ProcessDisk::Open(const std::string& path,
                                                     bool create) {
-  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  if (io::NoWait::Current() == nullptr) {
+    TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  } else if (!create && IsCold()) {
+    return io::NoWait::Miss({nullptr, 0, 0, this, path});
+  }
   TM_ASSIGN_OR_RETURN(auto file, disk_.Open(path, create));
   return std::make_shared<OpenFile>(*this, std::move(file));
 }

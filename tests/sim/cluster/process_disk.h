@@ -30,10 +30,12 @@ class ProcessDisk final : public io::FileSystem {
 
  private:
   class OpenFile;
-  enum class Kind { kMemory, kSync };
+  enum class Kind { kMemory, kDisk, kSync };
 
   // Takes the operation's time; whether the process is still there then.
   Status Take(Kind kind);
+  // Whether what somebody must not wait for is not in memory.
+  bool IsCold();
 
   Scheduler& scheduler_;
   SimDisk& disk_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/dispatch.h"
+#include "common/io/no_wait.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -78,6 +79,7 @@ class Fiber {
   char* stack = nullptr;
   Scheduler::Context context;
   const Executor* executor = nullptr;  // of Dispatch
+  io::NoWait* no_wait = nullptr;
   uint64_t waits = 0;
   bool waiting = false;
   bool sleeping = false;  // the wait is for time
@@ -166,6 +168,7 @@ void Scheduler::Resume(Fiber* fiber) {
   running_ = fiber;
   fiber->waiting = false;
   const Executor* executor = std::exchange(current_executor, fiber->executor);
+  io::NoWait* const no_wait = io::NoWait::Exchange(fiber->no_wait);
 #ifdef TIDEMARK_ASAN
   __sanitizer_start_switch_fiber(&main_->fake_stack, fiber->stack, kStack);
 #endif
@@ -174,6 +177,7 @@ void Scheduler::Resume(Fiber* fiber) {
   __sanitizer_finish_switch_fiber(main_->fake_stack, nullptr, nullptr);
 #endif
   fiber->executor = std::exchange(current_executor, executor);
+  fiber->no_wait = io::NoWait::Exchange(no_wait);
   running_ = nullptr;
   if (fiber->finished && fiber->detached) Finish(fiber);
 }

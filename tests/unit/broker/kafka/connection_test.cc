@@ -150,6 +150,7 @@ class ConnectionTest : public testing::Test {
   // first: its handlers hold sockets of the other one.
   ~ConnectionTest() override {
     listener_.reset();
+    disk_reader_.Stop();
     shard0_.Stop();
     shard1_.Stop();
   }
@@ -157,9 +158,10 @@ class ConnectionTest : public testing::Test {
   uint16_t Listen(ListenerOptions options = {}) {
     options.host = "127.0.0.1";
     if (!admission_) admission_.emplace(limits_);
-    listener_ = KafkaListener::Open(options, {&shard0_, &shard1_}, dispatcher_,
-                                    metrics_, *admission_)
-                    .value();
+    listener_ =
+        KafkaListener::Open(options, {&shard0_, &shard1_}, {&disk_reader_},
+                            dispatcher_, metrics_, *admission_)
+            .value();
     return listener_->port();
   }
   // Whoever else is connected, the listener goes on.
@@ -172,6 +174,8 @@ class ConnectionTest : public testing::Test {
   Admission::Options limits_;
   std::optional<Admission> admission_;  // with limits_, from Listen
   io::EventLoop shard1_{"shard1"}, shard0_{"shard0"};
+  // Goes before the shards do: what waits for it may hold their sockets.
+  io::EventLoop disk_reader_{"disk-reader"};
   Services services_;
   NetworkMetrics metrics_;
   std::vector<Reply<kafka::HeartbeatResponse>> parked_;
@@ -486,8 +490,8 @@ TEST_F(ConnectionTest, APortInUseIsAOneLineError) {
   ListenerOptions options;
   options.host = "127.0.0.1";
   options.port = Listen();
-  auto second = KafkaListener::Open(options, {&shard0_}, dispatcher_, metrics_,
-                                    *admission_);
+  auto second = KafkaListener::Open(options, {&shard0_}, {&disk_reader_},
+                                    dispatcher_, metrics_, *admission_);
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message,
               testing::AllOf(testing::HasSubstr("127.0.0.1:"),

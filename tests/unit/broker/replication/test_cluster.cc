@@ -62,12 +62,18 @@ void TestTransport::Close() {
 }
 
 TestBroker::TestBroker(TestCluster& c, NodeId node)
-    : cluster(c), id(node), logs(disk, c.executor) {
+    : cluster(c), id(node), reader(c.executor), logs(disk, c.executor) {
+  disk.OnWait([this](const std::string& path) {
+    if (reader.running) return;
+    ++shard_waits;
+    LOG(WARNING) << "a shard waits for " << path;
+  });
   ReplicaManagerOptions options;
   options.shard.self = id;
   options.shard.inter_broker_listener = "PLAINTEXT";
   options.shard.static_configs["min.insync.replicas"] = "2";
   options.shard.fetcher.self = id;
+  options.readers = {&reader};
   options.tell_damage = [this](const TopicPartition& name, const Uuid&) {
     cluster.executor.PostAfter(std::chrono::milliseconds(1),
                                [this, name] { cluster.LogLost(name, id); });

@@ -112,6 +112,44 @@ class TestLogStore final : public LogStore {
 
 class TestCluster;
 
+// A thread that may wait for a disk, on the test's clock.
+class TestReader final : public Executor {
+ public:
+  explicit TestReader(ManualExecutor& on) : on_(on) {}
+  void Post(Task task) override {
+    PostAfter(std::chrono::microseconds(100), std::move(task));
+  }
+  void PostAfter(Duration delay, Task task) override {
+    ++posted;
+    if (held) {
+      waiting.push_back(std::move(task));
+      return;
+    }
+    on_.PostAfter(delay, [this, task = std::move(task)] { Run(task); });
+  }
+  Instant Now() const override { return on_.Now(); }
+  int64_t WallMs() const override { return on_.WallMs(); }
+
+  // Ends a hold.
+  void Go() {
+    held = false;
+    for (Task& task : std::exchange(waiting, {})) Run(task);
+  }
+
+  bool held = false;
+  bool running = false;
+  int posted = 0;
+  std::vector<Task> waiting;
+
+ private:
+  void Run(const Task& task) {
+    running = true;
+    task();
+    running = false;
+  }
+  ManualExecutor& on_;
+};
+
 // Fetches over no network at all: straight into the other broker's service,
 // `latency` each way.
 class TestTransport final : public FetchTransport {
@@ -155,6 +193,8 @@ struct TestBroker final : public ControllerClient {
   TestCluster& cluster;
   const NodeId id;
   sim::SimDisk disk{1};
+  TestReader reader;
+  int shard_waits = 0;  // for the disk
   TestLogStore logs;
   ImageHolder metadata;
   std::unique_ptr<ReplicaManagerImpl> replicas;
