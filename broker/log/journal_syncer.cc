@@ -52,9 +52,14 @@ Status JournalSyncer::Online() const {
 }
 
 void JournalSyncer::Push(Waiting waiting) {
-  std::lock_guard lock(mutex_);
-  queue_.push_back(std::move(waiting));
-  if (queue_.size() == 1) wake_.notify_one();
+  // Told without the lock, which whoever wakes up takes first.
+  bool first = false;
+  {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(waiting));
+    first = queue_.size() == 1;
+  }
+  if (first) wake_.notify_one();
 }
 
 void JournalSyncer::Enqueue(SyncWork work, Done done) {
@@ -68,8 +73,10 @@ void JournalSyncer::Enqueue(SyncWork work, Done done) {
 }
 
 void JournalSyncer::Noted() {
-  std::lock_guard lock(mutex_);
-  noted_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    noted_ = true;
+  }
   wake_.notify_one();
 }
 

@@ -53,6 +53,7 @@ void FetchLoop::Add(const TopicPartition& name, const Uuid& topic_id) {
   forgotten_.erase({name, topic_id});
   dirty_.insert(name);
   interrupt_wanted_ = true;
+  unflushed_.clear();  // a new epoch waits for nothing
 }
 
 void FetchLoop::Remove(const TopicPartition& name) {
@@ -64,10 +65,14 @@ void FetchLoop::Remove(const TopicPartition& name) {
   partitions_.erase(it);
   dirty_.erase(name);
   to_report_.erase(name);
+  unflushed_.erase(name);
 }
 
-void FetchLoop::Flushed(const TopicPartition& name) {
+void FetchLoop::Flushed(const TopicPartition& name, Instant now) {
   if (!partitions_.contains(name)) return;
+  if (unflushed_.erase(name) > 0 && unflushed_.empty()) {
+    disk_is_slow_ = now - unflushed_since_ > options_.hold;
+  }
   (fetch_out_ ? to_report_ : dirty_).insert(name);
 }
 
@@ -81,6 +86,7 @@ void FetchLoop::Resume(const TopicPartition& name, bool moved, Instant now) {
   forgotten_.erase({name, state.topic_id});
   dirty_.insert(name);
   interrupt_wanted_ = true;
+  unflushed_.erase(name);
 }
 
 FetchLoop::Ready FetchLoop::Take(Instant now, BrokerEpoch broker_epoch,
@@ -96,7 +102,7 @@ FetchLoop::Ready FetchLoop::Take(Instant now, BrokerEpoch broker_epoch,
   }
   if (now < fetch_not_before_) {
     if (!partitions_.empty()) Earliest(&ready.wake, fetch_not_before_);
-  } else if (!fetch_out_) {
+  } else if (!fetch_out_ && !IsHeld(now, &ready)) {
     BuildFetch(broker_epoch, position, &ready);
   }
   if (now < report_not_before_) {
@@ -106,6 +112,14 @@ FetchLoop::Ready FetchLoop::Take(Instant now, BrokerEpoch broker_epoch,
   }
   if (!delayed_.empty()) Earliest(&ready.wake, delayed_.begin()->first);
   return ready;
+}
+
+bool FetchLoop::IsHeld(Instant now, Ready* ready) {
+  if (unflushed_.empty() || disk_is_slow_) return false;
+  const Instant until = unflushed_since_ + options_.hold;
+  disk_is_slow_ = now >= until;
+  if (!disk_is_slow_) Earliest(&ready->wake, until);
+  return !disk_is_slow_;
 }
 
 void FetchLoop::WakeDelayed(Instant now) {
@@ -293,6 +307,10 @@ void FetchLoop::Applied(const Arrival& arrival,
   }
   state.backoff = Duration::zero();
   state.eager = 0;
+  if (position->flushed_offset < position->fetch_offset) {
+    if (unflushed_.empty()) unflushed_since_ = now;
+    unflushed_.insert(arrival.name);
+  }
 }
 
 std::vector<FetchLoop::Arrival> FetchLoop::ReportDone(

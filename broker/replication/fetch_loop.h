@@ -31,20 +31,22 @@ struct FetcherOptions {
   // A parked fetch is given up for partitions of a new epoch at most this
   // often: many change one after the other.
   Duration interrupt_every = std::chrono::milliseconds(20);
+  // How long the next fetch may wait for the disk.
+  Duration hold = std::chrono::milliseconds(2);
 };
 
 // What to ask one leader, and when: Kafka's Fetch with an incremental session
 // (KIP-227), so that a round costs what has changed.
 //
 // Two requests may be out. The fetch is parked at the leader when there is
-// nothing new; the next one is due as soon as the previous answer has been
-// appended, not waiting for the disk. When the disk is done the leader must
-// hear of it at once, or it could not advance the high watermark until the
-// parked fetch ends. So what is flushed while the fetch is out goes into a
-// report: a fetch without session that asks for no bytes and does not wait,
-// on a connection of its own, because the answers of a connection come in
-// order. One report is out at a time and carries every partition flushed
-// meanwhile: under load about one a sync round.
+// nothing new. When the disk is done with what an answer brought, the leader
+// must hear of it at once. As long as the disk is quick the next fetch waits
+// for it and says so itself: one request a round. A disk that takes longer than
+// `hold` is not waited for: network and disk overlap, and what is flushed while
+// the fetch is out goes into a report: a fetch without session that asks for no
+// bytes and does not wait, on a connection of its own, because the answers of a
+// connection come in order. One report is out at a time and carries every
+// partition flushed meanwhile: under load about one a sync round.
 //
 // A partition that joins, has a new epoch, or was cut while the fetch is parked
 // would have to wait for it; then the fetch is given up (interrupt), since a
@@ -65,7 +67,7 @@ class FetchLoop {
   void Add(const TopicPartition& name, const Uuid& topic_id);
   void Remove(const TopicPartition& name);
   // The follower's disk has caught up with what was appended.
-  void Flushed(const TopicPartition& name);
+  void Flushed(const TopicPartition& name, Instant now);
   // It had no position for a while, and may have one again. Not `moved`: it is
   // where it was, and asked for after a pause only.
   void Resume(const TopicPartition& name, bool moved, Instant now);
@@ -117,6 +119,7 @@ class FetchLoop {
   };
 
   void WakeDelayed(Instant now);
+  bool IsHeld(Instant now, Ready* ready);
   bool MayInterrupt(Instant now, Ready* ready);
   void BuildFetch(BrokerEpoch broker_epoch, const PositionOf& position,
                   Ready* ready);
@@ -151,6 +154,12 @@ class FetchLoop {
   int32_t session_id_ = 0;
   int32_t session_epoch_ = 0;
   size_t session_size_ = 0;
+
+  // What the newest answers brought and the disk has not got yet, and since
+  // when; whether it took longer than `hold` last time.
+  std::set<TopicPartition> unflushed_;
+  Instant unflushed_since_{};
+  bool disk_is_slow_ = false;
 
   bool fetch_out_ = false;
   uint64_t round_ = 0;  // of the newest fetch

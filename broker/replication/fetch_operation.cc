@@ -274,21 +274,15 @@ bool FetchOperation::BePatient() {
 }
 
 void FetchOperation::Wait() {
-  if (timer_set_) return;
-  timer_set_ = true;
+  if (waits_until_) return;
   if (call_.cancellation != nullptr) {
     if (call_.cancellation->cancelled()) return TimeUp();
     call_.cancellation->Listen([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->TimeUp();
     });
   }
-  // What waits is held by its timer, and by nothing once it is over.
-  const auto keep =
-      std::make_shared<std::shared_ptr<FetchOperation>>(shared_from_this());
-  keep_ = keep;
-  call_.on->PostAfter(deadline_ - call_.on->Now(), [keep] {
-    if (const auto self = std::exchange(*keep, nullptr)) self->TimeUp();
-  });
+  waits_until_ = service_.DeadlinesOf(*call_.on).Add(
+      deadline_, [self = shared_from_this()] { self->TimeUp(); });
 }
 
 void FetchOperation::Woken(uint64_t round) {
@@ -416,7 +410,7 @@ void FetchOperation::End() {
   waiter_.reset();
   parts_.clear();
   if (call_.cancellation != nullptr) call_.cancellation->Forget();
-  if (const auto keep = keep_.lock()) keep->reset();
+  if (waits_until_) service_.DeadlinesOf(*call_.on).Cancel(*waits_until_);
   if (session_ != nullptr) service_.sessions_.Release(session_);
   session_.reset();
 }

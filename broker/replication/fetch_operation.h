@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "broker/replication/fetch_service.h"
@@ -12,8 +13,7 @@ namespace tidemark::replication {
 // there is too little, waits at them and reads what has moved.
 //
 // On the executor of its call; a shard that runs on it too is called directly.
-// Kept alive by its timer and the reads that are out; once it has answered
-// only an empty timer is left until the deadline.
+// Kept alive by its deadline and the reads that are out.
 class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
  public:
   FetchOperation(FetchService& service, FetchCall call,
@@ -78,12 +78,11 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   bool woken_ = false;  // while reading
   bool hurry_ = false;  // answer with what there is
   bool patient_ = false;
-  bool timer_set_ = false;
   bool finished_ = false;
   std::atomic<size_t> reads_left_{0};
   std::shared_ptr<FetchWaiter> waiter_;
-  // Owned by the timer, so that a timer that is dropped drops the fetch.
-  std::weak_ptr<std::shared_ptr<FetchOperation>> keep_;
+  // Its entry owns what waits.
+  std::optional<DeadlineQueue::Key> waits_until_;
 };
 
 }  // namespace tidemark::replication

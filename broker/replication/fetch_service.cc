@@ -65,6 +65,13 @@ void FetchService::Fetch(FetchCall call, kafka::FetchRequest request,
       ->Start();
 }
 
+DeadlineQueue& FetchService::DeadlinesOf(Executor& on) {
+  std::lock_guard lock(mutex_);
+  auto& queue = deadlines_[&on];
+  if (queue == nullptr) queue = std::make_unique<DeadlineQueue>(on);
+  return *queue;
+}
+
 void FetchService::FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
                                Answers<log::TimestampedOffset> done) {
   AskShards<log::TimestampedOffset>(

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "broker/metadata/image_holder.h"
+#include "broker/replication/deadline_queue.h"
 #include "broker/replication/fetch_session.h"
 #include "broker/replication/replica_manager_impl.h"
 #include "common/base/cancellation.h"
@@ -73,10 +76,15 @@ class FetchService {
  private:
   friend class FetchOperation;
 
+  // Of the fetches that wait on `on`. On that executor.
+  DeadlineQueue& DeadlinesOf(Executor& on);
+
   ReplicaManagerImpl& replicas_;
   const ImageHolder& metadata_;
   const Options options_;
   FetchSessionCache sessions_;
+  std::mutex mutex_;  // of the map
+  std::map<Executor*, std::unique_ptr<DeadlineQueue>> deadlines_;
 };
 
 }  // namespace tidemark::replication

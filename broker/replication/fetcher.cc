@@ -33,7 +33,7 @@ void Fetcher::Add(const TopicPartition& name, const Uuid& topic_id) {
 void Fetcher::Remove(const TopicPartition& name) { loop_.Remove(name); }
 
 void Fetcher::Flushed(const TopicPartition& name) {
-  loop_.Flushed(name);
+  loop_.Flushed(name, executor_.Now());
   Kick();
 }
 

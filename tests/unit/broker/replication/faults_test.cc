@@ -239,7 +239,7 @@ TEST_F(FaultsTest, AParkedFetchEndsWithItsConnection) {
 }
 
 // It was held by itself for ever.
-TEST_F(FaultsTest, AParkedFetchGoesWithItsTimer) {
+TEST_F(FaultsTest, AParkedFetchGoesWithItsService) {
   cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
   auto held = std::make_shared<int>();
   const std::weak_ptr<int> seen = held;
@@ -253,7 +253,24 @@ TEST_F(FaultsTest, AParkedFetchGoesWithItsTimer) {
   cluster_.executor.RunFor(seconds(1));
   ASSERT_FALSE(seen.expired());
   cluster_.executor.DropAll();
+  cluster_.broker(1).fetch = nullptr;
   EXPECT_TRUE(seen.expired());
+}
+
+// Each left one behind that ran out long after its answer.
+TEST_F(FaultsTest, AnsweredFetchesLeaveNoTimers) {
+  cluster_.CreateTopic("t", 1, {1}, 1, {1});
+  const size_t before = cluster_.executor.waiting();
+  for (int i = 0; i < 50; ++i) {
+    std::optional<kafka::FetchResponse> response;
+    Fetch(1, Ask(kT0, i, 100000), &response);
+    cluster_.executor.Drain();
+    ASSERT_FALSE(response);
+    ASSERT_EQ(cluster_.Produce(1, kT0, "a").error, ErrorCode::kNone);
+    cluster_.executor.Drain();
+    ASSERT_TRUE(response);
+  }
+  EXPECT_LE(cluster_.executor.waiting(), before + 5);
 }
 
 TEST_F(FaultsTest, ASessionIsFreeAgainWhenItsConnectionHasGone) {

@@ -62,16 +62,20 @@ class FetchLoopTest : public testing::Test {
     data.partition_index = index;
     return data;
   }
-  // Answers the fetch that is out; each partition `moves` or stays.
+  // Answers the fetch that is out; each partition `moves` or stays, and is on
+  // disk at once unless `unflushed`.
   void Answer(uint64_t round,
               std::vector<kafka::FetchResponse::PartitionData> data,
-              Offset moves) {
+              Offset moves, bool unflushed = false) {
     Result<kafka::FetchResponse> response = kafka::FetchResponse();
     response->session_id = 5;
     response->responses.push_back({"", kTopic, std::move(data)});
     for (const auto& arrival : loop_.FetchDone(round, response, now_)) {
       const auto it = positions_.find(arrival.name);
-      if (it != positions_.end()) it->second.fetch_offset += moves;
+      if (it != positions_.end()) {
+        it->second.fetch_offset += moves;
+        if (!unflushed) it->second.flushed_offset = it->second.fetch_offset;
+      }
       loop_.Applied(arrival,
                     it == positions_.end()
                         ? std::nullopt
@@ -245,7 +249,7 @@ TEST_F(FetchLoopTest, AFlushIsReportedBesideAParkedFetch) {
   Add(1);
   auto fetch = Take();
   positions_[Name(1)].flushed_offset = 4;
-  loop_.Flushed(Name(1));
+  loop_.Flushed(Name(1), now_);
   auto ready = Take();
   EXPECT_FALSE(ready.fetch);
   ASSERT_TRUE(ready.report);
@@ -253,7 +257,7 @@ TEST_F(FetchLoopTest, AFlushIsReportedBesideAParkedFetch) {
   EXPECT_EQ(ready.report->max_wait_ms, 0);
   EXPECT_THAT(Asked(*ready.report), ElementsAre(1));
   EXPECT_EQ(ready.report->topics[0].partitions[0].partition_max_bytes, 0);
-  loop_.Flushed(Name(0));
+  loop_.Flushed(Name(0), now_);
   EXPECT_FALSE(Take().report) << "one at a time";
   Result<kafka::FetchResponse> lost = Fail(ErrorCode::kNetworkException);
   EXPECT_THAT(loop_.ReportDone(lost, now_), IsEmpty());
@@ -262,6 +266,83 @@ TEST_F(FetchLoopTest, AFlushIsReportedBesideAParkedFetch) {
   EXPECT_EQ(*ready.wake, now_ + milliseconds(50));
   now_ = *ready.wake;
   EXPECT_THAT(Asked(*Take().report), ElementsAre(0, 1)) << "nothing was lost";
+}
+
+class HeldFetchTest : public FetchLoopTest {
+ protected:
+  // An answer with a batch that the disk has not got yet.
+  void Receive(PartitionIndex index) {
+    auto data = Data(index);
+    data.records = SharedBytes(std::string("x"));
+    Answer(fetch_.round, {data}, 1, true);
+  }
+  void Flush(PartitionIndex index) {
+    auto& at = positions_[Name(index)];
+    at.flushed_offset = at.fetch_offset;
+    loop_.Flushed(Name(index), now_);
+  }
+  FetchLoop::Ready fetch_;
+};
+
+TEST_F(HeldFetchTest, TheNextFetchWaitsForAQuickDiskAndSaysWhatItHas) {
+  Add(0);
+  Add(1);
+  fetch_ = Take();
+  Receive(0);
+  auto ready = Take();
+  EXPECT_FALSE(ready.fetch);
+  EXPECT_FALSE(ready.report);
+  ASSERT_TRUE(ready.wake);
+  EXPECT_EQ(*ready.wake, now_ + milliseconds(2));
+  now_ += milliseconds(1);
+  Flush(0);
+  ready = Take();
+  ASSERT_TRUE(ready.fetch);
+  EXPECT_FALSE(ready.report);
+  EXPECT_THAT(Asked(*ready.fetch), ElementsAre(0));
+  EXPECT_EQ(ready.fetch->topics[0].partitions[0].flushed_offset, 1);
+}
+
+TEST_F(HeldFetchTest, ADiskThatTakesLongerIsNotWaitedForUntilItIsQuickAgain) {
+  Add(0);
+  fetch_ = Take();
+  Receive(0);
+  EXPECT_FALSE(Take().fetch);
+  now_ += milliseconds(2);
+  fetch_ = Take();
+  ASSERT_TRUE(fetch_.fetch);
+  Receive(0);
+  fetch_ = Take();
+  ASSERT_TRUE(fetch_.fetch) << "the disk is slow";
+  now_ += milliseconds(3);
+  Flush(0);
+  EXPECT_TRUE(Take().report) << "beside the fetch that is out";
+  Receive(0);
+  fetch_ = Take();
+  ASSERT_TRUE(fetch_.fetch) << "it has taken too long";
+  now_ += milliseconds(1);
+  Flush(0);
+  Receive(0);
+  EXPECT_FALSE(Take().fetch) << "it was quick";
+}
+
+TEST_F(HeldFetchTest, ANewEpochWaitsForNoDisk) {
+  Add(0);
+  fetch_ = Take();
+  Receive(0);
+  EXPECT_FALSE(Take().fetch);
+  Add(1);
+  EXPECT_TRUE(Take().fetch);
+}
+
+TEST_F(HeldFetchTest, WhatIsRemovedIsNotWaitedFor) {
+  Add(0);
+  Add(1);
+  fetch_ = Take();
+  Receive(0);
+  EXPECT_FALSE(Take().fetch);
+  loop_.Remove(Name(0));
+  EXPECT_TRUE(Take().fetch);
 }
 
 TEST_F(FetchLoopTest, ABrokenConnectionIsTriedAgainEverMoreSlowly) {

@@ -37,6 +37,7 @@ class ManualExecutor final : public Executor {
   }
   // Everything posted without delay, and what that posts.
   void Drain() { RunFor(Duration::zero()); }
+  size_t waiting() const { return queue_.size(); }
   // Nothing that waits will run, as when a process ends.
   void DropAll() {
     // What a task holds may post once more when it goes.
