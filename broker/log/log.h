@@ -197,7 +197,8 @@ class Log {
   // Drops everything and starts over at `offset`. kOffsetOutOfRange: below 0
   // or beyond kMaxOffset; nothing has changed.
   virtual Status TruncateFullyAndStartAt(Offset offset) = 0;
-  // DeleteRecords and retention; drops whole segments below.
+  // DeleteRecords and retention; drops whole segments below. Their files are
+  // removed from the oldest on: OpenOptions::remove_later.
   virtual Status AdvanceStartOffset(Offset offset) = 0;
   // Drops segments by retention.ms/bytes that lie below `high_watermark`.
   // Returns how many.
@@ -251,12 +252,19 @@ struct OpenOptions {
   // disk what was cut unless recovery knows. nullptr: there is no journal; the
   // log syncs its cuts itself.
   std::function<Status(JournalRecord::Kind, Offset)> journal;
+  // Removes files that the log has no more use for, on a thread that may wait,
+  // before anything else is done to the log there. nullptr: it removes them
+  // itself, and waits.
+  std::function<void(std::vector<std::string> paths)> remove_later;
   // What the directory's threads learn of the log; nullptr: one of its own.
   std::shared_ptr<LogMark> mark;
   // After an unclean stop: what the journal has of the log. nullptr: there is
   // no journal.
   std::function<std::optional<JournalReplay>(const JournalKey&)> find_journal;
 };
+
+// In this order, those that are there.
+Status RemoveFiles(io::FileSystem& fs, const std::vector<std::string>& paths);
 
 // From partition.metadata in the log directory `dir`; nullopt: none, or torn.
 Result<std::optional<Uuid>> ReadTopicId(io::FileSystem& fs,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "broker/log/clean_shutdown.h"
+#include "common/base/may_wait.h"
 
 namespace tidemark::log {
 namespace {
@@ -178,6 +179,7 @@ uint64_t LogDirectory::Note(JournalRecord::Kind kind, JournalKey key,
 Status LogDirectory::NoteNow(JournalRecord::Kind kind,
                              const std::shared_ptr<LogMark>& mark,
                              Offset offset) {
+  AboutToWait("wait for the journal");
   // So that whoever frees the journal waits until the cut is done.
   SyncWork behind;
   behind.mark = mark;
@@ -239,6 +241,12 @@ Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
   open.journal = [this, mark](JournalRecord::Kind kind, Offset offset) {
     return NoteNow(kind, mark, offset);
   };
+  if (options_.workers != nullptr) {
+    open.remove_later = [this, partition](std::vector<std::string> files) {
+      options_.workers->Do(
+          partition, [this, files = std::move(files)] { RemoveUnused(files); });
+    };
+  }
   if (fresh) {
     TM_RETURN_IF_ERROR(ForgetName(partition));
   } else {
@@ -264,6 +272,17 @@ Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
   return log;
 }
 
+void LogDirectory::RemoveUnused(const std::vector<std::string>& files) {
+  if (health_->offline()) return;
+  const Status removed = RemoveFiles(fs_, files);
+  if (removed) return;
+  if (!io::IsShortage(removed.error())) {
+    return health_->TakeOffline(removed.error());
+  }
+  // The next process finds them below the log's start.
+  LOG(WARNING) << "not removed error=" << removed.error().message;
+}
+
 // Nothing of an earlier log by that name may come back after a crash and pass
 // for the new one: its directory, or what the checkpoint files had of it.
 // Mostly that is done: a removal is followed by a sync and a checkpoint.
@@ -271,7 +290,8 @@ Status LogDirectory::ForgetName(const TopicPartition& partition) {
   bool renamed = false;
   {
     std::lock_guard lock(mutex_);
-    renamed = renamed_away_.contains(partition);
+    const auto it = renamed_away_.find(partition);
+    renamed = it != renamed_away_.end() && !it->second.synced;
   }
   if (renamed) TM_RETURN_IF_ERROR(SyncNames());
   {
@@ -412,16 +432,31 @@ Result<std::string> LogDirectory::RenameAway(const TopicPartition& partition,
     health_->TakeOffline(renamed.error());
     return Fail(renamed.error());
   }
+  const uint64_t number = ++renamed_;
+  const bool noted = mark != nullptr && rounds_ != nullptr;
   {
     std::lock_guard lock(mutex_);
-    renamed_away_[partition] = ++renamed_;
+    renamed_away_[partition] = {number, false, !noted};
   }
-  if (mark) Note(JournalRecord::Kind::kRemoved, mark->key(), 0);
+  if (!noted) return to;
+  Note(JournalRecord::Kind::kRemoved, mark->key(), 0, {}, {},
+       [this, partition, number] {
+         std::lock_guard lock(mutex_);
+         const auto it = renamed_away_.find(partition);
+         if (it == renamed_away_.end() || it->second.number != number) return;
+         it->second.noted = true;
+         if (it->second.synced) renamed_away_.erase(it);
+       });
   return to;
 }
 
+bool LogDirectory::Remembers(const TopicPartition& partition) const {
+  std::lock_guard lock(mutex_);
+  return renamed_away_.contains(partition);
+}
+
 Status LogDirectory::SyncNames() {
-  std::map<TopicPartition, uint64_t> renamed;
+  std::map<TopicPartition, RenamedAway> renamed;
   {
     std::lock_guard lock(mutex_);
     renamed = renamed_away_;
@@ -431,10 +466,12 @@ Status LogDirectory::SyncNames() {
     return synced;
   }
   std::lock_guard lock(mutex_);
-  std::erase_if(renamed_away_, [&](const auto& entry) {
-    const auto it = renamed.find(entry.first);
-    return it != renamed.end() && it->second == entry.second;
-  });
+  for (const auto& [partition, then] : renamed) {
+    const auto it = renamed_away_.find(partition);
+    if (it == renamed_away_.end() || it->second.number != then.number) continue;
+    it->second.synced = true;
+    if (it->second.noted) renamed_away_.erase(it);
+  }
   return {};
 }
 

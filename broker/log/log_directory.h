@@ -14,6 +14,7 @@
 #include "broker/log/journal_syncer.h"
 #include "broker/log/log.h"
 #include "broker/log/log_mark.h"
+#include "broker/log/log_workers.h"
 
 namespace tidemark::log {
 
@@ -39,6 +40,9 @@ class LogDirectory final : public LogSyncer {
         on_created;
     // False: whoever owns the directory runs rounds() himself (tests).
     bool threads = true;
+    // Remove the files of segments that are not needed any more, and outlive
+    // the logs' use; nullptr: the logs do.
+    LogWorkers* workers = nullptr;
   };
 
   LogDirectory(io::FileSystem& fs, std::string path,
@@ -86,6 +90,10 @@ class LogDirectory final : public LogSyncer {
   Result<std::string> RenameAway(const TopicPartition& partition,
                                  const char* suffix);
 
+  // A log by that name was renamed away, and a power cut may still bring it
+  // back: no other directory must have one.
+  bool Remembers(const TopicPartition& partition) const;
+
   // Ends the current journal file, syncs behind it and writes what has changed
   // of the checkpoint files, on another thread.
   void Checkpoint();
@@ -121,6 +129,7 @@ class LogDirectory final : public LogSyncer {
   // error: the directory is broken.
   Status NoteNow(JournalRecord::Kind kind, const std::shared_ptr<LogMark>& mark,
                  Offset offset);
+  void RemoveUnused(const std::vector<std::string>& files);
   void Carry(Log& log);
   void NoteGone(const std::vector<Log*>& logs);
   Status ForgetName(const TopicPartition& partition);
@@ -160,7 +169,12 @@ class LogDirectory final : public LogSyncer {
 
   mutable std::mutex mutex_;  // of what follows
   std::map<TopicPartition, std::shared_ptr<LogMark>> marks_;
-  std::map<TopicPartition, uint64_t> renamed_away_;  // and not synced
+  struct RenamedAway {
+    uint64_t number = 0;
+    bool synced = false;  // the name
+    bool noted = false;   // in the journal
+  };
+  std::map<TopicPartition, RenamedAway> renamed_away_;  // not for good yet
   OffsetMap recovery_points_, starts_, high_watermarks_;
   // What the files hold.
   OffsetMap written_recovery_points_, written_starts_, written_high_watermarks_;

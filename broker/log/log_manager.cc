@@ -84,8 +84,10 @@ void LogManager::AddDirectory(const std::string& path) {
       });
   const auto broken = options_.broken.find(path);
   if (broken != options_.broken.end()) health->TakeOffline(broken->second);
+  LogDirectory::Options options = options_.directory;
+  options.workers = &workers_;
   dirs_.back()->at = std::make_unique<LogDirectory>(
-      fs_, path, std::move(health), options_.directory);
+      fs_, path, std::move(health), std::move(options));
 }
 
 Status LogManager::OpenDirectories() {
@@ -224,10 +226,11 @@ std::string LogManager::DirectoryOf(const TopicPartition& partition) const {
   return it == places_.end() ? "" : it->second.dir->at->path();
 }
 
-LogManager::Directory* LogManager::LeastLoaded() {
+LogManager::Directory* LogManager::PlaceFor(const TopicPartition& partition) {
   Directory* best = nullptr;
   for (const auto& dir : dirs_) {
     if (dir->at->health().offline()) continue;
+    if (dir->at->Remembers(partition)) return dir.get();
     if (best == nullptr || dir->partitions < best->partitions) {
       best = dir.get();
     }
@@ -327,7 +330,7 @@ Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
   {
     std::lock_guard lock(mutex_);
     TM_RETURN_IF_ERROR(MayCreate(partition, is_new));
-    dir = LeastLoaded();
+    dir = PlaceFor(partition);
     if (dir == nullptr) {
       return Fail(ErrorCode::kKafkaStorageError,
                   "every log directory is offline");
@@ -337,13 +340,24 @@ Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
     ++dir->handed_out;
   }
   auto log = dir->at->OpenLog(partition, topic_id, config, true, now_ms);
-  if (!log) {
-    std::lock_guard lock(mutex_);
-    places_.erase(partition);
-    --dir->partitions;
-    --dir->handed_out;
-  }
+  if (!log) NotMade(*dir, partition);
   return log;
+}
+
+void LogManager::NotMade(Directory& dir, const TopicPartition& partition) {
+  {
+    std::lock_guard lock(mutex_);
+    --dir.handed_out;
+  }
+  // The next attempt may be in another directory.
+  if (!dir.at->health().offline() &&
+      fs_.Exists(dir.at->path() + "/" + ToString(partition))) {
+    (void)RenameAway(*dir.at, partition, kDeleteSuffix);
+    return;
+  }
+  std::lock_guard lock(mutex_);
+  places_.erase(partition);
+  --dir.partitions;
 }
 
 std::optional<Offset> LogManager::CheckpointedHighWatermark(

@@ -149,11 +149,15 @@ class LogManager {
   void LoadAll(int64_t now_ms);
   Status StartJournals();
   void ReadPreviousBrokerEpoch();
-  Directory* LeastLoaded();
+  // Where a log by that name was removed a moment ago, or the one with the
+  // fewest partitions; nullptr: all are offline. Under the lock.
+  Directory* PlaceFor(const TopicPartition& partition);
   // Without a log by that name. Under the lock.
   Status MayCreate(const TopicPartition& partition, bool is_new) const;
   Status RenameAway(LogDirectory& dir, const TopicPartition& partition,
                     const char* suffix);
+  // Nothing is left of a log that could not be made.
+  void NotMade(Directory& dir, const TopicPartition& partition);
   void CheckSpace();
   void KeepHouse();
   void Remove(const std::vector<Removal>& removals);

@@ -225,6 +225,7 @@ class PartitionLog final : public Log {
   Status BeginCut(Offset offset, bool fully);
   Status DropSegmentsBehind(size_t keep);
   Status DropFirstSegment();
+  Status DropSegmentsBelowStart();
   Status RemoveSnapshots(Offset from, Offset below);
   void ForgetPlaces();
   bool IsExpired(const Segment& segment, int64_t now_ms) const;

@@ -12,6 +12,13 @@ constexpr size_t kCutWindow = 8 * 1024;
 
 }  // namespace
 
+Status RemoveFiles(io::FileSystem& fs, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    if (fs.Exists(path)) TM_RETURN_IF_ERROR(fs.Remove(path));
+  }
+  return {};
+}
+
 void PartitionLog::ForgetPlaces() {
   places_.fill({});
   hints_.fill({});
@@ -200,13 +207,30 @@ Status PartitionLog::TryCutFully(Offset offset) {
 Status PartitionLog::DropFirstSegment() {
   const Offset base = segments_.front()->base_offset();
   const Offset next = segments_[1]->base_offset();
-  TM_RETURN_IF_ERROR(segments_.front()->Remove());
+  std::vector<std::string> files = segments_.front()->Files();
+  // The one at `next` stays: producers of the first segment left start there.
+  for (const Offset snapshot : snapshots_) {
+    if (snapshot >= next) continue;
+    files.push_back(Path(SegmentFileName(snapshot, ".snapshot")));
+  }
+  if (options_.remove_later) {
+    options_.remove_later(std::move(files));
+  } else {
+    TM_RETURN_IF_ERROR(RemoveFiles(fs_, files));
+  }
   segments_.erase(segments_.begin());
+  std::erase_if(snapshots_, [&](Offset snapshot) { return snapshot < next; });
   ++change_;
   LOG(INFO) << "segment deleted partition=" << ToString(options_.partition)
             << " base_offset=" << base << " start_offset=" << start_;
-  // The one at `next` stays: producers of the first segment left start there.
-  return RemoveSnapshots(0, next);
+  return {};
+}
+
+Status PartitionLog::DropSegmentsBelowStart() {
+  while (segments_.size() > 1 && segments_[1]->base_offset() <= start_) {
+    TM_RETURN_IF_ERROR(Note(DropFirstSegment()));
+  }
+  return {};
 }
 
 Status PartitionLog::AdvanceStartOffset(Offset offset) {
@@ -221,9 +245,7 @@ Status PartitionLog::AdvanceStartOffset(Offset offset) {
   start_ = offset;
   durability_.StartedAt(start_);
   mark_->SetStart(start_);
-  while (segments_.size() > 1 && segments_[1]->base_offset() <= start_) {
-    TM_RETURN_IF_ERROR(Note(DropFirstSegment()));
-  }
+  TM_RETURN_IF_ERROR(DropSegmentsBelowStart());
   // The file may tell more.
   if (epochs_.TruncateFromStart(start_)) EpochsChanged(INT64_MAX);
   CheckInvariants();
@@ -242,6 +264,8 @@ Result<int> PartitionLog::ApplyRetention(Offset high_watermark,
   if (!producers_stale_) {
     producers_.Expire(now_ms, options_.config.producer_expiration_ms);
   }
+  // A crash may have brought some back, or left them.
+  TM_RETURN_IF_ERROR(DropSegmentsBelowStart());
   for (size_t i = 0; i + 1 < segments_.size(); ++i) segments_[i]->Release();
   if (!options_.config.delete_enabled) return 0;
   const int64_t keep_bytes = options_.config.retention_bytes;

@@ -83,6 +83,10 @@ class Segment {
   Result<std::shared_ptr<io::File>> LogFile() const;
   // Closes the file until it is needed again.
   void Release() { file_ = nullptr; }
+  // What is, or may be, on disk of it.
+  std::vector<std::string> Files() const {
+    return {path_ + ".index", path_ + ".timeindex", path_ + ".log"};
+  }
   Status Remove();
 
  private:

@@ -15,9 +15,9 @@
 namespace tidemark::replication {
 
 // The disk as replication sees it: where logs come from and go to, what makes
-// them durable, and the checkpoint files. Any thread; nothing but ShutDown
-// waits for a disk. What does is done on other threads, for each partition in
-// the order in which it was asked for; `done` runs there, and only posts.
+// them durable, and the checkpoint files. Any thread; nothing waits for a disk.
+// What does is done on other threads, for each partition in the order in which
+// it was asked for; `done` runs there, and only posts.
 class LogStore {
  public:
   virtual ~LogStore() = default;
@@ -61,9 +61,10 @@ class LogStore {
 
   // `logs`: all that were handed out. Finishes what was asked for, syncs and
   // closes them and marks the directories as cleanly shut down in
-  // `broker_epoch`.
-  virtual Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
-                          BrokerEpoch broker_epoch) = 0;
+  // `broker_epoch`. Once.
+  virtual void ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
+                        BrokerEpoch broker_epoch,
+                        std::function<void(Status)> done) = 0;
 };
 
 }  // namespace tidemark::replication

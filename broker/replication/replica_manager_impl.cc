@@ -281,7 +281,7 @@ void ReplicaManagerImpl::Close(BrokerEpoch broker_epoch,
       for (auto& of_shard : closing->by_shard) {
         for (auto& log : of_shard) all.push_back(std::move(log));
       }
-      done(logs_.ShutDown(std::move(all), broker_epoch));
+      logs_.ShutDown(std::move(all), broker_epoch, done);
     };
     OnEveryShard(
         [closed](ReplicaShard& shard, size_t index) {

@@ -82,7 +82,7 @@ class ReplicaManagerImpl final : public ReplicaManager {
   void RemoveStrays(const metadata::ImagePtr& image);
   // The clean stop: no more fetching, high watermarks written, every log
   // synced and closed, the directories marked clean with `broker_epoch`.
-  // `done` runs on a shard.
+  // `done` runs on a thread of the store, and only posts.
   void Close(BrokerEpoch broker_epoch, std::function<void(Status)> done);
 
  private:

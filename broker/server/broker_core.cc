@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/may_wait.h"
+
 namespace tidemark::server {
 namespace {
 
@@ -70,6 +72,9 @@ Result<std::unique_ptr<BrokerCore>> BrokerCore::Open(const BrokerConfig& config,
                                                      Environment environment,
                                                      Identity identity,
                                                      Events events) {
+  for (Executor* shard : environment.shards) {
+    shard->Post([] { must_not_wait = true; });
+  }
   std::unique_ptr<BrokerCore> core(new BrokerCore(
       config, std::move(environment), std::move(identity), std::move(events)));
   TM_RETURN_IF_ERROR(core->LoadLogs());

@@ -71,7 +71,8 @@ class BrokerCore {
   // Asks to hand over all leaderships; `done` on the control executor, when
   // they are gone.
   void HandOver(std::function<void()> done);
-  // The clean stop, when nobody sends requests any more. `done` on a shard.
+  // The clean stop, when nobody sends requests any more. `done` on a thread of
+  // its own; only posts.
   void Close(std::function<void(Status)> done);
 
   // Log directories that cannot be used, and why. Any thread.

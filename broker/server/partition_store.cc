@@ -131,9 +131,19 @@ void PartitionStore::RemoveStray(const TopicPartition& partition,
   });
 }
 
-Status PartitionStore::ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
-                                BrokerEpoch broker_epoch) {
-  return manager_.ShutdownCleanly(std::move(logs), broker_epoch);
+void PartitionStore::ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
+                              BrokerEpoch broker_epoch,
+                              std::function<void(Status)> done) {
+  auto all = std::make_shared<decltype(logs)>(std::move(logs));
+  std::lock_guard lock(mutex_);
+  closing_ = std::thread([this, all, broker_epoch, done = std::move(done)] {
+    done(manager_.ShutdownCleanly(std::move(*all), broker_epoch));
+  });
+}
+
+PartitionStore::~PartitionStore() {
+  manager_.workers().Finish();
+  if (closing_.joinable()) closing_.join();
 }
 
 }  // namespace tidemark::server

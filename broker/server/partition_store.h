@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,7 @@ class PartitionStore final : public replication::LogStore {
   // `manager` outlives the store.
   explicit PartitionStore(log::LogManager& manager) : manager_(manager) {}
   // Waits for what was asked for.
-  ~PartitionStore() override { manager_.workers().Finish(); }
+  ~PartitionStore() override;
 
   // Who decides about replicas without a log, and is told where those with one
   // are. Before the first Open; nullptr before it goes, which waits until
@@ -44,8 +45,9 @@ class PartitionStore final : public replication::LogStore {
   std::vector<std::pair<TopicPartition, Uuid>> Unopened() override;
   void RemoveStray(const TopicPartition& partition,
                    const Uuid& topic_id) override;
-  Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
-                  BrokerEpoch broker_epoch) override;
+  void ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
+                BrokerEpoch broker_epoch,
+                std::function<void(Status)> done) override;
 
  private:
   ReplicaLocations* Locations() const;
@@ -57,6 +59,7 @@ class PartitionStore final : public replication::LogStore {
   log::LogManager& manager_;
   mutable std::mutex mutex_;  // of what follows
   ReplicaLocations* locations_ = nullptr;
+  std::thread closing_;
 };
 
 }  // namespace tidemark::server

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <system_error>
 
+#include "common/base/may_wait.h"
 #include "common/io/file.h"
 #include "common/io/no_wait.h"
 #include "common/io/resources.h"
@@ -278,6 +279,7 @@ class PosixFile final : public File {
   }
 
   Status Sync() override {
+    AboutToWait("sync");
     if (::fdatasync(fd_) != 0) {
       return SyncFailed("cannot sync", path_, errno);
     }
@@ -344,6 +346,7 @@ class Posix final : public FileSystem {
   }
 
   Status CreateDirectories(const std::string& path) override {
+    AboutToWait("make a directory");
     std::error_code error;
     std::filesystem::create_directories(path, error);
     if (error) return Failed("cannot create directory", path, error.value());
@@ -351,6 +354,7 @@ class Posix final : public FileSystem {
   }
 
   Result<std::vector<std::string>> List(const std::string& path) override {
+    AboutToWait("list a directory");
     const int fd = Descriptors().Open(path.c_str(), O_RDONLY | O_DIRECTORY);
     DIR* dir = fd < 0 ? nullptr : ::fdopendir(fd);
     if (dir == nullptr) {
@@ -377,6 +381,7 @@ class Posix final : public FileSystem {
   }
 
   Status Remove(const std::string& path) override {
+    AboutToWait("remove a file");
     if (std::remove(path.c_str()) != 0) {
       return Failed("cannot remove", path, errno);
     }
@@ -384,6 +389,7 @@ class Posix final : public FileSystem {
   }
 
   Status RemoveAll(const std::string& path) override {
+    AboutToWait("remove a directory");
     std::error_code error;
     std::filesystem::remove_all(path, error);
     if (error) return Failed("cannot remove", path, error.value());
@@ -391,6 +397,7 @@ class Posix final : public FileSystem {
   }
 
   Status Rename(const std::string& from, const std::string& to) override {
+    AboutToWait("rename");
     if (::rename(from.c_str(), to.c_str()) != 0) {
       return Failed("cannot rename " + from + " to", to, errno);
     }
@@ -398,6 +405,7 @@ class Posix final : public FileSystem {
   }
 
   Status SyncDirectory(const std::string& path) override {
+    AboutToWait("sync a directory");
     const int fd = Descriptors().Open(path.c_str(), O_RDONLY | O_DIRECTORY);
     if (fd < 0) return Failed("cannot open directory", path, errno);
     int failed = ::fsync(fd) != 0 ? errno : 0;

@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kMachines = 4;
 constexpr size_t kAllBytes = size_t{1} << 24;
+constexpr char kPassing[] = "passing";
+constexpr int kPassingPartitions = 4;
 
 }  // namespace
 
@@ -92,6 +94,30 @@ void Cluster::CreateTopic(const std::string& name, int partitions, int replicas,
     scheduler_.Sleep(milliseconds(5));
   }
   for (int i = 0; i < partitions; ++i) partitions_.push_back({name, i});
+}
+
+void Cluster::MakeOrRemoveTopic() {
+  const NodeId active = controllers_.active();
+  if (active == kNoNode) return;
+  const bool there = controllers_.image()->FindTopic(kPassing) != nullptr;
+  Tell(std::string(there ? "remove" : "make") + " a topic");
+  On(controllers_.executor(active), [&] {
+    controller::Controller& controller = controllers_.at(active);
+    if (there) {
+      admin::v1::DeleteTopicsRequest request;
+      request.add_names(kPassing);
+      controller.DeleteTopics(request,
+                              [](Result<admin::v1::DeleteTopicsResponse>) {});
+    } else {
+      admin::v1::CreateTopicsRequest request;
+      auto* topic = request.add_topics();
+      topic->set_name(kPassing);
+      topic->set_partitions(kPassingPartitions);
+      topic->set_replication_factor(3);
+      controller.CreateTopics(request,
+                              [](Result<admin::v1::CreateTopicsResponse>) {});
+    }
+  });
 }
 
 void Cluster::StartClients() {
@@ -177,6 +203,14 @@ std::string Cluster::Ailment() {
              " replicas in sync, led by " + std::to_string(row->leader);
     }
     if (row->recovering) return name + " is recovering";
+  }
+  const auto* passing = image->FindTopic(kPassing);
+  for (int i = 0; passing != nullptr && i < kPassingPartitions; ++i) {
+    for (const NodeId replica : passing->partitions[i]->replicas) {
+      if (Read(replica, {kPassing, i}).there) continue;
+      return "a log of a topic that was made is missing on " +
+             std::to_string(replica);
+    }
   }
   return "";
 }

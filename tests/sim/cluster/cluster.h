@@ -32,6 +32,8 @@ class Cluster {
   bool AwaitQuiet(Duration limit);
   // "" or what is not well.
   std::string Ailment();
+  // Makes or removes a topic that nobody uses; its name comes again and again.
+  void MakeOrRemoveTopic();
   // Orders elections, unclean where there is no leader.
   void ElectLeaders(bool unclean);
   // The replicas of every partition are the same (B-16), and everything

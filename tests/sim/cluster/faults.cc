@@ -149,7 +149,7 @@ void BreakDisk(Cluster& cluster) {
 
 void CauseFault(Cluster& cluster) {
   auto& scheduler = cluster.scheduler();
-  switch (scheduler.Below(21)) {
+  switch (scheduler.Below(23)) {
     case 0:
     case 1:
       return Restart(cluster, cluster.AnyMachine(), Machine::End::kKill);
@@ -183,6 +183,14 @@ void CauseFault(Cluster& cluster) {
     case 17:
     case 18:
       return BreakDisk(cluster);
+    case 19:
+    case 20:
+      // Soon enough for the name to be in use still.
+      for (int64_t times = 1 + scheduler.Below(4); times > 0; --times) {
+        cluster.MakeOrRemoveTopic();
+        scheduler.Sleep(scheduler.Between(milliseconds(1), milliseconds(300)));
+      }
+      return;
     default:
       return PlayScenario(cluster);
   }

@@ -107,21 +107,18 @@ bool BrokerProcess::Stop() {
   }
   *handed_over = true;
   listening_ = false;
-  bool closed = false, clean = false;
+  // Killed meanwhile, it may answer when nobody waits any more.
+  auto clean = std::make_shared<std::optional<bool>>();
   if (!process_.dead) {
-    core_->Close([&](const Status& status) {
-      closed = true;
-      clean = status.has_value();
-    });
-    while (!closed && !process_.dead) {
+    core_->Close(
+        [clean](const Status& status) { *clean = status.has_value(); });
+    while (!*clean && !process_.dead) {
       scheduler.Park(scheduler.Now() + std::chrono::milliseconds(10));
     }
   }
-  // Killed meanwhile: what was asked for still answers into this frame.
-  if (!closed) StopExecutors();
   --busy_;
   if (waits_ != nullptr) scheduler.Wake(waits_);
-  return clean;
+  return clean->value_or(false);
 }
 
 void BrokerProcess::Die() {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/may_wait.h"
 #include "common/io/no_wait.h"
 
 namespace tidemark::sim {
@@ -59,6 +60,7 @@ class ProcessDisk::OpenFile final : public io::File {
 };
 
 Status ProcessDisk::Take(Kind kind) {
+  if (kind == Kind::kNames || kind == Kind::kSync) AboutToWait("disk");
   if (kind == Kind::kSync) {
     scheduler_.Sleep(scheduler_.Chance(5)
                          ? scheduler_.Between(std::chrono::milliseconds(20),
@@ -68,6 +70,10 @@ Status ProcessDisk::Take(Kind kind) {
   } else if (kind == Kind::kDisk && scheduler_.Chance(20)) {
     scheduler_.Sleep(scheduler_.Between(std::chrono::milliseconds(1),
                                         std::chrono::milliseconds(50)));
+  } else if (kind == Kind::kNames && scheduler_.Chance(50)) {
+    // The file system is busy with its own journal.
+    scheduler_.Sleep(scheduler_.Between(std::chrono::milliseconds(1),
+                                        std::chrono::milliseconds(100)));
   } else if (scheduler_.Chance(100)) {
     // Mostly the page cache is as fast as memory; not always.
     scheduler_.Sleep(scheduler_.Between(std::chrono::microseconds(5),
@@ -96,29 +102,29 @@ Result<std::shared_ptr<io::File>> ProcessDisk::Open(const std::string& path,
 }
 
 Status ProcessDisk::CreateDirectories(const std::string& path) {
-  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  TM_RETURN_IF_ERROR(Take(Kind::kNames));
   return disk_.CreateDirectories(path);
 }
 
 Result<std::vector<std::string>> ProcessDisk::List(const std::string& path) {
-  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  TM_RETURN_IF_ERROR(Take(Kind::kNames));
   return disk_.List(path);
 }
 
 bool ProcessDisk::Exists(const std::string& path) { return disk_.Exists(path); }
 
 Status ProcessDisk::Remove(const std::string& path) {
-  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  TM_RETURN_IF_ERROR(Take(Kind::kNames));
   return disk_.Remove(path);
 }
 
 Status ProcessDisk::RemoveAll(const std::string& path) {
-  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  TM_RETURN_IF_ERROR(Take(Kind::kNames));
   return disk_.RemoveAll(path);
 }
 
 Status ProcessDisk::Rename(const std::string& from, const std::string& to) {
-  TM_RETURN_IF_ERROR(Take(Kind::kMemory));
+  TM_RETURN_IF_ERROR(Take(Kind::kNames));
   return disk_.Rename(from, to);
 }
 

@@ -30,7 +30,7 @@ class ProcessDisk final : public io::FileSystem {
 
  private:
   class OpenFile;
-  enum class Kind { kMemory, kDisk, kSync };
+  enum class Kind { kMemory, kDisk, kNames, kSync };
 
   // Takes the operation's time; whether the process is still there then.
   Status Take(Kind kind);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/dispatch.h"
+#include "common/base/may_wait.h"
 #include "common/io/no_wait.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -80,6 +81,7 @@ class Fiber {
   Scheduler::Context context;
   const Executor* executor = nullptr;  // of Dispatch
   io::NoWait* no_wait = nullptr;
+  bool must_not_wait = false;
   uint64_t waits = 0;
   bool waiting = false;
   bool sleeping = false;  // the wait is for time
@@ -169,6 +171,7 @@ void Scheduler::Resume(Fiber* fiber) {
   fiber->waiting = false;
   const Executor* executor = std::exchange(current_executor, fiber->executor);
   io::NoWait* const no_wait = io::NoWait::Exchange(fiber->no_wait);
+  const bool must_not = std::exchange(must_not_wait, fiber->must_not_wait);
 #ifdef TIDEMARK_ASAN
   __sanitizer_start_switch_fiber(&main_->fake_stack, fiber->stack, kStack);
 #endif
@@ -178,6 +181,7 @@ void Scheduler::Resume(Fiber* fiber) {
 #endif
   fiber->executor = std::exchange(current_executor, executor);
   fiber->no_wait = io::NoWait::Exchange(no_wait);
+  fiber->must_not_wait = std::exchange(must_not_wait, must_not);
   running_ = nullptr;
   if (fiber->finished && fiber->detached) Finish(fiber);
 }

@@ -64,6 +64,26 @@ class LogManagerTest : public testing::Test {
 };
 
 // B-30: a crash takes nothing of what the checkpoint files promise.
+// Otherwise it would be found beside the one that was made in the end.
+TEST_F(LogManagerTest, NothingIsLeftOfALogThatCouldNotBeMade) {
+  ASSERT_NO_FATAL_FAILURE(Open());
+  const TopicPartition name{"t", 0};
+  const Uuid id = *Uuid::FromBytes("0123456789abcdef");
+  disk_.FailOpens(true);
+  EXPECT_EQ(manager_->GetOrCreate(name, id, {}, true, kNow).error().code,
+            ErrorCode::kOutOfHandles);
+  EXPECT_FALSE(disk_.Exists("/a/t-0"));
+  EXPECT_FALSE(disk_.Exists("/b/t-0"));
+  disk_.FailOpens(false);
+  std::vector<std::unique_ptr<Log>> logs;
+  logs.push_back(Get({"u", 0}));  // takes a place in the first directory
+  logs.push_back(Get(name));
+  ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+  ASSERT_NO_FATAL_FAILURE(Open());
+  EXPECT_TRUE(offline_.empty());
+  EXPECT_EQ(manager_->LoadedPartitions().size(), 2u);
+}
+
 TEST_F(LogManagerTest, ALogThatEndsBeforeItsPromiseIsKnownToBeDamaged) {
   for (const bool damaged : {false, true}) {
     const TopicPartition partition{"t", damaged ? 1 : 0};

@@ -384,6 +384,34 @@ TEST_F(LogTest, RetentionByTimeEmptiesEvenTheActiveSegment) {
   EXPECT_EQ(log_->end_offset(), 11);
 }
 
+// Whoever may wait removes them, in the order in which they must go.
+TEST_F(LogTest, FilesThatAreNotNeededAreRemovedLater) {
+  options_.config.segment_bytes = 400;
+  std::vector<std::string> removed;
+  options_.remove_later = [&](const std::vector<std::string>& paths) {
+    removed.insert(removed.end(), paths.begin(), paths.end());
+  };
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(Append(Batch(1)));
+  const std::string first =
+      std::string(kDir) + "/" + SegmentFileName(0, ".log");
+  ASSERT_TRUE(log_->AdvanceStartOffset(19));
+  EXPECT_TRUE(disk_.Exists(first));
+  ASSERT_GT(removed.size(), 5u);
+  EXPECT_EQ(removed[2], first);
+  std::vector<std::string> logs;
+  for (const auto& path : removed) {
+    if (path.ends_with(".log")) logs.push_back(path);
+  }
+  EXPECT_TRUE(std::is_sorted(logs.begin(), logs.end())) << "no hole";
+  ASSERT_TRUE(RemoveFiles(disk_, removed));
+  EXPECT_FALSE(disk_.Exists(first));
+  options_.start_offset = 19;
+  Reopen();
+  EXPECT_EQ(log_->start_offset(), 19);
+  EXPECT_EQ(log_->end_offset(), 20);
+}
+
 TEST_F(LogTest, RetentionOffKeepsAll) {
   options_.config.retention_ms = -1;
   ASSERT_TRUE(Open());

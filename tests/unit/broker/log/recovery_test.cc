@@ -234,6 +234,25 @@ TEST_F(RecoveryTest, StartOffsetFromTheCheckpointHolds) {
   EXPECT_EQ(log_->end_offset(), 500);
 }
 
+// A crash comes between the checkpoint and the removal. Retention must find an
+// end, and them.
+TEST_F(RecoveryTest, SegmentsThatWereLeftBelowTheStartAreRemoved) {
+  options_.config.segment_bytes = 300;
+  options_.config.retention_ms = 1000;
+  ASSERT_TRUE(Open());
+  Fill(10);
+  options_.start_offset = 6;
+  disk_.KillProcess();
+  ASSERT_TRUE(Open(false));
+  const std::string first =
+      std::string(kDir) + "/" + SegmentFileName(0, ".log");
+  ASSERT_TRUE(disk_.Exists(first));
+  ASSERT_TRUE(log_->ApplyRetention(6, kNow + 5000));
+  EXPECT_FALSE(disk_.Exists(first));
+  EXPECT_EQ(log_->start_offset(), 6);
+  EXPECT_EQ(log_->end_offset(), 20);
+}
+
 // Random work on a disk that dies at a random operation and loses what was
 // not synced. Whatever was reported as flushed is there with the same bytes,
 // what is there beyond it is what was written, epochs match the batches, and

@@ -76,11 +76,14 @@ class TestLogStore final : public LogStore {
   void RemoveStray(const TopicPartition& partition, const Uuid&) override {
     removed.push_back(partition);
   }
-  Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
-                  BrokerEpoch) override {
+  void ShutDown(std::vector<std::unique_ptr<log::Log>> logs, BrokerEpoch,
+                std::function<void(Status)> done) override {
     shut_down = logs.size();
-    for (auto& log : logs) TM_RETURN_IF_ERROR(log->Close());
-    return {};
+    Status closed;
+    for (auto& log : logs) {
+      if (Status one = log->Close(); !one) closed = one;
+    }
+    done(closed);
   }
 
   Duration sync_time = std::chrono::milliseconds(1);

@@ -35,6 +35,12 @@ class PartitionStoreTest : public testing::Test {
                  [&](auto log) { opened.set_value(std::move(log)); });
     return opened.get_future().get();
   }
+  Status ShutDown(std::vector<std::unique_ptr<log::Log>> logs) {
+    std::promise<Status> done;
+    store_->ShutDown(std::move(logs), 17,
+                     [&](const Status& status) { done.set_value(status); });
+    return done.get_future().get();
+  }
   void Finish() { manager_->workers().Finish(); }
   bool OnDisk(const std::string& name) {
     return std::filesystem::exists(dir_ + "/" + name);
@@ -60,7 +66,7 @@ TEST_F(PartitionStoreTest, ACleanShutdownKeepsLogsEpochAndHighWatermarks) {
   logs.push_back(Open(id_).value());
   EXPECT_TRUE(logs[0]->AssignEpoch(4, 0));
   store_->SetHighWatermarks({{partition_, 9}});
-  EXPECT_TRUE(store_->ShutDown(std::move(logs), 17));
+  EXPECT_TRUE(ShutDown(std::move(logs)));
   Restart();
   EXPECT_EQ(manager_->previous_broker_epoch(), 17);
   EXPECT_EQ(store_->HighWatermark(partition_), 9);
@@ -72,7 +78,7 @@ TEST_F(PartitionStoreTest, ACleanShutdownKeepsLogsEpochAndHighWatermarks) {
 TEST_F(PartitionStoreTest, OnlyTheVeryLogIsTaken) {
   std::vector<std::unique_ptr<log::Log>> logs;
   logs.push_back(Open(id_).value());
-  EXPECT_TRUE(store_->ShutDown(std::move(logs), 17));
+  EXPECT_TRUE(ShutDown(std::move(logs)));
   Restart();
   const Uuid other = Uuid::Random();
   EXPECT_EQ(store_->Take({"t", 1}, id_, {}), nullptr) << "there is none";
@@ -87,7 +93,7 @@ TEST_F(PartitionStoreTest, OnlyTheVeryLogIsTaken) {
 TEST_F(PartitionStoreTest, UnopenedLogsAreListedAndCanBeRemoved) {
   std::vector<std::unique_ptr<log::Log>> logs;
   logs.push_back(Open(id_).value());
-  EXPECT_TRUE(store_->ShutDown(std::move(logs), 17));
+  EXPECT_TRUE(ShutDown(std::move(logs)));
   Restart();
   EXPECT_THAT(store_->Unopened(),
               testing::ElementsAre(testing::Pair(partition_, id_)));
