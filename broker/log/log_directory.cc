@@ -120,6 +120,14 @@ void LogDirectory::FindLogs(const std::vector<std::string>& names) {
   std::sort(found_.begin(), found_.end());
 }
 
+Result<std::optional<Uuid>> LogDirectory::TopicIdOf(
+    const TopicPartition& partition) const {
+  TM_ASSIGN_OR_RETURN(auto id, ReadTopicId(fs_, PathOf(partition)));
+  const auto created = created_.find(partition);
+  if (!id && created != created_.end()) id = created->second;
+  return id;
+}
+
 Status LogDirectory::ReadCheckpoints() {
   const std::string prefix = path_ + "/";
   TM_ASSIGN_OR_RETURN(recovery_points_,

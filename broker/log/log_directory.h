@@ -62,6 +62,8 @@ class LogDirectory final : public LogSyncer {
   bool clean() const { return clean_; }
   int64_t broker_epoch() const { return broker_epoch_; }  // of the marker
   const std::vector<TopicPartition>& found() const { return found_; }
+  // Whose log that is; nullopt: it is not known before it is opened.
+  Result<std::optional<Uuid>> TopicIdOf(const TopicPartition& partition) const;
   // Names of what was renamed to be removed.
   const std::vector<std::string>& trash() const { return trash_; }
 

@@ -116,14 +116,44 @@ Status LogManager::ReadDirectory(Directory& dir) {
   for (const TopicPartition& partition : dir.at->found()) {
     Place& place = places_[partition];
     if (place.dir != nullptr) {
-      return Fail(ErrorCode::kKafkaStorageError,
-                  ToString(partition) + " is in " + place.dir->at->path() +
-                      " and in " + dir.at->path() + "; move one of them away");
+      TM_RETURN_IF_ERROR(AddDouble(partition, dir));
+    } else {
+      place.dir = &dir;
     }
-    place.dir = &dir;
     ++dir.partitions;
   }
   return {};
+}
+
+Status LogManager::AddDouble(const TopicPartition& partition, Directory& dir) {
+  Place found;
+  found.dir = &dir;
+  TM_ASSIGN_OR_RETURN(const auto id, dir.at->TopicIdOf(partition));
+  found.topic_id = id.value_or(Uuid());
+  const auto differs = [&](Place& other) -> Status {
+    if (other.topic_id.IsZero()) {
+      TM_ASSIGN_OR_RETURN(const auto known,
+                          other.dir->at->TopicIdOf(partition));
+      other.topic_id = known.value_or(Uuid());
+    }
+    if (id && !other.topic_id.IsZero() && other.topic_id != *id) return {};
+    return Fail(ErrorCode::kKafkaStorageError,
+                ToString(partition) + " is in " + other.dir->at->path() +
+                    " and in " + dir.at->path() + "; move one of them away");
+  };
+  TM_RETURN_IF_ERROR(differs(places_.at(partition)));
+  const auto [first, last] = doubles_.equal_range(partition);
+  for (auto it = first; it != last; ++it) {
+    TM_RETURN_IF_ERROR(differs(it->second));
+  }
+  doubles_.emplace(partition, std::move(found));
+  return {};
+}
+
+template <class F>
+void LogManager::ForEachPlace(const F& each) {
+  for (auto& [partition, place] : places_) each(partition, place);
+  for (auto& [partition, place] : doubles_) each(partition, place);
 }
 
 void LogManager::ReadPreviousBrokerEpoch() {
@@ -157,11 +187,11 @@ void LogManager::Place::Loaded(Result<std::unique_ptr<Log>> opened,
 
 void LogManager::LoadAll(int64_t now_ms) {
   std::vector<std::pair<const TopicPartition*, Place*>> all;
-  for (auto& [partition, place] : places_) {
+  ForEachPlace([&](const TopicPartition& partition, Place& place) {
     if (!place.dir->at->health().offline()) {
       all.push_back({&partition, &place});
     }
-  }
+  });
   // After an unclean stop they mostly wait for the disk, which syncs many at
   // once.
   const bool clean =
@@ -184,11 +214,11 @@ Status LogManager::StartJournals() {
   for (const auto& dir : dirs_) {
     std::vector<Log*> logs;
     bool complete = true;
-    for (const auto& [partition, place] : places_) {
-      if (place.dir != dir.get()) continue;
+    ForEachPlace([&](const TopicPartition&, Place& place) {
+      if (place.dir != dir.get()) return;
       if (place.log) logs.push_back(place.log.get());
       complete &= place.log != nullptr;
-    }
+    });
     TM_RETURN_IF_ERROR(dir->at->StartJournal(logs, complete));
   }
   return {};
@@ -197,10 +227,12 @@ Status LogManager::StartJournals() {
 std::vector<LoadedPartition> LogManager::LoadedPartitions() const {
   std::lock_guard lock(mutex_);
   std::vector<LoadedPartition> loaded;
-  for (const auto& [partition, place] : places_) {
-    if (!place.log) continue;
+  const auto add = [&](const TopicPartition& partition, const Place& place) {
+    if (!place.log) return;
     loaded.push_back({partition, place.log->topic_id(), place.dir->at->path()});
-  }
+  };
+  for (const auto& [partition, place] : places_) add(partition, place);
+  for (const auto& [partition, place] : doubles_) add(partition, place);
   return loaded;
 }
 
@@ -279,7 +311,8 @@ std::unique_ptr<Log> LogManager::TakeFound(const TopicPartition& partition,
     const auto it = places_.find(partition);
     if (it == places_.end()) return nullptr;
     Place& place = it->second;
-    if (!place.log || place.log->topic_id() != topic_id || place.shortened ||
+    if (doubles_.contains(partition) || !place.log ||
+        place.log->topic_id() != topic_id || place.shortened ||
         place.dir->at->health().offline()) {
       return nullptr;
     }
@@ -290,9 +323,44 @@ std::unique_ptr<Log> LogManager::TakeFound(const TopicPartition& partition,
   return log;
 }
 
+void LogManager::Prefer(const TopicPartition& partition, const Uuid& topic_id) {
+  const auto [first, last] = doubles_.equal_range(partition);
+  for (auto it = first; it != last; ++it) {
+    if (it->second.topic_id != topic_id) continue;
+    std::swap(it->second, places_.at(partition));
+    return;
+  }
+}
+
+Status LogManager::RemoveDoubles(const TopicPartition& partition,
+                                 const Uuid& topic_id) {
+  while (true) {
+    Place stray;
+    {
+      std::lock_guard lock(mutex_);
+      Prefer(partition, topic_id);
+      const auto it = doubles_.find(partition);
+      if (it == doubles_.end()) return {};
+      stray = std::move(it->second);
+      doubles_.erase(it);
+      --stray.dir->partitions;
+    }
+    LOG(WARNING) << "stray log removed partition=" << ToString(partition)
+                 << " topic_id=" << ToString(stray.topic_id)
+                 << " dir=" << stray.dir->at->path();
+    stray.log = nullptr;
+    TM_ASSIGN_OR_RETURN(auto path,
+                        stray.dir->at->RenameAway(partition, kStraySuffix));
+    std::lock_guard lock(mutex_);
+    removals_.push_back({stray.dir->at.get(), std::move(path)});
+    wake_.notify_one();
+  }
+}
+
 Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
     const TopicPartition& partition, const Uuid& topic_id,
     const LogConfig& config, bool is_new, int64_t now_ms) {
+  TM_RETURN_IF_ERROR(RemoveDoubles(partition, topic_id));
   TM_RETURN_IF_ERROR(LoadLate(partition, now_ms));
   std::unique_ptr<Log> found;
   Directory* dir = nullptr;
@@ -377,6 +445,9 @@ Status LogManager::RenameAway(LogDirectory& dir,
   if (it != places_.end()) {
     --it->second.dir->partitions;
     places_.erase(it);
+    if (auto other = doubles_.extract(partition); !other.empty()) {
+      places_.emplace(partition, std::move(other.mapped()));
+    }
   }
   if (!renamed) return Fail(renamed.error());
   removals_.push_back({&dir, *renamed});
@@ -411,6 +482,7 @@ Status LogManager::RemoveStray(const TopicPartition& partition,
   LogDirectory* dir = nullptr;
   {
     std::lock_guard lock(mutex_);
+    Prefer(partition, topic_id);
     auto it = places_.find(partition);
     if (it == places_.end() || !it->second.log ||
         it->second.log->topic_id() != topic_id) {
@@ -450,14 +522,16 @@ Status LogManager::ShutdownCleanly(std::vector<std::unique_ptr<Log>> logs,
   std::vector<Directory*> of_log;
   {
     std::lock_guard lock(mutex_);
-    for (const auto& log : logs) ++returned[places_.at(log->partition()).dir];
-    for (auto& [partition, place] : places_) {
-      if (place.error) dirty.insert(place.dir);
-      if (place.log) logs.push_back(std::move(place.log));
-    }
     for (const auto& log : logs) {
       of_log.push_back(places_.at(log->partition()).dir);
+      ++returned[of_log.back()];
     }
+    ForEachPlace([&](const TopicPartition&, Place& place) {
+      if (place.error) dirty.insert(place.dir);
+      if (!place.log) return;
+      logs.push_back(std::move(place.log));
+      of_log.push_back(place.dir);
+    });
   }
   for (const auto& dir : dirs_) dir->at->StopJournal();
   std::vector<Status> closed(logs.size());
@@ -524,13 +598,14 @@ void LogManager::KeepHouse() {
 
 // One sync and one set of checkpoint files for all of them.
 void LogManager::Remove(const std::vector<Removal>& removals) {
-  std::set<LogDirectory*> dirs;
-  for (const Removal& removal : removals) dirs.insert(removal.dir);
-  for (LogDirectory* dir : dirs) {
-    if (dir->health().offline()) continue;
-    (void)dir->SyncNames();
-    (void)dir->WriteCheckpoints();
-    (void)dir->WriteHighWatermarks();
+  for (const auto& dir : dirs_) {
+    const bool concerned = std::any_of(
+        removals.begin(), removals.end(),
+        [&](const auto& removal) { return removal.dir == dir->at.get(); });
+    if (!concerned || dir->at->health().offline()) continue;
+    (void)dir->at->SyncNames();
+    (void)dir->at->WriteCheckpoints();
+    (void)dir->at->WriteHighWatermarks();
   }
   for (const Removal& removal : removals) {
     if (Status removed = fs_.RemoveAll(removal.path); !removed) {

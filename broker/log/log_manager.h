@@ -84,6 +84,10 @@ class LogManager {
   // loaded. kOutOfHandles, kOutOfSpace: later it may open. GetOrCreate does
   // this too, but tells nobody what the log has lost.
   Status LoadLate(const TopicPartition& partition, int64_t now_ms);
+  // Of several logs by that name, which a directory that was not usable for a
+  // while may have brought, this topic's is the partition's; the others are
+  // strays, and removed. GetOrCreate does this, too.
+  Status RemoveDoubles(const TopicPartition& partition, const Uuid& topic_id);
   // Whether the partition's log is on disk, loaded or not.
   bool Has(const TopicPartition& partition, const Uuid& topic_id) const;
   // Whether its log, as found at start, ends before what the checkpoint files
@@ -131,6 +135,7 @@ class LogManager {
                 const TopicPartition& partition);
 
     Directory* dir = nullptr;
+    Uuid topic_id;             // where another has the same name
     std::unique_ptr<Log> log;  // until handed out
     std::optional<Error> error;
     bool shortened = false;
@@ -146,6 +151,11 @@ class LogManager {
   // error is a shortage.
   Status OpenDirectories();
   Status ReadDirectory(Directory& dir);
+  Status AddDouble(const TopicPartition& partition, Directory& dir);
+  template <class F>
+  void ForEachPlace(const F& each);
+  // This topic's is the one that places_ has. Under the lock.
+  void Prefer(const TopicPartition& partition, const Uuid& topic_id);
   void LoadAll(int64_t now_ms);
   Status StartJournals();
   void ReadPreviousBrokerEpoch();
@@ -170,6 +180,7 @@ class LogManager {
 
   mutable std::mutex mutex_;  // of everything below and the counts in dirs_
   std::map<TopicPartition, Place> places_;
+  std::multimap<TopicPartition, Place> doubles_;  // of other topics
   std::vector<Removal> removals_;
   bool high_watermarks_set_ = false;
   bool stopping_ = false;

@@ -30,6 +30,7 @@ void PartitionStore::Open(const TopicPartition& partition, const Uuid& topic_id,
 Result<std::unique_ptr<log::Log>> PartitionStore::OpenNow(
     const TopicPartition& partition, const Uuid& topic_id,
     const log::LogConfig& config, bool is_new, int64_t now_ms) {
+  TM_RETURN_IF_ERROR(manager_.RemoveDoubles(partition, topic_id));
   TM_RETURN_IF_ERROR(manager_.LoadLate(partition, now_ms));
   ReplicaLocations* const locations = Locations();
   const bool found = manager_.Has(partition, topic_id);

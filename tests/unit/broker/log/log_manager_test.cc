@@ -63,6 +63,60 @@ class LogManagerTest : public testing::Test {
   std::vector<std::string> offline_;
 };
 
+// A disk that was broken when a topic was made anew comes back with the old.
+TEST_F(LogManagerTest, OfTwoLogsByOneNameTheTopicsIsThePartitions) {
+  const TopicPartition name{"t", 0};
+  const std::string ids[] = {"0123456789abcdef", "fedcba9876543210"};
+  for (const size_t wanted : {0u, 1u}) {
+    SCOPED_TRACE(wanted);
+    for (const std::string dir : {"/a", "/b"}) {
+      ASSERT_TRUE(disk_.RemoveAll(dir));
+      options_.dirs = {dir};
+      ASSERT_NO_FATAL_FAILURE(Open());
+      std::vector<std::unique_ptr<Log>> logs;
+      logs.push_back(Get(name, ids[dir == "/b"]));
+      Write(*logs[0], dir == "/b" ? 2 : 1);
+      ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+    }
+    options_.dirs = {"/a", "/b"};
+    ASSERT_NO_FATAL_FAILURE(Open());
+    EXPECT_TRUE(offline_.empty());
+    EXPECT_EQ(manager_->LoadedPartitions().size(), 2u);
+    const Uuid id = *Uuid::FromBytes(ids[wanted]);
+    EXPECT_EQ(manager_->TakeFound(name, id, {}), nullptr)
+        << "the other has to go first";
+    std::vector<std::unique_ptr<Log>> logs;
+    logs.push_back(Get(name, ids[wanted]));
+    EXPECT_EQ(logs[0]->end_offset(), static_cast<Offset>(wanted + 1));
+    EXPECT_EQ(manager_->DirectoryOf(name), options_.dirs[wanted]);
+    ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+    ASSERT_NO_FATAL_FAILURE(Open());
+    ASSERT_EQ(manager_->LoadedPartitions().size(), 1u);
+    EXPECT_EQ(manager_->LoadedPartitions()[0].topic_id, id);
+    manager_.reset();
+  }
+}
+
+TEST_F(LogManagerTest, StraysByOneNameAreRemovedOneByOne) {
+  const TopicPartition name{"t", 0};
+  const std::string ids[] = {"0123456789abcdef", "fedcba9876543210"};
+  for (const std::string dir : {"/a", "/b"}) {
+    options_.dirs = {dir};
+    ASSERT_NO_FATAL_FAILURE(Open());
+    std::vector<std::unique_ptr<Log>> logs;
+    logs.push_back(Get(name, ids[dir == "/b"]));
+    ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+  }
+  options_.dirs = {"/a", "/b"};
+  ASSERT_NO_FATAL_FAILURE(Open());
+  EXPECT_TRUE(manager_->RemoveStray(name, *Uuid::FromBytes(ids[1])));
+  EXPECT_TRUE(disk_.Exists("/a/t-0"));
+  EXPECT_FALSE(disk_.Exists("/b/t-0"));
+  EXPECT_TRUE(manager_->RemoveStray(name, *Uuid::FromBytes(ids[0])));
+  EXPECT_FALSE(disk_.Exists("/a/t-0"));
+  EXPECT_TRUE(manager_->LoadedPartitions().empty());
+}
+
 // B-30: a crash takes nothing of what the checkpoint files promise.
 // Otherwise it would be found beside the one that was made in the end.
 TEST_F(LogManagerTest, NothingIsLeftOfALogThatCouldNotBeMade) {
