@@ -128,6 +128,19 @@ Result<std::optional<Uuid>> LogDirectory::TopicIdOf(
   return id;
 }
 
+Result<bool> LogDirectory::IsEmpty(const TopicPartition& partition) const {
+  const std::string dir = PathOf(partition);
+  if (!fs_.Exists(dir)) return true;
+  TM_ASSIGN_OR_RETURN(const auto names, fs_.List(dir));
+  for (const std::string& name : names) {
+    if (!name.ends_with(".log")) continue;
+    TM_ASSIGN_OR_RETURN(const auto file, fs_.Open(dir + "/" + name, false));
+    TM_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+    if (size > 0) return false;
+  }
+  return true;
+}
+
 Status LogDirectory::ReadCheckpoints() {
   const std::string prefix = path_ + "/";
   TM_ASSIGN_OR_RETURN(recovery_points_,

@@ -64,6 +64,8 @@ class LogDirectory final : public LogSyncer {
   const std::vector<TopicPartition>& found() const { return found_; }
   // Whose log that is; nullopt: it is not known before it is opened.
   Result<std::optional<Uuid>> TopicIdOf(const TopicPartition& partition) const;
+  // Nothing is left of it but its name.
+  Result<bool> IsEmpty(const TopicPartition& partition) const;
   // Names of what was renamed to be removed.
   const std::vector<std::string>& trash() const { return trash_; }
 

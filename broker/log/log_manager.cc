@@ -128,24 +128,24 @@ Status LogManager::ReadDirectory(Directory& dir) {
 Status LogManager::AddDouble(const TopicPartition& partition, Directory& dir) {
   Place found;
   found.dir = &dir;
-  TM_ASSIGN_OR_RETURN(const auto id, dir.at->TopicIdOf(partition));
-  found.topic_id = id.value_or(Uuid());
-  const auto differs = [&](Place& other) -> Status {
-    if (other.topic_id.IsZero()) {
-      TM_ASSIGN_OR_RETURN(const auto known,
-                          other.dir->at->TopicIdOf(partition));
-      other.topic_id = known.value_or(Uuid());
-    }
-    if (id && !other.topic_id.IsZero() && other.topic_id != *id) return {};
+  // A disk that broke may have kept of a new log no more than its name.
+  const auto identify = [&](Place& place) -> Result<bool> {
+    if (!place.topic_id.IsZero()) return true;
+    TM_ASSIGN_OR_RETURN(const auto id, place.dir->at->TopicIdOf(partition));
+    place.topic_id = id.value_or(Uuid());
+    return id ? true : place.dir->at->IsEmpty(partition);
+  };
+  const auto check = [&](Place& other) -> Status {
+    TM_ASSIGN_OR_RETURN(const bool other_known, identify(other));
+    TM_ASSIGN_OR_RETURN(const bool known, identify(found));
+    if (known && other_known && other.topic_id != found.topic_id) return {};
     return Fail(ErrorCode::kKafkaStorageError,
                 ToString(partition) + " is in " + other.dir->at->path() +
                     " and in " + dir.at->path() + "; move one of them away");
   };
-  TM_RETURN_IF_ERROR(differs(places_.at(partition)));
+  TM_RETURN_IF_ERROR(check(places_.at(partition)));
   const auto [first, last] = doubles_.equal_range(partition);
-  for (auto it = first; it != last; ++it) {
-    TM_RETURN_IF_ERROR(differs(it->second));
-  }
+  for (auto it = first; it != last; ++it) TM_RETURN_IF_ERROR(check(it->second));
   doubles_.emplace(partition, std::move(found));
   return {};
 }

@@ -114,10 +114,10 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
                       item.last_fetched_epoch},
         max_bytes, at_least_one, state_.executor.Now());
   }
-  if (answer.cold) {
-    auto missed = std::move(scope->missed());
+  if (answer.cold && scope && scope->missed()) {
+    io::NoWait::Missed missed = std::move(*scope->missed());
     scope.reset();
-    Missed(entry, std::move(*missed));
+    Missed(entry, std::move(missed));
   } else if (reads) {
     if (patient) Stats::Add(state_.services.stats->cold_waits, 1);
     entry.cold = false;

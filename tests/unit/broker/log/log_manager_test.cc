@@ -97,6 +97,38 @@ TEST_F(LogManagerTest, OfTwoLogsByOneNameTheTopicsIsThePartitions) {
   }
 }
 
+// The disk broke while it was made.
+TEST_F(LogManagerTest, OfALogOnlyTheNameIsLeftBesideTheOne) {
+  const TopicPartition name{"t", 0};
+  ASSERT_TRUE(disk_.CreateDirectories("/a/t-0"));
+  options_.dirs = {"/b"};
+  ASSERT_NO_FATAL_FAILURE(Open());
+  std::vector<std::unique_ptr<Log>> logs;
+  logs.push_back(Get(name));
+  Write(*logs[0], 1);
+  ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+  options_.dirs = {"/a", "/b"};
+  ASSERT_NO_FATAL_FAILURE(Open());
+  EXPECT_TRUE(offline_.empty());
+  logs.push_back(Get(name));
+  EXPECT_EQ(logs[0]->end_offset(), 1);
+  EXPECT_FALSE(disk_.Exists("/a/t-0"));
+}
+
+// Nothing says which of them is to be believed.
+TEST_F(LogManagerTest, TwoLogsOfOneTopicAreForTheOperatorToSort) {
+  for (const std::string dir : {"/a", "/b"}) {
+    options_.dirs = {dir};
+    ASSERT_NO_FATAL_FAILURE(Open());
+    std::vector<std::unique_ptr<Log>> logs;
+    logs.push_back(Get({"t", 0}));
+    ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+  }
+  options_.dirs = {"/a", "/b"};
+  ASSERT_NO_FATAL_FAILURE(Open());
+  EXPECT_EQ(offline_, std::vector<std::string>{"/b"});
+}
+
 TEST_F(LogManagerTest, StraysByOneNameAreRemovedOneByOne) {
   const TopicPartition name{"t", 0};
   const std::string ids[] = {"0123456789abcdef", "fedcba9876543210"};
