@@ -142,6 +142,9 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
       AppendToActive(std::span(&head.header, 1),
                      std::string_view(head.bytes.data(), head.bytes.size()),
                      batch.substr(record::kBatchHeaderSize)));
+  newest_.Add(end(), head.header.NextOffset(),
+              std::string_view(head.bytes.data(), head.bytes.size()),
+              batch.substr(record::kBatchHeaderSize));
   const AppendInfo info{end(), head.header.LastOffset(), append_time_ms, false};
   Appended(head.header, position);
   CheckInvariants();
@@ -206,6 +209,7 @@ Result<AppendInfo> PartitionLog::AppendAsFollower(std::string_view batches) {
 
 Status PartitionLog::AppendRun(const std::vector<record::BatchHeader>& run,
                                std::string_view bytes) {
+  newest_.Clear();
   TM_RETURN_IF_ERROR(MaybeRoll(run.front()));
   uint64_t position = active().size();
   TM_RETURN_IF_ERROR(AppendToActive(run, bytes, {}));

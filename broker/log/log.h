@@ -18,6 +18,7 @@
 
 namespace tidemark::log {
 
+class BatchCache;
 class LogMark;
 
 // Kafka's topic settings of the same names; defaults are Kafka's, except that
@@ -137,6 +138,14 @@ class Log {
   // Empty when from == end. Error: kOffsetOutOfRange.
   virtual Result<SharedBytes> Read(Offset from, Offset below, size_t max_bytes,
                                    bool at_least_one) = 0;
+
+  // As Read, of what is still in memory as it was appended: checked then, and
+  // not to be checked again. nullopt: Read is to be used.
+  virtual std::optional<SharedBytes> ReadNewest(Offset from, Offset below,
+                                                size_t max_bytes,
+                                                bool at_least_one) const = 0;
+  // Has the batches appended to a leader kept there from now on.
+  virtual void KeepNewest(std::shared_ptr<BatchCache> cache) = 0;
 
   // The batches that Read would give, or a few less, when they are at least
   // `at_least` bytes and lie in one segment; else nullopt, and Read is to be

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/log/append_validation.h"
+#include "broker/log/batch_cache.h"
 #include "broker/log/durability.h"
 #include "broker/log/epoch_cache.h"
 #include "broker/log/log.h"
@@ -61,6 +62,15 @@ class PartitionLog final : public Log {
   void Flushed(const SyncWork& work) override;
   void SyncFailed(const SyncWork& work) override;
   bool failed() const override;
+  std::optional<SharedBytes> ReadNewest(Offset from, Offset below,
+                                        size_t max_bytes,
+                                        bool at_least_one) const override {
+    if (failed() || from < start_) return std::nullopt;
+    return newest_.Read(from, below, max_bytes, at_least_one);
+  }
+  void KeepNewest(std::shared_ptr<BatchCache> cache) override {
+    newest_.Use(std::move(cache));
+  }
 
   Status AssignEpoch(LeaderEpoch epoch, Offset start) override;
   LeaderEpoch latest_epoch() const override { return epochs_.latest(); }
@@ -263,6 +273,7 @@ class PartitionLog final : public Log {
   size_t next_place_ = 0;
   std::array<ReadHint, 8> hints_;
   size_t next_hint_ = 0;
+  NewestBatches newest_;
 };
 
 }  // namespace tidemark::log

@@ -34,6 +34,7 @@ Status PartitionLog::BeginCut(Offset offset, bool fully) {
   durability_.BeginCut();
   in_progress_ = false;
   taken_position_.reset();
+  newest_.Clear();
   mark_->Cut(durability_.generation(), offset);
   options_.recovery_point = std::min(options_.recovery_point, offset);
   if (opening_) return {};

@@ -196,6 +196,10 @@ constexpr ConfigKey kKeys[] = {
      "Bytes of answers not yet sent; at this bound requests wait. -1: an "
      "eighth of the memory.",
      -1, kLongMax},
+    {"tidemark.batch.cache.bytes", kLong, "8388608",
+     "Memory for the newest batches, from which followers and consumers at the "
+     "end of a log are served. 0: none.",
+     0, 1LL << 40},
     {"max.request.partition.size.limit", kInt, "2000",
      "Most partitions in one answer to DescribeTopicPartitions.", 1, kIntMax},
     {"tidemark.coordinator.snapshot.min.bytes", kLong, "16777216",

@@ -50,6 +50,7 @@ Partition::Partition(TopicPartition name, Uuid topic_id,
       configured_min_isr_(min_isr) {
   high_watermark_ = std::max(log_->start_offset(),
                              std::min(high_watermark, log_->end_offset()));
+  if (env_->newest) log_->KeepNewest(env_->newest);
 }
 
 size_t Partition::min_isr() const {
@@ -186,13 +187,29 @@ void Partition::SetHighWatermark(Offset offset) {
   }
 }
 
-FetchAnswer Partition::Read(Offset from, Offset limit, size_t max_bytes,
-                            bool at_least_one) {
+FetchAnswer Partition::NewAnswer(Offset limit) const {
   FetchAnswer answer;
   answer.high_watermark = high_watermark_;
   answer.log_start_offset = log_->start_offset();
   answer.limit = limit;
+  return answer;
+}
+
+bool Partition::ReadNewest(Offset from, size_t max_bytes, bool at_least_one,
+                           FetchAnswer* answer) const {
+  if (corrupt_from_) return false;
+  auto records = log_->ReadNewest(from, answer->limit, max_bytes, at_least_one);
+  if (!records) return false;
+  Stats::Add(env_->stats->memory_reads, 1);
+  answer->records = std::move(*records);
+  return true;
+}
+
+FetchAnswer Partition::Read(Offset from, Offset limit, size_t max_bytes,
+                            bool at_least_one) {
+  FetchAnswer answer = NewAnswer(limit);
   if (from >= limit || (max_bytes == 0 && !at_least_one)) return answer;
+  if (ReadNewest(from, max_bytes, at_least_one, &answer)) return answer;
   auto records = log_->Read(from, limit, max_bytes, at_least_one);
   if (!records) {
     ReadFailed(from, records.error(), &answer);
@@ -213,12 +230,10 @@ FetchAnswer Partition::ReadLater(Offset from, Offset limit, size_t max_bytes,
   if (max_bytes < kReadLaterFrom || corrupt_from_ || !env_->found_corrupt) {
     return Read(from, limit, max_bytes, at_least_one);
   }
+  FetchAnswer answer = NewAnswer(limit);
+  if (ReadNewest(from, max_bytes, at_least_one, &answer)) return answer;
   auto slice = log_->Find(from, limit, max_bytes, kReadLaterFrom);
   if (slice && !*slice) return Read(from, limit, max_bytes, at_least_one);
-  FetchAnswer answer;
-  answer.high_watermark = high_watermark_;
-  answer.log_start_offset = log_->start_offset();
-  answer.limit = limit;
   if (!slice) {
     ReadFailed(from, slice.error(), &answer);
     return answer;

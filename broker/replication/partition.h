@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/log/batch_cache.h"
 #include "broker/log/log.h"
 #include "broker/replication/effects.h"
 #include "broker/replication/follower_state.h"
@@ -27,6 +28,9 @@ struct PartitionEnv {
   Duration lag_max = std::chrono::seconds(30);  // replica.lag.time.max.ms
   metadata::ImagePtr image;                     // never null
   Stats* stats = nullptr;                       // never null
+  // Where the batches of producers are kept as long as they are new; may be
+  // null.
+  std::shared_ptr<log::BatchCache> newest;
   // When each follower last fetched anything from this shard: its session
   // answers for the partitions that had nothing to say (B-18).
   std::map<NodeId, Instant> contacts;
@@ -272,6 +276,10 @@ class Partition {
   // As Read, except that much is found only and read when it is sent.
   FetchAnswer ReadLater(Offset from, Offset limit, size_t max_bytes,
                         bool at_least_one);
+  // From memory, when it is still there.
+  bool ReadNewest(Offset from, size_t max_bytes, bool at_least_one,
+                  FetchAnswer* answer) const;
+  FetchAnswer NewAnswer(Offset limit) const;
   void ReadFailed(Offset from, const Error& error, FetchAnswer* answer);
   void RoleChanged();
   void FlushedMoved(Instant now);

@@ -40,6 +40,9 @@ ReplicaShard::ReplicaShard(Executor& executor, ShardOptions options,
   state_.env.session_timeout = state_.options.session_timeout;
   state_.env.image = std::make_shared<const metadata::Image>();
   state_.env.stats = state_.services.stats;
+  if (const size_t bytes = state_.options.batch_cache_bytes; bytes > 0) {
+    state_.env.newest = std::make_shared<log::BatchCache>(bytes);
+  }
   state_.env.found_corrupt = [this, alive = state_.alive, on = &executor](
                                  const TopicPartition& name, LeaderEpoch epoch,
                                  Offset from, const Error& error) {

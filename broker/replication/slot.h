@@ -31,6 +31,7 @@ struct ShardOptions {
   // producer.id.expiration.ms
   int64_t producer_expiration_ms = 24LL * 3600 * 1000;
   FetcherOptions fetcher;
+  size_t batch_cache_bytes = 8 << 20;  // of this shard; 0: none
 };
 using TellDamage =
     std::function<void(const TopicPartition&, const Uuid& topic_id)>;

@@ -17,6 +17,7 @@ struct Stats {
   Counter produce_requests{0};
   Counter fetch_requests{0};
   Counter fetch_visits{0};  // of partitions, by fetches
+  Counter memory_reads{0};  // of those, what no segment was read for
   Counter failed_produces{0};
   Counter failed_fetches{0};
   Counter replication_bytes_in{0};   // fetched from leaders

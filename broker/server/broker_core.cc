@@ -23,6 +23,9 @@ replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
   replication::ReplicaManagerOptions options;
   options.shard.self = config.node_id;
   options.shard.lag_max = Ms(raw, "replica.lag.time.max.ms");
+  options.shard.batch_cache_bytes =
+      static_cast<size_t>(raw.GetInt("tidemark.batch.cache.bytes")) /
+      static_cast<size_t>(config.shards);
   options.shard.session_timeout = Ms(raw, "broker.session.timeout.ms");
   options.shard.inter_broker_listener = config.inter_broker_listener;
   options.shard.static_configs = config.static_values();

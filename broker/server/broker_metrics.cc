@@ -92,6 +92,9 @@ void AddReplicas(const replication::Stats& stats, Families* out) {
                "Reads of this broker's disks that found something else than "
                "was written.",
                of(stats.corrupt_reads));
+  out->Counter("tidemark_log_memory_reads_total",
+               "Reads that were served from the newest batches in memory.",
+               of(stats.memory_reads));
   out->Counter("tidemark_log_cold_reads_total",
                "Reads of what was not in the page cache, by threads that may "
                "wait for the disk.",
