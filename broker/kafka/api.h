@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "broker/kafka/access.h"
 #include "broker/kafka/handler.h"
 #include "broker/kafka/network_metrics.h"
 #include "broker/kafka/responder.h"
@@ -18,6 +19,7 @@ struct Api {
   kafka::ApiVersionRange advertised;
   kafka::ApiVersionRange served;
   Call call;
+  Access access;
 
   // Lists versions that are not served: librdkafka up to 2.10 looks for
   // Produce 0 before it compresses (KAFKA-18659).
@@ -100,11 +102,12 @@ struct Glue<Handler> {
 
 // The row of one handler; key and versions are those of its messages.
 template <auto Handler>
-constexpr Api MakeApi() {
+constexpr Api MakeApi(Access access = {}) {
   using Request = typename internal::Glue<Handler>::RequestType;
   constexpr kafka::ApiVersionRange kRange{
       Request::kMinVersion, Request::kMaxVersion, Request::kFirstFlexible};
-  return Api{Request::kKey, kRange, kRange, &internal::Glue<Handler>::Call};
+  return Api{Request::kKey, kRange, kRange, &internal::Glue<Handler>::Call,
+             access};
 }
 
 }  // namespace tidemark::server

@@ -49,6 +49,8 @@ struct RequestContext {
   std::string client_id;    // "" when null
   std::string client_host;  // "/127.0.0.1", as Kafka prints it
   std::string listener;     // the listener's name, e.g. PLAINTEXT
+  // Who asks, as Kafka writes it. Nobody has to say yet.
+  std::string principal = "User:ANONYMOUS";
   uint64_t connection_id = 0;
   Executor* executor = nullptr;  // the connection's shard; handlers start there
   Instant received;

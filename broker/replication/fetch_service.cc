@@ -49,7 +49,7 @@ FetchService::FetchService(ReplicaManagerImpl& replicas,
       metadata_(metadata),
       options_(options),
       sessions_(options.max_sessions, options.session_eviction, options.seed,
-                &replicas.stats(), [&replicas](uint64_t list) {
+                &replicas.own_stats(), [&replicas](uint64_t list) {
                   for (size_t i = 0; i < replicas.shard_count(); ++i) {
                     ReplicaShard& shard = replicas.shard(i);
                     Dispatch(shard.executor(),
@@ -59,7 +59,7 @@ FetchService::FetchService(ReplicaManagerImpl& replicas,
 
 void FetchService::Fetch(FetchCall call, kafka::FetchRequest request,
                          Done done) {
-  Stats::Add(replicas_.stats().fetch_requests, 1);
+  Stats::Add(replicas_.own_stats().fetch_requests, 1);
   std::make_shared<FetchOperation>(*this, std::move(call), std::move(request),
                                    std::move(done))
       ->Start();

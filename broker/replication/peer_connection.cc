@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "common/io/event_loop.h"
-#include "common/kafka/codec.h"
 
 namespace tidemark::replication {
 
@@ -24,8 +23,10 @@ constexpr Duration kConnectTimeout = std::chrono::seconds(1);
 // A fetch answer is at most a few batches above replica.fetch.response.max.
 constexpr uint32_t kMaxFrame = 1u << 30;
 
+}  // namespace
+
 // One socket's life. Handlers hold it; after Fail they do nothing.
-class Link : public std::enable_shared_from_this<Link> {
+class PeerConnection::Link : public std::enable_shared_from_this<Link> {
  public:
   Link(asio::io_context& context, std::string client_id, Duration silence)
       : socket_(context),
@@ -52,11 +53,10 @@ class Link : public std::enable_shared_from_this<Link> {
         });
   }
 
-  void Send(kafka::FetchRequest request, FetchTransport::Done done) {
-    const Duration wait = std::chrono::milliseconds(request.max_wait_ms);
-    waiting_.push_back({++correlation_, wait, std::move(done)});
-    auto frame =
-        kafka::EncodeRequest(request, kFetchVersion, correlation_, client_id_);
+  void Send(Call call) {
+    auto frame = call.encode(++correlation_, client_id_);
+    const Duration wait = call.wait;
+    waiting_.push_back({correlation_, std::move(call)});
     if (!frame) return Fail(frame.error().message);
     out_.push_back(std::move(*frame));
     if (connected_) {
@@ -78,22 +78,17 @@ class Link : public std::enable_shared_from_this<Link> {
     if (waiting.empty()) return;
     // Never inside Send or Close.
     asio::post(socket_.get_executor(), [waiting = std::move(waiting), why] {
-      for (const auto& call : waiting) {
-        call.done(Fail_(why));
+      for (const Waiting& one : waiting) {
+        one.call.done(tidemark::Fail(ErrorCode::kNetworkException, why));
       }
     });
   }
 
  private:
-  struct Call {
+  struct Waiting {
     int32_t correlation = 0;
-    Duration wait{};
-    FetchTransport::Done done;
+    Call call;
   };
-
-  static Result<kafka::FetchResponse> Fail_(const std::string& why) {
-    return tidemark::Fail(ErrorCode::kNetworkException, why);
-  }
 
   void Expect(Duration within) {
     timer_.expires_after(within);
@@ -107,7 +102,7 @@ class Link : public std::enable_shared_from_this<Link> {
     asio::error_code ignored;
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     timer_.cancel();
-    if (!waiting_.empty()) Expect(waiting_.front().wait + silence_);
+    if (!waiting_.empty()) Expect(waiting_.front().call.wait + silence_);
     Write();
     ReadLength();
   }
@@ -160,24 +155,23 @@ class Link : public std::enable_shared_from_this<Link> {
   }
 
   void Received(const SharedBytes& frame) {
-    auto header = kafka::DecodeResponseHeader(frame, kafka::ApiKey::kFetch,
-                                              kFetchVersion);
-    if (!header || waiting_.empty() ||
-        header->correlation_id != waiting_.front().correlation) {
+    if (waiting_.empty()) return Fail("unexpected answer");
+    const Call& asked = waiting_.front().call;
+    auto header = kafka::DecodeResponseHeader(frame, asked.key, asked.version);
+    if (!header || header->correlation_id != waiting_.front().correlation) {
       return Fail("unexpected answer");
     }
-    auto response = kafka::DecodeResponse<kafka::FetchResponse>(header->body,
-                                                                kFetchVersion);
-    if (!response) return Fail(response.error().message);
-    Call call = std::move(waiting_.front());
+    const Call call = std::move(waiting_.front().call);
     waiting_.pop_front();
     if (waiting_.empty()) {
       timer_.cancel();
     } else {
-      Expect(waiting_.front().wait + silence_);
+      Expect(waiting_.front().call.wait + silence_);
     }
     ReadLength();
-    call.done(std::move(response));
+    // What cannot be read says that the two do not understand each other.
+    const Status understood = call.done(header->body);
+    if (!understood) Fail(understood.error().message);
   }
 
   asio::ip::tcp::socket socket_;
@@ -190,41 +184,50 @@ class Link : public std::enable_shared_from_this<Link> {
   bool writing_ = false;
   int32_t correlation_ = 0;
   std::deque<kafka::EncodedFrame> out_;
-  std::deque<Call> waiting_;
+  std::deque<Waiting> waiting_;
   std::array<unsigned char, 4> length_{};
 };
 
-class PeerConnection final : public FetchTransport {
+PeerConnection::PeerConnection(asio::io_context& context, std::string host,
+                               uint16_t port, std::string client_id,
+                               Duration silence)
+    : context_(context),
+      host_(std::move(host)),
+      port_(port),
+      client_id_(std::move(client_id)),
+      silence_(silence) {}
+
+PeerConnection::~PeerConnection() { Close(); }
+
+void PeerConnection::Send(Call call) {
+  if (link_ == nullptr || link_->failed()) {
+    link_ = std::make_shared<Link>(context_, client_id_, silence_);
+    link_->Connect(host_, port_);
+  }
+  link_->Send(std::move(call));
+}
+
+void PeerConnection::Close() {
+  if (link_ != nullptr) link_->Fail("closed");
+  link_.reset();
+}
+
+namespace {
+
+class PeerFetches final : public FetchTransport {
  public:
-  PeerConnection(asio::io_context& context, std::string host, uint16_t port,
-                 std::string client_id, Duration silence)
-      : context_(context),
-        host_(std::move(host)),
-        port_(port),
-        client_id_(std::move(client_id)),
-        silence_(silence) {}
-  ~PeerConnection() override { Close(); }
+  template <class... Args>
+  explicit PeerFetches(Args&&... args) : peer_(std::forward<Args>(args)...) {}
 
   void Send(kafka::FetchRequest request, Done done) override {
-    if (link_ == nullptr || link_->failed()) {
-      link_ = std::make_shared<Link>(context_, client_id_, silence_);
-      link_->Connect(host_, port_);
-    }
-    link_->Send(std::move(request), std::move(done));
+    const Duration wait = std::chrono::milliseconds(request.max_wait_ms);
+    peer_.Ask<kafka::FetchResponse>(std::move(request), kFetchVersion, wait,
+                                    std::move(done));
   }
-
-  void Close() override {
-    if (link_ != nullptr) link_->Fail("closed");
-    link_.reset();
-  }
+  void Close() override { peer_.Close(); }
 
  private:
-  asio::io_context& context_;
-  const std::string host_;
-  const uint16_t port_;
-  const std::string client_id_;
-  const Duration silence_;
-  std::shared_ptr<Link> link_;
+  PeerConnection peer_;
 };
 
 }  // namespace
@@ -235,8 +238,8 @@ TransportFactory MakePeerTransportFactory(std::string client_id,
              Executor& executor, const std::string& host,
              uint16_t port) -> std::unique_ptr<FetchTransport> {
     auto& loop = static_cast<io::EventLoop&>(executor);
-    return std::make_unique<PeerConnection>(loop.context(), host, port,
-                                            client_id, silence);
+    return std::make_unique<PeerFetches>(loop.context(), host, port, client_id,
+                                         silence);
   };
 }
 

@@ -33,7 +33,7 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
   for (Executor* executor : executors_) {
     ShardServices services;
     services.logs = &logs_;
-    services.stats = &stats_;
+    services.stats = shard_stats_.emplace_back(std::make_unique<Stats>()).get();
     services.propose_isr = [this](IsrProposal proposal) {
       isr_updater_->Submit(std::move(proposal));
     };
@@ -47,6 +47,12 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
 }
 
 ReplicaManagerImpl::~ReplicaManagerImpl() = default;
+
+Stats ReplicaManagerImpl::stats() const {
+  Stats all(own_stats_);
+  for (const auto& shard : shard_stats_) all += *shard;
+  return all;
+}
 
 void ReplicaManagerImpl::Start() {
   const Duration lag = options_.shard.lag_max;
@@ -132,7 +138,7 @@ struct ReplicaManagerImpl::Producing {
 void ReplicaManagerImpl::Produce(
     std::vector<ProduceItem> items, int16_t acks, Duration timeout,
     Executor& on, std::function<void(std::vector<ProduceOutcome>)> done) {
-  stats_.Add(stats_.produce_requests, 1);
+  Stats::Add(own_stats_.produce_requests, 1);
   const size_t count = items.size();
   auto all = std::make_shared<Producing>();
   all->outcomes.resize(count);

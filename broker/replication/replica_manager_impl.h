@@ -65,8 +65,10 @@ class ReplicaManagerImpl final : public ReplicaManager {
   NodeId self() const { return options_.shard.self; }
   size_t shard_count() const { return shards_.size(); }
   ReplicaShard& shard(size_t index) { return *shards_[index]; }
-  Stats& stats() { return stats_; }
-  const Stats& stats() const { return stats_; }
+  // What all shards have counted. Any thread.
+  Stats stats() const;
+  // Of whoever is no shard.
+  Stats& own_stats() { return own_stats_; }
 
   // Whether the controllers have been silent for a session. Any thread.
   void SetControllersSilent(bool silent);
@@ -95,9 +97,10 @@ class ReplicaManagerImpl final : public ReplicaManager {
   const std::vector<Executor*> executors_;
   const ReplicaManagerOptions options_;
   LogStore& logs_;
-  Stats stats_;
   std::map<std::string, std::vector<LeadershipListener*>> listeners_;
   std::unique_ptr<IsrUpdater> isr_updater_;
+  Stats own_stats_;
+  std::vector<std::unique_ptr<Stats>> shard_stats_;
   std::vector<std::unique_ptr<ReplicaShard>> shards_;
   std::atomic<bool> closing_{false};
 };

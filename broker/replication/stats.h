@@ -1,14 +1,21 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace tidemark::replication {
 
-// Counters of one broker's replicas, for /metrics. Written by the shards,
-// read by anyone; each is right on its own, together they are a blur.
-struct Stats {
+// Counters of a broker's replicas, for /metrics. Every shard has its own, on
+// cache lines of its own, and writes them; anyone reads what they sum up to.
+// Each is right on its own, together they are a blur.
+struct alignas(64) Stats {
   using Counter = std::atomic<int64_t>;
+
+  Stats() = default;
+  Stats(const Stats& other) { *this += other; }
+  Stats& operator=(const Stats&) = delete;
+  Stats& operator+=(const Stats& other);
 
   Counter bytes_in{0};   // appended by producers
   Counter bytes_out{0};  // read by consumers
@@ -41,5 +48,42 @@ struct Stats {
     counter.fetch_add(count, std::memory_order_relaxed);
   }
 };
+
+inline Stats& Stats::operator+=(const Stats& other) {
+  static constexpr Counter Stats::*kAll[] = {
+      &Stats::bytes_in,
+      &Stats::bytes_out,
+      &Stats::batches_in,
+      &Stats::messages_in,
+      &Stats::produce_requests,
+      &Stats::fetch_requests,
+      &Stats::fetch_visits,
+      &Stats::memory_reads,
+      &Stats::failed_produces,
+      &Stats::failed_fetches,
+      &Stats::replication_bytes_in,
+      &Stats::replication_bytes_out,
+      &Stats::isr_expands,
+      &Stats::isr_shrinks,
+      &Stats::truncations_below_high_watermark,
+      &Stats::corrupt_reads,
+      &Stats::cold_reads,
+      &Stats::cold_waits,
+      &Stats::fetch_sessions,
+      &Stats::partitions,
+      &Stats::leaders,
+      &Stats::under_replicated,
+      &Stats::under_min_isr,
+      &Stats::offline,
+  };
+  static_assert(
+      sizeof kAll / sizeof kAll[0] ==
+          (offsetof(Stats, offline) + sizeof(Counter)) / sizeof(Counter),
+      "a counter is not summed up");
+  for (Counter Stats::*one : kAll) {
+    Add(this->*one, (other.*one).load(std::memory_order_relaxed));
+  }
+  return *this;
+}
 
 }  // namespace tidemark::replication

@@ -17,7 +17,7 @@ struct BrokerMetricsSource {
   NodeId node = kNoNode;
   const NetworkMetrics& network;
   const Admission& admission;
-  const replication::Stats& replicas;
+  replication::Stats replicas;
   metadata::ImagePtr image;
   bool fenced = true;
   std::vector<std::string> offline_directories = {};

@@ -30,30 +30,42 @@ namespace tidemark::server {
 namespace {
 
 constexpr Api kTable[] = {
-    MakeApi<HandleProduce>().AdvertisedFrom(0),
-    MakeApi<HandleFetch>(),
-    MakeApi<HandleListOffsets>(),
-    MakeApi<HandleMetadata>(),
-    MakeApi<HandleOffsetCommit>(),
-    MakeApi<HandleOffsetFetch>(),
-    MakeApi<HandleFindCoordinator>(),
-    MakeApi<HandleJoinGroup>(),
-    MakeApi<HandleHeartbeat>(),
-    MakeApi<HandleLeaveGroup>(),
-    MakeApi<HandleSyncGroup>(),
-    MakeApi<HandleDescribeGroups>(),
-    MakeApi<HandleListGroups>(),
-    MakeApi<HandleApiVersions>(),
-    MakeApi<HandleCreateTopics>(),
-    MakeApi<HandleDeleteTopics>(),
-    MakeApi<HandleInitProducerId>(),
-    MakeApi<HandleOffsetForLeaderEpoch>(),
-    MakeApi<HandleDescribeConfigs>(),
-    MakeApi<HandleCreatePartitions>(),
-    MakeApi<HandleDeleteGroups>(),
-    MakeApi<HandleIncrementalAlterConfigs>(),
-    MakeApi<HandleDescribeCluster>(),
-    MakeApi<HandleDescribeTopicPartitions>(),
+    MakeApi<HandleProduce>(
+        {Resource::kTopic, Operation::kWrite, QuotaClass::kProduce})
+        .AdvertisedFrom(0),
+    MakeApi<HandleFetch>(
+        {Resource::kTopic, Operation::kRead, QuotaClass::kFetch}),
+    MakeApi<HandleListOffsets>({Resource::kTopic, Operation::kDescribe}),
+    MakeApi<HandleMetadata>({Resource::kTopic, Operation::kDescribe}),
+    MakeApi<HandleOffsetCommit>({Resource::kGroup, Operation::kRead}),
+    MakeApi<HandleOffsetFetch>({Resource::kGroup, Operation::kDescribe}),
+    MakeApi<HandleFindCoordinator>({Resource::kGroup, Operation::kDescribe}),
+    MakeApi<HandleJoinGroup>({Resource::kGroup, Operation::kRead}),
+    MakeApi<HandleHeartbeat>({Resource::kGroup, Operation::kRead}),
+    MakeApi<HandleLeaveGroup>({Resource::kGroup, Operation::kRead}),
+    MakeApi<HandleSyncGroup>({Resource::kGroup, Operation::kRead}),
+    MakeApi<HandleDescribeGroups>({Resource::kGroup, Operation::kDescribe}),
+    MakeApi<HandleListGroups>({Resource::kCluster, Operation::kDescribe}),
+    MakeApi<HandleApiVersions>(
+        {Resource::kNone, Operation::kNone, QuotaClass::kExempt}),
+    MakeApi<HandleCreateTopics>({Resource::kCluster, Operation::kCreate,
+                                 QuotaClass::kControllerMutation}),
+    MakeApi<HandleDeleteTopics>({Resource::kTopic, Operation::kDelete,
+                                 QuotaClass::kControllerMutation}),
+    MakeApi<HandleInitProducerId>(
+        {Resource::kCluster, Operation::kIdempotentWrite}),
+    MakeApi<HandleOffsetForLeaderEpoch>(
+        {Resource::kTopic, Operation::kDescribe}),
+    MakeApi<HandleDescribeConfigs>(
+        {Resource::kTopic, Operation::kDescribeConfigs}),
+    MakeApi<HandleCreatePartitions>(
+        {Resource::kTopic, Operation::kAlter, QuotaClass::kControllerMutation}),
+    MakeApi<HandleDeleteGroups>({Resource::kGroup, Operation::kDelete}),
+    MakeApi<HandleIncrementalAlterConfigs>(
+        {Resource::kTopic, Operation::kAlterConfigs}),
+    MakeApi<HandleDescribeCluster>({Resource::kCluster, Operation::kDescribe}),
+    MakeApi<HandleDescribeTopicPartitions>(
+        {Resource::kTopic, Operation::kDescribe}),
 };
 
 }  // namespace

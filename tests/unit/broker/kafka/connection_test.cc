@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/handlers/table.h"
 #include "broker/kafka/kafka_listener.h"
+#include "broker/replication/peer_connection.h"
 #include "common/kafka/codec.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/heartbeat.h"
@@ -189,6 +191,51 @@ kafka::HeartbeatRequest Beat(const std::string& group, int generation) {
   request.group_id = group;
   request.generation_id = generation;
   return request;
+}
+
+// What brokers ask each other, whatever the API.
+TEST_F(ConnectionTest, APeerAsksAnythingAndIsAnsweredInOrder) {
+  const uint16_t port = Listen();
+  io::EventLoop loop("peer");
+  std::vector<std::string> answers;
+  std::promise<void> done;
+  std::unique_ptr<replication::PeerConnection> peer;
+  loop.Post([&] {
+    peer = std::make_unique<replication::PeerConnection>(
+        loop.context(), "127.0.0.1", port, "broker-1", std::chrono::seconds(5));
+    for (int i = 0; i < 3; ++i) {
+      peer->Ask<kafka::HeartbeatResponse>(
+          Beat("g", i), 4, Duration::zero(),
+          [&](const Result<kafka::HeartbeatResponse>& response) {
+            answers.push_back(std::to_string(response.value().error_code));
+          });
+    }
+    peer->Ask<kafka::ApiVersionsResponse>(
+        kafka::ApiVersionsRequest{}, 0, Duration::zero(),
+        [&](const Result<kafka::ApiVersionsResponse>& response) {
+          answers.push_back(response ? "versions" : "none");
+          done.set_value();
+        });
+  });
+  done.get_future().wait();
+  EXPECT_THAT(answers, testing::ElementsAre("0", "1", "2", "versions"));
+  std::promise<ErrorCode> closed;
+  loop.Post([&] {
+    peer->Ask<kafka::HeartbeatResponse>(
+        Beat("park", 0), 4, Duration::zero(),
+        [&](const Result<kafka::HeartbeatResponse>& response) {
+          closed.set_value(response.error().code);
+        });
+    peer->Close();
+  });
+  EXPECT_EQ(closed.get_future().get(), ErrorCode::kNetworkException);
+  std::promise<void> gone;
+  loop.Post([&] {
+    peer = nullptr;
+    gone.set_value();
+  });
+  gone.get_future().wait();
+  loop.Stop();
 }
 
 TEST_F(ConnectionTest, PipelinedRequestsAreAnsweredInOrder) {

@@ -46,6 +46,22 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
   EXPECT_EQ(ranges, expected);
 }
 
+TEST(HandlerTable, EveryRowSaysWhatItTouchesAndWhatItCountsAgainst) {
+  std::set<std::string> mutations;
+  for (const Api& api : HandlerTable()) {
+    const std::string name(kafka::ApiName(api.key));
+    const bool open = api.key == kafka::ApiKey::kApiVersions;
+    EXPECT_EQ(api.access.resource == Resource::kNone, open) << name;
+    EXPECT_EQ(api.access.operation == Operation::kNone, open) << name;
+    EXPECT_EQ(api.access.quota == QuotaClass::kExempt, open) << name;
+    if (api.access.quota == QuotaClass::kControllerMutation) {
+      mutations.insert(name);
+    }
+  }
+  EXPECT_THAT(mutations,
+              ElementsAre("CreatePartitions", "CreateTopics", "DeleteTopics"));
+}
+
 TEST(ApiVersions, ListsTheTable) {
   TestCluster cluster;
   auto response = cluster.Ask(&HandleApiVersions, {}, 0);

@@ -35,7 +35,7 @@ class CuttingTest : public testing::Test {
     record.mutable_remove_topic()->set_topic_id(id.ToBytes());
     cluster_.Commit({record});
   }
-  const Stats& stats() { return cluster_.broker(1).replicas->stats(); }
+  Stats stats() { return cluster_.broker(1).replicas->stats(); }
   TestLogStore& store() { return cluster_.broker(1).logs; }
 
   TestCluster cluster_{3};

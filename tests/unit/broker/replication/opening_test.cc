@@ -24,7 +24,7 @@ class OpeningTest : public testing::Test {
     record.mutable_remove_topic()->set_topic_id(id.ToBytes());
     cluster_.Commit({record});
   }
-  const Stats& StatsOf(NodeId id) {
+  Stats StatsOf(NodeId id) {
     return cluster_.broker(id).replicas->stats();
   }
   bool HasLog(NodeId id) {

@@ -61,7 +61,7 @@ void TestTransport::Close() {
   }
 }
 
-TestBroker::TestBroker(TestCluster& c, NodeId node)
+TestBroker::TestBroker(TestCluster& c, NodeId node, size_t batch_cache_bytes)
     : cluster(c), id(node), reader(c.executor), logs(disk, c.executor) {
   disk.OnWait([this](const std::string& path) {
     if (reader.running) return;
@@ -73,6 +73,7 @@ TestBroker::TestBroker(TestCluster& c, NodeId node)
   options.shard.inter_broker_listener = "PLAINTEXT";
   options.shard.static_configs["min.insync.replicas"] = "2";
   options.shard.fetcher.self = id;
+  options.shard.batch_cache_bytes = batch_cache_bytes;
   options.readers = {&reader};
   options.tell_damage = [this](const TopicPartition& name, const Uuid&) {
     cluster.executor.PostAfter(std::chrono::milliseconds(1),

@@ -174,7 +174,7 @@ class TestTransport final : public FetchTransport {
 };
 
 struct TestBroker final : public ControllerClient {
-  TestBroker(TestCluster& cluster, NodeId id);
+  TestBroker(TestCluster& cluster, NodeId id, size_t batch_cache_bytes);
 
   BrokerEpoch broker_epoch() const override { return id; }
   void AlterPartition(
@@ -209,9 +209,11 @@ struct TestBroker final : public ControllerClient {
 // agrees to everything.
 class TestCluster {
  public:
-  explicit TestCluster(int brokers) {
+  // Without a cache everything is read from the disk.
+  explicit TestCluster(int brokers, size_t batch_cache_bytes = 0) {
     for (NodeId id = 1; id <= brokers; ++id) {
-      brokers_.push_back(std::make_unique<TestBroker>(*this, id));
+      brokers_.push_back(
+          std::make_unique<TestBroker>(*this, id, batch_cache_bytes));
     }
     std::vector<metadata::v1::Record> records;
     for (NodeId id = 1; id <= brokers; ++id) {
