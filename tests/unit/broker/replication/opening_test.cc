@@ -24,9 +24,7 @@ class OpeningTest : public testing::Test {
     record.mutable_remove_topic()->set_topic_id(id.ToBytes());
     cluster_.Commit({record});
   }
-  Stats StatsOf(NodeId id) {
-    return cluster_.broker(id).replicas->stats();
-  }
+  Stats StatsOf(NodeId id) { return cluster_.broker(id).replicas->stats(); }
   bool HasLog(NodeId id) {
     return cluster_.broker(id).logs.handed_out.contains(kT0);
   }
