@@ -53,6 +53,11 @@ Partition::Partition(TopicPartition name, Uuid topic_id,
   if (env_->newest) log_->KeepNewest(env_->newest);
 }
 
+const Isr& Partition::isr() const {
+  static const Isr kNobody;
+  return leading() ? leading()->isr : kNobody;
+}
+
 size_t Partition::min_isr() const {
   const size_t configured =
       static_cast<size_t>(std::max<int32_t>(configured_min_isr_, 1));
@@ -82,12 +87,12 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
     return;
   }
   if (row.leader == env_->self) {
-    recovering_ = row.recovering;
-    if (new_epoch || role_ != Role::kLeader) {
+    if (new_epoch || !IsLeader()) {
       BecomeLeader(row, now);
     } else {
-      isr_.Committed(row.isr, row.partition_epoch, !row.elr.empty());
-      std::erase_if(followers_, [this](const auto& entry) {
+      lead().recovering = row.recovering;
+      lead().isr.Committed(row.isr, row.partition_epoch, !row.elr.empty());
+      std::erase_if(lead().followers, [this](const auto& entry) {
         return std::find(replicas_.begin(), replicas_.end(), entry.first) ==
                replicas_.end();
       });
@@ -96,12 +101,12 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
       effects_.Add(Effect::kLookAgain);
     }
     if (IsLeader()) {
-      if (recovering_ && !isr_.pending()) Propose({env_->self});
+      if (lead().recovering && !lead().isr.pending()) Propose({env_->self});
       MaybeAdvanceHighWatermark(now);
     }
     return;
   }
-  if (new_epoch || role_ != Role::kFollower || leader_ != row.leader) {
+  if (new_epoch || role() != Role::kFollower || leader_ != row.leader) {
     leader_ = row.leader;
     leader_epoch_ = row.leader_epoch;
     BecomeFollower();
@@ -112,9 +117,16 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
 void Partition::BecomeLeader(const metadata::PartitionImage& row, Instant now) {
   leader_ = row.leader;
   leader_epoch_ = row.leader_epoch;
-  epoch_start_ = log_->end_offset();
+  Leading leading;
+  leading.isr =
+      Isr(row.isr, row.leader_epoch, row.partition_epoch, !row.elr.empty());
+  leading.epoch_start = log_->end_offset();
+  leading.recovering = row.recovering;
+  for (const NodeId id : row.isr) {
+    if (id != env_->self) leading.followers.emplace(id, FollowerState(now));
+  }
   // B-07: nothing is served in this epoch before the log knows its start.
-  if (auto assigned = log_->AssignEpoch(leader_epoch_, epoch_start_);
+  if (auto assigned = log_->AssignEpoch(leader_epoch_, leading.epoch_start);
       !assigned) {
     LOG(ERROR) << "cannot lead partition=" << ToString(name_)
                << " epoch=" << leader_epoch_
@@ -122,20 +134,12 @@ void Partition::BecomeLeader(const metadata::PartitionImage& row, Instant now) {
     BecomeFollower();
     return;
   }
-  role_ = Role::kLeader;
+  role_ = std::move(leading);
   RoleChanged();
-  isr_ = Isr(row.isr, row.leader_epoch, row.partition_epoch, !row.elr.empty());
-  no_proposal_before_ = Instant();
-  followers_.clear();
-  for (const NodeId id : row.isr) {
-    if (id != env_->self) followers_.emplace(id, FollowerState(now));
-  }
 }
 
 void Partition::BecomeFollower() {
-  role_ = Role::kFollower;
-  isr_ = Isr();
-  followers_.clear();
+  role_ = Following();
   RoleChanged();
 }
 
@@ -300,13 +304,14 @@ void Partition::CountAppended(Offset end_before, size_t bytes) {
   } else {
     uncommitted_.back() = {log_->end_offset(), appended_bytes_};
   }
-  for (auto& [id, state] : followers_) {
+  effects_.Add(Effect::kShowAppended);
+  if (!IsLeader()) return;
+  for (auto& [id, state] : lead().followers) {
     if (const auto contact = env_->contacts.find(id);
         contact != env_->contacts.end()) {
       state.LeaderAppended(end_before, contact->second);
     }
   }
-  effects_.Add(Effect::kShowAppended);
 }
 
 // A log that has failed serves nothing any more; whoever waits must be told.

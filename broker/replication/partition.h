@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "broker/log/batch_cache.h"
@@ -206,14 +207,15 @@ class Partition {
 
   const TopicPartition& name() const { return name_; }
   const Uuid& topic_id() const { return topic_id_; }
-  Role role() const { return role_; }
-  bool IsLeader() const { return role_ == Role::kLeader; }
+  Role role() const { return static_cast<Role>(role_.index()); }
+  bool IsLeader() const { return leading() != nullptr; }
   NodeId leader() const { return leader_; }
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
   PartitionEpoch partition_epoch() const { return partition_epoch_; }
   Offset high_watermark() const { return high_watermark_; }
-  Offset epoch_start() const { return epoch_start_; }
-  const Isr& isr() const { return isr_; }
+  // Of a leader; of another, 0 and nobody.
+  Offset epoch_start() const { return leading() ? leading()->epoch_start : 0; }
+  const Isr& isr() const;
   const std::vector<NodeId>& replicas() const { return replicas_; }
   // All bytes ever appended in this process, to estimate what a waiting
   // fetch would get.
@@ -225,7 +227,7 @@ class Partition {
   const std::optional<Offset>& corrupt_from() const { return corrupt_from_; }
   size_t uncommitted_entries() const { return uncommitted_.size(); }
   bool UnderReplicated() const {
-    return IsLeader() && isr_.committed().size() < replicas_.size();
+    return IsLeader() && isr().committed().size() < replicas_.size();
   }
   // Known again when it is back.
   bool failed() const { return !away() && log_->failed(); }
@@ -291,24 +293,30 @@ class Partition {
   const PartitionEnv* const env_;
   int32_t configured_min_isr_;
 
-  Role role_ = Role::kNone;
+  // What only a leader knows, and forgets with its epoch. In the order of Role.
+  struct Leading {
+    Isr isr;
+    Offset epoch_start = 0;
+    std::map<NodeId, FollowerState> followers;
+    Instant no_proposal_before{};
+    bool recovering = false;  // elected uncleanly, not reported recovered yet
+  };
+  struct Following {};
+  const Leading* leading() const { return std::get_if<Leading>(&role_); }
+  // REQUIRES: IsLeader().
+  Leading& lead() { return std::get<Leading>(role_); }
+  const Leading& lead() const { return std::get<Leading>(role_); }
+  std::variant<std::monostate, Leading, Following> role_;
   NodeId leader_ = kNoNode;
   LeaderEpoch leader_epoch_ = -1;
   PartitionEpoch partition_epoch_ = -1;
   std::vector<NodeId> replicas_;
-  bool recovering_ = false;  // elected uncleanly, not reported recovered yet
   Offset high_watermark_ = 0;
   uint64_t appended_bytes_ = 0;
   uint64_t committed_bytes_ = 0;
   // Appends above the high watermark: where they end, and appended_bytes_
   // then. Bounded: the newest entry grows when there are many.
   std::deque<std::pair<Offset, uint64_t>> uncommitted_;
-
-  // While leading.
-  Isr isr_;
-  Offset epoch_start_ = 0;
-  std::map<NodeId, FollowerState> followers_;
-  Instant no_proposal_before_{};
 
   // Where a read has found bytes on this disk that nobody sent: they are served
   // to nobody, and this replica gives up its place for one that has good ones.

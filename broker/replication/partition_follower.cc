@@ -12,8 +12,8 @@
 namespace tidemark::replication {
 
 std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
-  if (role_ != Role::kFollower || leader_ == kNoNode || leader_ == env_->self ||
-      away() || failed()) {
+  if (role() != Role::kFollower || leader_ == kNoNode ||
+      leader_ == env_->self || away() || failed()) {
     return std::nullopt;
   }
   FetchPositionOfFollower position;
@@ -31,7 +31,7 @@ std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
 Status Partition::AtPosition(const AskedWith& asked) const {
   if (away()) return Fail(ErrorCode::kNotLeaderOrFollower, "it is being cut");
   if (failed()) return Fail(ErrorCode::kKafkaStorageError);
-  if (role_ != Role::kFollower || asked.leader_epoch != leader_epoch_) {
+  if (role() != Role::kFollower || asked.leader_epoch != leader_epoch_) {
     return Fail(ErrorCode::kFencedLeaderEpoch);
   }
   if (asked.fetch_offset != log_->end_offset() ||

@@ -32,7 +32,7 @@ Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
   }
   if (acks == -1 && !MayCommit()) {
     return Fail(ErrorCode::kNotEnoughReplicas,
-                "in-sync replicas " + std::to_string(isr_.committed().size()) +
+                "in-sync replicas " + std::to_string(isr().committed().size()) +
                     " are fewer than min.insync.replicas");
   }
   const Offset end_before = log_->end_offset();
@@ -55,11 +55,11 @@ Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
 }
 
 bool Partition::MayCommit() const {
-  return isr_.committed().size() >= min_isr() && !isr_.others_eligible();
+  return isr().committed().size() >= min_isr() && !isr().others_eligible();
 }
 
 ErrorCode Partition::CheckAfterCommit() const {
-  return isr_.maximal().size() < min_isr()
+  return isr().maximal().size() < min_isr()
              ? ErrorCode::kNotEnoughReplicasAfterAppend
              : ErrorCode::kNone;
 }
@@ -77,7 +77,7 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
     answer.error = ErrorCode::kUnknownLeaderEpoch;
     return answer;
   }
-  FollowerState& state = followers_[fetch.replica];
+  FollowerState& state = lead().followers[fetch.replica];
   const metadata::BrokerImage* broker = env_->image->FindBroker(fetch.replica);
   if (fetch.broker_epoch < state.broker_epoch() ||
       (broker != nullptr && fetch.broker_epoch < broker->epoch)) {
@@ -113,7 +113,7 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
   MaybeAdvanceHighWatermark(now);
   answer.high_watermark = high_watermark_;
   // Nothing else may bring it into the ISR.
-  answer.again = !isr_.InCommitted(fetch.replica);
+  answer.again = !lead().isr.InCommitted(fetch.replica);
   return answer;
 }
 
@@ -156,7 +156,7 @@ FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
 bool Partition::Isolated(Instant now) const {
   if (!env_->controllers_silent) return false;
   bool others = false;
-  for (const NodeId id : isr_.committed()) {
+  for (const NodeId id : lead().isr.committed()) {
     if (id == env_->self) continue;
     others = true;
     const auto contact = env_->contacts.find(id);
@@ -188,13 +188,13 @@ ExpandCandidate Partition::CandidateOf(NodeId id,
 
 void Partition::MaybeAdvanceHighWatermark(Instant now) {
   HighWatermarkRule rule(log_->flushed_offset(), MayCommit());
-  for (const NodeId id : isr_.maximal()) {
+  for (const NodeId id : lead().isr.maximal()) {
     if (id == env_->self) continue;
-    const auto it = followers_.find(id);
-    rule.Count(it == followers_.end() ? -1 : it->second.flushed_offset());
+    const auto it = lead().followers.find(id);
+    rule.Count(it == lead().followers.end() ? -1 : it->second.flushed_offset());
   }
-  for (const auto& [id, state] : followers_) {
-    if (isr_.InMaximal(id) || state.flushed_offset() < 0) continue;
+  for (const auto& [id, state] : lead().followers) {
+    if (lead().isr.InMaximal(id) || state.flushed_offset() < 0) continue;
     if (state.CaughtUp(log_->end_offset(), now, env_->lag_max) &&
         IsIsrEligible(CandidateOf(id, state))) {
       rule.Count(state.flushed_offset());
@@ -208,12 +208,13 @@ void Partition::MaybeAdvanceHighWatermark(Instant now) {
 // would hold the high watermark back.
 void Partition::MaybeExpandIsr(NodeId fetcher, const FollowerState& state,
                                Instant now) {
-  if (isr_.pending() || recovering_ || now < no_proposal_before_ ||
-      isr_.InCommitted(fetcher) ||
-      !MayJoinIsr(CandidateOf(fetcher, state), high_watermark_, epoch_start_)) {
+  if (lead().isr.pending() || lead().recovering ||
+      now < lead().no_proposal_before || lead().isr.InCommitted(fetcher) ||
+      !MayJoinIsr(CandidateOf(fetcher, state), high_watermark_,
+                  lead().epoch_start)) {
     return;
   }
-  std::vector<NodeId> isr = isr_.committed();
+  std::vector<NodeId> isr = lead().isr.committed();
   isr.push_back(fetcher);
   Stats::Add(env_->stats->isr_expands, 1);
   Propose(std::move(isr));
@@ -227,8 +228,9 @@ void Partition::BrokersChanged(Instant now) {
 // An ISR without the leader in it asks for another leader out of it. Without
 // another member nobody has anything better.
 void Partition::MaybeResign() {
-  if (!IsLeader() || isr_.pending() || isr_.committed().size() < 2) return;
-  std::vector<NodeId> others = isr_.committed();
+  if (!IsLeader() || lead().isr.pending() || lead().isr.committed().size() < 2)
+    return;
+  std::vector<NodeId> others = lead().isr.committed();
   std::erase(others, env_->self);
   LOG(WARNING) << "giving up leadership partition=" << ToString(name_)
                << " epoch=" << leader_epoch_;
@@ -237,37 +239,40 @@ void Partition::MaybeResign() {
 
 bool Partition::NeedsTick() const {
   if (!IsLeader() || failed()) return false;
-  if (recovering_ || corrupt_from_ || high_watermark_ < log_->end_offset())
+  if (lead().recovering || corrupt_from_ ||
+      high_watermark_ < log_->end_offset())
     return true;
-  return std::any_of(isr_.committed().begin(), isr_.committed().end(),
-                     [this](NodeId id) {
+  return std::any_of(lead().isr.committed().begin(),
+                     lead().isr.committed().end(), [this](NodeId id) {
                        if (id == env_->self) return false;
-                       const auto it = followers_.find(id);
-                       return it == followers_.end() ||
+                       const auto it = lead().followers.find(id);
+                       return it == lead().followers.end() ||
                               it->second.flushed_offset() < log_->end_offset();
                      });
 }
 
 void Partition::Tick(Instant now) {
   if (!IsLeader() || failed()) return;
-  if (corrupt_from_ && now >= no_proposal_before_) MaybeResign();
-  if (recovering_ && !isr_.pending() && now >= no_proposal_before_) {
+  if (corrupt_from_ && now >= lead().no_proposal_before) MaybeResign();
+  if (lead().recovering && !lead().isr.pending() &&
+      now >= lead().no_proposal_before) {
     Propose({env_->self});  // B-33
   }
-  if (!isr_.pending() && !recovering_ && now >= no_proposal_before_) {
+  if (!lead().isr.pending() && !lead().recovering &&
+      now >= lead().no_proposal_before) {
     std::vector<NodeId> isr;
-    for (const NodeId id : isr_.committed()) {
-      const auto it = followers_.find(id);
+    for (const NodeId id : lead().isr.committed()) {
+      const auto it = lead().followers.find(id);
       const bool stays =
           id == env_->self ||
-          (it != followers_.end() &&
+          (it != lead().followers.end() &&
            it->second.CaughtUp(log_->end_offset(), now, env_->lag_max));
       if (stays) isr.push_back(id);
     }
-    if (isr.size() < isr_.committed().size()) {
+    if (isr.size() < lead().isr.committed().size()) {
       LOG(INFO) << "shrinking isr partition=" << ToString(name_)
-                << " from=" << isr_.committed().size() << " to=" << isr.size()
-                << " high_watermark=" << high_watermark_
+                << " from=" << lead().isr.committed().size()
+                << " to=" << isr.size() << " high_watermark=" << high_watermark_
                 << " end=" << log_->end_offset();
       Stats::Add(env_->stats->isr_shrinks, 1);
       Propose(std::move(isr));
@@ -280,7 +285,7 @@ void Partition::Tick(Instant now) {
 void Partition::Propose(std::vector<NodeId> isr) {
   effects_.Propose(MakeProposal(isr));
   effects_.Add(Effect::kCount);
-  isr_.Propose(std::move(isr));
+  lead().isr.Propose(std::move(isr));
 }
 
 IsrProposal Partition::MakeProposal(const std::vector<NodeId>& isr) const {
@@ -288,10 +293,11 @@ IsrProposal Partition::MakeProposal(const std::vector<NodeId>& isr) const {
   proposal.topic_id = topic_id_;
   proposal.partition = name_.partition;
   proposal.leader_epoch = leader_epoch_;
-  proposal.partition_epoch = isr_.partition_epoch();
+  proposal.partition_epoch = lead().isr.partition_epoch();
   for (const NodeId id : isr) {
     IsrProposal::Member member{id, -1};
-    if (const auto it = followers_.find(id); it != followers_.end()) {
+    if (const auto it = lead().followers.find(id);
+        it != lead().followers.end()) {
       member.epoch = it->second.broker_epoch();
     }
     if (const auto* broker = env_->image->FindBroker(id);
@@ -306,18 +312,19 @@ IsrProposal Partition::MakeProposal(const std::vector<NodeId>& isr) const {
 void Partition::AlterPartitionAnswered(const AlterPartitionResult& result,
                                        PartitionEpoch asked_with, Instant now) {
   if (!IsLeader()) return;
-  switch (isr_.Answered(result, asked_with)) {
+  switch (lead().isr.Answered(result, asked_with)) {
     case AlterOutcome::kApplied:
-      partition_epoch_ = std::max(partition_epoch_, isr_.partition_epoch());
-      recovering_ = result.recovering;
+      partition_epoch_ =
+          std::max(partition_epoch_, lead().isr.partition_epoch());
+      lead().recovering = result.recovering;
       break;
     case AlterOutcome::kReverted:
-      no_proposal_before_ = now + kPauseAfterRefusal;
+      lead().no_proposal_before = now + kPauseAfterRefusal;
       LOG(INFO) << "isr change refused partition=" << ToString(name_)
                 << " error=" << ErrorName(result.error);
       break;
     case AlterOutcome::kResend:
-      effects_.Propose(MakeProposal(*isr_.proposed()));
+      effects_.Propose(MakeProposal(*lead().isr.proposed()));
       return;
     case AlterOutcome::kAwaiting:
     case AlterOutcome::kIgnored:
@@ -359,7 +366,7 @@ Result<log::TimestampedOffset> Partition::FindOffset(
                                   log_->EpochOfOffset(start).value_or(-1)};
   }
   // B-06: an earlier leader may have shown more.
-  if (high_watermark_ < epoch_start_) {
+  if (high_watermark_ < lead().epoch_start) {
     return Fail(ErrorCode::kOffsetNotAvailable);
   }
   if (timestamp == kLatest) {
