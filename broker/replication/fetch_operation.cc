@@ -17,8 +17,8 @@ constexpr int16_t kFirstWithTopLevelError = 7;
 constexpr int8_t kReadCommitted = 1;
 // What a fetch waits for when memory is short: a batch of default producers.
 constexpr size_t kLeastRead = 1024 * 1024 + 64 * 1024;
-// A fetch that will not wait for records waits that long for a disk, as if it
-// had been read at once.
+// A fetch that will not wait for records waits that long for a disk or for
+// memory: it would have to come back for what it might have had.
 constexpr Duration kPatience = std::chrono::seconds(1);
 
 size_t AtLeastZero(int32_t value) {
@@ -132,9 +132,15 @@ void FetchOperation::AskShard(FetchedPartition& partition,
 }
 
 // Memory for what one round may read, or else for a little of it, for which
-// the fetch waits: then Read runs again when it is there.
+// the fetch waits: then Read runs again when it is there, or at the deadline.
 bool FetchOperation::TakeMemory() {
   if (call_.memory == nullptr || reader_.IsFollower()) return true;
+  if (hurry_ && call_.memory->IsWaiting()) {
+    call_.memory->StopWaiting();
+    taken_ = 0;
+    reads_nothing_ = true;
+    return true;
+  }
   if (call_.memory->IsWaiting()) return false;
   if (taken_ > 0) return true;
   const size_t wanted = std::min(session_->most_bytes(), max_bytes_);
@@ -143,10 +149,17 @@ bool FetchOperation::TakeMemory() {
     taken_ = bytes;
     if (call_.memory->Take(bytes)) return true;
   }
-  // Keeps the operation until then, or until the connection gives up waiting.
+  if (hurry_) {
+    taken_ = 0;
+    reads_nothing_ = true;
+    return true;
+  }
   call_.memory->TakeLater(taken_, *call_.on, [self = shared_from_this()] {
     if (!self->finished_ && !self->reading_) self->Read();
   });
+  if (!waits_until_ && call_.on->Now() >= deadline_)
+    deadline_ = call_.on->Now() + kPatience;
+  Wait();
   return false;
 }
 
@@ -192,7 +205,9 @@ void FetchOperation::Read() {
     call.list = kept ? session_->UseList() : 0;
     // Shards read at the same time, each within its share of the answer.
     call.budget =
-        std::max<size_t>((taken_ > 0 ? taken_ : max_bytes_) / shards, 1);
+        reads_nothing_
+            ? 0
+            : std::max<size_t>((taken_ > 0 ? taken_ : max_bytes_) / shards, 1);
     call.waiter = waiter_;
     ReadShard(i);
   }

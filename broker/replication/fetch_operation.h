@@ -78,6 +78,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   bool woken_ = false;  // while reading
   bool hurry_ = false;  // answer with what there is
   bool patient_ = false;
+  bool reads_nothing_ = false;  // there is no memory for it
   bool finished_ = false;
   std::atomic<size_t> reads_left_{0};
   std::shared_ptr<FetchWaiter> waiter_;

@@ -78,18 +78,11 @@ void MemoryBudget::Lease::Collect() {
   ticket_.reset();
 }
 
-void MemoryBudget::Lease::Give(size_t bytes) {
-  if (of_ == nullptr || bytes == 0) return;
-  bytes_ -= bytes;
-  of_->Return(bytes, false);
-}
-
-void MemoryBudget::Lease::Release() {
-  if (of_ == nullptr) return;
-  Collect();
+void MemoryBudget::Lease::StopWaiting() {
   // What `ready` holds goes after the lock is given up: it may be a lease.
   const std::shared_ptr<MemoryTicket> ticket = std::move(ticket_);
-  if (ticket != nullptr) {
+  if (ticket == nullptr) return;
+  {
     std::lock_guard lock(of_->mutex_);
     if (ticket->granted) {
       bytes_ += ticket->want;
@@ -99,6 +92,19 @@ void MemoryBudget::Lease::Release() {
       of_->waiting_ = of_->queue_.size();
     }
   }
+  // There may be enough for who is first now.
+  if (of_->waiting_.load() > 0) of_->Serve();
+}
+
+void MemoryBudget::Lease::Give(size_t bytes) {
+  if (of_ == nullptr || bytes == 0) return;
+  bytes_ -= bytes;
+  of_->Return(bytes, false);
+}
+
+void MemoryBudget::Lease::Release() {
+  if (of_ == nullptr) return;
+  StopWaiting();
   of_->Return(std::exchange(bytes_, 0), std::exchange(overdraws_, false));
 }
 

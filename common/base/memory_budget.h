@@ -40,6 +40,9 @@ class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
     void TakeLater(size_t bytes, Executor& on, std::function<void()> ready);
     // Whether TakeLater has not taken yet.
     bool IsWaiting();
+    // Takes no more later. What has been taken by now it has, and `ready` may
+    // still run.
+    void StopWaiting();
     void Give(size_t bytes);
     void Release();
     size_t bytes();

@@ -474,5 +474,83 @@ TEST_F(CorruptionTest, TheLastInSyncReplicaKeepsWhatItHasAndServesNoBadByte) {
   EXPECT_GE(cluster_.broker(1).replicas->stats().corrupt_reads, 3);
 }
 
+// Whoever waits for memory is answered when he wants to be, if only with how
+// far he may read.
+TEST_F(FaultsTest, AFetchWithoutMemoryEndsAtItsDeadline) {
+  cluster_.CreateTopic("t", 1, {1, 2, 3}, 1, {1, 2, 3});
+  cluster_.executor.RunFor(seconds(1));
+  ASSERT_EQ(cluster_.Produce(1, kT0, "a").error, ErrorCode::kNone);
+  const auto budget = MemoryBudget::Make(100'000);
+  MemoryBudget::Lease hog = budget->NewLease();
+  // One may overdraw.
+  MemoryBudget::Lease overdrawn = budget->NewLease();
+  ASSERT_TRUE(hog.Take(100'000));
+  overdrawn.TakeLater(1, cluster_.executor, [] {});
+  cluster_.executor.Drain();
+  const size_t used = budget->used();
+  const auto fetch = [&](int32_t max_wait_ms,
+                         std::optional<kafka::FetchResponse>* response,
+                         std::shared_ptr<Cancellation> cancellation) {
+    FetchCall call;
+    call.version = 12;
+    call.listener = "PLAINTEXT";
+    call.on = &cluster_.executor;
+    call.cancellation = std::move(cancellation);
+    call.memory = std::make_shared<MemoryBudget::Lease>(budget->NewLease());
+    cluster_.broker(1).fetch->Fetch(
+        call, Ask(kT0, 0, max_wait_ms),
+        [response](kafka::FetchResponse r) { *response = std::move(r); });
+    cluster_.executor.Drain();
+  };
+  const auto expect_empty = [&](std::optional<kafka::FetchResponse>* response) {
+    ASSERT_TRUE(response->has_value());
+    const auto& data = (*response)->responses.at(0).partitions.at(0);
+    EXPECT_EQ(data.error_code, 0);
+    EXPECT_EQ(data.high_watermark, 1);
+    EXPECT_EQ(data.records ? data.records->size() : 0, 0u);
+    EXPECT_EQ(budget->waiting(), 0u);
+    EXPECT_EQ(budget->used(), used);
+    response->reset();
+  };
+  std::optional<kafka::FetchResponse> response;
+  fetch(300, &response, nullptr);
+  cluster_.executor.RunFor(milliseconds(299));
+  EXPECT_FALSE(response);
+  cluster_.executor.RunFor(milliseconds(2));
+  expect_empty(&response);
+  // One that would not wait at all gives others their turn.
+  fetch(0, &response, nullptr);
+  EXPECT_FALSE(response);
+  cluster_.executor.RunFor(milliseconds(1001));
+  expect_empty(&response);
+  // Its client has gone.
+  const auto cancellation = std::make_shared<Cancellation>();
+  fetch(300, &response, cancellation);
+  cancellation->Cancel();
+  cluster_.executor.Drain();
+  expect_empty(&response);
+  // There is memory in time, and in the moment of the deadline.
+  for (const auto at : {milliseconds(100), milliseconds(300)}) {
+    fetch(300, &response, nullptr);
+    cluster_.executor.PostAfter(at,
+                                [&] { overdrawn.Release(), hog.Release(); });
+    cluster_.executor.RunFor(milliseconds(301));
+    ASSERT_TRUE(response);
+    response.reset();
+    ASSERT_TRUE(hog.Take(100'000 - budget->used()));
+    overdrawn = budget->NewLease();
+    overdrawn.TakeLater(1, cluster_.executor, [] {});
+    cluster_.executor.Drain();
+  }
+  fetch(300, &response, nullptr);
+  overdrawn.Release();
+  hog.Release();
+  cluster_.executor.RunFor(milliseconds(1));
+  ASSERT_TRUE(response);
+  EXPECT_GT(response->responses[0].partitions[0].records->size(), 0u);
+  response.reset();
+  EXPECT_EQ(budget->used(), 0u);
+}
+
 }  // namespace
 }  // namespace tidemark::replication

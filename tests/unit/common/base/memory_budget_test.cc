@@ -118,6 +118,25 @@ TEST_F(MemoryBudgetTest, WhoLeavesWhileWaitingOrJustGrantedLeavesNothing) {
   EXPECT_EQ(Told(), "gn");
 }
 
+TEST_F(MemoryBudgetTest, WhoStopsWaitingKeepsWhatItHasAndLetsOthersPass) {
+  auto holder = budget_->NewLease(), overdrawer = budget_->NewLease();
+  EXPECT_TRUE(holder.Take(60));
+  auto first = budget_->NewLease(), second = budget_->NewLease();
+  EXPECT_TRUE(first.Take(10));
+  Wait(overdrawer, 90, 'o');
+  Wait(first, 50, 'f');
+  Wait(second, 20, 's');
+  EXPECT_EQ(Told(), "o");
+  overdrawer.Give(80);
+  EXPECT_EQ(Told(), "");
+  first.StopWaiting();
+  EXPECT_FALSE(first.IsWaiting());
+  EXPECT_EQ(first.bytes(), 10u);
+  EXPECT_EQ(Told(), "s");
+  second.StopWaiting();  // it has it
+  EXPECT_EQ(second.bytes(), 20u);
+}
+
 TEST_F(MemoryBudgetTest, WhatIsInUseIsCountedWhateverTheLimit) {
   auto lease = budget_->NewLease();
   lease.Charge(500);
