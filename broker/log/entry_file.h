@@ -28,6 +28,7 @@ class EntryFile {
   const std::string& last() const { return last_; }
   Result<std::string> At(size_t index) const;
   size_t count() const { return on_disk_ + tail_.size() / entry_size_; }
+  const std::string& path() const { return path_; }
   // Keeps the first `count` entries.
   Status Truncate(size_t count);
   // Writes what waits in memory.

@@ -439,6 +439,10 @@ Status PartitionLog::SyncAll() {
 
 Status PartitionLog::Close() {
   TM_RETURN_IF_ERROR(Healthy());
+  for (auto& segment : segments_) {
+    if (!segment->HasRottenIndex()) continue;
+    TM_RETURN_IF_ERROR(Note(RebuildIndexes(*segment)));
+  }
   if (changed_ || HasChanges()) {
     TM_ASSIGN_OR_RETURN(auto indexes, Note(active().Seal()));
     for (auto& file : indexes) NoteNewFile(std::move(file));

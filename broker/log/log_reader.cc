@@ -195,8 +195,9 @@ Result<std::string> PartitionLog::ReadBatch(const Segment& segment,
 
 Result<std::optional<TimestampedOffset>> PartitionLog::FindInSegment(
     const Segment& segment, int64_t timestamp_ms) {
-  TM_ASSIGN_OR_RETURN(auto entry, segment.time_index().Lookup(timestamp_ms));
-  TM_ASSIGN_OR_RETURN(uint32_t floor, segment.Floor(entry.offset));
+  TM_ASSIGN_OR_RETURN(const Offset from,
+                      segment.FloorOfTimestamp(timestamp_ms));
+  TM_ASSIGN_OR_RETURN(const uint32_t floor, segment.Floor(from));
   TM_ASSIGN_OR_RETURN(
       auto cursor,
       segment.Walk(floor, BatchCursor::Want::kHeaders, kWalkWindow));

@@ -1,11 +1,19 @@
 #include "broker/log/offset_index.h"
 
+#include <glog/logging.h>
+
+#include <utility>
+
 #include "common/record/big_endian.h"
 
 namespace tidemark::log {
 namespace {
 
 using record::LoadBigEndian;
+
+// Back from an entry that has rotted; then the segment is walked from its
+// beginning.
+constexpr size_t kMostSteps = 64;
 
 int32_t RelativeOffset(const std::string& entry) {
   return LoadBigEndian<int32_t>(entry.data());
@@ -36,32 +44,48 @@ Status OffsetIndex::Append(Offset last_offset, uint32_t position) {
   return entries_.Append(entry);
 }
 
-Result<uint32_t> OffsetIndex::Search(size_t field, int64_t wanted) const {
+OffsetIndex::Entry OffsetIndex::Parse(const std::string& bytes) const {
+  return {base_offset_ + RelativeOffset(bytes), Position(bytes)};
+}
+
+template <class T>
+Result<uint32_t> OffsetIndex::Search(T Entry::*field, T wanted,
+                                     const Believe& believe) const {
   if (entries_.count() == 0) return 0u;
   TM_ASSIGN_OR_RETURN(auto reader, entries_.OpenReader());
-  uint32_t best = 0;
   size_t low = 0, high = entries_.count();
   while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    TM_ASSIGN_OR_RETURN(std::string entry, reader.At(middle));
-    if (LoadBigEndian<int32_t>(entry.data() + field) <= wanted) {
-      best = Position(entry);
+    const size_t middle = low + (high - low) / 2;
+    TM_ASSIGN_OR_RETURN(const std::string bytes, reader.At(middle));
+    if (Parse(bytes).*field <= wanted) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return best;
+  // One that has rotted may have led the search astray: at worst to where more
+  // is walked than need be.
+  for (size_t steps = 0; low > 0 && steps < kMostSteps; --low, ++steps) {
+    TM_ASSIGN_OR_RETURN(const std::string bytes, reader.At(low - 1));
+    const Entry entry = Parse(bytes);
+    TM_ASSIGN_OR_RETURN(const bool right, believe(entry));
+    if (right && entry.*field <= wanted) return entry.position;
+    if (!std::exchange(rotten_, true)) {
+      LOG(WARNING) << "index has rotted path=" << entries_.path()
+                   << " entry=" << low - 1;
+    }
+  }
+  return 0u;
 }
 
-Result<uint32_t> OffsetIndex::Lookup(Offset offset) const {
-  return Search(0, offset - base_offset_);
+Result<uint32_t> OffsetIndex::Lookup(Offset offset,
+                                     const Believe& believe) const {
+  return Search(&Entry::last_offset, offset, believe);
 }
 
-Result<uint32_t> OffsetIndex::FloorOfPosition(uint32_t position) const {
-  TM_ASSIGN_OR_RETURN(const uint32_t floor, Search(4, position));
-  // An entry between others that has rotted; Load looks at the last one only.
-  return floor <= position ? floor : 0;
+Result<uint32_t> OffsetIndex::FloorOfPosition(uint32_t position,
+                                              const Believe& believe) const {
+  return Search(&Entry::position, position, believe);
 }
 
 uint32_t OffsetIndex::LastPosition() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "broker/log/entry_file.h"
@@ -25,10 +26,20 @@ class OffsetIndex {
   // its `segment_size` bytes; rebuild it.
   Status Load(uint64_t segment_size);
   Status Append(Offset last_offset, uint32_t position);
+  struct Entry {
+    Offset last_offset = -1;
+    uint32_t position = 0;
+  };
+  // Whether an entry says what is in the segment. One that does not has rotted:
+  // the one before it is used, for all of them say less than there is.
+  using Believe = std::function<Result<bool>(const Entry&)>;
   // A position at or before the batch that contains `offset`.
-  Result<uint32_t> Lookup(Offset offset) const;
+  Result<uint32_t> Lookup(Offset offset, const Believe& believe) const;
   // The last indexed position at or before `position`; 0 when there is none.
-  Result<uint32_t> FloorOfPosition(uint32_t position) const;
+  Result<uint32_t> FloorOfPosition(uint32_t position,
+                                   const Believe& believe) const;
+  // An entry was not believed.
+  bool rotten() const { return rotten_; }
   // Position of the last entry, 0 when there is none.
   uint32_t LastPosition() const;
   // Drops entries that point at or behind `position`.
@@ -38,11 +49,15 @@ class OffsetIndex {
   size_t count() const { return entries_.count(); }
 
  private:
-  // The position of the last entry whose field at `field` is at most `wanted`.
-  Result<uint32_t> Search(size_t field, int64_t wanted) const;
+  Entry Parse(const std::string& bytes) const;
+  // The position of the last entry whose `field` is at most `wanted`.
+  template <class T>
+  Result<uint32_t> Search(T Entry::*field, T wanted,
+                          const Believe& believe) const;
 
   EntryFile entries_;
   Offset base_offset_;
+  mutable bool rotten_ = false;
 };
 
 }  // namespace tidemark::log

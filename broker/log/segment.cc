@@ -114,6 +114,61 @@ Result<size_t> Segment::ReadAt(uint64_t at, char* to, size_t count) const {
   return file_->ReadAt(at, to, count);
 }
 
+// What is needed of it: nothing that ends behind entry.last_offset lies in
+// front of it. Kafka's own entries name the last batch of an append, and the
+// position of the first.
+Result<bool> Segment::IsBatchOf(const OffsetIndex::Entry& entry) const {
+  if (entry.position >= size_) return false;
+  TM_ASSIGN_OR_RETURN(auto cursor,
+                      Walk(entry.position, BatchCursor::Want::kHeaders,
+                           record::kBatchHeaderSize));
+  const auto item = cursor.Next();
+  if (!item) {
+    if (item.error().code == ErrorCode::kKafkaStorageError ||
+        io::IsPassing(item.error())) {
+      return Fail(item.error());
+    }
+    return false;
+  }
+  return *item && (*item)->header.base_offset >= base_offset_ &&
+         (*item)->header.LastOffset() <= entry.last_offset;
+}
+
+// Entries name a batch and its largest timestamp.
+Result<bool> Segment::IsReachedAt(const TimeIndex::Entry& entry) const {
+  if (entry.offset < base_offset_) return false;
+  TM_ASSIGN_OR_RETURN(const uint32_t floor, Floor(entry.offset));
+  TM_ASSIGN_OR_RETURN(auto cursor,
+                      Walk(floor, BatchCursor::Want::kHeaders, kTailWindow));
+  while (true) {
+    TM_ASSIGN_OR_RETURN(const auto item, cursor.Next());
+    if (!item) return false;
+    const record::BatchHeader& header = item->header;
+    if (header.LastOffset() < entry.offset) continue;
+    return header.base_offset <= entry.offset &&
+           header.max_timestamp == entry.timestamp_ms;
+  }
+}
+
+Result<uint32_t> Segment::Floor(Offset offset) const {
+  return index_.Lookup(offset,
+                       [this](const auto& entry) { return IsBatchOf(entry); });
+}
+
+Result<uint32_t> Segment::FloorOfPosition(uint32_t position) const {
+  return index_.FloorOfPosition(
+      position, [this](const auto& entry) { return IsBatchOf(entry); });
+}
+
+Result<Offset> Segment::FloorOfTimestamp(int64_t timestamp_ms) const {
+  TM_ASSIGN_OR_RETURN(
+      const auto entry,
+      time_index_.Lookup(timestamp_ms, [this](const auto& candidate) {
+        return IsReachedAt(candidate);
+      }));
+  return entry.offset;
+}
+
 Result<Offset> Segment::ScanTail() {
   max_timestamp_ = time_index_.Last();
   const uint32_t from = index_.LastPosition();

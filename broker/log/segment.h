@@ -47,11 +47,17 @@ class Segment {
   Status Adopt(const record::BatchHeader& header, uint64_t position,
                int32_t index_interval_bytes);
 
-  // At or before the batch that contains `offset`.
-  Result<uint32_t> Floor(Offset offset) const { return index_.Lookup(offset); }
+  // At or before the batch that contains `offset`: a batch, as far as its
+  // header tells. No index is believed without a look at what it points to.
+  Result<uint32_t> Floor(Offset offset) const;
   // An indexed batch at or before `position`, 0 when there is none.
-  Result<uint32_t> FloorOfPosition(uint32_t position) const {
-    return index_.FloorOfPosition(position);
+  Result<uint32_t> FloorOfPosition(uint32_t position) const;
+  // An offset behind which the first timestamp of at least `timestamp_ms` is,
+  // or at it.
+  Result<Offset> FloorOfTimestamp(int64_t timestamp_ms) const;
+  // Indexes have been seen to be wrong.
+  bool HasRottenIndex() const {
+    return index_.rotten() || time_index_.rotten();
   }
   // REQUIRES: the file stays as it is while the cursor lives.
   Result<BatchCursor> Walk(uint64_t from, BatchCursor::Want want,
@@ -73,7 +79,6 @@ class Segment {
   // the batch that has it.
   TimeIndex::Entry MaxTimestamp() const;
   void NoteTimestamp(const record::BatchHeader& header);
-  const TimeIndex& time_index() const { return time_index_; }
   // Of the first batch, for segment.ms; -1: unknown.
   int64_t first_timestamp_ms() const { return first_timestamp_ms_; }
 
@@ -90,6 +95,9 @@ class Segment {
   Status Remove();
 
  private:
+  Result<bool> IsBatchOf(const OffsetIndex::Entry& entry) const;
+  Result<bool> IsReachedAt(const TimeIndex::Entry& entry) const;
+
   io::FileSystem* fs_;
   std::string path_;  // without suffix
   Offset base_offset_;

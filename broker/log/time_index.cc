@@ -1,8 +1,18 @@
 #include "broker/log/time_index.h"
 
+#include <glog/logging.h>
+
+#include <utility>
+
 #include "common/record/big_endian.h"
 
 namespace tidemark::log {
+namespace {
+
+// As in offset_index.cc.
+constexpr size_t kMostSteps = 64;
+
+}  // namespace
 
 TimeIndex::Entry TimeIndex::Parse(const std::string& entry) const {
   return {record::LoadBigEndian<int64_t>(entry.data()),
@@ -29,23 +39,32 @@ Status TimeIndex::MaybeAppend(int64_t timestamp_ms, Offset offset) {
   return entries_.Append(entry);
 }
 
-Result<TimeIndex::Entry> TimeIndex::Lookup(int64_t timestamp_ms) const {
-  Entry best{-1, base_offset_};
-  if (entries_.count() == 0) return best;
+Result<TimeIndex::Entry> TimeIndex::Lookup(int64_t timestamp_ms,
+                                           const Believe& believe) const {
+  const Entry none{-1, base_offset_};
+  if (entries_.count() == 0) return none;
   TM_ASSIGN_OR_RETURN(auto reader, entries_.OpenReader());
   size_t low = 0, high = entries_.count();
   while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    TM_ASSIGN_OR_RETURN(std::string bytes, reader.At(middle));
-    Entry entry = Parse(bytes);
-    if (entry.timestamp_ms <= timestamp_ms) {
-      best = entry;
+    const size_t middle = low + (high - low) / 2;
+    TM_ASSIGN_OR_RETURN(const std::string bytes, reader.At(middle));
+    if (Parse(bytes).timestamp_ms <= timestamp_ms) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return best;
+  for (size_t steps = 0; low > 0 && steps < kMostSteps; --low, ++steps) {
+    TM_ASSIGN_OR_RETURN(const std::string bytes, reader.At(low - 1));
+    const Entry entry = Parse(bytes);
+    TM_ASSIGN_OR_RETURN(const bool right, believe(entry));
+    if (right && entry.timestamp_ms <= timestamp_ms) return entry;
+    if (!std::exchange(rotten_, true)) {
+      LOG(WARNING) << "index has rotted path=" << entries_.path()
+                   << " entry=" << low - 1;
+    }
+  }
+  return none;
 }
 
 TimeIndex::Entry TimeIndex::Last() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "broker/log/entry_file.h"
@@ -31,8 +32,11 @@ class TimeIndex {
   Status Load();
   // Ignored unless `timestamp_ms` is greater than the last entry's.
   Status MaybeAppend(int64_t timestamp_ms, Offset offset);
+  // As OffsetIndex.
+  using Believe = std::function<Result<bool>(const Entry&)>;
   // The last entry with at most `timestamp_ms`: the search starts there.
-  Result<Entry> Lookup(int64_t timestamp_ms) const;
+  Result<Entry> Lookup(int64_t timestamp_ms, const Believe& believe) const;
+  bool rotten() const { return rotten_; }
   Entry Last() const;
   // Drops entries at or behind `offset`.
   Status TruncateTo(Offset offset);
@@ -45,6 +49,7 @@ class TimeIndex {
 
   EntryFile entries_;
   Offset base_offset_;
+  mutable bool rotten_ = false;
 };
 
 }  // namespace tidemark::log

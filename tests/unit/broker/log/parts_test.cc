@@ -291,6 +291,7 @@ TEST(AppendValidationTest, CodesOfKafka) {
 TEST(IndexTest, LookupGivesTheEntryAtOrBefore) {
   sim::SimDisk disk(1);
   OffsetIndex offsets(disk, "/o", 1000);
+  const auto all = [](const auto&) -> Result<bool> { return true; };
   TimeIndex times(disk, "/t", 1000);
   for (int i = 1; i <= 300; ++i) {  // more than the tail in memory holds
     ASSERT_TRUE(offsets.Append(1000 + i * 10, static_cast<uint32_t>(i * 100)));
@@ -304,19 +305,19 @@ TEST(IndexTest, LookupGivesTheEntryAtOrBefore) {
       ASSERT_TRUE(offsets.Load(1 << 20));
       ASSERT_TRUE(times.Load());
     }
-    EXPECT_EQ(offsets.Lookup(1000).value(), 0u);
-    EXPECT_EQ(offsets.Lookup(1010).value(), 100u);
-    EXPECT_EQ(offsets.Lookup(1019).value(), 100u);
-    EXPECT_EQ(offsets.Lookup(9000).value(), 30000u);
-    EXPECT_EQ(offsets.FloorOfPosition(25050).value(), 25000u);
+    EXPECT_EQ(offsets.Lookup(1000, all).value(), 0u);
+    EXPECT_EQ(offsets.Lookup(1010, all).value(), 100u);
+    EXPECT_EQ(offsets.Lookup(1019, all).value(), 100u);
+    EXPECT_EQ(offsets.Lookup(9000, all).value(), 30000u);
+    EXPECT_EQ(offsets.FloorOfPosition(25050, all).value(), 25000u);
     EXPECT_EQ(times.count(), 300u);
-    EXPECT_EQ(times.Lookup(4).value().offset, 1000);
-    EXPECT_EQ(times.Lookup(12).value().offset, 1020);
+    EXPECT_EQ(times.Lookup(4, all).value().offset, 1000);
+    EXPECT_EQ(times.Lookup(12, all).value().offset, 1020);
     EXPECT_EQ(times.Last().timestamp_ms, 1500);
   }
   ASSERT_TRUE(offsets.TruncateToPosition(500));
   ASSERT_TRUE(times.TruncateTo(1050));
-  EXPECT_EQ(offsets.Lookup(9000).value(), 400u);
+  EXPECT_EQ(offsets.Lookup(9000, all).value(), 400u);
   EXPECT_EQ(times.Last().offset, 1040);
   EXPECT_FALSE(offsets.Load(400)) << "points behind the segment";
 }
