@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "broker/replication/stats.h"
@@ -11,17 +12,35 @@
 
 namespace tidemark::replication {
 
+// Of a read that is tried again and again, since it would wait. At last the
+// shard waits itself: better that than a reader who never gets there.
+class ColdTries {
+ public:
+  // So often in a row. A look into indexes that nobody has used for long takes
+  // a dozen; more is what was read being thrown out of memory again before it
+  // was seen.
+  static constexpr int kMost = 32;
+
+  bool Left() const { return misses_ < kMost; }
+  void Missed(const io::NoWait::Missed& missed) {
+    const std::string path = missed.file == nullptr ? missed.path : "";
+    // A file system that looks again every time (FUSE, network).
+    const bool in_vain = !path.empty() && path == path_;
+    misses_ = in_vain ? kMost : misses_ + 1;
+    path_ = path;
+  }
+  void GiveUp() { misses_ = kMost; }
+
+ private:
+  int misses_ = 0;
+  std::string path_;  // that was opened last
+};
+
 // Has what a shard did not find in memory read by threads that may wait for a
 // disk. First come, first served; there are as many at once as there are
 // threads. Used by one shard, on its thread.
 class ColdReads {
  public:
-  // So often in a row a read may be one that would wait. A look into indexes
-  // that nobody has used for long takes a dozen; more is what was read being
-  // thrown out of memory again before it was seen, and the shard waits itself:
-  // better that than a reader who never gets there.
-  static constexpr int kMostMisses = 32;
-
   // All outlive it. No `readers`: shards wait themselves.
   ColdReads(Executor& shard, std::vector<Executor*> readers, Stats& stats)
       : shard_(shard), readers_(std::move(readers)), stats_(stats) {}

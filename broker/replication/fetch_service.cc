@@ -73,12 +73,15 @@ DeadlineQueue& FetchService::DeadlinesOf(Executor& on) {
 }
 
 void FetchService::FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
+                               std::shared_ptr<const void> asker,
                                Answers<log::TimestampedOffset> done) {
   AskShards<log::TimestampedOffset>(
       replicas_, std::move(queries), on, std::move(done),
-      [](ReplicaShard& shard, const OffsetQuery& query, auto answer) {
+      [asker = std::weak_ptr<const void>(asker ? asker : nobody_)](
+          ReplicaShard& shard, const OffsetQuery& query, auto answer) {
         shard.read().FindOffset(query.partition, query.timestamp,
-                                query.current_leader_epoch, std::move(answer));
+                                query.current_leader_epoch, asker,
+                                std::move(answer));
       });
 }
 

@@ -66,7 +66,9 @@ class FetchService {
   // In the order of the queries.
   template <class T>
   using Answers = std::function<void(std::vector<Result<T>>)>;
+  // `done` never runs once nobody holds `asker` any more; nullptr: it does.
   void FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
+                   std::shared_ptr<const void> asker,
                    Answers<log::TimestampedOffset> done);
   void EndOffsets(std::vector<OffsetQuery> queries, Executor& on,
                   Answers<log::EpochEnd> done);
@@ -83,6 +85,7 @@ class FetchService {
   const ImageHolder& metadata_;
   const Options options_;
   FetchSessionCache sessions_;
+  const std::shared_ptr<const void> nobody_ = std::make_shared<char>();
   std::mutex mutex_;  // of the map
   std::map<Executor*, std::unique_ptr<DeadlineQueue>> deadlines_;
 };

@@ -19,7 +19,7 @@ void ReadList::Ask(FetchedPartition* tag, ReadItem item) {
     if (entry.item.fetch_offset != item.fetch_offset) {
       EndWarming(entry);
       entry.cold = false;
-      entry.misses = 0;
+      entry.tries = {};
     }
     entry.item = std::move(item);
     return MarkReady(entry);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/replication/cold_reads.h"
 #include "broker/replication/partition.h"
 #include "broker/replication/purgatory.h"
 #include "common/base/ids.h"
@@ -40,7 +41,7 @@ struct ReadEntry {
   bool cold = false;
   // It is being read; dropped when that is not wanted any more.
   std::shared_ptr<const void> warming;
-  int misses = 0;  // in a row
+  ColdTries tries;
   std::list<ReadEntry>::iterator self;
   // The watch.
   Readers* watched = nullptr;

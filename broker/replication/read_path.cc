@@ -98,7 +98,7 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
     at_least_one = false;
   }
   const bool reads = max_bytes > 0 || at_least_one;
-  const bool patient = entry.misses >= ColdReads::kMostMisses;
+  const bool patient = !entry.tries.Left();
   std::optional<io::NoWait> scope;
   if (cold_.available() && !patient) scope.emplace();
   FetchAnswer answer;
@@ -114,57 +114,68 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
                       item.last_fetched_epoch},
         max_bytes, at_least_one, state_.executor.Now());
   }
-  if (answer.cold && scope && scope->missed()) {
-    io::NoWait::Missed missed = std::move(*scope->missed());
+  if (answer.cold) {
+    io::NoWait::Missed missed = std::move(scope->missed());
     scope.reset();
-    Missed(entry, std::move(missed));
+    if (!Missed(entry, std::move(missed))) {
+      return Fetch(entry, partition, reader, max_bytes, at_least_one);
+    }
   } else if (reads) {
     if (patient) Stats::Add(state_.services.stats->cold_waits, 1);
     entry.cold = false;
-    entry.misses = 0;
+    entry.tries = {};
   } else {
     answer.cold = waits;
   }
   return answer;
 }
 
-void ReadPath::Missed(ReadEntry& entry, io::NoWait::Missed missed) {
-  entry.cold = true;
+bool ReadPath::Missed(ReadEntry& entry, io::NoWait::Missed missed) {
   ReadList& list = *entry.list;
+  entry.cold = true;
   // Who is read for now wakes the fetch, which comes by here again.
-  if (list.warming() >= kMostWarming) return;
-  ++entry.misses;
+  if (list.warming() >= kMostWarming) return true;
+  entry.tries.Missed(missed);
+  if (!entry.tries.Left()) {
+    entry.cold = false;
+    return false;
+  }
   cold_.Read(std::move(missed), list.BeginWarming(entry),
              [&entry](const Status& read) {
                // The shard will see itself what is wrong there.
-               if (!read) entry.misses = ColdReads::kMostMisses;
+               if (!read) entry.tries.GiveUp();
                entry.cold = false;
                entry.list->EndWarming(entry);
                entry.list->MarkReady(entry);
                if (const auto waiter = entry.list->waiter()) waiter->Wake();
              });
+  return true;
 }
 
 template <class T>
 void ReadPath::Retry(std::function<Result<T>()> attempt,
-                     std::function<void(Result<T>)> done, int misses) {
+                     std::function<void(Result<T>)> done,
+                     std::weak_ptr<const void> asker, ColdTries tries) {
   std::optional<io::NoWait> scope;
-  if (cold_.available() && misses < ColdReads::kMostMisses) scope.emplace();
+  if (cold_.available() && tries.Left()) scope.emplace();
   Result<T> result = attempt();
-  auto missed = scope ? std::move(scope->missed()) : std::nullopt;
+  io::NoWait::Missed missed;
+  if (scope) missed = std::move(scope->missed());
   scope.reset();
   if (result || result.error().code != ErrorCode::kWouldWait) {
-    if (misses >= ColdReads::kMostMisses) {
-      Stats::Add(state_.services.stats->cold_waits, 1);
-    }
+    if (!tries.Left()) Stats::Add(state_.services.stats->cold_waits, 1);
     return done(std::move(result));
   }
-  cold_.Read(std::move(*missed), state_.alive,
-             [this, alive = state_.alive, attempt = std::move(attempt),
-              done = std::move(done), misses](const Status& read) {
-               if (!*alive) return;
-               Retry(attempt, done, read ? misses + 1 : ColdReads::kMostMisses);
-             });
+  tries.Missed(missed);
+  if (!tries.Left()) return Retry(attempt, done, asker, tries);
+  cold_.Read(
+      std::move(missed), asker,
+      [this, alive = state_.alive, attempt = std::move(attempt),
+       done = std::move(done), asker, tries](const Status& read) mutable {
+        if (!*alive) return;
+        if (!read) tries.GiveUp();
+        Retry(attempt, done, asker, tries);
+      });
 }
 
 Result<LogChunk> ReadPath::TryReadLog(const TopicPartition& name,
@@ -199,12 +210,13 @@ void ReadPath::ReadLog(const TopicPartition& name, LeaderEpoch epoch,
         // What is corrupt here makes the partition look for another leader.
         if (Slot* slot = state_.Find(name)) effects_.Settle(*slot);
         done(std::move(chunk));
-      });
+      },
+      state_.alive);
 }
 
 void ReadPath::FindOffset(
     const TopicPartition& name, int64_t timestamp,
-    LeaderEpoch current_leader_epoch,
+    LeaderEpoch current_leader_epoch, std::weak_ptr<const void> asker,
     std::function<void(Result<log::TimestampedOffset>)> done) {
   Retry<log::TimestampedOffset>(
       [this, name, timestamp,
@@ -213,7 +225,7 @@ void ReadPath::FindOffset(
         if (slot == nullptr) return Fail(state_.WhyAbsent(name, Uuid()));
         return slot->partition.FindOffset(timestamp, current_leader_epoch);
       },
-      std::move(done));
+      std::move(done), std::move(asker));
 }
 
 Result<log::EpochEnd> ReadPath::EndOffsetFor(const TopicPartition& name,

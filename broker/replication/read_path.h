@@ -57,12 +57,14 @@ class ReadPath {
   void Drop(uint64_t list) { lists_.erase(list); }
   size_t lists() const { return lists_.size(); }
 
-  // `done` of these two may run before the call returns.
+  // `done` of these two may run before the call returns; never, when nobody
+  // holds `asker` any more.
   // For the coordinators: the whole log of a led partition, committed or not.
   void ReadLog(const TopicPartition& partition, LeaderEpoch epoch, Offset from,
                size_t max_bytes, std::function<void(Result<LogChunk>)> done);
   void FindOffset(const TopicPartition& partition, int64_t timestamp,
                   LeaderEpoch current_leader_epoch,
+                  std::weak_ptr<const void> asker,
                   std::function<void(Result<log::TimestampedOffset>)> done);
   Result<log::EpochEnd> EndOffsetFor(const TopicPartition& partition,
                                      LeaderEpoch epoch,
@@ -74,11 +76,13 @@ class ReadPath {
                     bool at_least_one, bool watch);
   FetchAnswer Fetch(ReadEntry& entry, Partition& partition,
                     const Reader& reader, size_t max_bytes, bool at_least_one);
-  void Missed(ReadEntry& entry, io::NoWait::Missed missed);
+  // False: there is nothing left but to wait.
+  bool Missed(ReadEntry& entry, io::NoWait::Missed missed);
   // Runs `attempt` until it does not need what is not in memory.
   template <class T>
   void Retry(std::function<Result<T>()> attempt,
-             std::function<void(Result<T>)> done, int misses = 0);
+             std::function<void(Result<T>)> done,
+             std::weak_ptr<const void> asker, ColdTries tries = {});
   Result<LogChunk> TryReadLog(const TopicPartition& partition,
                               LeaderEpoch epoch, Offset from, size_t max_bytes);
 

@@ -82,7 +82,7 @@ void HandleListOffsets(RequestContext context,
   Executor& on = *context.executor;
   auto* fetch = context.services->fetch;
   fetch->FindOffsets(
-      std::move(queries), on,
+      std::move(queries), on, context.cancellation,
       [response, slots = std::move(slots), reply = std::move(reply),
        version = context.version](Answers answers) {
         for (size_t i = 0; i < answers.size(); ++i) {

@@ -177,10 +177,10 @@ void Consumer::AskLatest(const TopicPartition& partition) {
   link->Send(
       kLimit,
       [this, partition, query](BrokerProcess& process, SimExecutor& on,
-                               const std::shared_ptr<Cancellation>&,
+                               const std::shared_ptr<Cancellation>& asker,
                                const Connection::Reply& reply) {
         process.core().fetch().FindOffsets(
-            {query}, on,
+            {query}, on, asker,
             [this, partition,
              reply](std::vector<Result<log::TimestampedOffset>> answers) {
               reply([this, partition, answer = answers.at(0)] {

@@ -173,7 +173,7 @@ TEST_F(ColdReadsTest, OffsetsAreFoundByTimeWithoutAWaitOfTheShard) {
     std::vector<Result<log::TimestampedOffset>> found;
     leader().fetch->FindOffsets(
         {{kT0, -1, timestamp, -1}, {kT1, -1, -2, -1}}, cluster_.executor,
-        [&](auto answers) { found = std::move(answers); });
+        nullptr, [&](auto answers) { found = std::move(answers); });
     cluster_.executor.Drain();
     EXPECT_TRUE(found.empty());
     cluster_.executor.RunFor(milliseconds(50));
@@ -299,17 +299,24 @@ TEST_F(ColdReadsTest, AFewPartitionsOfAFetcherAtATime) {
 TEST_F(ColdReadsTest, WhatNeverStaysInMemoryIsReadInTheEnd) {
   Fill(kT0);
   DropCaches();
-  leader().disk.KeepNothing(true);
   Response response;
+  Fetch(Ask({kT0}, 100, 500, 20'000), &response);
+  cluster_.executor.RunFor(milliseconds(100));
+  EXPECT_TRUE(response);
+  ExpectNobodyWaited();
+  leader().disk.KeepNothing(true);
+  leader().reader.posted = 0;
+  response.reset();
   Fetch(Ask({kT0}, 100, 500, 20'000), &response);
   cluster_.executor.RunFor(milliseconds(100));
   ASSERT_TRUE(response);
   EXPECT_GT(SizesIn(response)[0], 10'000u);
+  EXPECT_EQ(leader().reader.posted, ColdTries::kMost - 1);
   EXPECT_EQ(leader().replicas->stats().cold_waits, 1);
   EXPECT_GT(leader().shard_waits, 0);
   std::vector<Result<log::TimestampedOffset>> found;
   leader().fetch->FindOffsets(
-      {{kT0, -1, 1'000'000, -1}}, cluster_.executor,
+      {{kT0, -1, 1'000'000, -1}}, cluster_.executor, nullptr,
       [&](auto answers) { found = std::move(answers); });
   cluster_.executor.RunFor(milliseconds(100));
   ASSERT_EQ(found.size(), 1u);
@@ -376,6 +383,45 @@ TEST_F(ColdReadsTest, AClientThatGoesMeanwhile) {
   leader().reader.Go();
   cluster_.executor.RunFor(seconds(1));
   EXPECT_EQ(leader().shard_waits, 0);
+}
+
+// Nor does anybody go on looking for him.
+TEST_F(ColdReadsTest, NobodyIsLookedForWhoHasGone) {
+  Fill(kT0);
+  DropCaches();
+  auto asker = std::make_shared<Cancellation>();
+  int answers = 0;
+  for (int i = 0; i < 500; ++i) {
+    leader().fetch->FindOffsets({{kT0, -1, 1'000'000, -1}}, cluster_.executor,
+                                asker, [&](auto) { ++answers; });
+  }
+  leader().reader.held = true;
+  cluster_.executor.Drain();
+  EXPECT_EQ(leader().reader.posted, 500);
+  asker.reset();
+  int reads = 0;
+  leader().disk.OnWait([&](const std::string&) { ++reads; });
+  leader().reader.Go();
+  cluster_.executor.RunFor(seconds(1));
+  EXPECT_EQ(answers, 0);
+  EXPECT_LE(reads, 65);
+  EXPECT_EQ(leader().reader.posted, 500);
+}
+
+// As over a network: a look at the name is a look at the server.
+TEST_F(ColdReadsTest, WhereNamesAreNeverKnownTheShardOpens) {
+  Fill(kT0);
+  DropCaches();
+  leader().disk.KeepNothing(true);
+  std::vector<Result<log::TimestampedOffset>> found;
+  leader().fetch->FindOffsets(
+      {{kT0, -1, 1'000'000, -1}}, cluster_.executor, nullptr,
+      [&](auto answers) { found = std::move(answers); });
+  cluster_.executor.RunFor(milliseconds(100));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_TRUE(found[0]);
+  EXPECT_EQ(leader().reader.posted, 1);
+  EXPECT_EQ(leader().replicas->stats().cold_waits, 1);
 }
 
 }  // namespace
