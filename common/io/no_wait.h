@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -31,6 +30,8 @@ class NoWait {
     size_t count = 0;
     FileSystem* files = nullptr;
     std::string path;
+
+    bool IsNothing() const { return file == nullptr && files == nullptr; }
   };
 
   NoWait() : outer_(current_) { current_ = this; }
@@ -38,8 +39,8 @@ class NoWait {
   NoWait(const NoWait&) = delete;
   NoWait& operator=(const NoWait&) = delete;
 
-  // What the last kWouldWait was about.
-  std::optional<Missed>& missed() { return missed_; }
+  // What the last kWouldWait was about; nothing when there was none.
+  Missed& missed() { return missed_; }
 
   // Of this thread; nullptr: it may wait.
   static NoWait* Current() { return current_; }
@@ -52,7 +53,7 @@ class NoWait {
 
  private:
   NoWait* const outer_;
-  std::optional<Missed> missed_;
+  Missed missed_;
   static inline thread_local NoWait* current_ = nullptr;
 };
 

@@ -160,7 +160,7 @@ TEST_F(ColdReadsTest, AFollowersReportDoesNotWaitForTheDisk) {
     EXPECT_EQ(answer.error, ErrorCode::kNone);
     EXPECT_TRUE(answer.cold);
     EXPECT_EQ(answer.records.size(), 0u);
-    EXPECT_TRUE(scope.missed());
+    EXPECT_FALSE(scope.missed().IsNothing());
   }
   EXPECT_EQ(answer.high_watermark, 100);
   EXPECT_EQ(partition.high_watermark(), 100);

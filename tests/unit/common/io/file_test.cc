@@ -79,7 +79,7 @@ TEST_F(PosixFileTest, WhoMustNotWaitIsToldWhatIsNotInMemory) {
     ASSERT_EQ(file->ReadAt(0, got.data(), kSize).value(), kSize);
     EXPECT_EQ(got, bytes);
     EXPECT_EQ(file->ReadAt(kSize, got.data(), 1).value(), 0u);
-    EXPECT_FALSE(scope.missed());
+    EXPECT_TRUE(scope.missed().IsNothing());
   }
   if (!Evict(path, kSize)) GTEST_SKIP() << "the page cache keeps files here";
   for (int tries = 0;; ++tries) {
@@ -88,12 +88,12 @@ TEST_F(PosixFileTest, WhoMustNotWaitIsToldWhatIsNotInMemory) {
     const auto read = file->ReadAt(5000, got.data(), 100000);
     if (read) break;
     ASSERT_EQ(read.error().code, ErrorCode::kWouldWait);
-    ASSERT_TRUE(scope.missed());
-    ASSERT_EQ(scope.missed()->file, file);
-    ASSERT_GE(scope.missed()->position, 5000u);
+    ASSERT_FALSE(scope.missed().IsNothing());
+    ASSERT_EQ(scope.missed().file, file);
+    ASSERT_GE(scope.missed().position, 5000u);
     // As the thread that may wait would.
     NoWait* const outer = NoWait::Exchange(nullptr);
-    ASSERT_TRUE(ReadMissed(*scope.missed()));
+    ASSERT_TRUE(ReadMissed(scope.missed()));
     NoWait::Exchange(outer);
   }
   EXPECT_EQ(got.substr(0, 100000), bytes.substr(5000, 100000));
@@ -112,10 +112,10 @@ TEST_F(PosixFileTest, WhoMustNotWaitOpensWhatIsKnown) {
   const auto none = fs_.Open(dir_ + "/none", false);
   ASSERT_FALSE(none);
   if (none.error().code == ErrorCode::kWouldWait) {
-    ASSERT_TRUE(scope.missed());
-    EXPECT_EQ(scope.missed()->path, dir_ + "/none");
+    ASSERT_FALSE(scope.missed().IsNothing());
+    EXPECT_EQ(scope.missed().path, dir_ + "/none");
     NoWait* const outer = NoWait::Exchange(nullptr);
-    EXPECT_EQ(ReadMissed(*scope.missed()).error().code,
+    EXPECT_EQ(ReadMissed(scope.missed()).error().code,
               ErrorCode::kKafkaStorageError);
     NoWait::Exchange(outer);
   } else {
@@ -134,10 +134,10 @@ TEST(NoWait, SaysNothingAboutTheDisk) {
     EXPECT_EQ(error.code, ErrorCode::kWouldWait);
     EXPECT_TRUE(IsPassing(error));
     EXPECT_FALSE(IsShortage(error));
-    EXPECT_EQ(inner.missed()->path, "/somewhere");
+    EXPECT_EQ(inner.missed().path, "/somewhere");
   }
   EXPECT_EQ(NoWait::Current(), &outer);
-  EXPECT_FALSE(outer.missed());
+  EXPECT_TRUE(outer.missed().IsNothing());
 }
 
 TEST_F(PosixFileTest, ReadingOnceLeavesThePageCacheAsItWas) {
