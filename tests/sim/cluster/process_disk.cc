@@ -87,7 +87,7 @@ Status ProcessDisk::Take(Kind kind) {
 bool ProcessDisk::IsCold() {
   const bool short_of_memory =
       scheduler_.Now().time_since_epoch() / std::chrono::seconds(5) % 4 == 0;
-  return scheduler_.Chance(short_of_memory ? 950 : 100);
+  return scheduler_.Chance(short_of_memory ? 900 : 100);
 }
 
 Result<std::shared_ptr<io::File>> ProcessDisk::Open(const std::string& path,
