@@ -11,7 +11,8 @@ Sections:
   scale     10,000 partitions: made and in full ISR; a broker killed -9: serves again, is in all ISRs again
   delete    a topic of 1,000 partitions deleted beside 9,000 others: how long, and the pauses of a producer meanwhile
   limit     one broker beside a bare program that receives, checks, writes and syncs the same requests
-  cold      a producer at 5,000 records a second, alone and beside a consumer that reads 1 GB from the beginning
+  cold      a producer at 5,000 records a second, alone, beside a consumer that reads 1 GB which no page cache has, and
+            beside a broker that was away and fetches 1 GB which none has
 
 A cluster script follows the contract of scripts/cluster; several are measured in turn, run after run, so that what the
 machine does meanwhile hits all alike. Every run is a line of JSON in --out (default: build/bench.jsonl); the table at
@@ -45,6 +46,11 @@ def cpu_of(pid):
     with open('/proc/%d/stat' % pid) as f:
         fields = f.read().rsplit(')', 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def read_bytes(pid):
+    with open('/proc/%d/io' % pid) as f:
+        return next(int(line.split()[1]) for line in f if line.startswith('read_bytes'))
 
 
 def resident_mib(pid):
@@ -88,6 +94,10 @@ class System:
 
     def cpu(self):
         return sum(map(cpu_of, self.brokers().values()))
+
+    def disk_read(self, but=()):
+        """Bytes that brokers had to have read from the disk."""
+        return sum(read_bytes(pid) for name, pid in self.brokers().items() if name not in but)
 
     def topic(self, name, partitions):
         factor = min(3, len(self.ports))
@@ -219,15 +229,48 @@ def cold(system):
     system.load('produce', 'cold', partitions=12, records=1000000)
     alone = system.load('produce', 'hot', partitions=1, records=50000, rate=5000)
     yield 'producer alone, p99 us', alone['p99']
-    drop_caches()
+    warm, _ = beside_a_reader(system)
+    yield 'producer beside a reader of what is cached, p99 us', warm
+    evict(system.home)
+    before = system.disk_read()
+    beside, speed = beside_a_reader(system)
+    yield 'producer beside a cold reader, p99 us', beside
+    yield 'times', beside / alone['p99']
+    yield 'times that beside a reader of what is cached', beside / warm
+    yield 'cold reader, MiB/s', speed
+    yield 'read from the disk for it, MiB', (system.disk_read() - before) / 2**20
+    yield from cold_follower(system, alone)
+
+
+def beside_a_reader(system):
     result = {}
     reader = threading.Thread(target=lambda: result.update(system.load('consume', 'cold', partitions=12)))
     reader.start()
     beside = system.load('produce', 'hot', partitions=1, records=50000, rate=5000)
     reader.join()
-    yield 'producer beside a cold reader, p99 us', beside['p99']
-    yield 'times', beside['p99'] / alone['p99']
-    yield 'cold reader, MiB/s', result['records'] / 1024 / result['seconds']
+    if not result:
+        raise RuntimeError('the reader did not get to the end')
+    return beside['p99'], result['records'] / 1024 / result['seconds']
+
+
+def cold_follower(system, alone):
+    victim = sorted(system.brokers())[-1]
+    system.do('stop', victim)
+    system.load('produce', 'cold', partitions=12, records=1000000)
+    evict(system.home)
+    before = system.disk_read()
+    system.do('start', victim)
+    began, result = time.monotonic(), {}
+    waiter = threading.Thread(target=lambda: (system.healthy('cold'), result.update(seconds=time.monotonic() - began)))
+    waiter.start()
+    beside = system.load('produce', 'hot', partitions=1, records=50000, rate=5000)
+    waiter.join()
+    if 'seconds' not in result:
+        raise RuntimeError('the broker that was away is not in all ISRs')
+    yield 'producer beside a follower that catches up, p99 us', beside['p99']
+    yield 'times, beside a follower', beside['p99'] / alone['p99']
+    yield 'in all ISRs after, s', result['seconds']
+    yield 'read from the disk by leaders, MiB', (system.disk_read({victim}) - before) / 2**20
 
 
 def send(port):
@@ -259,13 +302,17 @@ def limit(system):
     yield 'broker, CPU s per GiB', (system.cpu() - before) / 2
 
 
-def drop_caches():
+def evict(home):
+    """Throws what the brokers have on disk out of the page cache, and nothing else."""
     os.sync()
-    try:
-        with open('/proc/sys/vm/drop_caches', 'w') as f:
-            f.write('1')
-    except OSError as e:
-        print('bench: page cache not dropped (%s): the reads are not cold' % e, file=sys.stderr)
+    for folder, _, files in os.walk(home):
+        for name in files:
+            try:
+                fd = os.open(os.path.join(folder, name), os.O_RDONLY)
+            except OSError:
+                continue
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
 
 
 SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, limit=limit, cold=cold)
