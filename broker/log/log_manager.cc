@@ -16,6 +16,8 @@ constexpr int kRecoveryThreads = 16;
 constexpr int kWorkers = 4;
 constexpr uint64_t kMostKeptFree = uint64_t{1} << 30;
 constexpr std::chrono::milliseconds kHousekeeping(500);
+// So that a large topic that goes leaves the disk, and the machine, to others.
+constexpr std::chrono::milliseconds kBetweenRemovals(1);
 
 int Threads(int wanted) {
   const int machine = static_cast<int>(std::thread::hardware_concurrency());
@@ -612,6 +614,8 @@ void LogManager::Remove(const std::vector<Removal>& removals) {
       LOG(WARNING) << "not removed path=" << removal.path
                    << " error=" << removed.error().message;
     }
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, kBetweenRemovals, [this] { return stopping_; });
   }
 }
 
