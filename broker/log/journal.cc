@@ -253,7 +253,7 @@ Journal::Journal(io::FileSystem& fs, std::string dir,
       count_(contents.files.size() + contents.unused.size()),
       free_(contents.unused.begin(), contents.unused.end()) {
   for (const auto& file : contents.files) {
-    used_.push_back({file.header.sequence, file.path});
+    used_.push_back({file.header.sequence, file.path, false});
   }
 }
 
@@ -359,7 +359,7 @@ Result<std::string> Journal::NextFile() {
     free_.push_front(std::move(path));
     return Fail(written.error());
   }
-  used_.push_back({sequence_++, path});
+  used_.push_back({sequence_++, path, false});
   file->BypassCache();
   at_ = kJournalRoundsAt;
   file_ = std::move(file);
@@ -379,8 +379,17 @@ Status Journal::Append(std::string* round) {
 
 void Journal::Free(const std::string& path) {
   std::lock_guard lock(mutex_);
-  std::erase_if(used_, [&](const Used& used) { return used.path == path; });
-  free_.push_back(path);
+  const auto found =
+      std::find_if(used_.begin(), used_.end(),
+                   [&](const Used& used) { return used.path == path; });
+  if (found == used_.end()) return free_.push_back(path);
+  found->free = true;
+  // A gap in the history would be taken for damage, and what was cut in it
+  // would come back.
+  while (!used_.empty() && used_.front().free) {
+    free_.push_back(std::move(used_.front().path));
+    used_.pop_front();
+  }
 }
 
 }  // namespace tidemark::log

@@ -82,7 +82,7 @@ class Journal {
   // kJournalRoundHeader bytes of room for the header; afterwards it is filled
   // up to a block. kOutOfSpace: nothing has happened. REQUIRES: Fits.
   Status Append(std::string* round);
-  // The file may be used again. The oldest first.
+  // The file may be used again, as soon as those before it may.
   void Free(const std::string& path);
   // Makes a file for later, if there is none to be used and one more may be
   // made: written from end to end, so that a round in it is nothing but its own
@@ -93,6 +93,7 @@ class Journal {
   struct Used {
     uint64_t sequence = 0;
     std::string path;
+    bool free = false;  // but for those before it
   };
   // An empty string: no more may be made.
   std::string NewPath();

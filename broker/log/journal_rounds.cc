@@ -73,14 +73,25 @@ JournalRounds::JournalRounds(io::FileSystem& fs, std::string dir,
       journal_(fs, std::move(dir), earlier,
                WithRoomFor(options.journal, kept ? earlier.files.size() : 0)),
       earlier_(!earlier.files.empty()) {
-  if (kept || earlier.files.empty()) return;
-  SyncedBehind& before = ended_.emplace_back();
+  if (earlier.files.empty()) return;
+  SyncedBehind& before = kept ? kept_.emplace() : ended_.emplace_back();
   for (const auto& file : earlier.files) before.AddJournalFile(file.path);
 }
 
 void JournalRounds::Carry(const SyncWork& work) {
   std::lock_guard lock(mutex_);
-  if (!ended_.empty()) ended_.front().Add(work);
+  if (kept_) {
+    kept_->Add(work);
+  } else if (!ended_.empty()) {
+    ended_.front().Add(work);
+  }
+}
+
+void JournalRounds::Release() {
+  std::lock_guard lock(mutex_);
+  if (!kept_) return;
+  ended_.push_front(std::move(*kept_));
+  kept_.reset();
 }
 
 bool JournalRounds::IsSmall(const SyncWork& work) const {

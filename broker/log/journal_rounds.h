@@ -79,7 +79,8 @@ class JournalRounds {
   };
 
   // Of `earlier` nothing is used again before what it says has been made
-  // safe elsewhere: Settle. Those of its files that are `kept` never are.
+  // safe elsewhere: Settle. Its files that are `kept` wait for Release as well,
+  // and with them all that come after.
   JournalRounds(io::FileSystem& fs, std::string dir,
                 const JournalContents& earlier, bool kept, Options options);
 
@@ -99,8 +100,10 @@ class JournalRounds {
   // Whether there is anything in the journal.
   bool HasHistory() const { return earlier_ || journal_.HasFile(); }
   // What the files of `earlier` say of a log has to be synced before they are
-  // used again. Before the first TakeEnded.
+  // used again. Before the first TakeEnded, or Release.
   void Carry(const SyncWork& work);
+  // What was kept is needed no longer than anything else.
+  void Release();
 
   // What was noted and the items, in one write and one sync if they are not
   // too much. kOutOfSpace: the journal has no room for the notes; items wait:
@@ -157,6 +160,7 @@ class JournalRounds {
   size_t taken_ = 0;    // of notes_: in the round being written
   SyncedBehind current_;
   std::deque<SyncedBehind> ended_;
+  std::optional<SyncedBehind> kept_;
 };
 
 }  // namespace tidemark::log

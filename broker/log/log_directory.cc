@@ -403,19 +403,23 @@ void LogDirectory::NoteGone(const std::vector<Log*>& logs) {
   }
 }
 
-Status LogDirectory::OpenedLate(const Log& log) {
+Status LogDirectory::OpenedLate(Log& log) {
   const JournalKey key{log.topic_id(), log.partition().partition};
   const auto plan = journal_.plans.find(key);
-  if (plan == journal_.plans.end() ||
-      log.end_offset() >= plan->second.promised()) {
-    return {};
-  }
+  if (plan == journal_.plans.end()) return {};
+  rounds_->Carry(log.BehindJournal());
+  if (log.end_offset() >= plan->second.promised()) return {};
   std::shared_ptr<LogMark> mark;
   {
     std::lock_guard lock(mutex_);
     mark = marks_.at(log.partition());
   }
   return NoteNow(JournalRecord::Kind::kCut, mark, log.end_offset());
+}
+
+void LogDirectory::AllOpened() {
+  rounds_->Release();
+  if (syncer_) syncer_->Checkpoint();
 }
 
 void LogDirectory::Enqueue(SyncWork work, Done done) {

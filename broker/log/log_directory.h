@@ -80,7 +80,9 @@ class LogDirectory final : public LogSyncer {
   // kOutOfSpace, kOutOfHandles: the directory is to be read anew.
   Status StartJournal(const std::vector<Log*>& logs, bool complete);
   // A log that was found, but opened after StartJournal. Waits for the disk.
-  Status OpenedLate(const Log& log);
+  Status OpenedLate(Log& log);
+  // No more come late: of the journal nothing is kept for them any longer.
+  void AllOpened();
   // What an opened log should hold, by checkpoint files and journal: less is
   // damage. Before StartJournal, unless that was not complete.
   Offset Promised(const Log& log) const;

@@ -288,7 +288,13 @@ Status LogManager::LoadLate(const TopicPartition& partition, int64_t now_ms) {
   std::lock_guard lock(mutex_);
   Place& place = places_.at(partition);
   place.Loaded(std::move(log), partition);
-  return place.error ? Status(Fail(*place.error)) : Status();
+  if (place.error) return Fail(*place.error);
+  const bool all =
+      std::none_of(places_.begin(), places_.end(), [&](const auto& other) {
+        return other.second.dir == place.dir && other.second.error;
+      });
+  if (all) dir->AllOpened();
+  return {};
 }
 
 Status LogManager::MayCreate(const TopicPartition& partition,
