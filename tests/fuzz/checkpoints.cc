@@ -8,10 +8,10 @@
 #include <fstream>
 
 #include "broker/log/epoch_cache.h"
-#include "broker/log/log_manager.h"
 #include "broker/log/producer_state.h"
 #include "common/io/meta_properties.h"
 #include "common/record/crc32c.h"
+#include "tests/fuzz/data_directory.h"
 #include "tests/fuzz/files.h"
 #include "tests/fuzz/logs.h"
 #include "tests/fuzz/targets.h"
@@ -20,75 +20,11 @@
 namespace tidemark::fuzz {
 namespace {
 
-constexpr char kDir[] = "/data";
-constexpr BrokerEpoch kEpoch = 12;
-
-log::LogManagerOptions Options() {
-  log::LogManagerOptions options;
-  options.dirs = {kDir};
-  options.load_threads = 1;
-  options.directory.sync_threads = 1;
-  options.directory.journal.journal.file_bytes = 64 << 10;
-  options.config.segment_bytes = 1000;
-  return options;
-}
-
 std::unique_ptr<log::LogManager> Open(io::FileSystem& disk) {
-  auto opened = log::LogManager::Open(disk, Options(), kNow);
+  auto opened = log::LogManager::Open(disk, DataOptions(), kNow);
   CHECK(opened) << ToString(opened.error());
   CHECK((*opened)->OfflineDirectories().empty());
   return std::move(*opened);
-}
-
-// "t-0:x" is the file x in the directory t-0. Without the journal: damage in it
-// takes the directory offline, and is another target's.
-void Write(io::FileSystem& disk, const Files& files) {
-  for (const auto& [name, bytes] : files) {
-    if (name.starts_with("journal")) continue;
-    const size_t colon = name.find(':');
-    std::string dir = kDir;
-    if (colon != std::string::npos) {
-      dir += "/" + name.substr(0, colon);
-      if (colon == 0 || !disk.CreateDirectories(dir)) continue;
-    }
-    const std::string file =
-        colon == std::string::npos ? name : name.substr(colon + 1);
-    if (!file.empty()) WriteFiles(disk, dir, {{file, bytes}});
-  }
-}
-
-Files Read(io::FileSystem& disk) {
-  Files files;
-  const auto names = disk.List(kDir).value();
-  for (const std::string& name : names) {
-    const std::string path = std::string(kDir) + "/" + name;
-    if (auto bytes = io::ReadFile(disk, path)) {
-      files.emplace_back(name, std::move(*bytes));
-      continue;
-    }
-    for (auto& [file, bytes] : ReadFiles(disk, path)) {
-      files.emplace_back(name + ":" + file, std::move(bytes));
-    }
-  }
-  return files;
-}
-
-// Takes all logs and gives them back, as a broker's life does.
-void Live(log::LogManager& manager) {
-  std::vector<std::unique_ptr<log::Log>> logs;
-  for (const auto& loaded : manager.LoadedPartitions()) {
-    (void)manager.IsShortened(loaded.partition);
-    const auto mark = manager.CheckpointedHighWatermark(loaded.partition);
-    CHECK(!mark || *mark >= 0);
-    auto log =
-        manager.GetOrCreate(loaded.partition, loaded.topic_id, {}, false, kNow);
-    CHECK(log) << ToString(log.error());
-    const auto point = (*log)->RecoveryPoint();
-    CHECK(point) << ToString(point.error());
-    manager.SetHighWatermarks({{loaded.partition, (*log)->end_offset()}});
-    logs.push_back(std::move(*log));
-  }
-  CHECK(manager.ShutdownCleanly(std::move(logs), kEpoch));
 }
 
 void LoadProperties(const std::string& bytes) {
@@ -133,48 +69,35 @@ void Decode(std::string bytes) {
 
 void RunCheckpoints(std::string_view input) {
   sim::SimDisk disk(1);
-  CHECK(disk.CreateDirectories(kDir));
+  CHECK(disk.CreateDirectories(kDataDir));
   const Files files = UnpackFiles(input);
-  Write(disk, files);
+  // Damage in the journal takes the directory offline, and is another target's.
+  WriteData(disk, files, false);
   for (const auto& [name, bytes] : files) {
     if (name == io::kMetaPropertiesFile) LoadProperties(bytes);
     Decode(bytes);
   }
   Live(*Open(disk));
   const auto again = Open(disk);
-  CHECK_EQ(again->previous_broker_epoch(), kEpoch);
+  CHECK_EQ(again->previous_broker_epoch(), kLastEpoch);
 }
 
 std::vector<std::string> CheckpointCorpus() {
   std::vector<std::string> out;
   for (const bool clean : {false, true}) {
     sim::SimDisk disk(1);
-    CHECK(disk.CreateDirectories(kDir));
+    CHECK(disk.CreateDirectories(kDataDir));
     auto manager = Open(disk);
-    std::vector<std::unique_ptr<log::Log>> logs;
-    for (const auto& name :
-         {TopicPartition{"t", 0}, TopicPartition{"u-v", 17}}) {
-      auto log =
-          manager->GetOrCreate(name, *Uuid::FromBytes("0123456789abcdef"),
-                               Options().config, true, kNow);
-      CHECK(log);
-      int sequence = 0;
-      for (int i = 0; i < 8; ++i) {
-        CHECK((*log)->AssignEpoch(i / 3, (*log)->end_offset()));
-        CHECK((*log)->AppendAsLeader(SomeRecords(sequence, 2, 5), i / 3, kNow));
-        sequence += 2;
-      }
-      logs.push_back(std::move(*log));
-    }
+    auto logs = MakeLogs(*manager);
     for (const auto& log : logs) {
       CHECK(log->RecoveryPoint());
       manager->SetHighWatermarks({{log->partition(), 9}});
     }
     manager->Checkpoint();
-    if (clean) CHECK(manager->ShutdownCleanly(std::move(logs), kEpoch));
+    if (clean) CHECK(manager->ShutdownCleanly(std::move(logs), kLastEpoch));
     logs.clear();
     manager.reset();
-    Files files = Read(disk);
+    Files files = ReadData(disk);
     files.emplace_back(io::kMetaPropertiesFile,
                        "version=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\n"
                        "node.id=1\ndirectory.id=2N7Jx0bWQYuM7ahkY5hVxw\n");
