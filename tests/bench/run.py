@@ -11,6 +11,9 @@ Sections:
   scale     10,000 partitions: made and in full ISR; a broker killed -9: serves again, is in all ISRs again
   delete    a topic of 1,000 partitions deleted beside 9,000 others: how long, and the pauses of a producer meanwhile
   limit     one broker beside a bare program that receives, checks, writes and syncs the same requests
+  calls     system calls of the brokers for each record, one at a time and at full speed (needs strace)
+  syncs     syncs of all brokers for each acknowledged record, by the number of partitions (needs strace)
+  restart   2 GB in 12 partitions, just written; a broker killed -9: serves again, is in all ISRs again
   cold      a producer at 5,000 records a second, alone, beside a consumer that reads 1 GB which no page cache has, and
             beside a broker that was away and fetches 1 GB which none has
 
@@ -23,6 +26,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -273,6 +277,65 @@ def cold_follower(system, alone):
     yield 'read from the disk by leaders, MiB', (system.disk_read({victim}) - before) / 2**20
 
 
+class Strace:
+    """Counts system calls of the brokers while it is entered."""
+
+    def __init__(self, system, only=None):
+        if shutil.which('strace') is None:
+            raise RuntimeError('strace is missing: apt-get install strace')
+        self.out = os.path.join(system.folder, 'strace')
+        pids = [word for pid in system.brokers().values() for word in ('-p', str(pid))]
+        filters = ['-e', 'trace=' + only] if only else []
+        self.command = ['strace', '-f', '-qq', '-c', '-U', 'name,calls', '-o', self.out, *filters, *pids]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(2)
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        with open(self.out) as f:
+            rows = [line.split() for line in f]
+        self.counts = {r[0]: int(r[1]) for r in rows if len(r) == 2 and r[1].isdigit() and r[0] != 'total'}
+        self.total = sum(self.counts.values())
+
+
+def calls(system):
+    system.topic('one', 1)
+    system.topic('twelve', 12)
+    work = (('one at a time', 1000, lambda: system.load('latency', 'one', records=1000)),
+            ('at full speed', 200000, lambda: system.load('produce', 'twelve', partitions=12, records=200000)))
+    for name, records, run in work:
+        with Strace(system) as traced:
+            run()
+        yield 'calls of all brokers a record, %s' % name, traced.total / records
+        for call, count in sorted(traced.counts.items(), key=lambda item: -item[1])[:8]:
+            yield '%s a record, %s' % (call, name), count / records
+
+
+def syncs(system):
+    for partitions in (1, 100, 1000, 10000):
+        system.topic('p%d' % partitions, partitions)
+        with Strace(system, 'fdatasync,fsync,sync_file_range') as traced:
+            system.load('produce', 'p%d' % partitions, partitions=partitions, records=50000)
+        yield 'syncs of all brokers a record, %d partitions' % partitions, traced.total / 50000
+
+
+def restart(system):
+    system.topic('two-gb', 12)
+    system.load('produce', 'two-gb', partitions=12, records=2000000)
+    victim = sorted(system.brokers())[0]
+    system.do('kill', victim)
+    time.sleep(3)
+    began = time.monotonic()
+    system.do('start', victim)
+    yield 'killed -9, started: serves, s', time.monotonic() - began
+    system.healthy('two-gb')
+    yield 'killed -9, started: in all ISRs, s', time.monotonic() - began
+
+
 def send(port):
     done = subprocess.run([os.path.join(BIN, 'tidemark-limit'), 'send', '--port', str(port), '--topic', 'limit',
                            '--mib', '2048'], stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -315,7 +378,8 @@ def evict(home):
             os.close(fd)
 
 
-SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, limit=limit, cold=cold)
+SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, limit=limit, calls=calls,
+                syncs=syncs, restart=restart, cold=cold)
 
 
 def table(lines):
