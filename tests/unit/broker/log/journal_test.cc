@@ -2,6 +2,7 @@
 // nobody, what is missing before was.
 #include "broker/log/journal.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "broker/log/journal_rounds.h"
@@ -193,6 +194,28 @@ TEST_F(JournalTest, GoesOnAcrossFilesThatAreUsedAgain) {
 }
 
 // What the journal has of an earlier log of that name would count.
+TEST(JournalRoundsTest, WhatIsKeptIsFreedOnceItIsReleased) {
+  sim::SimDisk disk(1);
+  JournalRounds::Options options;
+  options.journal.file_bytes = 64 << 10;
+  {
+    JournalRounds rounds(disk, kPath, JournalContents(), false, options);
+    rounds.Note(JournalRecord::Kind::kCut, {}, 1);
+    std::vector<JournalRounds::Item> none;
+    ASSERT_TRUE(rounds.Run(none));
+  }
+  const auto contents = ReadJournal(disk, kPath);
+  ASSERT_TRUE(contents);
+  ASSERT_EQ(contents->files.size(), 1u);
+  JournalRounds rounds(disk, kPath, *contents, true, options);
+  EXPECT_FALSE(rounds.TakeEnded());
+  rounds.Release();
+  const auto ended = rounds.TakeEnded();
+  ASSERT_TRUE(ended);
+  EXPECT_THAT(ended->journal_files(),
+              testing::ElementsAre(contents->files[0].path));
+}
+
 TEST(JournalRoundsTest, NothingIsPromisedOfALogThatIsNotNoted) {
   sim::SimDisk disk(5);
   JournalRounds rounds(disk, kPath, JournalContents(), false, {});
