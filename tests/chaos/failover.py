@@ -5,12 +5,14 @@ Two idempotent producers (acks=all) and two consumer groups work on one topic. F
 every kind once, in an order drawn from the seed, each on a victim drawn from the seed. Between two faults the victim
 is restarted and all partitions come back into full ISR. At the end everything is read and judged (checker.py).
 Where the network is to be cut, every node runs in a network namespace of its own (network.py; needs root). Where the
-power is, the data are on a file system that then forgets what was not synced (forgetful_disk.py; needs /dev/fuse).
+power is, the data are on a file system that then forgets what was not synced (forgetful_disk.py; needs /dev/fuse);
+there a directory can fail, too. Where disks fill up, each broker has a small one (small_disk.py; needs root).
 """
 import argparse
 import os
 import random
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -21,8 +23,9 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, 'tests', 'support')]
 import checker  # noqa: E402
-import forgetful_disk  # noqa: E402
+import disk_faults  # noqa: E402
 import network  # noqa: E402
+import unavailable  # noqa: E402
 import wire  # noqa: E402
 
 TOPIC, PARTITIONS, PAUSE_SECONDS, CUT_SECONDS = 'chaos', 6, 5, 5
@@ -36,6 +39,9 @@ KINDS = {
     'all-kill': 'all processes killed -9',
     'broker-power': 'broker loses power',
     'all-power': 'all lose power',
+    'disk-full': "broker's disk full 5 s",
+    'disks-full': "all brokers' disks full 5 s",
+    'disk-fails': 'one of two directories fails',
     'broker-cut': 'broker cut off 5 s',
     'broker-cut-nodes': 'broker cut off from nodes 5 s',
     'broker-cut-deaf': 'broker hears nobody 5 s',
@@ -43,7 +49,9 @@ KINDS = {
 }
 CUTS = [kind for kind in KINDS if '-cut' in kind]
 POWER = [kind for kind in KINDS if kind.endswith('-power')]
-PROCESS = [kind for kind in KINDS if kind not in CUTS + POWER]
+FULL = ['disk-full', 'disks-full']
+PROCESS = [kind for kind in KINDS if kind not in CUTS + POWER + FULL + ['disk-fails']]
+SKIPPED = 77  # how the process ends where a fault cannot be had
 
 
 def now_ms():
@@ -64,8 +72,9 @@ class Run:
         self.faults = []      # (kind, begin ms, end ms)
         self.creations = []   # (kind, ms until a topic could be made)
         self.problems = []
-        self.disk = None
-        self.network = network.Network(nodes_of(args), args.inside) if args.inside else None
+        self.disks = None
+        self.nodes, self.topic, self.partitions, self.now_ms = nodes_of(args), TOPIC, PARTITIONS, now_ms
+        self.network = network.Network(self.nodes, args.inside) if args.inside else None
 
     def cluster(self, *argv):
         done = subprocess.run([self.args.cluster, *argv], stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -78,6 +87,10 @@ class Run:
 
     def log(self, name):
         return os.path.join(self.dir, name + '.log')
+
+    def said(self, node):
+        with open(os.path.join(self.dir, 'cluster', node, 'logs', 'out'), errors='replace') as f:
+            return f.read()
 
     def workload(self, verb, *argv, topic=TOPIC):
         return [self.args.workload, verb, '--bootstrap', self.bootstrap, '--topic', topic, *argv]
@@ -106,8 +119,11 @@ class Run:
         names = [n[0] for n in nodes]
         if kind.startswith('all'):
             return names
-        if kind.startswith('broker'):
-            return [self.random.choice([n for n in names if n.startswith('broker')])]
+        brokers = [n for n in names if n.startswith('broker')]
+        if kind == 'disks-full':
+            return brokers
+        if kind.startswith(('broker', 'disk')):
+            return [self.random.choice(brokers)]
         return [self.do('active')]
 
     def fault(self, kind):
@@ -121,7 +137,11 @@ class Run:
         elif kind in POWER + ['all-kill']:
             self.parallel([[self.args.cluster, 'kill', os.path.join(self.dir, 'cluster'), v] for v in victims])
             for victim in victims if kind in POWER else []:
-                self.disk.cut(victim, self.random.getrandbits(32), self.random.choice([0, 0.1, 0.5, 0.9]))
+                self.disks.cut(victim)
+        elif kind in FULL:
+            self.disks.full(victims)
+        elif kind == 'disk-fails':
+            self.disks.fail(victims[0])
         else:
             self.do('stop' if kind.endswith('stop') else 'kill', victims[0])
         if kind.startswith('controller'):
@@ -133,7 +153,7 @@ class Run:
         elif kind in CUTS:
             time.sleep(CUT_SECONDS)
             self.network.heal(victims[0])
-        else:
+        elif kind not in FULL:
             if not kind.startswith('all'):
                 time.sleep(self.random.uniform(1.0, 3.0))
             self.parallel([[self.args.cluster, 'start', os.path.join(self.dir, 'cluster'), v] for v in victims])
@@ -172,13 +192,12 @@ class Run:
         return [word for n in nodes for word in ('--host', '%s=%s' % (n, network.node_address(n)))]
 
     def run(self):
-        if any(kind in POWER for kind in self.args.faults):
-            self.disk = forgetful_disk.ForgetfulDisk(
-                os.path.join(os.path.dirname(self.args.workload), 'tidemark-forgetfs'), os.path.join(self.dir, 'disk'),
-                nodes_of(self.args), os.path.join(self.dir, 'cluster'))
+        power = any(kind in POWER for kind in self.args.faults)
+        self.disks = disk_faults.Disks(self, any(kind in FULL for kind in self.args.faults),
+                                       'disk-fails' in self.args.faults, power)
         up = self.cluster('up', os.path.join(self.dir, 'cluster'), '--base-port', str(self.args.base_port),
                           '--controllers', str(self.args.controllers), '--brokers', str(self.args.brokers),
-                          *self.hosts(), *(word for setting in self.args.set for word in ('--set', setting)))
+                          *self.hosts(), *self.disks.settings(), *(word for setting in self.args.set for word in ('--set', setting)))
         self.bootstrap = up.splitlines()[-1]
         self.ports = [(host, int(port)) for host, port in (b.rsplit(':', 1) for b in self.bootstrap.split(','))]
         self.replicas = min(3, len(self.ports))
@@ -261,8 +280,8 @@ class Run:
                 self.do('down')
             except RuntimeError as e:
                 self.problems.append(str(e))
-        if self.disk:
-            self.disk.close()
+        if self.disks:
+            self.disks.close()
 
 
 def nodes_of(args):
@@ -283,10 +302,14 @@ def in_namespaces(args, argv):
 
 
 def kinds_of(text):
-    kinds = {'all': list(KINDS), 'process': PROCESS, 'network': CUTS, 'power': POWER}.get(text) or text.split(',')
+    kinds = {'all': [kind for kind in KINDS if kind not in FULL], 'process': PROCESS, 'network': CUTS, 'power': POWER,
+             'full': FULL}.get(text) or text.split(',')
     for kind in kinds:
         if kind not in KINDS:
-            raise argparse.ArgumentTypeError('no fault %s; there are: all process network power %s' % (kind, ' '.join(KINDS)))
+            raise argparse.ArgumentTypeError('no fault %s; there are: all process network power full %s' % (
+                kind, ' '.join(KINDS)))
+    if set(kinds) & set(FULL) and set(kinds) & set(POWER):
+        raise argparse.ArgumentTypeError('a disk that fills up is no disk that forgets: run them one after the other')
     return kinds
 
 
@@ -295,8 +318,8 @@ def main():
     parser.add_argument('--seed', type=int, default=None, help='order and victims of the faults (default: random)')
     parser.add_argument('--seconds', type=int, default=120, help='how long faults go on (default: 120)')
     parser.add_argument('--faults', type=kinds_of, default=PROCESS,
-                        help='all, process (the default), network (needs root), power (needs /dev/fuse), or some of: ' +
-                        ','.join(KINDS))
+                        help='all (but the full disks), process (the default), network (needs root), power (needs '
+                        '/dev/fuse), full (needs root), or some of: ' + ','.join(KINDS))
     parser.add_argument('--set', action='append', default=[], metavar='KEY=VALUE', help='a setting of every node')
     parser.add_argument('--patience', type=int, default=90, metavar='SECONDS',
                         help='until a cluster has to be well again after a fault (default: 90)')
@@ -320,8 +343,14 @@ def main():
         return in_namespaces(args, sys.argv[1:])
     say('seed %d' % args.seed)
     run = Run(args)
+    # Disks are unmounted also after a SIGTERM.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         run.run()
+    except unavailable.Unavailable as e:
+        say('SKIP: ' + str(e))
+        shutil.rmtree(run.dir, ignore_errors=True)
+        return SKIPPED
     except (RuntimeError, subprocess.SubprocessError, OSError) as e:
         run.problems.append(str(e))
     finally:

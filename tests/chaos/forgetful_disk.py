@@ -1,13 +1,18 @@
-"""The disks of a cluster on tidemark-forgetfs: one file system, a folder a node, power cuts at will (needs /dev/fuse)."""
+"""The disks of a cluster on tidemark-forgetfs: one file system, on it each node's data folders; power cuts and failures
+of a folder at will (needs /dev/fuse)."""
 import os
 import subprocess
 import time
 
+import unavailable
+
 
 class ForgetfulDisk:
-    def __init__(self, program, mountpoint, nodes, cluster_dir):
-        """Mounts it and lays each node's data folder of the cluster (not yet up) there."""
-        self.at = mountpoint
+    def __init__(self, program, mountpoint, nodes, cluster_dir, folders=('data',)):
+        """Mounts it and lays these folders of each node of the cluster (not yet up) there."""
+        if not os.path.exists('/dev/fuse'):
+            raise unavailable.Unavailable('there is no /dev/fuse')
+        self.at, self.folders = mountpoint, folders
         os.makedirs(mountpoint, exist_ok=True)
         self.process = subprocess.Popen([program, mountpoint], stdin=subprocess.DEVNULL)
         end = time.monotonic() + 10
@@ -16,18 +21,33 @@ class ForgetfulDisk:
                 raise RuntimeError('tidemark-forgetfs did not mount ' + mountpoint)
             time.sleep(0.01)
         for node in nodes:
-            os.mkdir(os.path.join(mountpoint, node))
             home = os.path.join(cluster_dir, node)
-            os.makedirs(home)
-            os.symlink(os.path.join(mountpoint, node), os.path.join(home, 'data'))
+            os.makedirs(home, exist_ok=True)
+            for folder in folders:
+                os.mkdir(self.path(node, folder))
+                os.symlink(self.path(node, folder), os.path.join(home, folder))
         root = os.open(mountpoint, os.O_RDONLY | os.O_DIRECTORY)
         os.fsync(root)
         os.close(root)
 
+    def path(self, node, folder):
+        return os.path.join(self.at, '%s-%s' % (node, folder))
+
+    def command(self, verb, node, folder, *more):
+        with open(os.path.join(self.at, '.control'), 'w') as control:
+            control.write(' '.join([verb, '%s-%s' % (node, folder), *more]) + '\n')
+
     def cut(self, node, seed, keep):
         """What `node`, whose process is gone, has not synced is lost; sectors and names stay with probability `keep`."""
-        with open(os.path.join(self.at, '.control'), 'w') as control:
-            control.write('cut %s %d %f\n' % (node, seed, keep))
+        for folder in self.folders:
+            self.command('cut', node, folder, str(seed), '%f' % keep)
+
+    def fail(self, node, folder, what):
+        """I/O errors from now on: for 'writes' (and syncs), or for 'all'."""
+        self.command('fail', node, folder, what)
+
+    def mend(self, node, folder):
+        self.command('mend', node, folder)
 
     def close(self):
         subprocess.run(['fusermount3', '-u', '-z', self.at], capture_output=True, check=False)

@@ -1,11 +1,17 @@
 // tidemark-forgetfs MOUNTPOINT: a file system (FUSE, in memory) that forgets
-// at a power cut what was not synced. Runs in the foreground until unmounted.
+// at a power cut what was not synced, and whose folders can fail. Runs in the
+// foreground until unmounted.
 //
 //   echo "cut NAME SEED KEEP" > MOUNTPOINT/.control
 //
 // cuts the power of the folder NAME in the root ("*": of everything): what was
 // not synced is gone, except that each of its sectors and names stays with
 // probability KEEP (0 to 1), drawn from SEED. Kill the processes first.
+//
+//   echo "fail NAME writes" > MOUNTPOINT/.control
+//
+// makes the folder NAME of the root answer EIO to writes, syncs and whatever
+// changes names ("all": to everything), until "mend NAME".
 #define FUSE_USE_VERSION 31
 #include <fcntl.h>
 #include <fuse3/fuse.h>
@@ -34,8 +40,10 @@ int64_t NowNs() {
   return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-NodePtr NewNode(bool directory, mode_t mode) {
+// In the root every node is a disk of its own, below it is its parent's.
+NodePtr NewNode(bool directory, mode_t mode, const NodePtr& parent = nullptr) {
   auto node = std::make_shared<Node>();
+  if (parent != nullptr && parent != root) node->disk = parent->disk;
   node->directory = directory;
   node->mode = mode;
   node->id = ++next_id;
@@ -75,25 +83,50 @@ NodePtr Handle(const char* path, const fuse_file_info* info) {
   return path == nullptr ? nullptr : Find(path);
 }
 
+// 0 where the node is there and its disk lets it be read, or changed.
+int Readable(const NodePtr& node) {
+  if (node == nullptr) return -ENOENT;
+  return node->disk->reads_fail ? -EIO : 0;
+}
+
+int Writable(const NodePtr& node) {
+  if (node == nullptr) return -ENOENT;
+  return node->disk->writes_fail ? -EIO : 0;
+}
+
+int CutPower(Node& node, std::istringstream& words) {
+  uint64_t seed = 0;
+  Cut cut;
+  if (!(words >> seed >> cut.keep)) return -EINVAL;
+  cut.random.seed(seed);
+  PowerCut(node, cut);
+  return 0;
+}
+
+int Fail(const Node& node, std::istringstream& words) {
+  std::string what;
+  if (!(words >> what) || (what != "writes" && what != "all")) return -EINVAL;
+  *node.disk = {.writes_fail = true, .reads_fail = what == "all"};
+  return 0;
+}
+
 int Command(const std::string& line) {
   std::istringstream words(line);
   std::string verb, name;
-  uint64_t seed = 0;
-  Cut cut;
-  if (!(words >> verb >> name >> seed >> cut.keep) || verb != "cut") {
-    return -EINVAL;
-  }
-  cut.random.seed(seed);
-  const NodePtr node = name == "*" ? root : Find("/" + name);
+  if (!(words >> verb >> name)) return -EINVAL;
+  const NodePtr node = name == "*" && verb == "cut" ? root : Find("/" + name);
   if (node == nullptr) return -ENOENT;
-  PowerCut(*node, cut);
+  if (verb == "cut") return CutPower(*node, words);
+  if (verb == "fail") return Fail(*node, words);
+  if (verb != "mend") return -EINVAL;
+  *node->disk = {};
   return 0;
 }
 
 int GetAttr(const char* path, struct stat* to, fuse_file_info* info) {
   std::memset(to, 0, sizeof *to);
   const NodePtr node = Handle(path, info);
-  if (node == nullptr) return -ENOENT;
+  if (const int failed = Readable(node); failed != 0) return failed;
   to->st_mode = (node->directory ? S_IFDIR : S_IFREG) | (node->mode & 07777);
   to->st_nlink = node->directory ? 2 : 1;
   to->st_size = static_cast<off_t>(node->bytes.size());
@@ -107,24 +140,29 @@ int GetAttr(const char* path, struct stat* to, fuse_file_info* info) {
 int Open(const char* path, fuse_file_info* info) {
   info->direct_io = 1;
   const NodePtr node = Find(path);
-  if (node == nullptr) return -ENOENT;
-  if (info->flags & O_TRUNC) node->Resize(0);
+  if (const int failed = Readable(node); failed != 0) return failed;
+  if (info->flags & O_TRUNC) {
+    const int failed = Writable(node);
+    if (failed != 0) return failed;
+    node->Resize(0);
+  }
   info->fh = reinterpret_cast<uint64_t>(new NodePtr(node));
   return 0;
 }
 
 int OpenDir(const char* path, fuse_file_info* info) {
   const NodePtr node = Find(path);
-  if (node == nullptr) return -ENOENT;
+  if (const int failed = Readable(node); failed != 0) return failed;
   info->fh = reinterpret_cast<uint64_t>(new NodePtr(node));
   return 0;
 }
 
 int Create(const char* path, mode_t mode, fuse_file_info* info) {
   const Parent parent = ParentOf(path);
-  if (parent.directory == nullptr) return -ENOENT;
+  const int failed = Writable(parent.directory);
+  if (failed != 0) return failed;
   auto& slot = parent.directory->entries[parent.name];
-  if (slot == nullptr) slot = NewNode(false, mode);
+  if (slot == nullptr) slot = NewNode(false, mode, parent.directory);
   info->direct_io = 1;
   info->fh = reinterpret_cast<uint64_t>(new NodePtr(slot));
   return 0;
@@ -138,7 +176,7 @@ int Release(const char*, fuse_file_info* info) {
 int Read(const char* path, char* to, size_t count, off_t at,
          fuse_file_info* info) {
   const NodePtr node = Handle(path, info);
-  if (node == nullptr) return -ENOENT;
+  if (const int failed = Readable(node); failed != 0) return failed;
   const auto from = static_cast<size_t>(at);
   if (from >= node->bytes.size()) return 0;
   count = std::min(count, node->bytes.size() - from);
@@ -149,11 +187,10 @@ int Read(const char* path, char* to, size_t count, off_t at,
 int Write(const char* path, const char* from, size_t count, off_t at,
           fuse_file_info* info) {
   const NodePtr node = Handle(path, info);
-  if (node == nullptr) return -ENOENT;
-  if (node == control) {
-    const int failed = Command(std::string(from, count));
-    return failed != 0 ? failed : static_cast<int>(count);
-  }
+  const int failed =
+      node == control ? Command(std::string(from, count)) : Writable(node);
+  if (failed != 0) return failed;
+  if (node == control) return static_cast<int>(count);
   node->Write(static_cast<size_t>(at), from, count);
   node->modified_ns = NowNs();
   return static_cast<int>(count);
@@ -161,7 +198,7 @@ int Write(const char* path, const char* from, size_t count, off_t at,
 
 int Truncate(const char* path, off_t size, fuse_file_info* info) {
   const NodePtr node = Handle(path, info);
-  if (node == nullptr) return -ENOENT;
+  if (const int failed = Writable(node); failed != 0) return failed;
   node->Resize(static_cast<size_t>(size));
   return 0;
 }
@@ -169,7 +206,7 @@ int Truncate(const char* path, off_t size, fuse_file_info* info) {
 int Fallocate(const char* path, int mode, off_t at, off_t count,
               fuse_file_info* info) {
   const NodePtr node = Handle(path, info);
-  if (node == nullptr) return -ENOENT;
+  if (const int failed = Writable(node); failed != 0) return failed;
   if (mode == FALLOC_FL_KEEP_SIZE) return 0;
   if (mode != 0) return -EOPNOTSUPP;
   const auto end = static_cast<size_t>(at + count);
@@ -179,7 +216,7 @@ int Fallocate(const char* path, int mode, off_t at, off_t count,
 
 int Fsync(const char* path, int, fuse_file_info* info) {
   const NodePtr node = Handle(path, info);
-  if (node == nullptr) return -ENOENT;
+  if (const int failed = Writable(node); failed != 0) return failed;
   node->Sync();
   return 0;
 }
@@ -187,7 +224,7 @@ int Fsync(const char* path, int, fuse_file_info* info) {
 int ReadDir(const char* path, void* to, fuse_fill_dir_t fill, off_t,
             fuse_file_info* info, fuse_readdir_flags) {
   const NodePtr node = Handle(path, info);
-  if (node == nullptr) return -ENOENT;
+  if (const int failed = Readable(node); failed != 0) return failed;
   fill(to, ".", nullptr, 0, fuse_fill_dir_flags{});
   fill(to, "..", nullptr, 0, fuse_fill_dir_flags{});
   for (const auto& [name, child] : node->entries) {
@@ -198,22 +235,24 @@ int ReadDir(const char* path, void* to, fuse_fill_dir_t fill, off_t,
 
 int MakeDir(const char* path, mode_t mode) {
   const Parent parent = ParentOf(path);
-  if (parent.directory == nullptr) return -ENOENT;
+  const int failed = Writable(parent.directory);
+  if (failed != 0) return failed;
   auto& slot = parent.directory->entries[parent.name];
   if (slot != nullptr) return -EEXIST;
-  slot = NewNode(true, mode);
+  slot = NewNode(true, mode, parent.directory);
   return 0;
 }
 
 int Unlink(const char* path) {
   const Parent parent = ParentOf(path);
-  if (parent.directory == nullptr) return -ENOENT;
+  const int failed = Writable(parent.directory);
+  if (failed != 0) return failed;
   return parent.directory->entries.erase(parent.name) > 0 ? 0 : -ENOENT;
 }
 
 int RemoveDir(const char* path) {
   const NodePtr node = Find(path);
-  if (node == nullptr) return -ENOENT;
+  if (const int failed = Readable(node); failed != 0) return failed;
   if (!node->entries.empty()) return -ENOTEMPTY;
   return Unlink(path);
 }
@@ -222,7 +261,9 @@ int Rename(const char* from, const char* to, unsigned flags) {
   if (flags != 0) return -EINVAL;
   const NodePtr node = Find(from);
   const Parent parent = ParentOf(to);
-  if (node == nullptr || parent.directory == nullptr) return -ENOENT;
+  for (const NodePtr& changed : {node, parent.directory}) {
+    if (const int failed = Writable(changed); failed != 0) return failed;
+  }
   const auto there = parent.directory->entries.find(parent.name);
   if (there != parent.directory->entries.end() && there->second->directory &&
       !there->second->entries.empty()) {
@@ -235,7 +276,7 @@ int Rename(const char* from, const char* to, unsigned flags) {
 
 int ChangeMode(const char* path, mode_t mode, fuse_file_info* info) {
   const NodePtr node = Handle(path, info);
-  if (node == nullptr) return -ENOENT;
+  if (const int failed = Writable(node); failed != 0) return failed;
   node->mode = mode;
   return 0;
 }

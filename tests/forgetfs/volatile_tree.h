@@ -15,6 +15,13 @@ namespace tidemark::forgetfs {
 
 constexpr size_t kSector = 512;
 
+// What a folder of the root and all below it answers once its disk has begun to
+// fail; files that are open or have lost their names fail with the rest.
+struct Disk {
+  bool writes_fail = false;  // and syncs, and whatever changes names
+  bool reads_fail = false;
+};
+
 struct Node;
 using NodePtr = std::shared_ptr<Node>;
 using Entries = std::map<std::string, NodePtr>;
@@ -24,6 +31,7 @@ struct Node {
   uint32_t mode = 0;
   uint64_t id = 0;
   int64_t modified_ns = 0;
+  std::shared_ptr<Disk> disk = std::make_shared<Disk>();
 
   // Now, and as of the last sync.
   std::string bytes, synced_bytes;
