@@ -114,6 +114,9 @@ class System:
         good, why = wire.wait_healthy(self.ports, name, min(3, len(self.ports)), seconds)
         if not good:
             raise RuntimeError('%s is not in full ISR: %s' % (name, why))
+        good, why = wire.wait_led(self.ports, name, seconds)
+        if not good:
+            raise RuntimeError('%s: %s' % (name, why))
 
     def load(self, verb, topic, **options):
         words = [w for k, v in options.items() for w in ('--' + k, str(v))]

@@ -134,6 +134,42 @@ def wait_healthy(ports, topic, replicas, seconds):
     return False, seen
 
 
+def wait_led(ports, topic, seconds):
+    """Waits until the leader of every partition of the topic answers for it: what the metadata say may be ahead."""
+    end = time.monotonic() + seconds
+    why = 'nothing'
+    while time.monotonic() < end:
+        try:
+            meta = metadata(ports[0], [topic])
+            by_leader = {}
+            for p in meta['topics'][topic]['partitions']:
+                by_leader.setdefault(meta['brokers'].get(p['leader']), []).append(p['index'])
+            bad = [p for port, mine in by_leader.items() for p in unled(port, topic, mine)]
+            if by_leader and not bad:
+                return True, ''
+            why = 'not led: %d of them' % len(bad)
+        except (OSError, struct.error, KeyError) as e:
+            why = repr(e)
+        time.sleep(0.05)
+    return False, why
+
+
+def unled(port, topic, partitions):
+    """Those that the broker does not answer for (ListOffsets v1)."""
+    if port is None:
+        return partitions
+    r = Reader(call(port, 2, 1, struct.pack('>ii', -1, 1) + string(topic) + struct.pack('>i', len(partitions)) +
+                    b''.join(struct.pack('>iq', p, -1) for p in partitions), 30))
+    bad = []
+
+    def one():
+        index, error, _, _ = r.get('ihqq')
+        if error:
+            bad.append(index)
+    r.array(lambda: (r.string(), r.array(one)))
+    return bad
+
+
 # --- record batches ---
 
 def _table():
