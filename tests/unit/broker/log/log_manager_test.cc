@@ -33,9 +33,9 @@ class LogManagerTest : public testing::Test {
     return log ? std::move(*log) : nullptr;
   }
   // Appends and syncs as a shard does.
-  void Write(Log& log, int batches) {
+  void Write(Log& log, int batches, LeaderEpoch epoch = 0) {
     for (int i = 0; i < batches; ++i) {
-      ASSERT_TRUE(log.AppendAsLeader(Batch(1), 0, kNow));
+      ASSERT_TRUE(log.AppendAsLeader(Batch(1), epoch, kNow));
     }
     auto work = log.TakeSync();
     std::promise<Status> done;
@@ -45,11 +45,13 @@ class LogManagerTest : public testing::Test {
     log.Flushed(*work);
   }
 
-  // Until the file has something of the partition.
-  void Await(const std::string& file, const TopicPartition& partition) {
+  // Until the file has the partition, at that offset at least.
+  void Await(const std::string& file, const TopicPartition& partition,
+             Offset least = 0) {
     const auto written = [&] {
       const auto offsets = ReadOffsets(disk_, file);
-      return offsets && offsets->contains(partition);
+      return offsets && offsets->contains(partition) &&
+             offsets->at(partition) >= least;
     };
     for (int i = 0; i < 500 && !written(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -195,6 +197,50 @@ TEST_F(LogManagerTest, ALogThatEndsBeforeItsPromiseIsKnownToBeDamaged) {
     EXPECT_EQ(Get(partition)->end_offset(), damaged ? 1 : 3);
     EXPECT_FALSE(manager_->IsShortened(partition)) << "it has been handed out";
   }
+}
+
+// B-07: recovery scans from the recovery point on. The epochs of what is before
+// are what their file says, which is there from a clean stop already.
+TEST_F(LogManagerTest, EpochsAreOnDiskBeforeTheRecoveryPointIsBehindThem) {
+  const TopicPartition partition{"t", 0};
+  Open();
+  std::vector<std::unique_ptr<Log>> logs;
+  logs.push_back(Get(partition));
+  Write(*logs[0], 2);
+  ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+  Open();
+  auto log = Get(partition);
+  ASSERT_TRUE(log->AssignEpoch(7, 2));
+  Write(*log, 2, 7);
+  const std::string dir = log->dir().substr(0, 2);
+  manager_->Checkpoint();
+  Await(dir + "/recovery-point-offset-checkpoint", partition, 4);
+  log.reset();
+  manager_ = nullptr;
+  disk_.Crash();
+  Open();
+  log = Get(partition);
+  EXPECT_EQ(log->end_offset(), 4);
+  EXPECT_EQ(log->latest_epoch(), 7);
+  EXPECT_EQ(log->EpochOfOffset(2), 7);
+  EXPECT_EQ(log->EpochOfOffset(1), 0);
+}
+
+// What the marker of a clean stop says is right is on disk before it.
+TEST_F(LogManagerTest, TheStartOfALogOutlastsACleanStopAndAPowerCut) {
+  const TopicPartition partition{"t", 0};
+  Open();
+  std::vector<std::unique_ptr<Log>> logs;
+  logs.push_back(Get(partition));
+  Write(*logs[0], 5);
+  ASSERT_TRUE(logs[0]->AdvanceStartOffset(2));
+  ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+  manager_ = nullptr;
+  disk_.Crash();
+  Open();
+  const auto log = Get(partition);
+  EXPECT_EQ(log->start_offset(), 2);
+  EXPECT_EQ(log->end_offset(), 5);
 }
 
 TEST_F(LogManagerTest, SpreadsPartitionsAndFindsThemAgain) {
