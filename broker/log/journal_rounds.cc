@@ -87,11 +87,12 @@ void JournalRounds::Carry(const SyncWork& work) {
   }
 }
 
-void JournalRounds::Release() {
+bool JournalRounds::Release() {
   std::lock_guard lock(mutex_);
-  if (!kept_) return;
+  if (!kept_) return false;
   ended_.push_front(std::move(*kept_));
   kept_.reset();
+  return true;
 }
 
 bool JournalRounds::IsSmall(const SyncWork& work) const {

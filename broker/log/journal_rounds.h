@@ -102,8 +102,8 @@ class JournalRounds {
   // What the files of `earlier` say of a log has to be synced before they are
   // used again. Before the first TakeEnded, or Release.
   void Carry(const SyncWork& work);
-  // What was kept is needed no longer than anything else.
-  void Release();
+  // What was kept is needed no longer than anything else. False: nothing was.
+  bool Release();
 
   // What was noted and the items, in one write and one sync if they are not
   // too much. kOutOfSpace: the journal has no room for the notes; items wait:

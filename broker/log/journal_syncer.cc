@@ -59,7 +59,9 @@ void JournalSyncer::Push(Waiting waiting) {
     queue_.push_back(std::move(waiting));
     first = queue_.size() == 1;
   }
-  if (first) wake_.notify_one();
+  if (!first) return;
+  wake_.notify_one();
+  freed_.notify_one();
 }
 
 void JournalSyncer::Enqueue(SyncWork work, Done done) {
@@ -133,7 +135,10 @@ void JournalSyncer::RunRound(std::vector<Waiting> round) {
     const Status ran = TryRound(&round);
     if (rounds_.HasEnded()) WakeBehind(false);
     if (ran) return;
-    if (io::IsShortage(ran.error()) && WaitForRoom()) continue;
+    if (io::IsShortage(ran.error()) && WaitForRoom()) {
+      TakeQueued(&round);
+      continue;
+    }
     for (Waiting& waiting : round) waiting.done(ran);
     return;
   }
@@ -169,11 +174,20 @@ Status JournalSyncer::TryRound(std::vector<Waiting>* round) {
   return ran;
 }
 
+// While notes wait for room, what comes behind them may not need any.
+void JournalSyncer::TakeQueued(std::vector<Waiting>* round) {
+  std::lock_guard lock(mutex_);
+  for (Waiting& waiting : queue_) round->push_back(std::move(waiting));
+  queue_.clear();
+}
+
 // False: it is no use.
 bool JournalSyncer::WaitForRoom() {
   std::unique_lock lock(mutex_);
   const uint64_t before = frees_;
-  freed_.wait_for(lock, kRetry, [&] { return stopping_ || frees_ != before; });
+  freed_.wait_for(lock, kRetry, [&] {
+    return stopping_ || frees_ != before || !queue_.empty();
+  });
   return !stopping_;
 }
 

@@ -55,6 +55,7 @@ class JournalSyncer final : public LogSyncer {
   // What waits on is left in `round`.
   Status TryRound(std::vector<Waiting>* round);
   bool WaitForRoom();
+  void TakeQueued(std::vector<Waiting>* round);
   void SyncInPlace(SyncWork work, Done done);
   void RunBehind();
   void SettleEnded();

@@ -418,8 +418,7 @@ Status LogDirectory::OpenedLate(Log& log) {
 }
 
 void LogDirectory::AllOpened() {
-  rounds_->Release();
-  if (syncer_) syncer_->Checkpoint();
+  if (rounds_ && rounds_->Release() && syncer_) syncer_->Checkpoint();
 }
 
 void LogDirectory::Enqueue(SyncWork work, Done done) {

@@ -52,6 +52,7 @@ LogManager::~LogManager() {
   }
   wake_.notify_all();
   if (housekeeper_.joinable()) housekeeper_.join();
+  workers_.Finish();  // what it has asked for
 }
 
 Result<std::unique_ptr<LogManager>> LogManager::Open(io::FileSystem& fs,
@@ -68,6 +69,7 @@ Result<std::unique_ptr<LogManager>> LogManager::Open(io::FileSystem& fs,
                 " above");
   }
   manager->ReadPreviousBrokerEpoch();
+  manager->started_ms_ = now_ms;
   manager->LoadAll(now_ms);
   TM_RETURN_IF_ERROR(manager->StartJournals());
   manager->CheckSpace();
@@ -289,12 +291,39 @@ Status LogManager::LoadLate(const TopicPartition& partition, int64_t now_ms) {
   Place& place = places_.at(partition);
   place.Loaded(std::move(log), partition);
   if (place.error) return Fail(*place.error);
-  const bool all =
-      std::none_of(places_.begin(), places_.end(), [&](const auto& other) {
-        return other.second.dir == place.dir && other.second.error;
-      });
-  if (all) dir->AllOpened();
+  MaybeAllOpened(*place.dir);
   return {};
+}
+
+void LogManager::MaybeAllOpened(const Directory& dir) {
+  const auto missing = [&](const auto& entry) {
+    return entry.second.dir == &dir && entry.second.error;
+  };
+  if (std::none_of(places_.begin(), places_.end(), missing) &&
+      std::none_of(doubles_.begin(), doubles_.end(), missing)) {
+    dir.at->AllOpened();
+  }
+}
+
+// Where it is not assigned to this broker any more nobody asks for it, and the
+// journal would be kept for it.
+void LogManager::LoadLeftOver() {
+  if (!left_over_) return;
+  std::vector<TopicPartition> left;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [partition, place] : places_) {
+      if (place.error && io::IsShortage(*place.error) &&
+          !place.dir->at->health().offline()) {
+        left.push_back(partition);
+      }
+    }
+  }
+  left_over_ = !left.empty();
+  for (const TopicPartition& partition : left) {
+    workers_.Do(partition,
+                [this, partition] { (void)LoadLate(partition, started_ms_); });
+  }
 }
 
 Status LogManager::MayCreate(const TopicPartition& partition,
@@ -360,6 +389,7 @@ Status LogManager::RemoveDoubles(const TopicPartition& partition,
     TM_ASSIGN_OR_RETURN(auto path,
                         stray.dir->at->RenameAway(partition, kStraySuffix));
     std::lock_guard lock(mutex_);
+    if (stray.error) MaybeAllOpened(*stray.dir);
     removals_.push_back({stray.dir->at.get(), std::move(path)});
     wake_.notify_one();
   }
@@ -392,7 +422,13 @@ Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
   if (found) {
     const Uuid id = found->topic_id();
     if (id == topic_id || id.IsZero()) {
-      TM_RETURN_IF_ERROR(found->AdoptTopicId(topic_id));
+      const Status adopted = found->AdoptTopicId(topic_id);
+      if (!adopted) {
+        std::lock_guard lock(mutex_);
+        places_.at(partition).log = std::move(found);
+        --dir->handed_out;
+        return Fail(adopted.error());
+      }
       found->UpdateConfig(config);
       return found;
     }
@@ -451,8 +487,11 @@ Status LogManager::RenameAway(LogDirectory& dir,
   std::lock_guard lock(mutex_);
   const auto it = places_.find(partition);
   if (it != places_.end()) {
+    const bool was_missing = it->second.error.has_value();
+    const Directory& place = *it->second.dir;
     --it->second.dir->partitions;
     places_.erase(it);
+    if (was_missing) MaybeAllOpened(place);
     if (auto other = doubles_.extract(partition); !other.empty()) {
       places_.emplace(partition, std::move(other.mapped()));
     }
@@ -599,6 +638,7 @@ void LogManager::KeepHouse() {
       if (high_watermarks) (void)dir->at->WriteHighWatermarks();
     }
     CheckSpace();
+    if (!last) LoadLeftOver();
     lock.lock();
     if (last && removals_.empty()) return;
   }

@@ -164,6 +164,10 @@ class LogManager {
   Directory* PlaceFor(const TopicPartition& partition);
   // Without a log by that name. Under the lock.
   Status MayCreate(const TopicPartition& partition, bool is_new) const;
+  // When no log of it is still to be loaded. Under the lock.
+  void MaybeAllOpened(const Directory& dir);
+  // Loads what found no room at start, whoever may need it.
+  void LoadLeftOver();
   Status RenameAway(LogDirectory& dir, const TopicPartition& partition,
                     const char* suffix);
   // Nothing is left of a log that could not be made.
@@ -176,6 +180,8 @@ class LogManager {
   const LogManagerOptions options_;
   std::vector<std::unique_ptr<Directory>> dirs_;
   int64_t previous_broker_epoch_ = -1;
+  int64_t started_ms_ = 0;
+  bool left_over_ = true;  // of the housekeeper
   LogWorkers workers_;
 
   mutable std::mutex mutex_;  // of everything below and the counts in dirs_

@@ -206,7 +206,11 @@ Status PartitionLog::AdoptTopicId(const Uuid& topic_id) {
   }
   options_.topic_id = topic_id;
   mark_->SetKey({options_.topic_id, options_.partition.partition});
-  TM_RETURN_IF_ERROR(Note(WriteTopicId()));
+  if (Status written = Note(WriteTopicId()); !written) {
+    options_.topic_id = Uuid();  // so that it is tried again
+    mark_->SetKey({options_.topic_id, options_.partition.partition});
+    return written;
+  }
   // A journal knows the log by its id: that is there first.
   return journalled() ? Note(SyncAll()) : Status();
 }

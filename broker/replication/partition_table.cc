@@ -186,7 +186,6 @@ void PartitionTable::Opened(const TopicPartition& name, const Uuid& topic_id,
   }
   const bool assigned = IsAssigned(name, topic_id);
   if (opened && assigned) {
-    NotUnopened(name);
     Add(name, topic_id, std::move(*opened));
   } else if (opened) {
     state_.services.logs->Delete(std::move(*opened));
@@ -214,6 +213,7 @@ void PartitionTable::CameBack(const TopicPartition& name,
 
 Slot* PartitionTable::Add(const TopicPartition& name, const Uuid& topic_id,
                           std::unique_ptr<log::Log> log) {
+  NotUnopened(name);
   // It may have changed while the log was opened.
   int32_t min_isr = 1;
   log->UpdateConfig(LogConfigOf(state_, name.topic, &min_isr));

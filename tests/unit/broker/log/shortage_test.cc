@@ -469,6 +469,14 @@ TEST(ManagerShortageTest, TheJournalIsKeptWholeForALogThatIsLoadedLate) {
     auto log = manager->GetOrCreate(early, id, {}, false, kNow).value();
     // Several times through all files.
     for (int i = 0; i < 400; ++i) append(*log);
+    // What is noted of new logs finds no room some time; the others go on.
+    std::vector<std::unique_ptr<Log>> others;
+    for (PartitionIndex i = 2; i < 12; ++i) {
+      others.push_back(
+          manager->GetOrCreate({"t", i}, id, {}, true, kNow).value());
+      append(*log);
+    }
+    others.clear();
     const Offset end = log->end_offset();
     log.reset();
     manager.reset();
