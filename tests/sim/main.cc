@@ -70,13 +70,13 @@ void Print(const char* what, const Totals& totals) {
               what, totals.seeds, totals.events, totals.committed);
 }
 
-int Run(std::optional<uint64_t> one_seed, double minutes,
-        const std::string& only) {
+int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
+        uint64_t most, double minutes, const std::string& only) {
   Totals quorum, replication, cluster;
   const auto with = [&](const char* what) {
     return only.empty() || only == what;
   };
-  uint64_t seed = one_seed.value_or(std::random_device()());
+  uint64_t seed = one_seed ? *one_seed : first.value_or(std::random_device()());
   std::printf("first seed %" PRIu64 "\n", seed);
   std::fflush(stdout);
   const auto end = std::chrono::steady_clock::now() +
@@ -87,7 +87,8 @@ int Run(std::optional<uint64_t> one_seed, double minutes,
     if (held && with("replication")) held = RunReplication(seed, &replication);
     if (held && with("cluster")) held = RunCluster(seed, &cluster);
     ++seed;
-  } while (held && !one_seed && std::chrono::steady_clock::now() < end);
+  } while (held && !one_seed && --most > 0 &&
+           std::chrono::steady_clock::now() < end);
   if (with("quorum")) Print("quorum", quorum);
   if (with("replication")) Print("replication", replication);
   if (with("cluster")) Print("cluster", cluster);
@@ -102,13 +103,17 @@ int main(int argc, char** argv) {
       "Simulates the quorum, the replication of partitions, and a cluster of "
       "production brokers, each on one clock, network and disk from one seed, "
       "and checks what must hold all the time."};
-  std::optional<uint64_t> seed;
+  std::optional<uint64_t> seed, first;
+  uint64_t most = UINT64_MAX;
   double minutes = 1;
   std::string only;
   bool verbose = false;
   app.add_option("--seed", seed, "Replay this seed, exactly, and no other");
   app.add_option("--minutes", minutes,
                  "Explore seeds from a random one on, this long")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--first", first, "Explore from this one on");
+  app.add_option("--most", most, "Explore so many at most")
       ->check(CLI::PositiveNumber);
   app.add_option("--only", only, "Only this simulation")
       ->check(CLI::IsMember({"quorum", "replication", "cluster"}));
@@ -117,5 +122,5 @@ int main(int argc, char** argv) {
   FLAGS_logtostderr = true;
   FLAGS_minloglevel = verbose ? google::INFO : google::ERROR;
   google::InitGoogleLogging(argv[0]);
-  return tidemark::Run(seed, minutes, only);
+  return tidemark::Run(seed, first, most, minutes, only);
 }
