@@ -43,7 +43,8 @@ def connect(port=BASE):
 
 def topic(name, partitions=1):
     equal(wire.create_topic(BASE, name, partitions)[0], 0)
-    until(lambda: wire.metadata(BASE, [name])['topics'][name]['partitions'][0]['leader'] >= 0, 'a leader')
+    good, why = wire.wait_led([BASE], name, 30)
+    assert good, why
 
 
 def sent(name, data, timeout=60.0):
@@ -112,7 +113,7 @@ def deaf_readers(pid):
     data = wire.batch([os.urandom(900000)])
     for _ in range(10):
         equal(sent('large', data), 0)
-    fetch = struct.pack('>iiiib', -1, 100, 1, 8 * MIB, 0) + struct.pack('>i', 1) + wire.string('large')
+    fetch = struct.pack('>iiiib', -1, 30000, 1, 8 * MIB, 0) + struct.pack('>i', 1) + wire.string('large')
     fetch += struct.pack('>i', 1) + struct.pack('>iqi', 0, 0, 8 * MIB)
     crowd = []
     for _ in range(300):
