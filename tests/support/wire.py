@@ -95,7 +95,7 @@ def metadata(port, topics=None, timeout=5.0):
 
 
 def create_topic(port, name, partitions=1, factor=1, timeout=30.0):
-    """CreateTopics v2, sent again while there is no controller: (error code, message)."""
+    """CreateTopics v2, sent again while there is no controller: (error code, message). Then its leaders answer, mostly."""
     body = (struct.pack('>i', 1) + string(name) + struct.pack('>ihii', partitions, factor, 0, 0) +
             struct.pack('>ib', 10000, 0))
     end = time.monotonic() + timeout
@@ -104,6 +104,8 @@ def create_topic(port, name, partitions=1, factor=1, timeout=30.0):
         r.get('ii')
         r.string()
         error, message = r.get('h'), r.string()
+        if error == 0:
+            wait_led([port], name, 10)
         if error not in (7, 41) or time.monotonic() > end:
             return error, message
         brokers = metadata(port)['brokers']
