@@ -20,6 +20,12 @@ namespace tidemark::log {
 inline constexpr Offset kMaxOffset = Offset{1} << 62;
 
 using OffsetMap = std::map<TopicPartition, Offset>;
+// 0: none is known.
+inline Offset KnownOffset(const OffsetMap& offsets,
+                          const TopicPartition& partition) {
+  const auto it = offsets.find(partition);
+  return it == offsets.end() ? 0 : it->second;
+}
 
 inline constexpr char kRecoveryPointFile[] = "recovery-point-offset-checkpoint";
 inline constexpr char kHighWatermarkFile[] = "replication-offset-checkpoint";

@@ -17,12 +17,6 @@ namespace {
 constexpr char kJournalDirectory[] = "journal";
 constexpr uint64_t kLeastFile = 256 << 10;
 constexpr std::chrono::milliseconds kOfflineCheck(100);
-constexpr char kEpochFile[] = "leader-epoch-checkpoint";
-
-Offset Known(const OffsetMap& offsets, const TopicPartition& partition) {
-  const auto it = offsets.find(partition);
-  return it == offsets.end() ? 0 : it->second;
-}
 
 }  // namespace
 
@@ -141,25 +135,6 @@ Result<bool> LogDirectory::IsEmpty(const TopicPartition& partition) const {
   return true;
 }
 
-Status LogDirectory::ReadCheckpoints() {
-  const std::string prefix = path_ + "/";
-  TM_ASSIGN_OR_RETURN(recovery_points_,
-                      ReadOffsets(fs_, prefix + kRecoveryPointFile));
-  TM_ASSIGN_OR_RETURN(high_watermarks_,
-                      ReadOffsets(fs_, prefix + kHighWatermarkFile));
-  TM_ASSIGN_OR_RETURN(starts_, ReadOffsets(fs_, prefix + kLogStartFile));
-  written_recovery_points_ = recovery_points_;
-  written_starts_ = starts_;
-  written_high_watermarks_ = high_watermarks_;
-  // A deletion may have been cut short between the directory and the files.
-  for (OffsetMap* offsets : {&recovery_points_, &high_watermarks_, &starts_}) {
-    std::erase_if(*offsets, [&](const auto& entry) {
-      return !std::binary_search(found_.begin(), found_.end(), entry.first);
-    });
-  }
-  return {};
-}
-
 std::optional<JournalReplay> LogDirectory::FindReplay(
     const JournalKey& key) const {
   const auto it = journal_.plans.find(key);
@@ -177,12 +152,12 @@ Offset LogDirectory::Promised(const Log& log) const {
   const auto plan =
       journal_.plans.find({log.topic_id(), log.partition().partition});
   std::lock_guard lock(mutex_);
-  Offset promised = Known(recovery_points_, log.partition());
+  Offset promised = KnownOffset(recovery_points_, log.partition());
   if (plan != journal_.plans.end()) {
     promised = std::max(std::min(promised, plan->second.recovery_at_most()),
                         plan->second.promised());
   }
-  return std::max(promised, Known(high_watermarks_, log.partition()));
+  return std::max(promised, KnownOffset(high_watermarks_, log.partition()));
 }
 
 uint64_t LogDirectory::Note(JournalRecord::Kind kind, JournalKey key,
@@ -273,8 +248,8 @@ Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
   } else {
     std::lock_guard lock(mutex_);
     open.checkpointed = recovery_points_.contains(partition);
-    open.recovery_point = Known(recovery_points_, partition);
-    open.start_offset = Known(starts_, partition);
+    open.recovery_point = KnownOffset(recovery_points_, partition);
+    open.start_offset = KnownOffset(starts_, partition);
   }
   if (!open.clean) {
     const auto created = created_.find(partition);
@@ -501,126 +476,6 @@ Status LogDirectory::SyncNames() {
 
 void LogDirectory::Checkpoint() {
   if (syncer_ && !health_->offline()) syncer_->Checkpoint();
-}
-
-Status LogDirectory::WriteEpochs(const TopicPartition& partition, LogMark& mark,
-                                 const LogMark::Checkpoint& checkpoint) {
-  const std::string dir = PathOf(partition);
-  const std::string path = dir + "/" + kEpochFile;
-  const std::string tmp = path + ".tmp";
-  const auto write = [&]() -> Status {
-    TM_ASSIGN_OR_RETURN(auto file, fs_.Open(tmp, true));
-    TM_RETURN_IF_ERROR(file->Truncate(0));
-    TM_RETURN_IF_ERROR(file->WriteAt(0, checkpoint.epochs));
-    TM_RETURN_IF_ERROR(file->Sync());
-    TM_RETURN_IF_ERROR(mark.Put(checkpoint.epochs_version,
-                                [&] { return fs_.Rename(tmp, path); }));
-    return fs_.SyncDirectory(dir);
-  };
-  const Status written = write();
-  // It may have been removed under our feet.
-  if (!written && mark.removed()) return {};
-  return written;
-}
-
-Status LogDirectory::WriteFile(const char* name, const OffsetMap& now,
-                               OffsetMap* written) {
-  OffsetMap offsets;
-  {
-    std::lock_guard lock(mutex_);
-    if (now == *written) return {};
-    offsets = now;
-  }
-  TM_RETURN_IF_ERROR(WriteOffsets(fs_, path_ + "/" + name, offsets));
-  std::lock_guard lock(mutex_);
-  *written = std::move(offsets);
-  return {};
-}
-
-// The epochs of those whose recovery point moves: the scan after a crash finds
-// the others in the batches.
-Status LogDirectory::CollectCheckpoints(std::vector<Collected>* moved) {
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& [partition, mark] : marks_) {
-      const auto now = mark->checkpoint();
-      if (!now) continue;
-      const auto known = recovery_points_.find(partition);
-      if (now->epochs_version == 0 && known != recovery_points_.end() &&
-          known->second == now->recovery_point &&
-          Known(starts_, partition) == now->start_offset) {
-        continue;
-      }
-      moved->push_back({partition, mark, *now});
-    }
-  }
-  Status shortage;
-  for (Collected& one : *moved) {
-    if (one.now.epochs_version == 0) continue;
-    const Status written = WriteEpochs(one.partition, *one.mark, one.now);
-    if (written) continue;
-    if (!io::IsShortage(written.error())) return written;
-    shortage = written;
-    one.mark = nullptr;  // as it was
-  }
-  return shortage;
-}
-
-Status LogDirectory::WriteCheckpoints() {
-  if (health_->offline()) return {};
-  std::lock_guard writing(files_mutex_);
-  std::vector<Collected> moved;
-  const Status collected = CollectCheckpoints(&moved);
-  Status written;
-  if (!collected && !io::IsShortage(collected.error())) {
-    written = collected;
-  } else {
-    {
-      std::lock_guard lock(mutex_);
-      for (const Collected& one : moved) {
-        const auto mark = marks_.find(one.partition);
-        // Another log may have the name by now.
-        if (mark == marks_.end() || mark->second != one.mark) continue;
-        recovery_points_[one.partition] = one.now.recovery_point;
-        starts_[one.partition] = one.now.start_offset;
-      }
-    }
-    written = WriteFile(kRecoveryPointFile, recovery_points_,
-                        &written_recovery_points_);
-    if (written) {
-      written = WriteFile(kLogStartFile, starts_, &written_starts_);
-    }
-  }
-  if (!written && !io::IsShortage(written.error())) {
-    health_->TakeOffline(written.error());
-  }
-  return written ? collected : written;
-}
-
-std::optional<Offset> LogDirectory::HighWatermark(
-    const TopicPartition& partition) const {
-  std::lock_guard lock(mutex_);
-  const auto it = high_watermarks_.find(partition);
-  if (it == high_watermarks_.end()) return std::nullopt;
-  return it->second;
-}
-
-void LogDirectory::SetHighWatermarks(const OffsetMap& offsets) {
-  std::lock_guard lock(mutex_);
-  for (const auto& [partition, offset] : offsets) {
-    high_watermarks_[partition] = offset;
-  }
-}
-
-Status LogDirectory::WriteHighWatermarks() {
-  if (health_->offline()) return {};
-  std::lock_guard writing(files_mutex_);
-  const Status written = WriteFile(kHighWatermarkFile, high_watermarks_,
-                                   &written_high_watermarks_);
-  if (!written && !io::IsShortage(written.error())) {
-    health_->TakeOffline(written.error());
-  }
-  return written;
 }
 
 void LogDirectory::StopJournal() { syncer_ = nullptr; }

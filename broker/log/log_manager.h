@@ -106,6 +106,10 @@ class LogManager {
   // topic id.
   Status RemoveStray(const TopicPartition& partition, const Uuid& topic_id);
 
+  // Has what found no room at start loaded by the workers, whoever may need it;
+  // now and then that is done anyway.
+  void LoadMissing();
+
   // Have the checkpoint files written, in the background; offline directories
   // are left alone.
   void Checkpoint();
@@ -128,6 +132,7 @@ class LogManager {
     std::unique_ptr<LogDirectory> at;
     size_t handed_out = 0;
     size_t partitions = 0;
+    size_t missing = 0;  // found, and not loaded yet
   };
   struct Place {
     // Takes what was opened of it.
@@ -153,7 +158,10 @@ class LogManager {
   Status ReadDirectory(Directory& dir);
   Status AddDouble(const TopicPartition& partition, Directory& dir);
   template <class F>
-  void ForEachPlace(const F& each);
+  void ForEachPlace(const F& each) {
+    for (auto& [partition, place] : places_) each(partition, place);
+    for (auto& [partition, place] : doubles_) each(partition, place);
+  }
   // This topic's is the one that places_ has. Under the lock.
   void Prefer(const TopicPartition& partition, const Uuid& topic_id);
   void LoadAll(int64_t now_ms);
@@ -164,10 +172,8 @@ class LogManager {
   Directory* PlaceFor(const TopicPartition& partition);
   // Without a log by that name. Under the lock.
   Status MayCreate(const TopicPartition& partition, bool is_new) const;
-  // When no log of it is still to be loaded. Under the lock.
-  void MaybeAllOpened(const Directory& dir);
-  // Loads what found no room at start, whoever may need it.
-  void LoadLeftOver();
+  // One that was missing is loaded, or gone. Under the lock.
+  void NotMissing(Directory& dir);
   Status RenameAway(LogDirectory& dir, const TopicPartition& partition,
                     const char* suffix);
   // Nothing is left of a log that could not be made.
@@ -181,14 +187,15 @@ class LogManager {
   std::vector<std::unique_ptr<Directory>> dirs_;
   int64_t previous_broker_epoch_ = -1;
   int64_t started_ms_ = 0;
-  bool left_over_ = true;  // of the housekeeper
   LogWorkers workers_;
 
   mutable std::mutex mutex_;  // of everything below and the counts in dirs_
   std::map<TopicPartition, Place> places_;
   std::multimap<TopicPartition, Place> doubles_;  // of other topics
   std::vector<Removal> removals_;
+  size_t loading_ = 0;  // what LoadMissing has asked for
   bool high_watermarks_set_ = false;
+  bool closing_ = false;
   bool stopping_ = false;
   std::condition_variable wake_;
   std::thread housekeeper_;

@@ -1,9 +1,11 @@
 // What runs out is not broken (D2): a full disk and a full descriptor table
 // cost what is asked meanwhile, and nothing afterwards.
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <future>
 #include <map>
+#include <mutex>
 #include <thread>
 
 #include "broker/log/log_manager.h"
@@ -425,6 +427,82 @@ TEST(ManagerShortageTest, ALogThatIsLoadedLateMayHaveLostSomething) {
       manager->GetOrCreate(name, id, {}, false, kNow).value()->end_offset(), 1);
 }
 
+// Logs that were made for good.
+class Created {
+ public:
+  std::function<void(const TopicPartition&, const Uuid&, const std::string&)>
+  Counter() {
+    return [this](const auto&...) {
+      std::lock_guard lock(mutex_);
+      ++count_;
+      wake_.notify_one();
+    };
+  }
+  int count() {
+    std::lock_guard lock(mutex_);
+    return count_;
+  }
+  bool Await(int count) {
+    std::unique_lock lock(mutex_);
+    return wake_.wait_for(lock, std::chrono::seconds(20),
+                          [&] { return count_ >= count; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  int count_ = 0;
+};
+
+// What the journal has of a log that is not there yet is kept. When it is full
+// then, what is noted has no room; what needs none goes on.
+TEST(DirectoryShortageTest, AJournalThatIsKeptHoldsUpNothingButWhatIsNoted) {
+  const Uuid id = *Uuid::FromBytes("0123456789abcdef");
+  sim::SimDisk disk(5);
+  ASSERT_TRUE(disk.CreateDirectories("/a"));
+  Created created;
+  LogDirectory::Options options;
+  options.journal.journal.file_bytes = 64 << 10;
+  options.journal.journal.max_files = 2;
+  options.on_created = created.Counter();
+  const auto open = [&](LogDirectory& dir, const TopicPartition& name) {
+    return dir.OpenLog(name, id, {}, true, kNow).value();
+  };
+  const auto append = [](LogDirectory& dir, Log& log) {
+    if (!log.AppendAsLeader(Batch(1), 0, kNow)) return false;
+    auto work = log.TakeSync();
+    auto done = std::make_shared<std::promise<Status>>();
+    auto synced = done->get_future();
+    dir.Enqueue(*work, [done](Status s) { done->set_value(std::move(s)); });
+    if (synced.wait_for(std::chrono::seconds(20)) !=
+        std::future_status::ready) {
+      return false;
+    }
+    log.Flushed(*work);
+    return true;
+  };
+  {
+    LogDirectory dir(disk, "/a", std::make_shared<DirectoryHealth>("/a"),
+                     options);
+    ASSERT_TRUE(dir.Read() && dir.Begin() && dir.StartJournal({}, true));
+    ASSERT_TRUE(append(dir, *open(dir, {"late", 0})));
+  }
+  LogDirectory dir(disk, "/a", std::make_shared<DirectoryHealth>("/a"),
+                   options);
+  ASSERT_TRUE(dir.Read() && dir.Begin() && dir.StartJournal({}, false));
+  const auto log = open(dir, {"t", 0});
+  ASSERT_TRUE(created.Await(2));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(append(dir, *log));
+  std::vector<std::unique_ptr<Log>> others;
+  for (PartitionIndex i = 1; i <= 10; ++i) {
+    others.push_back(open(dir, {"t", i}));
+    ASSERT_TRUE(append(dir, *log)) << i;
+  }
+  EXPECT_LT(created.count(), 12);
+  dir.AllOpened();
+  EXPECT_TRUE(created.Await(12));
+}
+
 // What the journal has of it is kept, and nothing that came later is forgotten
 // in between: a gap would be damage at the next start. Found by the simulator.
 TEST(ManagerShortageTest, TheJournalIsKeptWholeForALogThatIsLoadedLate) {
@@ -433,6 +511,8 @@ TEST(ManagerShortageTest, TheJournalIsKeptWholeForALogThatIsLoadedLate) {
   options.dirs = {"/a"};
   options.load_threads = 1;
   options.directory.journal.journal.file_bytes = 64 << 10;
+  Created created;
+  options.directory.on_created = created.Counter();
   const auto append = [](Log& log) {
     ASSERT_TRUE(log.AppendAsLeader(Batch(1), 0, kNow));
     auto work = log.TakeSync();
@@ -469,14 +549,13 @@ TEST(ManagerShortageTest, TheJournalIsKeptWholeForALogThatIsLoadedLate) {
     auto log = manager->GetOrCreate(early, id, {}, false, kNow).value();
     // Several times through all files.
     for (int i = 0; i < 400; ++i) append(*log);
-    // What is noted of new logs finds no room some time; the others go on.
-    std::vector<std::unique_ptr<Log>> others;
+    // What is noted of new logs finds room again, for the late one is there,
+    // at the latest when the manager has looked for it.
     for (PartitionIndex i = 2; i < 12; ++i) {
-      others.push_back(
-          manager->GetOrCreate({"t", i}, id, {}, true, kNow).value());
-      append(*log);
+      const int before = created.count();
+      ASSERT_TRUE(manager->GetOrCreate({"t", i}, id, {}, true, kNow));
+      ASSERT_TRUE(created.Await(before + 1)) << i;
     }
-    others.clear();
     const Offset end = log->end_offset();
     log.reset();
     manager.reset();
@@ -489,6 +568,66 @@ TEST(ManagerShortageTest, TheJournalIsKeptWholeForALogThatIsLoadedLate) {
         manager->GetOrCreate(late, id, {}, false, kNow).value()->end_offset(),
         1);
   }
+}
+
+// It may be nobody's any more: then nobody else asks for it, and the journal
+// would be kept for it.
+TEST(ManagerShortageTest, WhatFoundNoRoomIsLoadedThoughNobodyAsks) {
+  sim::SimDisk disk(5);
+  LogManagerOptions options;
+  options.dirs = {"/a"};
+  options.load_threads = 1;
+  {
+    auto manager = LogManager::Open(disk, options, kNow).value();
+    for (const PartitionIndex i : {0, 1}) {
+      ASSERT_TRUE(manager->GetOrCreate(
+          {"t", i}, *Uuid::FromBytes("0123456789abcdef"), {}, true, kNow));
+    }
+  }
+  std::unique_ptr<LogManager> manager;
+  for (int opens = 0; manager == nullptr; ++opens) {
+    disk.FailOpensAfter(opens);
+    auto opened = LogManager::Open(disk, options, kNow);
+    if (opened) manager = std::move(*opened);
+  }
+  ASSERT_LT(manager->LoadedPartitions().size(), 2u);
+  disk.FailOpens(false);
+  // Once more for what was under way, and still found nothing.
+  for (int i = 0; i < 2; ++i) {
+    manager->LoadMissing();
+    manager->workers().Finish();
+  }
+  EXPECT_EQ(manager->LoadedPartitions().size(), 2u);
+}
+
+// It ended the process when it was tried again.
+TEST(ManagerShortageTest, ALogWhoseIdFindsNoRoomIsStillThere) {
+  sim::SimDisk disk(5);
+  const TopicPartition name{"t", 0};
+  const Uuid id = *Uuid::FromBytes("0123456789abcdef");
+  LogManagerOptions options;
+  options.dirs = {"/a"};
+  {
+    auto manager = LogManager::Open(disk, options, kNow).value();
+    std::vector<std::unique_ptr<Log>> logs;
+    logs.push_back(manager->GetOrCreate(name, id, {}, true, kNow).value());
+    ASSERT_TRUE(logs[0]->AppendAsLeader(Batch(1), 0, kNow));
+    ASSERT_TRUE(manager->ShutdownCleanly(std::move(logs), 1));
+  }
+  ASSERT_TRUE(disk.Remove("/a/t-0/partition.metadata"));
+  auto manager = LogManager::Open(disk, options, kNow).value();
+  const auto space = disk.Space("/").value();
+  disk.SetCapacity(static_cast<int64_t>(space.total - space.free));
+  for (int i = 0; i < 2; ++i) {
+    const auto log = manager->GetOrCreate(name, id, {}, false, kNow);
+    ASSERT_FALSE(log);
+    EXPECT_EQ(log.error().code, ErrorCode::kKafkaStorageError);
+  }
+  disk.SetCapacity(-1);
+  const auto log = manager->GetOrCreate(name, id, {}, false, kNow);
+  ASSERT_TRUE(log);
+  EXPECT_EQ((*log)->topic_id(), id);
+  EXPECT_EQ((*log)->end_offset(), 1);
 }
 
 TEST(ManagerShortageTest, ALogThatFoundNoDescriptorsIsLoadedLater) {
