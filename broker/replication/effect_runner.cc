@@ -112,8 +112,9 @@ void EffectRunner::CutDone(const TopicPartition& name, const Uuid& topic_id,
   // While it was away nobody else could get the name.
   if (slot == nullptr) return state_.came_back(name, std::move(log));
   CHECK(slot->partition.topic_id() == topic_id) << ToString(name);
-  slot->partition.CutDone(std::move(log), cut, state_.executor.Now());
-  fetchers_.Resume(*slot, cut.has_value());
+  const bool moved =
+      slot->partition.CutDone(std::move(log), cut, state_.executor.Now());
+  fetchers_.Resume(*slot, moved);
   Settle(*slot);
 }
 

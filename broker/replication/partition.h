@@ -194,8 +194,9 @@ class Partition {
   Result<int> ApplyRetention(int64_t now_ms);
   // The log and what is to be done to it; once for each Effect::kCut.
   LentLog TakeCut();
-  // `cut`: what came of it.
-  void CutDone(std::unique_ptr<log::Log> log, const Status& cut, Instant now);
+  // `cut`: what came of it. False: there is no more to fetch than before it,
+  // so that the same would be cut again at once.
+  bool CutDone(std::unique_ptr<log::Log> log, const Status& cut, Instant now);
   bool away() const { return away_.has_value(); }
 
   // Its directory may have failed without a call to this log.
@@ -268,7 +269,8 @@ class Partition {
   std::optional<Offset> StartsOverAt(std::string_view batches) const;
   Status Append(std::string_view batches);
   void Lend(LogCut cut);
-  void AfterCut(const LogCut& cut, const std::optional<Fetched>& fetched);
+  AskedWith End() const;
+  Status AfterCut(const LogCut& cut, const std::optional<Fetched>& fetched);
   Status AtPosition(const AskedWith& asked) const;
   void MaybeResign();
   void HandleCorrupt();
@@ -326,6 +328,7 @@ class Partition {
   // While the log is to be cut: what is to be done when it is back.
   struct Away {
     LogCut cut;
+    AskedWith before;  // where the log ended
     std::optional<Fetched> fetched;
     std::optional<log::LogConfig> config;
     std::vector<std::pair<log::SyncWork, bool>> syncs;  // and how they went

@@ -115,13 +115,19 @@ Status CarryOut(const LogCut& cut, log::Log& log) {
 }
 
 void Partition::Lend(LogCut cut) {
-  away_.emplace().cut = cut;
+  Away& away = away_.emplace();
+  away.cut = cut;
+  away.before = End();
   effects_.Add(Effect::kCut);
+}
+
+AskedWith Partition::End() const {
+  return {leader_epoch_, log_->end_offset(), log_->latest_epoch()};
 }
 
 LentLog Partition::TakeCut() { return {std::move(log_), away_->cut}; }
 
-void Partition::CutDone(std::unique_ptr<log::Log> log, const Status& cut,
+bool Partition::CutDone(std::unique_ptr<log::Log> log, const Status& cut,
                         Instant now) {
   log_ = std::move(log);
   const Away away = *std::exchange(away_, std::nullopt);
@@ -129,29 +135,36 @@ void Partition::CutDone(std::unique_ptr<log::Log> log, const Status& cut,
   for (const auto& [work, synced] : away.syncs) {
     synced ? Flushed(work, now) : SyncFailed(work);
   }
-  if (cut) AfterCut(away.cut, away.fetched);
+  const bool went_on = cut && AfterCut(away.cut, away.fetched);
+  const AskedWith end = End();
+  const bool moved =
+      went_on && (end.fetch_offset != away.before.fetch_offset ||
+                  end.last_fetched_epoch != away.before.last_fetched_epoch);
   NoticeFailure();
   if (away.row) ApplyRow(*away.row, now);
   // Not where the cut has failed: that waits for another row, or reader.
   if (cut && corrupt_from_ && !this->away()) HandleCorrupt();
+  return moved;
 }
 
-void Partition::AfterCut(const LogCut& cut,
-                         const std::optional<Fetched>& fetched) {
+Status Partition::AfterCut(const LogCut& cut,
+                           const std::optional<Fetched>& fetched) {
   while (!uncommitted_.empty() && uncommitted_.back().first > cut.at) {
     uncommitted_.pop_back();
   }
   if (cut.kind == LogCut::Kind::kDamaged && corrupt_from_ >= cut.at) {
     corrupt_from_.reset();
   }
+  Status taken;  // or it is fetched again
   if (fetched) {
-    (void)TakeFetched(*fetched);  // it is fetched again
+    taken = TakeFetched(*fetched);
   } else if (cut.kind == LogCut::Kind::kStartOver) {
     SetHighWatermark(cut.at);
   }
   if (high_watermark_ > log_->end_offset()) {
     SetHighWatermark(log_->end_offset());
   }
+  return taken;
 }
 
 Status Partition::Diverged(const AskedWith& asked, log::EpochEnd leader) {

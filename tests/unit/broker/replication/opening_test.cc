@@ -106,6 +106,18 @@ TEST_F(OpeningTest, ALogThatDoesNotOpenIsTriedAgainAndCountsOnce) {
   EXPECT_EQ(cluster_.Produce(1, kT0, "a").error, ErrorCode::kNone);
 }
 
+TEST_F(OpeningTest, OneThatIsFoundAfterItDidNotOpenIsNotOffline) {
+  auto& logs = cluster_.broker(1).logs;
+  logs.fail_open = true;
+  cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
+  cluster_.executor.RunFor(seconds(1));
+  EXPECT_EQ(StatsOf(1).offline, 1);
+  logs.found = true;
+  cluster_.executor.RunFor(seconds(30));
+  EXPECT_EQ(StatsOf(1).offline, 0);
+  EXPECT_EQ(cluster_.Produce(1, kT0, "a").error, ErrorCode::kNone);
+}
+
 TEST_F(OpeningTest, OneThatDoesNotOpenAndIsDeletedIsForgotten) {
   cluster_.broker(1).logs.fail_open = true;
   const Uuid id = cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});

@@ -271,6 +271,26 @@ TEST_F(PartitionTest, ASyncThatEndsWhileTheLogIsAwayCounts) {
   EXPECT_EQ(one.partition->log().flushed_offset(), 1);
 }
 
+// A leader that asks for that again and again does not get it at once.
+TEST_F(PartitionTest, ACutThatMovesNothingIsToldFromOneThatDoes) {
+  Replica& one = Make(1, 1);
+  one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a", 1));
+  ASSERT_TRUE(Append(one, "b", 1));
+  one.partition->ApplyRow(Row({2}, 2, 1, 1), kStart);
+  const auto cut_to = [&](log::EpochEnd leader) {
+    const auto asked = one.partition->FollowerPosition()->asked();
+    EXPECT_TRUE(one.partition->Diverged(asked, leader));
+    LentLog lent = one.partition->TakeCut();
+    const Status cut = CarryOut(lent.cut, *lent.log);
+    return one.partition->CutDone(std::move(lent.log), cut, kStart);
+  };
+  EXPECT_FALSE(cut_to({5, 9}));
+  EXPECT_EQ(one.partition->log().end_offset(), 2);
+  EXPECT_TRUE(cut_to({0, 1}));
+  EXPECT_EQ(one.partition->log().end_offset(), 1);
+}
+
 TEST_F(PartitionTest, WhatIsConfiguredWhileTheLogIsAwayCounts) {
   Replica& one = Make(1, 1);
   one.partition->ApplyRow(Row({1, 2}, 1, 0, 0), kStart);

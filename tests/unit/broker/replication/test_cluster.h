@@ -22,9 +22,11 @@ class TestLogStore final : public LogStore {
   TestLogStore(sim::SimDisk& disk, ManualExecutor& executor)
       : disk_(disk), executor_(executor) {}
 
-  std::unique_ptr<log::Log> Take(const TopicPartition&, const Uuid&,
-                                 const log::LogConfig&) override {
-    return nullptr;
+  std::unique_ptr<log::Log> Take(const TopicPartition& partition,
+                                 const Uuid& topic_id,
+                                 const log::LogConfig& config) override {
+    if (!found || !handed_out.insert(partition).second) return nullptr;
+    return OpenTestLog(disk_, "/data", partition, topic_id, config, health);
   }
   void Open(const TopicPartition& partition, const Uuid& topic_id,
             const log::LogConfig& config, bool, int64_t, Opened done) override {
@@ -90,6 +92,7 @@ class TestLogStore final : public LogStore {
   // What opening, cutting and removing a log takes.
   Duration work_time{};
   bool fail_open = false;
+  bool found = false;  // as if a log had been there at start
   bool fail_changes = false;
   int changes = 0;
   std::set<TopicPartition> handed_out;
