@@ -173,13 +173,20 @@ class PosixFile final : public File {
     while (true) {
       const ssize_t n =
           ::preadv2(fd_, &io, 1, static_cast<off_t>(at), RWF_NOWAIT);
-      if (n >= 0) return static_cast<size_t>(n);
+      if (n > 0 || count == 0) return static_cast<size_t>(n);
+      if (n == 0) return AtEnd(at);
       if (errno == EAGAIN) return std::nullopt;
       // A file system that cannot tell.
       if (errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)
         return ReadWaiting(at, to, count);
       if (errno != EINTR) return Failed("cannot read", path_, errno);
     }
+  }
+
+  // Linux before 5.11 may say 0 for what is not in memory (preadv2(2), BUGS).
+  Result<std::optional<size_t>> AtEnd(uint64_t at) const {
+    TM_ASSIGN_OR_RETURN(const uint64_t size, Size());
+    return at < size ? std::nullopt : std::optional<size_t>(0);
   }
 
   Result<size_t> ReadOnceAt(uint64_t at, char* to,
