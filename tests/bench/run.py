@@ -186,15 +186,19 @@ def scale(system):
     began = time.monotonic()
     fill(system)
     yield '10,000 partitions made and in full ISR, s', time.monotonic() - began
-    time.sleep(2)
+    yield from killed_and_started(system, ['fill-%d' % i for i in range(10)])
+
+
+def killed_and_started(system, topics):
     victim = sorted(system.brokers())[0]
     system.do('kill', victim)
-    time.sleep(3)
+    for name in topics:
+        wire.wait_without(system.ports[1:], name, len(system.ports) - 1, 60)
     began = time.monotonic()
     system.do('start', victim)
     yield 'killed -9, started: serves, s', time.monotonic() - began
-    for i in range(10):
-        system.healthy('fill-%d' % i)
+    for name in topics:
+        system.healthy(name)
     yield 'killed -9, started: in all ISRs, s', time.monotonic() - began
 
 
@@ -280,6 +284,15 @@ def cold_follower(system, alone):
     yield 'read from the disk by leaders, MiB', (system.disk_read({victim}) - before) / 2**20
 
 
+def traced(pid):
+    """Every thread of the process has a tracer."""
+    for thread in os.listdir('/proc/%d/task' % pid):
+        with open('/proc/%d/task/%s/status' % (pid, thread)) as f:
+            if 'TracerPid:\t0' in f.read():
+                return False
+    return True
+
+
 class Strace:
     """Counts system calls of the brokers while it is entered."""
 
@@ -287,13 +300,17 @@ class Strace:
         if shutil.which('strace') is None:
             raise RuntimeError('strace is missing: apt-get install strace')
         self.out = os.path.join(system.folder, 'strace')
-        pids = [word for pid in system.brokers().values() for word in ('-p', str(pid))]
+        self.pids = list(system.brokers().values())
+        pids = [word for pid in self.pids for word in ('-p', str(pid))]
         filters = ['-e', 'trace=' + only] if only else []
         self.command = ['strace', '-f', '-qq', '-c', '-U', 'name,calls', '-o', self.out, *filters, *pids]
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(2)
+        while not all(map(traced, self.pids)):
+            if self.process.poll() is not None:
+                raise RuntimeError('strace has ended: is it allowed to trace?')
+            time.sleep(0.01)
         return self
 
     def __exit__(self, *_):
@@ -329,14 +346,7 @@ def syncs(system):
 def restart(system):
     system.topic('two-gb', 12)
     system.load('produce', 'two-gb', partitions=12, records=2000000)
-    victim = sorted(system.brokers())[0]
-    system.do('kill', victim)
-    time.sleep(3)
-    began = time.monotonic()
-    system.do('start', victim)
-    yield 'killed -9, started: serves, s', time.monotonic() - began
-    system.healthy('two-gb')
-    yield 'killed -9, started: in all ISRs, s', time.monotonic() - began
+    yield from killed_and_started(system, ['two-gb'])
 
 
 def send(port):

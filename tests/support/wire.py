@@ -136,6 +136,17 @@ def wait_healthy(ports, topic, replicas, seconds):
     return False, seen
 
 
+def wait_without(ports, topic, replicas, seconds):
+    """Waits until no partition of the topic has more replicas in sync, in the eyes of every broker."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = [metadata(port, [topic])['topics'][topic]['partitions'] for port in ports]
+        if all(len(p['isr']) <= replicas for partitions in found for p in partitions):
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def wait_led(ports, topic, seconds):
     """Waits until the leader of every partition of the topic answers for it: what the metadata say may be ahead."""
     end = time.monotonic() + seconds
