@@ -137,15 +137,6 @@ def unreadable_records(port):
     equal(wire.produce(port, topic, wire.batch([b'a'])), (0, 2))
 
 
-def alter(port, topic, **settings):
-    """IncrementalAlterConfigs v0, SET; _ stands for a dot."""
-    entries = b''.join(wire.string(k.replace('_', '.')) + b'\0' + wire.string(v) for k, v in settings.items())
-    r = wire.Reader(wire.call(port, 44, 0, struct.pack('>ib', 1, 2) + wire.string(topic) +
-                              struct.pack('>i', len(settings)) + entries + b'\0'))
-    r.get('ii')
-    equal((topic, r.get('h')), (topic, 0))
-
-
 def stored(port, topic):
     """Fetch v4 from the start: the codec of the first batch and the answer's records."""
     body = struct.pack('>iiiib', -1, 500, 1, 1 << 20, 0) + struct.pack('>i', 1) + wire.string(topic)
@@ -160,22 +151,20 @@ def stored(port, topic):
 
 def topic_rules(port):
     """What a topic's settings ask of the records of its batches."""
-    def make(topic, **settings):
-        equal(wire.create_topic(port, topic)[0], 0)
-        alter(port, topic, **settings)
+    def make(topic, setting, value):
+        equal(wire.create_topic(port, topic, configs={setting: value})[0], 0)
         return topic
-    gzip = make('stored-as-gzip', compression_type='gzip')
-    until(lambda: wire.produce(port, gzip, wire.batch([b'value' * 99]))[0] == 0, 'a good batch')
+    gzip = make('stored-as-gzip', 'compression.type', 'gzip')
     until(lambda: wire.produce(port, gzip, wire.batch([b'value' * 99]))[0] == 0, 'a good batch')
     codec, records = stored(port, gzip)
     equal(codec, 1)
     assert zlib.decompress(records[61:], 31).endswith(b'value' * 99 + b'\0'), records
-    compacted = make('needs-keys', cleanup_policy='compact')
+    compacted = make('needs-keys', 'cleanup.policy', 'compact')
     until(lambda: wire.refusal(port, compacted, wire.batch([b'a', b'b']))[0] == INVALID_RECORD, 'a refusal')
     error, records, message = wire.refusal(port, compacted, wire.batch([b'a', b'b']))
     equal((error, sorted(records)), (INVALID_RECORD, [0, 1]))
     assert message and 'key' in records[0], (records, message)
-    trusted = make('trusted', tidemark_record_validation='header')
+    trusted = make('trusted', 'tidemark.record.validation', 'header')
     until(lambda: wire.refusal(port, trusted, wire.batch([b'garbage'], attributes=4))[0] == 0, 'what nobody looks at')
 
 

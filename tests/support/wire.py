@@ -94,10 +94,11 @@ def metadata(port, topics=None, timeout=5.0):
     return dict(brokers=brokers, topics=found)
 
 
-def create_topic(port, name, partitions=1, factor=1, timeout=30.0):
+def create_topic(port, name, partitions=1, factor=1, timeout=30.0, configs=()):
     """CreateTopics v2, sent again while there is no controller: (error code, message). Then its leaders answer, mostly."""
-    body = (struct.pack('>i', 1) + string(name) + struct.pack('>ihii', partitions, factor, 0, 0) +
-            struct.pack('>ib', 10000, 0))
+    configs = dict(configs)
+    body = (struct.pack('>i', 1) + string(name) + struct.pack('>ihii', partitions, factor, 0, len(configs)) +
+            b''.join(string(key) + string(value) for key, value in configs.items()) + struct.pack('>ib', 10000, 0))
     end = time.monotonic() + timeout
     while True:
         r = Reader(call(port, 19, 2, body, timeout))
