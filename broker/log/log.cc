@@ -125,7 +125,7 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
   TM_RETURN_IF_ERROR(Note(FreshProducers()));
   TM_ASSIGN_OR_RETURN(const auto original, producers_.Check(header));
   if (original) {
-    return AppendInfo{original->first_offset(), original->last_offset,
+    return AppendInfo{original->first_offset, original->last_offset,
                       config.log_append_time ? original->timestamp_ms : -1,
                       true};
   }

@@ -41,10 +41,12 @@ struct LogConfig {
 };
 
 struct AppendInfo {
-  Offset first_offset = -1;  // of the batch, or of its original when duplicate
+  // Of the batch, or of its original when duplicate; then, where that is no
+  // longer remembered, the first is -1 and the last one behind it.
+  Offset first_offset = -1;
   Offset last_offset = -1;
   int64_t log_append_time_ms = -1;  // -1: create time
-  bool duplicate = false;           // one of the producer's last five batches
+  bool duplicate = false;           // nothing was appended
 };
 
 struct EpochEnd {

@@ -21,7 +21,25 @@ ProducerBatch ToBatch(const record::BatchHeader& header) {
 
 }  // namespace
 
-Result<std::optional<ProducerBatch>> ProducerState::Check(
+std::optional<ProducerState::Original> ProducerState::FindIn(
+    const Producer& known, const record::BatchHeader& batch) {
+  for (const ProducerBatch& old : known.remembered()) {
+    if (old.first_sequence() == batch.base_sequence &&
+        old.last_sequence == batch.LastSequence()) {
+      return Original{old.first_offset(), old.last_offset, old.timestamp_ms};
+    }
+  }
+  const ProducerBatch& oldest = known.batches[0];
+  const uint32_t back =
+      SequencesBetween(batch.base_sequence, oldest.first_sequence());
+  if (back > known.before ||
+      back <= static_cast<uint32_t>(batch.last_offset_delta)) {
+    return std::nullopt;
+  }
+  return Original{-1, oldest.first_offset() - 1, oldest.timestamp_ms};
+}
+
+Result<std::optional<ProducerState::Original>> ProducerState::Check(
     const record::BatchHeader& batch) const {
   if (!IsTracked(batch)) return std::nullopt;
   auto it = producers_.find(batch.producer_id);
@@ -42,12 +60,7 @@ Result<std::optional<ProducerBatch>> ProducerState::Check(
                     " with sequence " + std::to_string(batch.base_sequence) +
                     " instead of 0");
   }
-  for (const ProducerBatch& old : known.remembered()) {
-    if (old.first_sequence() == batch.base_sequence &&
-        old.last_sequence == batch.LastSequence()) {
-      return old;
-    }
-  }
+  if (const auto original = FindIn(known, batch)) return original;
   if (FollowsSequence(known.last().last_sequence, batch.base_sequence)) {
     return std::nullopt;
   }
@@ -59,6 +72,12 @@ Result<std::optional<ProducerBatch>> ProducerState::Check(
 
 void ProducerState::Push(Producer& producer, const ProducerBatch& batch) {
   if (producer.count == kBatches) {
+    const ProducerBatch& oldest = producer.batches[0];
+    const int32_t next = producer.batches[1].first_sequence();
+    producer.before = !FollowsSequence(oldest.last_sequence, next) ? 0
+                      : oldest.count() > kMostBefore - producer.before
+                          ? kMostBefore
+                          : producer.before + oldest.count();
     std::move(producer.batches.begin() + 1, producer.batches.end(),
               producer.batches.begin());
     --producer.count;
@@ -70,8 +89,8 @@ void ProducerState::Apply(const record::BatchHeader& batch) {
   if (!IsTracked(batch)) return;
   Producer& producer = producers_[batch.producer_id];
   if (producer.epoch != batch.producer_epoch) {
+    producer = {};
     producer.epoch = batch.producer_epoch;
-    producer.count = 0;
   }
   Push(producer, ToBatch(batch));
 }

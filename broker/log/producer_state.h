@@ -25,6 +25,12 @@ inline bool FollowsSequence(int32_t last, int32_t next) {
   return last == INT32_MAX ? next == 0 : next == last + 1;
 }
 
+// How far `sequence` is in front of `next`.
+inline uint32_t SequencesBetween(int32_t sequence, int32_t next) {
+  return (static_cast<uint32_t>(next) - static_cast<uint32_t>(sequence)) &
+         0x7fffffffu;
+}
+
 // One batch of an idempotent producer, as far as it matters for telling a
 // repetition from a gap.
 struct ProducerBatch {
@@ -34,6 +40,7 @@ struct ProducerBatch {
   int64_t timestamp_ms = -1;
 
   Offset first_offset() const { return last_offset - offset_delta; }
+  uint32_t count() const { return static_cast<uint32_t>(offset_delta) + 1; }
   int32_t first_sequence() const {
     return static_cast<int32_t>((static_cast<uint32_t>(last_sequence) -
                                  static_cast<uint32_t>(offset_delta)) &
@@ -54,13 +61,26 @@ struct ProducerBatch {
 //   first offset of the current transaction i64 = -1
 //
 // It holds the last batch of a producer only; Refill gets the others back.
+//
+// Kafka remembers five batches, as many as a producer has under way. One of
+// them may be answered with an error although it is there (REQUEST_TIMED_OUT),
+// and then the others are acknowledged and the next ones are sent beside its
+// repetition; if that is lost with the leader, the next leader remembers five
+// batches behind it, and Kafka's would refuse it as out of order for ever. So
+// it is also known how far back the sequences in front of the five are in the
+// log without a gap.
 class ProducerState {
  public:
   static constexpr size_t kBatches = 5;
+  // Half of all sequences: what is further away lies ahead.
+  static constexpr uint32_t kMostBefore = uint32_t{1} << 30;
 
   struct Producer {
     ProducerEpoch epoch = -1;
     uint8_t count = 0;
+    // Sequences right in front of the oldest batch that are in the log, at
+    // most kMostBefore.
+    uint32_t before = 0;
     std::array<ProducerBatch, kBatches> batches;  // oldest first
 
     std::span<const ProducerBatch> remembered() const {
@@ -69,11 +89,16 @@ class ProducerState {
     const ProducerBatch& last() const { return batches[count - 1]; }
   };
 
-  // May this batch be appended? A value: it was already, as that batch.
+  // A batch that is in the log.
+  struct Original {
+    Offset first_offset = -1;  // -1: unknown, it is no longer remembered
+    Offset last_offset = -1;   // its last one, or one behind that
+    int64_t timestamp_ms = -1;
+  };
+  // May this batch be appended? A value: it was already.
   // kInvalidProducerEpoch: from before the producer's last start.
   // kOutOfOrderSequenceNumber: a batch is missing in front of it.
-  Result<std::optional<ProducerBatch>> Check(
-      const record::BatchHeader& batch) const;
+  Result<std::optional<Original>> Check(const record::BatchHeader& batch) const;
   // The batch is in the log, at its final offset. Batches without a producer
   // id or a sequence are ignored.
   void Apply(const record::BatchHeader& batch);
@@ -100,6 +125,8 @@ class ProducerState {
 
  private:
   static void Push(Producer& producer, const ProducerBatch& batch);
+  static std::optional<Original> FindIn(const Producer& known,
+                                        const record::BatchHeader& batch);
 
   std::unordered_map<ProducerId, Producer> producers_;
 };

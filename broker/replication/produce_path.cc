@@ -70,6 +70,11 @@ void ProducePath::Produce(ProduceCall call, Done done) {
   outcome.base_offset = info->first_offset;
   outcome.log_append_time_ms = info->log_append_time_ms;
   outcome.log_start_offset = partition.log().start_offset();
+  if (info->first_offset < 0) {
+    // Clients take it for what it is: it is there, and nobody knows where.
+    outcome.error = ErrorCode::kDuplicateSequenceNumber;
+    outcome.message = "the batch has been appended before";
+  }
   const Offset last = info->last_offset;
   if (call.acks == 0) {
     effects_.Settle(*slot);

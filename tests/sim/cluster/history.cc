@@ -56,6 +56,14 @@ void History::Acknowledged(const TopicPartition& partition, Offset offset,
   }
 }
 
+void History::AcknowledgedSomewhere(const TopicPartition& partition,
+                                    const Written& written) {
+  ++acknowledged_;
+  Log& log = logs_[partition];
+  ++log.acknowledgements;
+  log.somewhere[written.producer].insert(written.number);
+}
+
 void History::Shown(const TopicPartition& partition, Offset offset,
                     LeaderEpoch epoch, const Written& written) {
   Log& log = logs_[partition];
@@ -130,11 +138,29 @@ Offset History::Committed(const TopicPartition& partition) {
   return committed;
 }
 
+// Consumers do not see what retention removes before they come by.
+void History::CheckSomewhere(const TopicPartition& partition, const Log& log,
+                             const Written& written, Offset end) {
+  const auto producer = log.where.find(written.producer);
+  if (producer == log.where.end()) return;
+  const auto& where = producer->second;
+  const auto next = where.lower_bound(written.number);
+  if (next != where.end() && next->first == written.number) return;
+  const Offset from = next == where.begin() ? 0 : std::prev(next)->second;
+  const Offset to = next == where.end() ? end : next->second;
+  for (Offset at = from; at < to; ++at) {
+    if (!log.shown.contains(at)) return;
+  }
+  Fail("lost: " + Name(written) + ", acknowledged as a repetition, between " +
+       Place(partition, from) + " and " + std::to_string(to));
+}
+
 bool History::Rewind(const TopicPartition& partition, Offset from) {
   Log& log = logs_[partition];
   const auto lost = log.acknowledged.lower_bound(from);
   const bool any = lost != log.acknowledged.end();
   log.acknowledged.erase(lost, log.acknowledged.end());
+  log.somewhere.clear();
   log.shown.erase(log.shown.lower_bound(from), log.shown.end());
   for (auto& [producer, where] : log.where) {
     std::erase_if(where, [&](const auto& each) { return each.second >= from; });
@@ -165,6 +191,11 @@ void History::CheckComplete(const TopicPartition& partition, Offset start,
       return Fail("lost: " + Name(it->second) + ", acknowledged in " +
                   Place(partition, it->first) + ", but the log ends at " +
                   std::to_string(end));
+    }
+  }
+  for (const auto& [producer, numbers] : log.somewhere) {
+    for (const int64_t number : numbers) {
+      CheckSomewhere(partition, log, {producer, number}, end);
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,9 @@ class History {
   void Made(const TopicPartition& partition, const Written& written);
   void Acknowledged(const TopicPartition& partition, Offset offset,
                     const Written& written);
+  // As a repetition of what the leader no longer remembers.
+  void AcknowledgedSomewhere(const TopicPartition& partition,
+                             const Written& written);
   // A consumer has seen it.
   void Shown(const TopicPartition& partition, Offset offset, LeaderEpoch epoch,
              const Written& written);
@@ -58,7 +62,9 @@ class History {
     return logs_[partition].acknowledgements;
   }
 
-  // Everything acknowledged from `start` on has been shown.
+  // Everything acknowledged from `start` on has been shown. What was
+  // acknowledged somewhere stands between its neighbours, or where nobody has
+  // looked.
   void CheckComplete(const TopicPartition& partition, Offset start, Offset end);
 
   void Fail(const std::string& what) {
@@ -73,11 +79,14 @@ class History {
     uint64_t acknowledgements = 0;
     std::map<int, int64_t> made;  // by producer: how many
     std::map<Offset, Written> acknowledged;
+    std::map<int, std::set<int64_t>> somewhere;  // by producer
     std::map<Offset, std::pair<LeaderEpoch, Written>> shown;
     // Of idempotent producers.
     std::map<int, std::map<int64_t, Offset>> where;
     std::map<int, std::pair<LeaderEpoch, Offset>> told;  // by consumer
   };
+  void CheckSomewhere(const TopicPartition& partition, const Log& log,
+                      const Written& written, Offset end);
   void CheckOrder(const TopicPartition& partition, Log& log, Offset offset,
                   const Written& written);
 

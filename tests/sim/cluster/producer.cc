@@ -202,12 +202,19 @@ void Producer::Answered(Stream& stream, int64_t first,
                         const ProduceOutcome& outcome) {
   const auto batch = std::ranges::find(stream.batches, first, &Batch::first);
   if (batch == stream.batches.end()) return;
-  if (outcome.error != ErrorCode::kNone) {
+  // It is there, and nobody knows where.
+  const bool repeated = outcome.error == ErrorCode::kDuplicateSequenceNumber;
+  if (outcome.error != ErrorCode::kNone && !repeated) {
     return FailedOne(stream, *batch, outcome.error);
   }
   for (int i = 0; options_.acks == -1 && i < batch->count; ++i) {
-    side_.history.Acknowledged(stream.partition, outcome.base_offset + i,
-                               {options_.id, batch->first + i});
+    const Written written{options_.id, batch->first + i};
+    if (repeated) {
+      side_.history.AcknowledgedSomewhere(stream.partition, written);
+    } else {
+      side_.history.Acknowledged(stream.partition, outcome.base_offset + i,
+                                 written);
+    }
   }
   LOG(INFO) << "client: producer " << options_.id << " "
             << ToString(stream.partition) << " records " << batch->first

@@ -169,9 +169,10 @@ TEST_F(LogTest, RepeatedBatchIsADuplicateWithItsOldOffsets) {
   EXPECT_TRUE(again->duplicate);
   EXPECT_EQ(again->first_offset, 2);
   EXPECT_EQ(again->last_offset, 3);
-  EXPECT_EQ(Append(Batch(2, kNow, Idempotent(9, 0))).error().code,
-            ErrorCode::kOutOfOrderSequenceNumber)
-      << "the sixth last is forgotten";
+  again = Append(Batch(2, kNow, Idempotent(9, 0)));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(again->first_offset, -1) << "where the sixth last is is forgotten";
   EXPECT_EQ(log_->end_offset(), 12);
 }
 
@@ -321,6 +322,28 @@ TEST_F(LogTest, TruncationCutsBatchesEpochsAndProducers) {
   auto next = Append(Batch(2, kNow, Idempotent(1, 16)), 3);
   ASSERT_TRUE(next);
   EXPECT_EQ(next->first_offset, 16);
+}
+
+// KIP-98's five batches are not all that a producer may send again.
+TEST_F(LogTest, ARestartKnowsWhichBatchesAreThere) {
+  options_.config.segment_bytes = 600;
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(Append(Batch(2, kNow, Idempotent(1, i * 2))));
+  }
+  Flush();
+  ASSERT_TRUE(Open());
+  const auto again = Append(Batch(2, kNow, Idempotent(1, 0)));
+  ASSERT_TRUE(again) << ToString(again.error());
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(again->first_offset, -1);
+  EXPECT_GE(again->last_offset, 1);
+  EXPECT_EQ(log_->end_offset(), 40);
+  // And what is cut away is not there any more.
+  ASSERT_TRUE(log_->TruncateTo(4));
+  EXPECT_FALSE(Append(Batch(2, kNow, Idempotent(1, 6))));
+  ASSERT_TRUE(Append(Batch(2, kNow, Idempotent(1, 4))));
+  EXPECT_EQ(log_->end_offset(), 6);
 }
 
 TEST_F(LogTest, TruncationToTheEndDropsAnEpochWithoutBatches) {

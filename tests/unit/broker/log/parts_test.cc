@@ -162,6 +162,69 @@ TEST(ProducerStateTest, SequencesWrapBehindTheLargestInteger) {
   EXPECT_TRUE(again->has_value());
 }
 
+// Five are remembered one by one; of those before them, that they are there.
+TEST(ProducerStateTest, WhatIsNoLongerRememberedIsStillThere) {
+  ProducerState state;
+  // Two records each; the first is at 2^31 - 6, and the sequences wrap.
+  const auto sequence = [](int i) {
+    return static_cast<int32_t>((uint32_t{INT32_MAX} - 5 + 2u * i) &
+                                0x7fffffffu);
+  };
+  for (int i = 0; i < 9; ++i) {
+    state.Apply(Header(1, 0, sequence(i), 2, 100 + 2 * i));
+  }
+  for (int i = 0; i < 9; ++i) {
+    const auto again = state.Check(Header(1, 0, sequence(i), 2, 0));
+    ASSERT_TRUE(again) << i;
+    ASSERT_TRUE(again->has_value()) << i;
+    EXPECT_EQ((*again)->first_offset, i < 4 ? -1 : 100 + 2 * i) << i;
+    EXPECT_EQ((*again)->last_offset, i < 4 ? 107 : 101 + 2 * i) << i;
+  }
+  const auto code = [&](const record::BatchHeader& batch) {
+    const auto checked = state.Check(batch);
+    return checked ? ErrorCode::kNone : checked.error().code;
+  };
+  // In the middle of those, or all of them: there too.
+  EXPECT_EQ(code(Header(1, 0, sequence(0) + 1, 4, 0)), ErrorCode::kNone);
+  EXPECT_EQ(code(Header(1, 0, sequence(0), 8, 0)), ErrorCode::kNone);
+  // Partly behind them, before the first, and of another epoch.
+  for (const auto& batch :
+       {Header(1, 0, sequence(0), 9, 0), Header(1, 0, sequence(3), 4, 0),
+        Header(1, 0, sequence(0) - 1, 2, 0), Header(1, 0, 1000, 2, 0),
+        Header(1, 1, sequence(0), 2, 0)}) {
+    EXPECT_EQ(code(batch), ErrorCode::kOutOfOrderSequenceNumber)
+        << batch.base_sequence;
+  }
+}
+
+TEST(ProducerStateTest, WhatNeverCameIsNotThere) {
+  ProducerState state;
+  // Whoever wrote this had forgotten the producer in between.
+  state.Apply(Header(1, 0, 0, 1, 0));
+  for (int i = 5; i < 15; ++i) state.Apply(Header(1, 0, i, 1, i));
+  EXPECT_FALSE(state.Check(Header(1, 0, 0, 1, 0)));
+  EXPECT_FALSE(state.Check(Header(1, 0, 3, 1, 0)));
+  EXPECT_FALSE(state.Check(Header(1, 0, 4, 3, 0)));
+  EXPECT_TRUE(state.Check(Header(1, 0, 5, 1, 0)));
+  // A new epoch begins anew.
+  for (int i = 0; i < 5; ++i) state.Apply(Header(1, 1, i, 1, 20 + i));
+  EXPECT_FALSE(state.Check(Header(1, 1, INT32_MAX, 1, 0)));
+  // A snapshot knows the last batch; what the log has behind it is found there.
+  ProducerState loaded;
+  ASSERT_TRUE(loaded.LoadSnapshot(state.EncodeSnapshot()));
+  EXPECT_FALSE(loaded.Check(Header(1, 1, 0, 1, 0)));
+  state.Clear();
+  std::vector<record::BatchHeader> tail;
+  for (int i = 0; i < 12; ++i) {
+    tail.push_back(Header(1, 1, i, 1, 20 + i));
+    state.Apply(tail.back());
+  }
+  ASSERT_TRUE(loaded.LoadSnapshot(state.EncodeSnapshot()));
+  loaded.Refill(std::span(tail).subspan(2));
+  EXPECT_TRUE(loaded.Check(Header(1, 1, 2, 1, 0)));
+  EXPECT_FALSE(loaded.Check(Header(1, 1, 1, 1, 0)));
+}
+
 TEST(ProducerStateTest, SnapshotKeepsTheLastBatchInKafkasBytes) {
   ProducerState state;
   state.Apply(Header(7, 2, 0, 3, 40));

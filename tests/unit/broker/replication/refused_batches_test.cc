@@ -1,4 +1,5 @@
-// Batches of an idempotent producer behind one that was refused.
+// Batches of an idempotent producer behind one that was refused, and such as
+// come again late.
 
 #include "broker/replication/refused_batches.h"
 
@@ -9,6 +10,7 @@
 namespace tidemark::replication {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 const TopicPartition kT0{"t", 0};
@@ -85,6 +87,41 @@ TEST_F(RefusedBatchesTest, AGapThatNobodyRefusedIsAGap) {
   EXPECT_EQ(Send(2, Batch(5, 1)), ErrorCode::kNotLeaderOrFollower);
   cluster_.Elect("t", 0, 2, {1, 2});
   EXPECT_EQ(Send(2, Batch(7, 1)), ErrorCode::kOutOfOrderSequenceNumber);
+}
+
+// Its answer was an error, those of the next five were none, and what it was
+// sent again was lost with the leader: seven batches later it comes once more.
+TEST_F(RefusedBatchesTest, ABatchThatIsThereIsAcknowledgedHoweverLateItComes) {
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_EQ(Send(1, Batch(5 + i, 1)), ErrorCode::kNone);
+  }
+  EXPECT_EQ(Send(1, Batch(0, 5)), ErrorCode::kDuplicateSequenceNumber);
+  cluster_.Elect("t", 0, 2, {1, 2});
+  EXPECT_EQ(Send(2, Batch(0, 5)), ErrorCode::kDuplicateSequenceNumber);
+  EXPECT_EQ(Send(2, Batch(5, 1)), ErrorCode::kDuplicateSequenceNumber);
+  EXPECT_EQ(Send(2, Batch(6, 1)), ErrorCode::kNone);
+  EXPECT_EQ(Send(2, Batch(11, 1)), ErrorCode::kNone);
+  EXPECT_EQ(cluster_.Replica(2, kT0)->log().end_offset(), 12);
+}
+
+TEST_F(RefusedBatchesTest, ButNotBeforeItIsCommitted) {
+  cluster_.cut = {{2, 1}};
+  std::vector<std::optional<ErrorCode>> errors(7);
+  for (int i = 0; i < 7; ++i) {
+    cluster_.broker(1).replicas->Produce(
+        {{kT0, SharedBytes(Batch(5 + i % 6, 1))}}, -1, seconds(30),
+        cluster_.executor, [&errors, i](std::vector<ProduceOutcome> all) {
+          errors[i] = all.at(0).error;
+          EXPECT_EQ(all.at(0).base_offset, i < 6 ? 5 + i : -1);
+        });
+    cluster_.executor.RunFor(milliseconds(10));
+  }
+  EXPECT_EQ(cluster_.Replica(1, kT0)->log().end_offset(), 11);
+  EXPECT_EQ(errors[6], std::nullopt);
+  cluster_.cut.clear();
+  cluster_.executor.RunFor(seconds(1));
+  EXPECT_EQ(errors[0], ErrorCode::kNone);
+  EXPECT_EQ(errors[6], ErrorCode::kDuplicateSequenceNumber);
 }
 
 TEST(RefusedBatches, FollowsTheSequenceOfItsOwnProducerPartitionAndEpoch) {
