@@ -18,6 +18,9 @@ constexpr int kMachines = 4;
 constexpr size_t kAllBytes = size_t{1} << 24;
 constexpr char kPassing[] = "passing";
 constexpr int kPassingPartitions = 4;
+constexpr char kNoLeader[] = " has no leader";
+// Longer than any election takes that needs no order.
+constexpr Duration kUntilOrdered = seconds(5);
 
 }  // namespace
 
@@ -197,7 +200,7 @@ std::string Cluster::Ailment() {
     const auto* row =
         image->FindPartition(partition.topic, partition.partition);
     const std::string name = ToString(partition);
-    if (row->leader < 0) return name + " has no leader";
+    if (row->leader < 0) return name + kNoLeader;
     if (row->isr.size() != row->replicas.size()) {
       return name + " has " + std::to_string(row->isr.size()) +
              " replicas in sync, led by " + std::to_string(row->leader);
@@ -206,9 +209,9 @@ std::string Cluster::Ailment() {
   }
   const auto* passing = image->FindTopic(kPassing);
   for (int i = 0; passing != nullptr && i < kPassingPartitions; ++i) {
-    // All power was cut before one of its logs was there for good: nobody can
-    // know that it is empty, and nobody may lead it (B-30).
-    if (passing->partitions[i]->leader < 0) continue;
+    if (passing->partitions[i]->leader < 0) {
+      return ToString(TopicPartition{kPassing, i}) + kNoLeader;
+    }
     for (const NodeId replica : passing->partitions[i]->replicas) {
       if (Read(replica, {kPassing, i}).there) continue;
       return "a log of a topic that was made is missing on " +
@@ -220,12 +223,18 @@ std::string Cluster::Ailment() {
 
 bool Cluster::AwaitHealth(Duration limit, const std::string& after) {
   const Instant end = scheduler_.Now() + limit;
+  Instant led = scheduler_.Now();
   std::string ailment;
   while (!history_.failure()) {
     // A machine that was just stopped cleanly is started when it has.
     for (auto& machine : machines_) machine->StartBroker();
     ailment = Ailment();
     if (ailment.empty()) return true;
+    if (!ailment.ends_with(kNoLeader)) led = scheduler_.Now();
+    if (scheduler_.Now() - led >= kUntilOrdered) {
+      ElectForEmpty();
+      led = scheduler_.Now();
+    }
     if (scheduler_.Now() >= end) break;
     scheduler_.Sleep(milliseconds(50));
   }
@@ -263,15 +272,36 @@ bool Cluster::AwaitQuiet(Duration limit) {
   return false;
 }
 
-void Cluster::ElectLeaders(bool unclean) {
+void Cluster::ElectLeaders(bool unclean,
+                           const std::vector<TopicPartition>& chosen) {
   const NodeId active = controllers_.active();
   if (active == kNoNode) return;
   admin::v1::ElectLeadersRequest request;
   request.set_unclean(unclean);
+  for (const auto& partition : chosen) {
+    auto* one = request.add_partitions();
+    one->set_topic(partition.topic);
+    one->set_partition(partition.partition);
+  }
   On(controllers_.executor(active), [&] {
     controllers_.at(active).ElectLeaders(
         request, [](Result<admin::v1::ElectLeadersResponse>) {});
   });
+}
+
+void Cluster::ElectForEmpty() {
+  std::vector<TopicPartition> empty;
+  for (const auto& [name, topic] : controllers_.image()->topics()) {
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      const TopicPartition partition{name, static_cast<PartitionIndex>(i)};
+      if (topic->partitions[i]->leader < 0 &&
+          history_.Committed(partition) == 0) {
+        Tell("an election is ordered for " + ToString(partition));
+        empty.push_back(partition);
+      }
+    }
+  }
+  if (!empty.empty()) ElectLeaders(true, empty);
 }
 
 void Cluster::Rewind(const TopicPartition& partition, Offset from) {

@@ -34,8 +34,9 @@ class Cluster {
   std::string Ailment();
   // Makes or removes a topic that nobody uses; its name comes again and again.
   void MakeOrRemoveTopic();
-  // Orders elections, unclean where there is no leader.
-  void ElectLeaders(bool unclean);
+  // Orders elections, unclean where there is no leader; nothing chosen: of all.
+  void ElectLeaders(bool unclean,
+                    const std::vector<TopicPartition>& chosen = {});
   // The replicas of every partition are the same (B-16), and everything
   // acknowledged is there.
   void CheckLogs();
@@ -71,6 +72,11 @@ class Cluster {
   void CreateTopic(const std::string& name, int partitions, int replicas,
                    std::map<std::string, std::string> configs);
   void StartClients();
+  // What an operator does about partitions that have no leader although all
+  // brokers are there, and of which nobody was told anything yet: all power was
+  // cut before one of their logs was there for good, and then nobody can know
+  // that it was empty (B-30, docs/durability.md).
+  void ElectForEmpty();
   Copy Read(NodeId node, const TopicPartition& partition);
   void CheckPartition(const TopicPartition& partition);
   // Runs `work` on the executor, and waits for it.
