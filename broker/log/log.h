@@ -124,6 +124,9 @@ class Log {
                                             LeaderEpoch epoch,
                                             int64_t now_ms) = 0;
 
+  // Whether anything is known of its sequences: if not, any may be the first.
+  virtual bool KnowsProducer(ProducerId producer) const = 0;
+
   // The broker's own batches (coordinator records): as above, but control
   // and internal batches are allowed.
   virtual Result<AppendInfo> AppendFromCoordinator(std::string_view batch,

@@ -40,6 +40,9 @@ class PartitionLog final : public Log {
 
   Result<AppendInfo> AppendAsLeader(std::string_view batch, LeaderEpoch epoch,
                                     int64_t now_ms) override;
+  bool KnowsProducer(ProducerId producer) const override {
+    return producers_stale_ || producers_.producers().contains(producer);
+  }
   Result<AppendInfo> AppendFromCoordinator(std::string_view batch,
                                            LeaderEpoch epoch,
                                            int64_t now_ms) override;

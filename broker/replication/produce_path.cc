@@ -5,6 +5,8 @@
 namespace tidemark::replication {
 namespace {
 
+constexpr char kBehindRefused[] = "the batch before it was refused";
+
 // Upon these a producer sends the same batch again.
 bool IsSentAgain(ErrorCode error) {
   return error == ErrorCode::kNotLeaderOrFollower ||
@@ -15,6 +17,19 @@ bool IsSentAgain(ErrorCode error) {
 
 }  // namespace
 
+// To a log that does not know the producer the batch behind a refused one would
+// be the first, and the refused one out of order for ever.
+std::optional<ErrorCode> ProducePath::WhyBefore(const ProduceCall& call,
+                                                const Partition& partition) {
+  if (refused_.size() == 0 || partition.away()) return std::nullopt;
+  const auto batch = record::ParseBatchHeader(call.item.batch.view());
+  if (!batch || batch->base_sequence == 0 ||
+      partition.log().KnowsProducer(batch->producer_id)) {
+    return std::nullopt;
+  }
+  return refused_.Excuse(call.item.partition, *batch);
+}
+
 ProduceOutcome ProducePath::Refuse(const ProduceCall& call, Error error) {
   const TopicPartition& name = call.item.partition;
   const bool out_of_order = error.code == ErrorCode::kOutOfOrderSequenceNumber;
@@ -24,7 +39,7 @@ ProduceOutcome ProducePath::Refuse(const ProduceCall& call, Error error) {
       refused_.Add(name, *batch, error.code);
     } else if (batch) {
       if (const auto before = refused_.Excuse(name, *batch)) {
-        error = {*before, "the batch before it was refused"};
+        error = {*before, kBehindRefused};
       }
     }
   }
@@ -58,6 +73,9 @@ void ProducePath::Produce(ProduceCall call, Done done) {
     return done(
         Refuse(call, {ErrorCode::kNotLeaderOrFollower, "another leader epoch"}),
         -1);
+  }
+  if (const auto before = WhyBefore(call, partition)) {
+    return done(Refused(name, *before, kBehindRefused), -1);
   }
   auto info =
       partition.AppendAsLeader(call.item.batch.view(), call.acks, call.origin,

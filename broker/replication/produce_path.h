@@ -38,6 +38,9 @@ class ProducePath {
   ProduceOutcome Refused(const TopicPartition& name, ErrorCode error,
                          std::string message) const;
 
+  std::optional<ErrorCode> WhyBefore(const ProduceCall& call,
+                                     const Partition& partition);
+
   ShardState& state_;
   EffectRunner& effects_;
   RefusedBatches refused_;

@@ -19,8 +19,9 @@ namespace tidemark::replication {
 // To the log they are out of order; but that ends some producers for good
 // (librdkafka before 2.3 when an earlier answer had been lost on the way, as
 // when a broker dies), although all they have to do is what the answer before
-// asks for: send both again, in order. So a batch behind a refused one is
-// refused alike.
+// asks for: send both again, in order. Where the log does not know the producer
+// yet they would be its first, and the refused one never got in. So a batch
+// behind a refused one is refused alike.
 //
 // A plain value of bounded size; forgets the oldest. One thread.
 class RefusedBatches {
@@ -30,9 +31,9 @@ class RefusedBatches {
   // `batch` was refused with `error`, upon which its producer sends it again.
   void Add(const TopicPartition& partition, const record::BatchHeader& batch,
            ErrorCode error);
-  // For a batch that is out of order: the error of the one right before it, if
-  // that was refused here. Once for each, for the one before may have been
-  // given up.
+  // For a batch that is out of order, or of a producer the log does not know:
+  // the error of the one right before it, if that was refused here. Once for
+  // each, for the one before may have been given up.
   std::optional<ErrorCode> Excuse(const TopicPartition& partition,
                                   const record::BatchHeader& batch);
 

@@ -67,9 +67,9 @@ class Producer {
     std::deque<Batch> batches;  // not acknowledged, in order
     int in_flight = 0;
     NodeId broker = kNoNode;  // where they are
-    bool acknowledged_any = false;
     bool abandoned = false;
-    bool draining = false;  // after an error, until nothing is out
+    bool draining = false;    // after an error, until nothing is out
+    bool one_by_one = false;  // and then until one is acknowledged
     Instant not_before{};
     ErrorCode last_error = ErrorCode::kNone;
   };

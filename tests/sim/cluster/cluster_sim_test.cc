@@ -45,7 +45,10 @@ TEST_F(ClusterSim, HoldsForManySeeds) {
 TEST_F(ClusterSim, HoldsForSeedsThatFailed) {
   // A flipped bit, a recovery that cuts there, and a leader of what is left.
   // Logs that a start found no descriptors for, and a journal with a gap.
-  for (const uint64_t seed : {2485062167ull, 4209940936ull}) {
+  // The first batch of a producer refused, the next one not.
+  // All power cut before a new log was there for good.
+  for (const uint64_t seed :
+       {2485062167ull, 4209940936ull, 200035ull, 200338ull, 90ull}) {
     ClusterSimOptions options;
     options.seed = seed;
     const auto result = RunClusterSim(options);

@@ -124,12 +124,12 @@ Producer::Batch* Producer::NextOf(Stream& stream) {
   if (stream.draining) {
     if (stream.in_flight > 0) return nullptr;
     stream.draining = false;
-    stream.acknowledged_any = false;
+    stream.one_by_one = true;
   }
-  // One at a time until the first is acknowledged, and where nothing else
-  // keeps them in order.
+  // One at a time where nothing else keeps them in order, and, after an error,
+  // until the first is acknowledged.
   const int most =
-      options_.idempotent && stream.acknowledged_any ? kMostInFlight : 1;
+      options_.idempotent && !stream.one_by_one ? kMostInFlight : 1;
   if (stream.in_flight >= most) return nullptr;
   const auto next = std::ranges::find_if(
       stream.batches, [](const Batch& batch) { return !batch.in_flight; });
@@ -220,7 +220,7 @@ void Producer::Answered(Stream& stream, int64_t first,
             << ToString(stream.partition) << " records " << batch->first
             << " to " << batch->first + batch->count - 1 << " at "
             << outcome.base_offset;
-  stream.acknowledged_any = true;
+  stream.one_by_one = false;
   --stream.in_flight;
   stream.batches.erase(batch);
 }

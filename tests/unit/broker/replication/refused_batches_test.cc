@@ -74,6 +74,21 @@ TEST_F(RefusedBatchesTest, AlsoWhereTheFirstMetTheOldRole) {
   EXPECT_EQ(Send(2, Batch(6, 1)), ErrorCode::kNone);
 }
 
+// To a log that does not know the producer any sequence is the first. Found by
+// the simulator.
+TEST_F(RefusedBatchesTest, AlsoTheFirstOnesOfAProducer) {
+  EXPECT_EQ(Send(2, Batch(0, 5, 8)), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(Send(2, Batch(5, 4, 8)), ErrorCode::kNotLeaderOrFollower);
+  cluster_.Elect("t", 0, 2, {1, 2});
+  EXPECT_EQ(Send(2, Batch(9, 4, 8)), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(Send(2, Batch(0, 5, 8)), ErrorCode::kNone);
+  EXPECT_EQ(Send(2, Batch(5, 4, 8)), ErrorCode::kNone);
+  EXPECT_EQ(Send(2, Batch(9, 4, 8)), ErrorCode::kNone);
+  EXPECT_EQ(Send(1, Batch(0, 5, 9)), ErrorCode::kNotLeaderOrFollower);
+  cluster_.Elect("t", 0, 1, {1, 2});
+  EXPECT_EQ(Send(1, Batch(5, 1, 10)), ErrorCode::kNone) << "another's";
+}
+
 // The producer may have given up the first: it has to learn that.
 TEST_F(RefusedBatchesTest, ABatchIsExcusedOnce) {
   EXPECT_EQ(Send(2, Batch(5, 1)), ErrorCode::kNotLeaderOrFollower);
