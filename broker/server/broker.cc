@@ -271,10 +271,12 @@ Status Broker::Impl::Ready() const {
 std::string Broker::Impl::Metrics() const {
   std::vector<std::string> unusable;
   for (const auto& [dir, why] : core->Offline()) unusable.push_back(dir);
+  uint64_t posted = 0;
+  for (const auto& shard : shards) posted += shard->posted();
   return RenderMetrics(BrokerMetricsSource{
       config.node_id, network, admission, core->replicas().stats(),
       core->metadata().Get(), fenced.load(), std::move(unusable),
-      core->scrubbed()});
+      core->scrubbed(), posted});
 }
 
 void Broker::Impl::HandOverLeaderships() {

@@ -55,6 +55,8 @@ void AddReplicas(const replication::Stats& stats, Families* out) {
                "Bytes read by consumers.", of(stats.bytes_out));
   out->Counter("kafka_server_brokertopicmetrics_messagesin_total",
                "Records appended by producers.", of(stats.messages_in));
+  out->Counter("tidemark_log_batches_in_total",
+               "Batches appended by producers.", of(stats.batches_in));
   out->Counter("kafka_server_brokertopicmetrics_totalproducerequests_total",
                "Produce requests.", of(stats.produce_requests));
   out->Counter("kafka_server_brokertopicmetrics_totalfetchrequests_total",
@@ -243,6 +245,9 @@ std::string RenderMetrics(const BrokerMetricsSource& source) {
   AddNetwork(source.network, &families);
   AddAdmission(source.admission, &families);
   AddProcess(&families);
+  families.Counter("tidemark_shard_tasks_total",
+                   "Tasks posted to shards by other threads and by themselves.",
+                   static_cast<double>(source.posted));
   return families.Render();
 }
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <asio.hpp>
+#include <atomic>
 #include <thread>
 
 #include "common/base/dispatch.h"
@@ -14,6 +15,7 @@ struct EventLoop::Impl {
   asio::executor_work_guard<asio::io_context::executor_type> work{
       context.get_executor()};
   std::thread thread;
+  std::atomic<uint64_t> posted = 0;
 };
 
 EventLoop::EventLoop(std::string name) : impl_(std::make_unique<Impl>()) {
@@ -32,7 +34,14 @@ void EventLoop::Stop() {
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-void EventLoop::Post(Task task) { asio::post(impl_->context, std::move(task)); }
+void EventLoop::Post(Task task) {
+  impl_->posted.fetch_add(1, std::memory_order_relaxed);
+  asio::post(impl_->context, std::move(task));
+}
+
+uint64_t EventLoop::posted() const {
+  return impl_->posted.load(std::memory_order_relaxed);
+}
 
 void EventLoop::PostAfter(Duration delay, Task task) {
   auto timer = std::make_shared<asio::steady_timer>(impl_->context, delay);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,9 @@ class EventLoop final : public Executor {
   void PostAfter(Duration delay, Task task) override;
   Instant Now() const override { return SystemClock().Now(); }
   int64_t WallMs() const override { return SystemClock().WallMs(); }
+
+  // Tasks posted so far. Any thread.
+  uint64_t posted() const;
 
   // Ends the thread; later tasks are dropped. Idempotent. Not from the
   // loop's own thread.

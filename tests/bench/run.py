@@ -12,6 +12,8 @@ Sections:
   delete    a topic of 1,000 partitions deleted beside 9,000 others: how long, and the pauses of a producer meanwhile
   limit     one broker beside a bare program that receives, checks, writes and syncs the same requests
   calls     system calls of the brokers for each record, one at a time and at full speed (needs strace)
+  work      tasks that shards are given and allocations of the brokers for each batch, one record at a time and at full speed
+            (tidemark only; preloads a library that counts)
   syncs     syncs of all brokers for each acknowledged record, by the number of partitions (needs strace)
   restart   2 GB in 12 partitions, just written; a broker killed -9: serves again, is in all ISRs again
   cold      a producer at 5,000 records a second, alone, beside a consumer that reads 1 GB which no page cache has, and
@@ -33,6 +35,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -68,14 +71,22 @@ class System:
     def __init__(self, name, script, settings):
         self.name, self.script, self.settings = name, script, settings
         self.size = []
+        self.counted = False
 
-    def sized(self, section):
+    def fit_for(self, section):
         self.size = ['--controllers', '0', '--brokers', '1'] if section == 'limit' else []
+        self.counted = section == 'work'
         return self
+
+    def environment(self):
+        if not self.counted:
+            return None
+        return dict(os.environ, LD_PRELOAD=os.path.join(BIN, 'libtidemark-allocations.so'),
+                    COUNT_ALLOCATIONS=self.folder)
 
     def do(self, verb, *args):
         done = subprocess.run([self.script, verb, self.home, *args], stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True)
+                              text=True, env=self.environment())
         if done.returncode:
             raise RuntimeError('%s %s: %s' % (self.script, verb, (done.stderr or done.stdout).strip()))
         return done.stdout.strip()
@@ -335,6 +346,40 @@ def calls(system):
             yield '%s a record, %s' % (call, name), count / records
 
 
+def work(system):
+    system.topic('one', 1)
+    system.topic('twelve', 12)
+    runs = (('one at a time', lambda: system.load('latency', 'one', records=5000)),
+            ('at full speed', lambda: system.load('produce', 'twelve', partitions=12, records=1000000)))
+    for name, run in runs:
+        run()  # what is made once is there
+        before = counted(system)
+        run()
+        requests, batches, tasks, allocations = (b - a for a, b in zip(before, counted(system)))
+        yield 'batches a request, %s' % name, batches / requests
+        yield 'tasks of all shards a batch, %s' % name, tasks / batches
+        yield 'allocations of all brokers a batch, %s' % name, allocations / batches
+
+
+def counted(system):
+    """Produce requests, batches, tasks and allocations so far, of all brokers."""
+    names = ['kafka_server_brokertopicmetrics_totalproducerequests_total', 'tidemark_log_batches_in_total',
+             'tidemark_shard_tasks_total']
+    totals = dict.fromkeys(names, 0)
+    for port in system.ports:
+        with urllib.request.urlopen('http://127.0.0.1:%d/metrics' % (port + 200)) as answer:
+            lines = answer.read().decode().splitlines()
+        for line in lines:
+            name, _, value = line.partition(' ')
+            if name in totals:
+                totals[name] += float(value)
+    allocations = 0
+    for pid in system.brokers().values():
+        with open(os.path.join(system.folder, str(pid)), 'rb') as f:
+            allocations += int.from_bytes(f.read(8), sys.byteorder)
+    return [*totals.values(), allocations]
+
+
 def syncs(system):
     for partitions in (1, 100, 1000, 10000):
         system.topic('p%d' % partitions, partitions)
@@ -392,7 +437,7 @@ def evict(home):
 
 
 SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, limit=limit, calls=calls,
-                syncs=syncs, restart=restart, cold=cold)
+                work=work, syncs=syncs, restart=restart, cold=cold)
 
 
 def table(lines):
@@ -438,7 +483,7 @@ def main():
                 for system in systems:
                     load = os.getloadavg()[0]
                     try:
-                        with system.sized(section):
+                        with system.fit_for(section):
                             figures = list(SECTIONS[section](system))
                     except RuntimeError as e:
                         print('bench: %s, %s, run %d: %s' % (system.name, section, run + 1, e), file=sys.stderr)

@@ -27,7 +27,8 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
                      std::make_shared<const metadata::Image>(),
                      true,
                      {},
-                     &scrubbed});
+                     &scrubbed,
+                     4712});
   EXPECT_THAT(text,
               HasSubstr("kafka_server_brokertopicmetrics_bytesin_total 12345"));
   EXPECT_THAT(text,
@@ -37,6 +38,7 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   EXPECT_THAT(text, HasSubstr("request=\"Metadata\",le=\"+Inf\"} 3"));
   EXPECT_THAT(text, HasSubstr("tidemark_broker_fenced 1"));
   EXPECT_THAT(text, HasSubstr("tidemark_log_scrub_bytes_total 77"));
+  EXPECT_THAT(text, HasSubstr("tidemark_shard_tasks_total 4712"));
   EXPECT_THAT(text, HasSubstr("tidemark_answer_memory_limit_bytes 4711"));
   EXPECT_THAT(text, HasSubstr("tidemark_request_memory_waiting 0"));
   EXPECT_THAT(text, Not(HasSubstr("request=\"Fetch\"")));
