@@ -33,7 +33,7 @@ void EffectRunner::Settle(Slot& slot) {
       if (effects.Has(effect)) Run(effect, effects, slot, &completed);
     }
   }
-  StartSync(slot);
+  SyncSoon(slot);
   Complete(std::move(completed));
 }
 
@@ -82,6 +82,7 @@ void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
 }
 
 void EffectRunner::Dismiss(Slot& slot) {
+  std::erase(to_sync_, &slot);
   fetchers_.Unfollow(slot);
   slot.readers.WakeAll();
   Announce(slot, true);
@@ -116,6 +117,29 @@ void EffectRunner::CutDone(const TopicPartition& name, const Uuid& topic_id,
       slot->partition.CutDone(std::move(log), cut, state_.executor.Now());
   fetchers_.Resume(*slot, moved);
   Settle(*slot);
+}
+
+void EffectRunner::SyncSoon(Slot& slot) {
+  if (slot.syncing || slot.sync_wanted) return;
+  slot.sync_wanted = true;
+  to_sync_.push_back(&slot);
+  if (to_sync_.size() > 1) return;
+  // A follower's disk takes as long as this one, and its way there is longer:
+  // first go the answers that followers wait for, which tasks that are posted
+  // by now are about to post.
+  state_.executor.Post([this, alive = state_.alive] {
+    if (!*alive) return;
+    state_.executor.Post([this, alive] {
+      if (*alive) StartSyncs();
+    });
+  });
+}
+
+void EffectRunner::StartSyncs() {
+  for (Slot* slot : std::exchange(to_sync_, {})) {
+    slot->sync_wanted = false;
+    StartSync(*slot);
+  }
 }
 
 void EffectRunner::StartSync(Slot& slot) {

@@ -32,6 +32,8 @@ class EffectRunner {
   void Cut(Slot& slot);
   void CutDone(const TopicPartition& name, const Uuid& topic_id,
                std::unique_ptr<log::Log> log, const Status& cut);
+  void SyncSoon(Slot& slot);
+  void StartSyncs();
   void StartSync(Slot& slot);
   void SyncsDone();
   void SyncDone(const TopicPartition& name, const Uuid& topic_id,
@@ -42,6 +44,7 @@ class EffectRunner {
   ShardState& state_;
   FollowerFetchers& fetchers_;
   DeadlineQueue deadlines_;
+  std::vector<Slot*> to_sync_;
 };
 
 }  // namespace tidemark::replication

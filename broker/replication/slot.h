@@ -61,6 +61,7 @@ struct Slot {
   Partition partition;
   ProduceQueue produces;
   Readers readers;
+  bool sync_wanted = false;
   bool syncing = false;
   NodeId fetching_from = kNoNode;
   // What has been counted in the gauges.
