@@ -59,16 +59,15 @@ ThreadedLogSyncer::~ThreadedLogSyncer() {
   for (auto& thread : threads_) thread.join();
 }
 
-void ThreadedLogSyncer::Add(const std::string& key, Part part,
+bool ThreadedLogSyncer::Add(const std::string& key, Part part,
                             const std::shared_ptr<Request>& request) {
   auto [it, inserted] = parts_.try_emplace(key, std::move(part));
   Part& known = it->second;
-  if (!known.running && known.waiting.empty()) {
-    ready_.push_back(key);
-    wake_.notify_one();
-  }
+  const bool ready = !known.running && known.waiting.empty();
+  if (ready) ready_.push_back(key);
   ++request->open;
   known.waiting.push_back(request);
+  return ready;
 }
 
 void ThreadedLogSyncer::Enqueue(SyncWork work, Done done) {
@@ -78,14 +77,19 @@ void ThreadedLogSyncer::Enqueue(SyncWork work, Done done) {
   }
   auto request = std::make_shared<Request>();
   request->done = std::move(done);
-  std::lock_guard lock(mutex_);
-  for (auto& file : work.files) {
-    const std::string key = KeyOf(file);
-    Add(key, {std::move(file), {}, false, {}}, request);
+  // Woken without the lock, which is the first thing they take.
+  size_t ready = 0;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& file : work.files) {
+      const std::string key = KeyOf(file);
+      if (Add(key, {std::move(file), {}, false, {}}, request)) ++ready;
+    }
+    for (auto& directory : work.directories) {
+      if (Add(directory, {nullptr, directory, false, {}}, request)) ++ready;
+    }
   }
-  for (auto& directory : work.directories) {
-    Add(directory, {nullptr, directory, false, {}}, request);
-  }
+  for (; ready > 0; --ready) wake_.notify_one();
 }
 
 Status ThreadedLogSyncer::Sync(const Part& part) {
@@ -122,8 +126,8 @@ void ThreadedLogSyncer::Run() {
     if (part.waiting.empty()) {
       parts_.erase(key);
     } else {
+      // For this thread itself, if it is not taken before.
       ready_.push_back(key);
-      wake_.notify_one();
     }
     if (finished.empty()) continue;
     lock.unlock();

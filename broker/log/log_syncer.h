@@ -64,7 +64,8 @@ class ThreadedLogSyncer final : public LogSyncer {
   };
 
   void Run();
-  void Add(const std::string& key, Part part,
+  // Whether there is work for one more thread.
+  bool Add(const std::string& key, Part part,
            const std::shared_ptr<Request>& request);
   Status Sync(const Part& part);
 
