@@ -144,6 +144,10 @@ class PeerConnection::Link : public std::enable_shared_from_this<Link> {
     auto body = std::make_shared_for_overwrite<char[]>(length);
     asio::async_read(
         socket_, asio::buffer(body.get(), length),
+        // All of it in one call where it is there: asio would ask for 64 KiB.
+        [length](const asio::error_code& error, size_t done) -> size_t {
+          return error ? 0 : length - done;
+        },
         [self = shared_from_this(), body, length](const asio::error_code& error,
                                                   size_t) {
           if (self->failed_) return;
