@@ -22,7 +22,7 @@ struct BrokerMetricsSource {
   bool fenced = true;
   std::vector<std::string> offline_directories = {};
   const log::Scrubber::Counters* scrubbed = nullptr;  // if anything is
-  uint64_t posted = 0;  // tasks, to all shards
+  uint64_t posted = 0;                                // tasks, to all shards
 };
 
 // Prometheus text format. Kafka's metrics have the names that its JMX exporter
