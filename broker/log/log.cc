@@ -325,15 +325,23 @@ Status PartitionLog::CollectUnsynced(Offset upto, SyncWork* work) const {
   return {};
 }
 
+// Without a sync per append, only sealed segments are worth one: they keep
+// the scan after a crash short.
+bool PartitionLog::IsWorthASync() const {
+  return end() - durability_.taken() >=
+         std::max<int64_t>(1, options_.config.flush_messages);
+}
+
+bool PartitionLog::NeedsSync() const {
+  if (failed() || (journalled() && in_progress_)) return false;
+  return IsWorthASync() || active().base_offset() > durability_.taken();
+}
+
 std::optional<SyncWork> PartitionLog::TakeSync() {
-  if (failed() || (journalled() && in_progress_)) return std::nullopt;
+  if (!NeedsSync()) return std::nullopt;
   const Offset taken = durability_.taken();
-  // Without a sync per append, only sealed segments are worth one: they keep
-  // the scan after a crash short.
-  const bool all =
-      end() - taken >= std::max<int64_t>(1, options_.config.flush_messages);
+  const bool all = IsWorthASync();
   const Offset upto = all ? end() : active().base_offset();
-  if (upto <= taken) return std::nullopt;
   SyncWork work;
   if (Status collected = Note(CollectUnsynced(upto, &work)); !collected) {
     return std::nullopt;

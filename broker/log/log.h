@@ -174,6 +174,8 @@ class Log {
   // last is not handed back: one that goes past the journal must not be
   // overtaken.
   virtual std::optional<SyncWork> TakeSync() = 0;
+  // Whether TakeSync would give any; cheap.
+  virtual bool NeedsSync() const = 0;
   // What a journal that was told of the log has promised, and the segments do
   // not hold for good: to be synced before the journal forgets it.
   virtual SyncWork BehindJournal() = 0;

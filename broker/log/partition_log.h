@@ -61,6 +61,7 @@ class PartitionLog final : public Log {
   int64_t size_bytes() const override;
 
   std::optional<SyncWork> TakeSync() override;
+  bool NeedsSync() const override;
   SyncWork BehindJournal() override;
   void Flushed(const SyncWork& work) override;
   void SyncFailed(const SyncWork& work) override;
@@ -148,6 +149,7 @@ class PartitionLog final : public Log {
   std::string Path(std::string_view name) const;
 
   // log.cc
+  bool IsWorthASync() const;
   Result<AppendInfo> AppendOwn(std::string_view batch, LeaderEpoch epoch,
                                int64_t now_ms, BatchOrigin origin);
   Status AppendRun(const std::vector<record::BatchHeader>& run,

@@ -82,7 +82,6 @@ void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
 }
 
 void EffectRunner::Dismiss(Slot& slot) {
-  std::erase(to_sync_, &slot);
   fetchers_.Unfollow(slot);
   slot.readers.WakeAll();
   Announce(slot, true);
@@ -120,9 +119,9 @@ void EffectRunner::CutDone(const TopicPartition& name, const Uuid& topic_id,
 }
 
 void EffectRunner::SyncSoon(Slot& slot) {
-  if (slot.syncing || slot.sync_wanted) return;
+  if (slot.syncing || slot.sync_wanted || !slot.partition.NeedsSync()) return;
   slot.sync_wanted = true;
-  to_sync_.push_back(&slot);
+  to_sync_.push_back(slot.partition.name());
   if (to_sync_.size() > 1) return;
   // A follower's disk takes as long as this one, and its way there is longer:
   // first go the answers that followers wait for, which tasks that are posted
@@ -136,7 +135,9 @@ void EffectRunner::SyncSoon(Slot& slot) {
 }
 
 void EffectRunner::StartSyncs() {
-  for (Slot* slot : std::exchange(to_sync_, {})) {
+  for (const TopicPartition& name : std::exchange(to_sync_, {})) {
+    Slot* slot = state_.Find(name);
+    if (slot == nullptr) continue;
     slot->sync_wanted = false;
     StartSync(*slot);
   }

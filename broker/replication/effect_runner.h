@@ -44,7 +44,7 @@ class EffectRunner {
   ShardState& state_;
   FollowerFetchers& fetchers_;
   DeadlineQueue deadlines_;
-  std::vector<Slot*> to_sync_;
+  std::vector<TopicPartition> to_sync_;
 };
 
 }  // namespace tidemark::replication

@@ -319,6 +319,10 @@ void Partition::NoticeFailure() {
   if (failed() && !failure_noticed_) RoleChanged();
 }
 
+bool Partition::NeedsSync() const {
+  return !away() && !failed() && log_->NeedsSync();
+}
+
 std::optional<log::SyncWork> Partition::TakeSync() {
   return away() || failed() ? std::nullopt : log_->TakeSync();
 }

@@ -189,6 +189,7 @@ class Partition {
   // --- disk -------------------------------------------------------------
   // nullopt: nothing is to be synced now.
   std::optional<log::SyncWork> TakeSync();
+  bool NeedsSync() const;
   void Flushed(const log::SyncWork& work, Instant now);
   void SyncFailed(const log::SyncWork& work);
   Result<int> ApplyRetention(int64_t now_ms);
