@@ -77,6 +77,29 @@ TEST_F(ReplicaManagerTest, AcksAllIsDoneWithOneSyncAndOneRoundTrip) {
   EXPECT_EQ(cluster_.Replica(1, kT0)->high_watermark(), 1);
 }
 
+// All disks work at the same time, and the way to a follower's is longer.
+TEST_F(ReplicaManagerTest, FollowersHaveABatchBeforeTheLeadersDiskBegins) {
+  cluster_.CreateTopic("t", 1, {1, 2, 3}, 1, {1, 2, 3});
+  cluster_.executor.RunFor(seconds(1));
+  int written_before = -1;
+  cluster_.broker(1).logs.on_sync = [&] { written_before = cluster_.written; };
+  EXPECT_EQ(cluster_.Produce(1, kT0, "a").error, ErrorCode::kNone);
+  EXPECT_EQ(written_before, 2);
+}
+
+// What one turn of a shard appends is given to the disk together.
+TEST_F(ReplicaManagerTest, BatchesOfOneTurnAreSyncedTogether) {
+  cluster_.CreateTopic("t", 1, {1}, 1, {1});
+  cluster_.executor.RunFor(seconds(1));
+  std::optional<ProduceOutcome> one, two;
+  const int syncs = cluster_.broker(1).logs.syncs;
+  cluster_.StartProduce(1, kT0, "a", -1, &one);
+  cluster_.StartProduce(1, kT0, "b", -1, &two);
+  cluster_.executor.RunFor(seconds(1));
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(cluster_.broker(1).logs.syncs, syncs + 1);
+}
+
 // A flush that is still to be reported when another partition's data ends the
 // parked fetch must go with the next one.
 TEST_F(ReplicaManagerTest, NoFlushGoesUnreportedAmongManyPartitions) {

@@ -64,6 +64,7 @@ class TestLogStore final : public LogStore {
   void Checkpoint() override {}
   void Sync(log::SyncWork work, std::function<void(Status)> done) override {
     ++syncs;
+    if (on_sync) on_sync();
     if (hold_syncs) {
       held.push_back(
           [this, work, done] { done(log::PerformSync(disk_, work)); });
@@ -102,6 +103,7 @@ class TestLogStore final : public LogStore {
   bool hold_syncs = false;
   std::vector<std::function<void()>> held;
   int syncs = 0;
+  std::function<void()> on_sync;
   log::OffsetMap high_watermarks;
   std::vector<std::pair<TopicPartition, Uuid>> strays;
   std::vector<TopicPartition> removed;
@@ -326,6 +328,8 @@ class TestCluster {
   std::map<std::pair<NodeId, NodeId>, int> closes;
   std::map<std::pair<NodeId, NodeId>, size_t> answered_partitions;
   std::map<std::pair<NodeId, NodeId>, int> fetches;
+  // Answers with records that a connection would have written.
+  int written = 0;
   std::set<std::pair<NodeId, NodeId>> cut;
 
  private:
