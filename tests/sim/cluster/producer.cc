@@ -240,7 +240,10 @@ void Producer::FailedOne(Stream& stream, Batch& batch, ErrorCode error) {
             << " failed: " << ErrorName(error);
   batch.in_flight = false;
   --stream.in_flight;
-  stream.draining = true;
+  // Or, as Kafka's, while others are out.
+  if (!options_.idempotent || side_.scheduler.Chance(500)) {
+    stream.draining = true;
+  }
   stream.last_error = error;
   stream.not_before =
       side_.scheduler.Now() +
