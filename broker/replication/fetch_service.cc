@@ -1,6 +1,8 @@
 #include "broker/replication/fetch_service.h"
 
+#include <algorithm>
 #include <atomic>
+#include <memory>
 #include <utility>
 
 #include "broker/replication/fetch_operation.h"
@@ -10,35 +12,71 @@ namespace tidemark::replication {
 
 namespace {
 
-// Asks every query of its shard and answers them together.
+// Queries that a shard answers in one turn: others have theirs in between.
+constexpr size_t kInATurn = 256;
+
+// Queries that are asked of their shards and answered together: the one object
+// that this takes, whatever their number.
+template <class T, class Ask>
+struct Asking {
+  std::vector<OffsetQuery> queries;
+  std::vector<Result<T>> answers;
+  std::atomic<size_t> left;
+  Executor* on;
+  FetchService::Answers<T> done;
+  Ask ask;
+
+  using Self = std::shared_ptr<Asking>;
+
+  static void Answered(const Self& self, size_t index, Result<T> answer) {
+    self->answers[index] = std::move(answer);
+    if (self->left.fetch_sub(1) > 1) return;
+    self->on->Post([self] { self->done(std::move(self->answers)); });
+  }
+
+  // Those of `indexes` from `first` on, on the shard.
+  static void AskMore(const Self& self, ReplicaShard& shard,
+                      std::shared_ptr<const std::vector<size_t>> indexes,
+                      size_t first) {
+    const size_t end = std::min(first + kInATurn, indexes->size());
+    for (size_t i = first; i < end; ++i) {
+      const size_t index = (*indexes)[i];
+      self->ask(shard, self->queries[index], [self, index](Result<T> answer) {
+        Answered(self, index, std::move(answer));
+      });
+    }
+    if (end == indexes->size()) return;
+    shard.executor().Post([self, &shard, indexes, end] {
+      AskMore(self, shard, std::move(indexes), end);
+    });
+  }
+};
+
 template <class T, class Ask>
 void AskShards(ReplicaManagerImpl& replicas, std::vector<OffsetQuery> queries,
                Executor& on, FetchService::Answers<T> done, Ask ask) {
-  struct Gather {
-    std::vector<OffsetQuery> queries;
-    std::vector<Result<T>> answers;
-    std::atomic<size_t> left;
-  };
-  auto gather = std::make_shared<Gather>();
-  gather->answers.resize(queries.size());
-  gather->left = queries.size();
-  gather->queries = std::move(queries);
-  if (gather->queries.empty()) {
-    on.Post([gather, done = std::move(done)] { done(gather->answers); });
-    return;
+  const size_t count = queries.size();
+  std::vector<std::shared_ptr<std::vector<size_t>>> by_shard(
+      replicas.shard_count());
+  for (size_t i = 0; i < count; ++i) {
+    auto& of_shard = by_shard[replicas.ShardIndexOf(queries[i].partition)];
+    if (of_shard == nullptr) of_shard = std::make_shared<std::vector<size_t>>();
+    of_shard->push_back(i);
   }
-  for (size_t i = 0; i < gather->queries.size(); ++i) {
-    const TopicPartition& partition = gather->queries[i].partition;
-    ReplicaShard& shard = replicas.shard(replicas.ShardIndexOf(partition));
-    shard.executor().Post([gather, &shard, i, ask, &on, done] {
-      ask(shard, gather->queries[i], [gather, i, &on, done](Result<T> answer) {
-        gather->answers[i] = std::move(answer);
-        if (gather->left.fetch_sub(1) == 1) {
-          on.Post([gather, done] { done(std::move(gather->answers)); });
-        }
-      });
-    });
+  // One more than there are, so that none is an answer too.
+  auto asking = std::make_shared<Asking<T, Ask>>(
+      std::move(queries), std::vector<Result<T>>(count), count + 1, &on,
+      std::move(done), std::move(ask));
+  for (size_t s = 0; s < by_shard.size(); ++s) {
+    if (by_shard[s] == nullptr) continue;
+    ReplicaShard& shard = replicas.shard(s);
+    shard.executor().Post(
+        [asking, &shard, indexes = std::move(by_shard[s])]() mutable {
+          Asking<T, Ask>::AskMore(asking, shard, std::move(indexes), 0);
+        });
   }
+  if (asking->left.fetch_sub(1) > 1) return;
+  on.Post([asking] { asking->done(std::move(asking->answers)); });
 }
 
 }  // namespace
@@ -48,8 +86,8 @@ FetchService::FetchService(ReplicaManagerImpl& replicas,
     : replicas_(replicas),
       metadata_(metadata),
       options_(options),
-      sessions_(options.max_sessions, options.session_eviction, options.seed,
-                &replicas.own_stats(), [&replicas](uint64_t list) {
+      sessions_(options.sessions, options.seed, &replicas.own_stats(),
+                [&replicas](uint64_t list) {
                   for (size_t i = 0; i < replicas.shard_count(); ++i) {
                     ReplicaShard& shard = replicas.shard(i);
                     Dispatch(shard.executor(),

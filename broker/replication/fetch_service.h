@@ -50,8 +50,8 @@ struct OffsetQuery {
 class FetchService {
  public:
   struct Options {
-    size_t max_sessions = 1000;  // max.incremental.fetch.session.cache.slots
-    Duration session_eviction = std::chrono::minutes(2);
+    // sessions: max.incremental.fetch.session.cache.slots
+    FetchSessionCache::Limits sessions;
     int32_t max_bytes = 57671680;  // fetch.max.bytes
     // The longest a fetch is let wait, whatever it asks for.
     Duration max_wait = std::chrono::minutes(5);

@@ -24,6 +24,12 @@ size_t MostBytes(const kafka::FetchRequest::FetchPartition& asked) {
   return static_cast<size_t>(std::max(asked.partition_max_bytes, 0));
 }
 
+size_t PartitionsIn(const kafka::FetchRequest& request) {
+  size_t count = 0;
+  for (const auto& topic : request.topics) count += topic.partitions.size();
+  return count;
+}
+
 }  // namespace
 
 FetchSession::Key FetchSession::KeyOf(const std::string& topic, const Uuid& id,
@@ -79,17 +85,25 @@ void FetchSessionCache::Touch(FetchSession& session, Instant now) {
   by_use.emplace(now, session.id_);
 }
 
+void FetchSessionCache::Count(FetchSession& session, size_t partitions) {
+  if (session.follower_) return;
+  partitions_ += partitions - session.counted_;
+  session.counted_ = partitions;
+}
+
 Result<FetchSessionCache::Begun> FetchSessionCache::Begin(
     const kafka::FetchRequest& request, bool by_id, bool follower,
     Instant now) {
   constexpr int32_t kFinalEpoch = -1, kFirstEpoch = 0;
+  const size_t asked = PartitionsIn(request);
   // Ended when the lock is free again.
-  std::shared_ptr<FetchSession> ended, evicted;
+  std::shared_ptr<FetchSession> ended;
+  Sessions evicted;
   std::lock_guard lock(mutex_);
   const int32_t epoch = request.session_epoch;
   if (epoch == kFinalEpoch || epoch == kFirstEpoch) {
     if (request.session_id != 0) ended = Erase(request.session_id);
-    if (epoch == kFinalEpoch || !MakeRoom(follower, now, &evicted)) {
+    if (epoch == kFinalEpoch || !MakeRoom(follower, asked, now, &evicted)) {
       return Begun{NewSession(0, by_id, follower), false};
     }
     int32_t id = 0;
@@ -98,6 +112,7 @@ Result<FetchSessionCache::Begun> FetchSessionCache::Begin(
     }
     auto session = NewSession(id, by_id, follower);
     session->busy_ = true;
+    Count(*session, asked);
     Touch(*session, now);
     sessions_.emplace(id, session);
     if (stats_ != nullptr) Stats::Add(stats_->fetch_sessions, 1);
@@ -116,7 +131,13 @@ Result<FetchSessionCache::Begun> FetchSessionCache::Begin(
   if (session.by_id_ != by_id) {
     return Fail(ErrorCode::kFetchSessionTopicIdError);
   }
+  // Its client asks for everything anew, and gets no session for it.
+  if (!follower && asked > 0 && partitions_ + asked > limits_.partitions) {
+    ended = Erase(request.session_id);
+    return Fail(ErrorCode::kFetchSessionIdNotFound);
+  }
   session.busy_ = true;
+  Count(session, session.counted_ + asked);
   Touch(session, now);
   session.next_epoch_ = epoch == INT32_MAX ? 1 : epoch + 1;
   return Begun{it->second, true};
@@ -125,6 +146,11 @@ Result<FetchSessionCache::Begun> FetchSessionCache::Begin(
 void FetchSessionCache::Release(const std::shared_ptr<FetchSession>& session) {
   std::lock_guard lock(mutex_);
   session->busy_ = false;
+  // Fewer than was reckoned with: what is asked for again is there already.
+  if (const auto it = sessions_.find(session->id_);
+      it != sessions_.end() && it->second == session) {
+    Count(*session, session->size());
+  }
 }
 
 std::shared_ptr<FetchSession> FetchSessionCache::Erase(int32_t id) {
@@ -133,24 +159,31 @@ std::shared_ptr<FetchSession> FetchSessionCache::Erase(int32_t id) {
   std::shared_ptr<FetchSession> session = std::move(it->second);
   sessions_.erase(it);
   by_use_[session->follower_ ? 1 : 0].erase({session->last_used_, id});
+  Count(*session, 0);
   if (stats_ != nullptr) Stats::Add(stats_->fetch_sessions, -1);
   return session;
 }
 
-bool FetchSessionCache::MakeRoom(bool follower, Instant now,
-                                 std::shared_ptr<FetchSession>* evicted) {
-  if (sessions_.size() < limit_) return true;
-  std::optional<std::pair<Instant, int32_t>> oldest;
-  for (const bool of_followers : {false, true}) {
-    const auto& by_use = by_use_[of_followers ? 1 : 0];
-    if (by_use.empty()) continue;
-    const auto candidate = *by_use.begin();
-    const bool evictable =
-        now - candidate.first >= evict_after_ || (follower && !of_followers);
-    if (evictable && (!oldest || candidate < *oldest)) oldest = candidate;
+bool FetchSessionCache::IsFull(bool follower, size_t partitions) const {
+  return sessions_.size() >= limits_.sessions ||
+         (!follower && partitions_ + partitions > limits_.partitions);
+}
+
+bool FetchSessionCache::MakeRoom(bool follower, size_t partitions, Instant now,
+                                 Sessions* evicted) {
+  while (IsFull(follower, partitions)) {
+    std::optional<std::pair<Instant, int32_t>> oldest;
+    for (const bool of_followers : {false, true}) {
+      const auto& by_use = by_use_[of_followers ? 1 : 0];
+      if (by_use.empty()) continue;
+      const auto candidate = *by_use.begin();
+      const bool evictable = now - candidate.first >= limits_.evict_after ||
+                             (follower && !of_followers);
+      if (evictable && (!oldest || candidate < *oldest)) oldest = candidate;
+    }
+    if (!oldest) return false;
+    evicted->emplace(oldest->second, Erase(oldest->second));
   }
-  if (!oldest) return false;
-  *evicted = Erase(oldest->second);
   return true;
 }
 

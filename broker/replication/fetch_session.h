@@ -105,19 +105,29 @@ class FetchSession {
   // The cache's, under its lock.
   int32_t next_epoch_ = 1;
   bool busy_ = false;
+  size_t counted_ = 0;  // its partitions, of the cache's
   Instant last_used_{};
 };
 
-// All sessions of a broker, a bounded number. Any thread.
+// All sessions of a broker, a bounded number, and a bounded number of
+// partitions in those of consumers. Any thread.
 class FetchSessionCache {
  public:
-  // `evict_after`: how long a session must have been idle to make room for
-  // another (min.incremental.fetch.session.eviction.ms); a follower's session
-  // may take the place of any consumer's. `ended`: see FetchSession.
-  FetchSessionCache(size_t limit, Duration evict_after, uint64_t seed,
-                    Stats* stats, std::function<void(uint64_t)> ended)
-      : limit_(limit),
-        evict_after_(evict_after),
+  // About what a partition of a session takes here and in a ReadList.
+  static constexpr size_t kBytesOfAPartition = 640;
+
+  struct Limits {
+    size_t sessions = 1000;
+    size_t partitions = 1'000'000;  // of consumers
+    // How long a session must have been idle to make room for another
+    // (min.incremental.fetch.session.eviction.ms). A follower's may take the
+    // place of any consumer's.
+    Duration evict_after = std::chrono::minutes(2);
+  };
+  // `ended`: see FetchSession.
+  FetchSessionCache(const Limits& limits, uint64_t seed, Stats* stats,
+                    std::function<void(uint64_t)> ended)
+      : limits_(limits),
         ended_(std::move(ended)),
         random_(seed),
         stats_(stats) {}
@@ -125,8 +135,8 @@ class FetchSessionCache {
   // What a request's session id and epoch mean. The session is the caller's
   // alone until Release; a fetch without one gets one that nobody else will
   // find (id 0). `incremental`: the answer may leave out what has not changed.
-  // Errors: kFetchSessionIdNotFound, kInvalidFetchSessionEpoch,
-  // kFetchSessionTopicIdError.
+  // Errors: kFetchSessionIdNotFound (also of one that has become too large),
+  // kInvalidFetchSessionEpoch, kFetchSessionTopicIdError.
   struct Begun {
     std::shared_ptr<FetchSession> session;
     bool incremental = false;
@@ -141,17 +151,20 @@ class FetchSessionCache {
   std::shared_ptr<FetchSession> NewSession(int32_t id, bool by_id,
                                            bool follower);
   std::shared_ptr<FetchSession> Erase(int32_t id);
-  bool MakeRoom(bool follower, Instant now,
-                std::shared_ptr<FetchSession>* evicted);
+  // For a session of so many partitions.
+  bool MakeRoom(bool follower, size_t partitions, Instant now,
+                Sessions* evicted);
+  bool IsFull(bool follower, size_t partitions) const;
   void Touch(FetchSession& session, Instant now);
+  void Count(FetchSession& session, size_t partitions);
 
-  const size_t limit_;
-  const Duration evict_after_;
+  const Limits limits_;
   const std::function<void(uint64_t)> ended_;
   mutable std::mutex mutex_;  // guards all below and the friends' part above
   Sessions sessions_;
   // By when they were last used: of consumers [0], of followers [1].
   std::set<std::pair<Instant, int32_t>> by_use_[2];
+  size_t partitions_ = 0;
   uint64_t next_list_ = 1;
   std::mt19937_64 random_;
   Stats* const stats_;

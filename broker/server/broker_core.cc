@@ -6,9 +6,13 @@
 #include <utility>
 
 #include "common/base/may_wait.h"
+#include "common/io/resources.h"
 
 namespace tidemark::server {
 namespace {
+
+// What fetch sessions of consumers may take of the memory.
+constexpr uint64_t kSessionsShare = 32;
 
 Duration Ms(const Config& config, std::string_view key) {
   return MillisecondsOf(config.GetInt(key));
@@ -51,8 +55,11 @@ replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
 replication::FetchService::Options FetchOptions(const BrokerConfig& config,
                                                 uint64_t seed) {
   replication::FetchService::Options options;
-  options.max_sessions = static_cast<size_t>(
+  options.sessions.sessions = static_cast<size_t>(
       config.raw().GetInt("max.incremental.fetch.session.cache.slots"));
+  options.sessions.partitions =
+      io::MemoryLimit() / kSessionsShare /
+      replication::FetchSessionCache::kBytesOfAPartition;
   options.max_bytes = Int(config.raw(), "fetch.max.bytes");
   options.seed = seed;
   return options;

@@ -154,6 +154,32 @@ def many_names(pid):
     return most
 
 
+def many_partitions(pid):
+    """10^6 partitions in requests for offsets and for the ends of epochs; fetches that want to be remembered with 10^5."""
+    most = [0]
+
+    def ask(key, version, body):
+        with connect() as sock:
+            sock.settimeout(60)
+            sock.sendall(wire.frame(key, version, body))
+            wire.read_frame(sock)
+        most[0] = max(most[0], process.resident_mb(pid))
+
+    def topic_of(partitions):
+        return struct.pack('>i', 1) + wire.string('small') + struct.pack('>i', len(partitions)) + b''.join(partitions)
+    offsets = topic_of([struct.pack('>iq', i, -1) for i in range(10**6)])
+    ask(2, 1, struct.pack('>i', -1) + offsets)
+    ask(23, 3, struct.pack('>i', -1) + topic_of([struct.pack('>iii', i, -1, 0) for i in range(10**6)]))
+    fetch = struct.pack('>iiiibii', -1, 0, 0, 1 << 20, 0, 0, 0)
+    fetch += topic_of([struct.pack('>iqqi', i, 0, -1, 1 << 20) for i in range(10**5)]) + struct.pack('>i', 0)
+    total = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    # As many as would take an eighth of the memory, were all remembered: a quarter of that is the bound.
+    for _ in range(max(20, total // 8 // (640 * 10**5))):
+        ask(1, 7, fetch)
+    until(lambda: wire.serves(BASE), 'the broker answers')
+    return most[0] - total // 32 // MIB
+
+
 def memory(cases):
     settings = ['--set', 'queued.max.request.bytes=%d' % (32 * MIB), '--set',
                 'tidemark.queued.max.response.bytes=%d' % (32 * MIB),
@@ -187,6 +213,7 @@ def memory(cases):
         bounded('100 connections with frames of 100 MiB', huge_frames, 32 + 100 + 30)
         bounded('300 clients that read nothing', deaf_readers, 32 + 60 + 30)
         bounded('10^6 groups and topics in a request', many_names, 32 + 150)
+        bounded('10^6 partitions in a request, and in sessions', many_partitions, 32 + 300)
 
 
 def main():

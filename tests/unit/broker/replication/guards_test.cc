@@ -140,9 +140,11 @@ class SessionsTest : public testing::Test {
     }
     return request;
   }
-  int32_t Open(bool follower = false) {
-    auto begun = cache_.Begin(Ask({0}), false, follower, now_);
+  int32_t Open(bool follower = false,
+               const std::vector<PartitionIndex>& partitions = {0}) {
+    auto begun = cache_.Begin(Ask(partitions), false, follower, now_);
     CHECK(begun);
+    begun->session->Update(Ask(partitions));
     cache_.Release(begun->session);
     now_ += seconds(1);
     return begun->session->id();
@@ -155,8 +157,10 @@ class SessionsTest : public testing::Test {
            ErrorCode::kFetchSessionIdNotFound;
   }
 
-  FetchSessionCache cache_{3, minutes(2), 1, nullptr,
-                           [this](uint64_t list) { ended_.push_back(list); }};
+  FetchSessionCache cache_{
+      {.sessions = 3, .partitions = 10}, 1, nullptr, [this](uint64_t list) {
+        ended_.push_back(list);
+      }};
   std::vector<uint64_t> ended_;
   Instant now_{seconds(1000)};
 };
@@ -185,6 +189,37 @@ TEST_F(SessionsTest, AFollowerTakesTheRoomOfAConsumerNotOfAFollower) {
   request.session_id = follower;
   request.session_epoch = 1;
   EXPECT_TRUE(cache_.Begin(request, false, true, now_));
+}
+
+TEST_F(SessionsTest, PartitionsInSessionsOfConsumersAreBounded) {
+  const int32_t first = Open(false, {0, 1, 2, 3, 4, 5});
+  EXPECT_NE(first, 0);
+  EXPECT_EQ(Open(false, {0, 1, 2, 3, 4}), 0) << "it can do without";
+  EXPECT_NE(Open(false, {0, 0, 0, 0}), 0);
+  EXPECT_NE(Open(true, {0, 1, 2, 3, 4}), 0) << "followers are no strangers";
+  // What is asked for twice is counted once, when it is known.
+  auto more = Ask({6, 7, 8});
+  more.session_id = first;
+  more.session_epoch = 1;
+  auto begun = cache_.Begin(more, false, false, now_);
+  ASSERT_TRUE(begun);
+  begun->session->Update(more);
+  cache_.Release(begun->session);
+  more.session_epoch = 2;
+  EXPECT_EQ(cache_.Begin(more, false, false, now_).error().code,
+            ErrorCode::kFetchSessionIdNotFound)
+      << "it has become too large";
+  EXPECT_FALSE(Has(first));
+  EXPECT_NE(Open(false, {0, 1, 2, 3, 4, 5, 6, 7, 8}), 0) << "its room is free";
+}
+
+TEST_F(SessionsTest, ALargeSessionTakesTheRoomOfThoseUnusedForLong) {
+  const int32_t first = Open(false, {0, 1, 2, 3}), second = Open(false, {0, 1});
+  now_ += minutes(2) - seconds(1);
+  const int32_t third = Open(false, {0, 1, 2, 3, 4, 5, 6, 7});
+  EXPECT_NE(third, 0);
+  EXPECT_FALSE(Has(first));
+  EXPECT_TRUE(Has(second));
 }
 
 TEST_F(SessionsTest, WhatIsForgottenIsGone) {

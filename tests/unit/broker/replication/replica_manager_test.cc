@@ -100,6 +100,51 @@ TEST_F(ReplicaManagerTest, BatchesOfOneTurnAreSyncedTogether) {
   EXPECT_EQ(cluster_.broker(1).logs.syncs, syncs + 1);
 }
 
+// Whoever asks about a million partitions must not make a million copies of
+// what waits for the answer.
+TEST_F(ReplicaManagerTest, WhatManyQueriesTakeDoesNotGrowWithTheirSquare) {
+  cluster_.CreateTopic("t", 1, {1}, 1, {1});
+  cluster_.executor.RunFor(seconds(1));
+  struct Copied {
+    explicit Copied(int* c) : copies(c) {}
+    Copied(const Copied& other) : copies(other.copies) { ++*copies; }
+    int* copies;
+  };
+  constexpr size_t kQueries = 3000;
+  FetchService& fetch = *cluster_.broker(1).fetch;
+  std::vector<OffsetQuery> queries;
+  for (size_t i = 0; i < kQueries; ++i) {
+    OffsetQuery& query = queries.emplace_back();
+    query.partition = {"t", static_cast<PartitionIndex>(i)};
+    query.timestamp = -1;
+    query.epoch = 0;
+  }
+  int copies = 0;
+  size_t offsets = 0, ends = 0;
+  fetch.FindOffsets(queries, cluster_.executor, nullptr,
+                    [&, counted = Copied(&copies)](auto answers) {
+                      offsets = answers.size();
+                      EXPECT_TRUE(answers[0]);
+                      EXPECT_EQ(answers.back().error().code,
+                                ErrorCode::kUnknownTopicOrPartition);
+                    });
+  fetch.EndOffsets(queries, cluster_.executor,
+                   [&, counted = Copied(&copies)](auto answers) {
+                     ends = answers.size();
+                     EXPECT_TRUE(answers[0]);
+                     EXPECT_FALSE(answers.back());
+                   });
+  cluster_.executor.RunFor(seconds(1));
+  EXPECT_EQ(offsets, kQueries);
+  EXPECT_EQ(ends, kQueries);
+  EXPECT_LT(copies, 20);
+  bool none = false;
+  fetch.EndOffsets({}, cluster_.executor,
+                   [&](auto answers) { none = answers.empty(); });
+  cluster_.executor.RunFor(seconds(1));
+  EXPECT_TRUE(none);
+}
+
 // A flush that is still to be reported when another partition's data ends the
 // parked fetch must go with the next one.
 TEST_F(ReplicaManagerTest, NoFlushGoesUnreportedAmongManyPartitions) {
