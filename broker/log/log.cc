@@ -75,15 +75,6 @@ Status PartitionLog::Note(Status status) {
   return status;
 }
 
-Status PartitionLog::NoteHalfDone(Status status) {
-  if (!status && io::IsShortage(status.error())) {
-    failed_ = true;
-    LOG(ERROR) << "log offline partition=" << ToString(options_.partition)
-               << " error=" << status.error().message;
-  }
-  return status;
-}
-
 void PartitionLog::CheckInvariants() const {
   CHECK_LE(0, start_) << options_.dir;
   CHECK_LE(start_, durability_.flushed()) << options_.dir;

@@ -415,10 +415,10 @@ Result<std::string> LogDirectory::RenameAway(const TopicPartition& partition,
   std::shared_ptr<LogMark> mark;
   {
     std::lock_guard lock(mutex_);
-    const auto it = marks_.find(partition);
-    if (it != marks_.end()) {
-      mark = std::move(it->second);
-      marks_.erase(it);
+    for (auto* marks : {&marks_, &leaving_}) {
+      if (auto found = marks->extract(partition); !found.empty()) {
+        mark = std::move(found.mapped());
+      }
     }
     recovery_points_.erase(partition);
     starts_.erase(partition);
@@ -427,6 +427,16 @@ Result<std::string> LogDirectory::RenameAway(const TopicPartition& partition,
   const std::string to = path_ + "/" + TrashName(partition, suffix);
   const auto rename = [&] { return fs_.Rename(PathOf(partition), to); };
   Status renamed = mark ? mark->Remove(rename) : rename();
+  if (!renamed && io::IsShortage(renamed.error())) {
+    std::lock_guard lock(mutex_);
+    if (mark) leaving_[partition] = std::move(mark);
+    return Fail(renamed.error());
+  }
+  if (!renamed && !fs_.Exists(PathOf(partition))) {
+    LOG(WARNING) << "log to be removed is gone partition="
+                 << ToString(partition) << " dir=" << path_;
+    renamed = {};
+  }
   if (!renamed) {
     health_->TakeOffline(renamed.error());
     return Fail(renamed.error());

@@ -92,7 +92,8 @@ class LogDirectory final : public LogSyncer {
 
   // The log is called something else from now on, so that another can have
   // its name. Returns the new path, for the caller to remove it when the
-  // directory is synced. Quick: waits for no disk.
+  // directory is synced. Quick: waits for no disk. One that is gone already is
+  // all right. kOutOfSpace: it is still there, and to be renamed another time.
   Result<std::string> RenameAway(const TopicPartition& partition,
                                  const char* suffix);
 
@@ -181,6 +182,8 @@ class LogDirectory final : public LogSyncer {
     bool noted = false;   // in the journal
   };
   std::map<TopicPartition, RenamedAway> renamed_away_;  // not for good yet
+  // Of those for whose other name there was no room.
+  std::map<TopicPartition, std::shared_ptr<LogMark>> leaving_;
   OffsetMap recovery_points_, starts_, high_watermarks_;
   // What the files hold.
   OffsetMap written_recovery_points_, written_starts_, written_high_watermarks_;

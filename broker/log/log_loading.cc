@@ -193,6 +193,7 @@ Status LogManager::LoadLate(const TopicPartition& partition, int64_t now_ms) {
     std::lock_guard lock(mutex_);
     const auto it = places_.find(partition);
     if (it == places_.end() || !it->second.error ||
+        it->second.leaving_as != nullptr ||
         !io::IsShortage(*it->second.error)) {
       return {};
     }
@@ -222,8 +223,8 @@ void LogManager::LoadMissing() {
     return;
   }
   for (const auto& [partition, place] : places_) {
-    if (!place.error || !io::IsShortage(*place.error) ||
-        place.dir->at->health().offline()) {
+    if (!place.error || place.leaving_as != nullptr ||
+        !io::IsShortage(*place.error) || place.dir->at->health().offline()) {
       continue;
     }
     ++loading_;

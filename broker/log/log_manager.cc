@@ -143,11 +143,17 @@ Status LogManager::RemoveDoubles(const TopicPartition& partition,
                  << " topic_id=" << ToString(stray.topic_id)
                  << " dir=" << stray.dir->at->path();
     stray.log = nullptr;
-    TM_ASSIGN_OR_RETURN(auto path,
-                        stray.dir->at->RenameAway(partition, kStraySuffix));
+    auto path = stray.dir->at->RenameAway(partition, kStraySuffix);
     std::lock_guard lock(mutex_);
-    if (stray.error) NotMissing(*stray.dir);
-    removals_.push_back({stray.dir->at.get(), std::move(path)});
+    if (stray.error && stray.leaving_as == nullptr) NotMissing(*stray.dir);
+    if (!path) {
+      stray.error = path.error();
+      stray.leaving_as = kStraySuffix;
+      ++stray.dir->partitions;
+      doubles_.emplace(partition, std::move(stray));
+      return Fail(path.error());
+    }
+    removals_.push_back({stray.dir->at.get(), std::move(*path)});
     wake_.notify_one();
   }
 }
@@ -243,10 +249,25 @@ Status LogManager::RenameAway(LogDirectory& dir,
   const auto renamed = dir.RenameAway(partition, suffix);
   std::lock_guard lock(mutex_);
   const auto it = places_.find(partition);
+  const bool was_leaving =
+      it != places_.end() && it->second.leaving_as != nullptr;
+  if (!renamed && io::IsShortage(renamed.error()) && it != places_.end()) {
+    LOG_IF(WARNING, !was_leaving)
+        << "log not renamed partition=" << ToString(partition)
+        << " error=" << renamed.error().message;
+    if (!was_leaving) ++leaving_;
+    it->second.leaving_as = suffix;
+    it->second.error = renamed.error();
+    return Fail(renamed.error());
+  }
   if (it != places_.end()) {
     Directory& place = *it->second.dir;
     --place.partitions;
-    if (it->second.error) NotMissing(place);
+    if (was_leaving) {
+      --leaving_;
+    } else if (it->second.error) {
+      NotMissing(place);
+    }
     places_.erase(it);
     if (auto other = doubles_.extract(partition); !other.empty()) {
       places_.emplace(partition, std::move(other.mapped()));
@@ -256,6 +277,23 @@ Status LogManager::RenameAway(LogDirectory& dir,
   removals_.push_back({&dir, *renamed});
   wake_.notify_one();
   return {};
+}
+
+void LogManager::RenameLeaving() {
+  std::lock_guard lock(mutex_);
+  if (closing_ || renaming_ > 0 || leaving_ == 0) return;
+  for (const auto& [partition, place] : places_) {
+    if (place.leaving_as == nullptr || place.dir->at->health().offline()) {
+      continue;
+    }
+    ++renaming_;
+    workers_.Do(partition, [this, name = partition, dir = place.dir->at.get(),
+                            suffix = place.leaving_as] {
+      (void)RenameAway(*dir, name, suffix);
+      std::lock_guard lock(mutex_);
+      --renaming_;
+    });
+  }
 }
 
 Status LogManager::DeleteLog(std::unique_ptr<Log> log) {
@@ -390,22 +428,30 @@ void LogManager::KeepHouse() {
       return stopping_ || !removals_.empty() || high_watermarks_set_;
     });
     const bool last = stopping_;
-    const auto removals = std::exchange(removals_, {});
+    auto removals = std::exchange(removals_, {});
     const bool high_watermarks = std::exchange(high_watermarks_set_, false);
     lock.unlock();
-    if (!removals.empty()) Remove(removals);
+    std::vector<Removal> again;
+    if (!removals.empty()) again = Remove(std::move(removals));
     for (const auto& dir : dirs_) {
       if (high_watermarks) (void)dir->at->WriteHighWatermarks();
     }
     CheckSpace();
     LoadMissing();
+    RenameLeaving();
     lock.lock();
+    // What nothing can be done about now is found by the next process.
     if (last && removals_.empty()) return;
+    if (!again.empty() && !last)
+      wake_.wait_for(lock, kHousekeeping, [this] { return stopping_; });
+    removals_.insert(removals_.end(), std::make_move_iterator(again.begin()),
+                     std::make_move_iterator(again.end()));
   }
 }
 
 // One sync and one set of checkpoint files for all of them.
-void LogManager::Remove(const std::vector<Removal>& removals) {
+std::vector<LogManager::Removal> LogManager::Remove(
+    std::vector<Removal> removals) {
   for (const auto& dir : dirs_) {
     const bool concerned = std::any_of(
         removals.begin(), removals.end(),
@@ -415,14 +461,17 @@ void LogManager::Remove(const std::vector<Removal>& removals) {
     (void)dir->at->WriteCheckpoints();
     (void)dir->at->WriteHighWatermarks();
   }
-  for (const Removal& removal : removals) {
+  std::vector<Removal> again;
+  for (Removal& removal : removals) {
     if (Status removed = fs_.RemoveAll(removal.path); !removed) {
-      LOG(WARNING) << "not removed path=" << removal.path
-                   << " error=" << removed.error().message;
+      LOG_EVERY_T(WARNING, 1) << "not removed path=" << removal.path
+                              << " error=" << removed.error().message;
+      if (io::IsShortage(removed.error())) again.push_back(std::move(removal));
     }
     std::unique_lock lock(mutex_);
     wake_.wait_for(lock, kBetweenRemovals, [this] { return stopping_; });
   }
+  return again;
 }
 
 }  // namespace tidemark::log

@@ -144,6 +144,9 @@ class LogManager {
     std::unique_ptr<Log> log;  // until handed out
     std::optional<Error> error;
     bool shortened = false;
+    // It is to be removed, and there was no room to rename it: nobody gets it,
+    // nor its name. nullptr: it is not.
+    const char* leaving_as = nullptr;
   };
   struct Removal {
     LogDirectory* dir = nullptr;
@@ -174,13 +177,16 @@ class LogManager {
   Status MayCreate(const TopicPartition& partition, bool is_new) const;
   // One that was missing is loaded, or gone. Under the lock.
   void NotMissing(Directory& dir);
+  // A shortage: it is tried again by the workers now and then.
   Status RenameAway(LogDirectory& dir, const TopicPartition& partition,
                     const char* suffix);
+  void RenameLeaving();
   // Nothing is left of a log that could not be made.
   void NotMade(Directory& dir, const TopicPartition& partition);
   void CheckSpace();
   void KeepHouse();
-  void Remove(const std::vector<Removal>& removals);
+  // Those for which something has run out.
+  std::vector<Removal> Remove(std::vector<Removal> removals);
 
   io::FileSystem& fs_;
   const LogManagerOptions options_;
@@ -193,7 +199,9 @@ class LogManager {
   std::map<TopicPartition, Place> places_;
   std::multimap<TopicPartition, Place> doubles_;  // of other topics
   std::vector<Removal> removals_;
-  size_t loading_ = 0;  // what LoadMissing has asked for
+  size_t loading_ = 0;   // what LoadMissing has asked for
+  size_t leaving_ = 0;   // places with leaving_as
+  size_t renaming_ = 0;  // what RenameLeaving has asked for
   bool high_watermarks_set_ = false;
   bool closing_ = false;
   bool stopping_ = false;

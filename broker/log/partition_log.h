@@ -137,9 +137,6 @@ class PartitionLog final : public Log {
   // Passes `status` on; a storage error breaks the log and its directory, a
   // shortage does not, but is KAFKA_STORAGE_ERROR to whoever asked.
   Status Note(Status status);
-  // A shortage in the middle of a change that cannot be undone: this log is
-  // broken, its directory is not.
-  Status NoteHalfDone(Status status);
   template <class T>
   Result<T> Note(Result<T> result) {
     if (!result) TM_RETURN_IF_ERROR(Note(Status(Fail(result.error()))));
@@ -239,6 +236,8 @@ class PartitionLog final : public Log {
   Status TryCutFully(Offset offset);
   Status BeginCut(Offset offset, bool fully);
   Status DropSegmentsBehind(size_t keep);
+  // The log ends here now, and so does what is known of it.
+  void EndAt(Offset end);
   Status DropFirstSegment();
   Status DropSegmentsBelowStart();
   Status RemoveSnapshots(Offset from, Offset below);

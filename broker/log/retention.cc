@@ -49,31 +49,39 @@ Status PartitionLog::BeginCut(Offset offset, bool fully) {
 }
 
 Status PartitionLog::RemoveSnapshots(Offset from, Offset below) {
-  for (Offset snapshot : snapshots_) {
-    if (snapshot < from || snapshot >= below) continue;
-    const std::string path = Path(SegmentFileName(snapshot, ".snapshot"));
-    if (fs_.Exists(path)) TM_RETURN_IF_ERROR(fs_.Remove(path));
-  }
+  Status removed;
   std::erase_if(snapshots_, [&](Offset snapshot) {
-    return snapshot >= from && snapshot < below;
+    if (!removed || snapshot < from || snapshot >= below) return false;
+    removed = RemoveFiles(fs_, {Path(SegmentFileName(snapshot, ".snapshot"))});
+    return removed.has_value();
   });
-  return {};
+  return removed;
 }
 
 // From the newest to the oldest, so that a crash in between leaves a log
-// without holes. Without a descriptor the directory is synced together with
-// the next batch, which is not acknowledged from a journal then.
+// without holes; so does a disk that has no room to remove more. Until the cut
+// is tried again the log is what is left. Then, and without a descriptor, the
+// directory is synced together with the next batch, which is not acknowledged
+// from a journal.
 Status PartitionLog::DropSegmentsBehind(size_t keep) {
   if (segments_.size() <= keep) return {};
   ++change_;
+  Offset left = end();
+  Status removed;
   while (segments_.size() > keep) {
-    TM_RETURN_IF_ERROR(segments_.back()->Remove());
+    removed = segments_.back()->Remove();
+    if (!removed) break;
+    left = segments_.back()->base_offset();
     segments_.pop_back();
   }
-  const Status synced = fs_.SyncDirectory(options_.dir);
-  if (synced || !io::IsShortage(synced.error())) return synced;
+  if (!opening_) EndAt(std::max(start_, left));
+  if (removed) {
+    removed = fs_.SyncDirectory(options_.dir);
+    if (removed || !io::IsShortage(removed.error())) return removed;
+    removed = {};
+  }
   in_place_until_ = change_;
-  return {};
+  return removed;
 }
 
 Status PartitionLog::TruncateTo(Offset offset) { return Cut(offset, false); }
@@ -153,18 +161,24 @@ Status PartitionLog::TryCutAt(Offset offset, bool damaged) {
     TM_RETURN_IF_ERROR(RemoveSnapshots(end + 1, INT64_MAX));
     TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
   }
+  ForgetPlaces();
+  TM_RETURN_IF_ERROR(DropSegmentsBehind(index + 1));
   if (found) {
     TM_RETURN_IF_ERROR(segments_[index]->TruncateTo(found->position, end));
   }
-  ForgetPlaces();
-  TM_RETURN_IF_ERROR(NoteHalfDone(DropSegmentsBehind(index + 1)));
-  durability_.Cut(end);
-  if (epochs_.TruncateFromEnd(end)) EpochsChanged(end);
-  if (producers_.TruncateTo(end)) return {};
-  producers_stale_ = true;
+  EndAt(end);
+  if (!producers_stale_) return {};
   // The cut is done; without descriptors the next append tries again.
   const Status rebuilt = FreshProducers();
   return !rebuilt && io::IsShortage(rebuilt.error()) ? Status() : rebuilt;
+}
+
+void PartitionLog::EndAt(Offset end) {
+  durability_.Cut(end);
+  mark_->Cut(durability_.generation(), end);
+  options_.recovery_point = std::min(options_.recovery_point, end);
+  if (epochs_.TruncateFromEnd(end)) EpochsChanged(end);
+  if (!producers_.TruncateTo(end)) producers_stale_ = true;
 }
 
 Status PartitionLog::TruncateFullyAndStartAt(Offset offset) {
@@ -188,7 +202,11 @@ Status PartitionLog::TryCutFully(Offset offset) {
   const std::string epochs = Path("leader-epoch-checkpoint");
   if (fs_.Exists(epochs)) TM_RETURN_IF_ERROR(fs_.Remove(epochs));
   TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
-  TM_RETURN_IF_ERROR(NoteHalfDone(DropSegmentsBehind(0)));
+  // What a crash has brought back: no other has its start in it.
+  while (segments_.size() > 1 && segments_[1]->base_offset() <= start_) {
+    TM_RETURN_IF_ERROR(DropFirstSegment());
+  }
+  TM_RETURN_IF_ERROR(DropSegmentsBehind(0));
   producers_.Clear();
   producers_stale_ = false;
   epochs_.Clear();

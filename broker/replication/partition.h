@@ -271,6 +271,8 @@ class Partition {
   Status Append(std::string_view batches);
   void Lend(LogCut cut);
   AskedWith End() const;
+  // The log ends before that.
+  void ForgetBeyond(Offset end);
   Status AfterCut(const LogCut& cut, const std::optional<Fetched>& fetched);
   Status AtPosition(const AskedWith& asked) const;
   void MaybeResign();

@@ -135,6 +135,8 @@ bool Partition::CutDone(std::unique_ptr<log::Log> log, const Status& cut,
   for (const auto& [work, synced] : away.syncs) {
     synced ? Flushed(work, now) : SyncFailed(work);
   }
+  // One that has failed may have taken a part.
+  ForgetBeyond(cut ? away.cut.at : log_->end_offset());
   const bool went_on = cut && AfterCut(away.cut, away.fetched);
   const AskedWith end = End();
   const bool moved =
@@ -147,11 +149,17 @@ bool Partition::CutDone(std::unique_ptr<log::Log> log, const Status& cut,
   return moved;
 }
 
-Status Partition::AfterCut(const LogCut& cut,
-                           const std::optional<Fetched>& fetched) {
-  while (!uncommitted_.empty() && uncommitted_.back().first > cut.at) {
+void Partition::ForgetBeyond(Offset end) {
+  while (!uncommitted_.empty() && uncommitted_.back().first > end) {
     uncommitted_.pop_back();
   }
+  if (high_watermark_ > log_->end_offset()) {
+    SetHighWatermark(log_->end_offset());
+  }
+}
+
+Status Partition::AfterCut(const LogCut& cut,
+                           const std::optional<Fetched>& fetched) {
   if (cut.kind == LogCut::Kind::kDamaged && corrupt_from_ >= cut.at) {
     corrupt_from_.reset();
   }
@@ -160,9 +168,6 @@ Status Partition::AfterCut(const LogCut& cut,
     taken = TakeFetched(*fetched);
   } else if (cut.kind == LogCut::Kind::kStartOver) {
     SetHighWatermark(cut.at);
-  }
-  if (high_watermark_ > log_->end_offset()) {
-    SetHighWatermark(log_->end_offset());
   }
   return taken;
 }

@@ -431,7 +431,7 @@ Status SimDisk::Remove(const std::string& path) {
   if (node.directory && !node.directory->current.empty()) {
     return Broken("remove", path, "Directory not empty");
   }
-  TM_RETURN_IF_ERROR(Change("remove", path));
+  TM_RETURN_IF_ERROR(ChangeNames("remove", path));
   RemoveTree(*parent, name);
   return {};
 }
@@ -455,7 +455,7 @@ Status SimDisk::RemoveAll(const std::string& path) {
   std::string name;
   Directory* parent = ParentOf(path, &name);
   if (parent == nullptr || !parent->current.contains(name)) return {};
-  TM_RETURN_IF_ERROR(Change("remove", path));
+  TM_RETURN_IF_ERROR(ChangeNames("remove", path));
   RemoveTree(*parent, name);
   return {};
 }
@@ -469,7 +469,7 @@ Status SimDisk::Rename(const std::string& from, const std::string& to) {
       !source->current.contains(from_name)) {
     return Broken("rename", from, "No such file or directory");
   }
-  TM_RETURN_IF_ERROR(Change("rename", from));
+  TM_RETURN_IF_ERROR(ChangeNames("rename", from));
   Node node = source->current[from_name];
   if (source == target) {
     source->Make({from_name, to_name, node});
@@ -596,6 +596,17 @@ void SimDisk::SetCapacity(int64_t bytes) {
 }
 
 void SimDisk::FailOpens(bool fail) { FailOpensAfter(fail ? 0 : INT64_MAX); }
+
+void SimDisk::FailNamesAfter(int64_t changes) {
+  std::lock_guard lock(mutex_);
+  names_left_ = changes;
+}
+
+Status SimDisk::ChangeNames(const char* what, const std::string& path) {
+  if (names_left_ <= 0) return OutOfSpace(what, path);
+  if (names_left_ != INT64_MAX) --names_left_;
+  return Change(what, path);
+}
 
 void SimDisk::FailOpensAfter(int64_t opens) {
   std::lock_guard lock(mutex_);

@@ -59,6 +59,9 @@ class SimDisk final : public io::FileSystem {
   void FailOpens(bool fail);
   // The same from the one after the next `opens` on.
   void FailOpensAfter(int64_t opens);
+  // No room for names: removing and renaming fails with kOutOfSpace from the
+  // one after the next `changes` on.
+  void FailNamesAfter(int64_t changes);
   // Operations on paths that contain `part` fail while set; empty: none.
   void FailWrites(std::string part);
   void FailSyncs(std::string part);
@@ -86,6 +89,7 @@ class SimDisk final : public io::FileSystem {
   Directory* ParentOf(const std::string& path, std::string* name);
   Status Change(const char* what, const std::string& path);
   bool MayOpen();
+  Status ChangeNames(const char* what, const std::string& path);
   bool DeadLocked() const;
   // Where from `at` on the first byte of `count` is that is not in memory.
   std::optional<uint64_t> FirstCold(Inode& inode, uint64_t at, size_t count);
@@ -109,6 +113,7 @@ class SimDisk final : public io::FileSystem {
   int64_t syncs_ = 0;
   std::string fail_writes_, fail_syncs_, fail_reads_;
   int64_t opens_left_ = INT64_MAX;
+  int64_t names_left_ = INT64_MAX;
   uint64_t cache_ = 0;  // how often it was dropped
   bool keep_nothing_ = false;
   std::function<void(const std::string&)> on_wait_;

@@ -229,6 +229,57 @@ TEST_F(NarrowTest, StartingOverIsTriedAgain) {
   }
 }
 
+// As where a file system needs room to take names away. What is left of the log
+// is a beginning of it, and goes on.
+TEST_F(NarrowTest, ACutThatFindsNoRoomForNamesIsTriedAgain) {
+  int failed = 0;
+  for (const Offset to : {Offset{41}, Offset{150}, Offset{-1}}) {
+    const auto cut = [&] {
+      return to < 0 ? log_->TruncateFullyAndStartAt(300) : log_->TruncateTo(to);
+    };
+    for (int64_t names = 0; names < kMostOpens; ++names) {
+      for (const bool goes_on : {true, false}) {
+        SCOPED_TRACE(std::to_string(to) + " " + std::to_string(names));
+        next_.clear();
+        Fill();
+        std::string model = ReadAll();
+        disk_.FailNamesAfter(names);
+        const Status done = cut();
+        ASSERT_TRUE(done || done.error().code == ErrorCode::kKafkaStorageError);
+        ASSERT_TRUE(online());
+        if (!done) {
+          ++failed;
+          const std::string left = ReadAll();
+          ASSERT_TRUE(model.starts_with(left));
+          ASSERT_EQ(BaseOffsets(left).back() + 2, log_->end_offset());
+          model = left;
+          if (goes_on) {
+            ASSERT_TRUE(Append(Batch(2, kNow, Idempotent(5, 0), 100)));
+            model = ReadAll();
+          }
+          Flush();
+          ASSERT_EQ(log_->flushed_offset(), log_->end_offset());
+          disk_.FailNamesAfter(INT64_MAX);
+          if (names % 2 == 0) {
+            CrashAndReopen();
+            // What was not to stay may come back where nothing else is.
+            ASSERT_TRUE(goes_on ? ReadAll() == model
+                                : ReadAll().starts_with(model));
+          }
+          ASSERT_TRUE(cut());
+        }
+        disk_.FailNamesAfter(INT64_MAX);
+        const Offset end = to < 0 ? 300 : to & ~1;
+        ASSERT_EQ(log_->end_offset(), end);
+        ASSERT_TRUE(log_->AppendAsFollower(LeaderBatch(end, 2, 1)));
+        ExpectProducersOfTheLog();
+        ASSERT_EQ(log_->end_offset(), end + 2);
+      }
+    }
+  }
+  EXPECT_GT(failed, 30);
+}
+
 // Nobody appends between the cut and the end of the process.
 TEST_F(NarrowTest, ACleanStopAfterAnUnfinishedCutKnowsItsProducers) {
   for (int64_t opens = 0; opens < kMostOpens; ++opens) {
@@ -239,6 +290,83 @@ TEST_F(NarrowTest, ACleanStopAfterAnUnfinishedCutKnowsItsProducers) {
     Reopen();
     EXPECT_EQ(impl().producers().producers().at(9).last().last_sequence, 3);
   }
+}
+
+class RemovalTest : public testing::Test {
+ protected:
+  RemovalTest() {
+    options_.dirs = {"/data"};
+    options_.on_offline = [](const std::string& dir, const Error& why) {
+      ADD_FAILURE() << dir << " is offline: " << why.message;
+    };
+    auto manager = LogManager::Open(disk_, options_, 0);
+    CHECK(manager);
+    manager_ = std::move(*manager);
+  }
+  Result<std::unique_ptr<Log>> Make(const Uuid& id) {
+    return manager_->GetOrCreate(kName, id, {}, true, 0);
+  }
+  bool Trash() {
+    const auto names = disk_.List("/data").value();
+    for (const std::string& name : names) {
+      if (name.ends_with("-delete") || name.ends_with("-stray")) return true;
+    }
+    return false;
+  }
+  static bool Soon(const std::function<bool()>& test) {
+    for (int i = 0; i < 500 && !test(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return test();
+  }
+  const TopicPartition kName{"t", 0};
+  const Uuid kOld = *Uuid::FromBytes("0123456789abcdef");
+  const Uuid kNew = *Uuid::FromBytes("fedcba9876543210");
+
+  sim::SimDisk disk_{5};
+  LogManagerOptions options_;
+  std::unique_ptr<LogManager> manager_;
+};
+
+TEST_F(RemovalTest, ALogForWhoseOtherNameThereIsNoRoomGoesWhenThereIs) {
+  auto log = Make(kOld);
+  ASSERT_TRUE(log);
+  disk_.FailNamesAfter(0);
+  EXPECT_EQ(manager_->DeleteLog(std::move(*log)).error().code,
+            ErrorCode::kOutOfSpace);
+  EXPECT_TRUE(disk_.Exists("/data/t-0"));
+  EXPECT_EQ(Make(kNew).error().code, ErrorCode::kOutOfSpace)
+      << "the name is not free";
+  EXPECT_TRUE(manager_->OfflineDirectories().empty());
+  disk_.FailNamesAfter(INT64_MAX);
+  EXPECT_TRUE(Soon([&] { return !disk_.Exists("/data/t-0") && !Trash(); }));
+  log = Make(kNew);
+  ASSERT_TRUE(log);
+  EXPECT_EQ((*log)->topic_id(), kNew);
+  std::vector<std::unique_ptr<Log>> logs;
+  logs.push_back(std::move(*log));
+  EXPECT_TRUE(manager_->ShutdownCleanly(std::move(logs), 7));
+}
+
+TEST_F(RemovalTest, WhatCannotBeRemovedNowIsRemovedLater) {
+  auto log = Make(kOld);
+  ASSERT_TRUE(log);
+  disk_.FailNamesAfter(1);
+  ASSERT_TRUE(manager_->DeleteLog(std::move(*log)));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_TRUE(Trash());
+  disk_.FailNamesAfter(INT64_MAX);
+  EXPECT_TRUE(Soon([&] { return !Trash(); }));
+}
+
+// Somebody has removed it by hand.
+TEST_F(RemovalTest, ALogThatIsGoneAlreadyTakesNoDirectoryAlong) {
+  auto log = Make(kOld);
+  ASSERT_TRUE(log);
+  ASSERT_TRUE(disk_.RemoveAll("/data/t-0"));
+  EXPECT_TRUE(manager_->DeleteLog(std::move(*log)));
+  EXPECT_TRUE(manager_->OfflineDirectories().empty());
+  EXPECT_TRUE(Make(kNew));
 }
 
 TEST(ManagerShortageTest, ADirectoryThatCannotBeListedIsNotReplaced) {

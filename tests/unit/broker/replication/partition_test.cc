@@ -271,6 +271,24 @@ TEST_F(PartitionTest, ASyncThatEndsWhileTheLogIsAwayCounts) {
   EXPECT_EQ(one.partition->log().flushed_offset(), 1);
 }
 
+TEST_F(PartitionTest, ACutThatFailedHalfWayLeavesNothingBeyondTheLog) {
+  Replica& one = Make(1, 1);
+  one.partition->ApplyRow(Row({1}, 1, 0, 0), kStart);
+  ASSERT_TRUE(Append(one, "a", 1));
+  ASSERT_TRUE(Append(one, "b", 1));
+  Sync(one);
+  ASSERT_EQ(one.partition->high_watermark(), 2);
+  one.partition->ApplyRow(Row({2}, 2, 1, 1), kStart);
+  ASSERT_TRUE(one.partition->Diverged({1, 2, 0}, {-1, 0}));
+  LentLog lent = one.partition->TakeCut();
+  ASSERT_TRUE(lent.log->TruncateTo(1));
+  one.partition->CutDone(std::move(lent.log),
+                         Fail(ErrorCode::kKafkaStorageError, "test"), kStart);
+  EXPECT_EQ(one.partition->log().end_offset(), 1);
+  EXPECT_EQ(one.partition->high_watermark(), 1);
+  EXPECT_TRUE(one.partition->FollowerPosition()) << "it is tried again";
+}
+
 // A leader that asks for that again and again does not get it at once.
 TEST_F(PartitionTest, ACutThatMovesNothingIsToldFromOneThatDoes) {
   Replica& one = Make(1, 1);
