@@ -38,6 +38,17 @@ Result<BrokerConfig> LoadConfig(Config::Sources sources) {
   return BrokerConfig::Parse(std::move(config));
 }
 
+// One of the signals has come, or comes within `pause`.
+bool IsToldToStop(const sigset_t& signals, Duration pause) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(pause);
+  timespec time{};
+  time.tv_sec = seconds.count();
+  time.tv_nsec =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(pause - seconds)
+          .count();
+  return sigtimedwait(&signals, nullptr, &time) > 0;
+}
+
 int Run(Config::Sources sources) {
   // Before any thread starts: all of them inherit the mask, and only the
   // sigwait below takes these signals.
@@ -53,7 +64,16 @@ int Run(Config::Sources sources) {
   if (!config) Die(config.error());
   LOG(INFO) << "starting broker=" << config->node_id
             << " version=" << TIDEMARK_VERSION << " shards=" << config->shards;
-  auto broker = server::Broker::Start(std::move(*config), Die);
+  bool told_to_stop = false;
+  auto broker =
+      server::Broker::Start(std::move(*config), Die, [&](Duration pause) {
+        told_to_stop = IsToldToStop(stop_signals, pause);
+        return !told_to_stop;
+      });
+  if (told_to_stop) {
+    LOG(INFO) << "stopped before it had started";
+    Exit(0);
+  }
   if (!broker) Die(broker.error());
 
   int signal_number = 0;

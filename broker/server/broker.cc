@@ -5,7 +5,7 @@
 #include <atomic>
 #include <future>
 #include <random>
-#include <thread>
+#include <system_error>
 
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/handlers/table.h"
@@ -27,6 +27,8 @@ namespace {
 // Enough for what a shard opens at once (a roll, a cold read), for each of
 // them, and a sync of a directory beside.
 constexpr int kReservedDescriptors = 64;
+// That, what the process itself needs, and a few connections.
+constexpr size_t kLeastDescriptors = 128;
 
 // Threads that wait for the disk when what somebody reads is not in the page
 // cache, so that no shard does.
@@ -50,7 +52,7 @@ ListenerOptions OptionsOf(const Listener& listener, const Config& config) {
 // What has run out at the start (descriptors of the whole machine, space) may
 // be there again in a moment. A disk that is broken is not waited for.
 template <class Attempt>
-auto WithPatience(const Attempt& attempt) {
+auto WithPatience(const Broker::Pause& pause_for, const Attempt& attempt) {
   constexpr Duration kPatience = std::chrono::seconds(30);
   constexpr Duration kLongestPause = std::chrono::seconds(2);
   const Instant began = SystemClock().Now();
@@ -62,7 +64,7 @@ auto WithPatience(const Attempt& attempt) {
       return done;
     }
     LOG(WARNING) << "the start waits error=\"" << done.error().message << '"';
-    std::this_thread::sleep_for(pause);
+    if (!pause_for(pause)) return done;
     pause = std::min(2 * pause, kLongestPause);
   }
 }
@@ -97,7 +99,8 @@ struct Broker::Impl {
 
   Status OpenDirectories();
   Status OpenDirectory(const std::string& dir);
-  Status OpenCore();
+  Status CheckDirectories() const;
+  Status OpenCore(const Pause& pause);
   void Assemble();
   Status OpenPorts();
 
@@ -137,8 +140,8 @@ Status Broker::Impl::OpenDirectories() {
   for (const std::string& dir : config.log_dirs) {
     Status opened = OpenDirectory(dir);
     if (opened) continue;
-    // A disk that is broken is no reason not to serve the others; one that
-    // belongs to somebody else is.
+    // A disk that is broken, or is not mounted, is no reason not to serve the
+    // others; one that belongs to somebody else is.
     if (opened.error().code != ErrorCode::kKafkaStorageError) return opened;
     LOG(ERROR) << "log directory unusable dir=" << dir
                << " error=" << opened.error().message;
@@ -146,13 +149,32 @@ Status Broker::Impl::OpenDirectories() {
   }
   if (broken.size() == config.log_dirs.size())
     return Fail(broken.begin()->second);
+  return CheckDirectories();
+}
+
+Status Broker::Impl::CheckDirectories() const {
+  std::map<Uuid, std::string> by_id;
+  for (const auto& [dir, id] : directories) {
+    const auto [other, added] = by_id.emplace(id, dir);
+    if (added) continue;
+    return Fail(ErrorCode::kInvalidConfig,
+                other->second + " and " + dir +
+                    " have the same directory.id: one is a copy of the other; "
+                    "take it out of log.dirs");
+  }
   return {};
 }
 
 Status Broker::Impl::OpenDirectory(const std::string& dir) {
-  TM_ASSIGN_OR_RETURN(
-      auto properties,
-      io::LoadMetaProperties(dir, services.cluster_id, config.node_id));
+  const auto loaded =
+      io::LoadMetaProperties(dir, services.cluster_id, config.node_id);
+  if (!loaded && !io::IsMarked(dir, io::kMetaPropertiesFile)) {
+    // An empty folder, or none: most likely where its disk should be.
+    return Fail(io::IsShortage(loaded.error()) ? loaded.error().code
+                                               : ErrorCode::kKafkaStorageError,
+                loaded.error().message);
+  }
+  TM_ASSIGN_OR_RETURN(const io::MetaProperties properties, loaded);
   directories[dir] = properties.directory_id;
   services.cluster_id = properties.cluster_id;
   TM_ASSIGN_OR_RETURN(auto lock, io::DirectoryLock::Acquire(dir));
@@ -160,7 +182,7 @@ Status Broker::Impl::OpenDirectory(const std::string& dir) {
   return {};
 }
 
-Status Broker::Impl::OpenCore() {
+Status Broker::Impl::OpenCore(const Pause& pause) {
   control = std::make_unique<io::EventLoop>("control");
   BrokerCore::Environment environment;
   for (int i = 0; i < config.shards; ++i) {
@@ -189,7 +211,7 @@ Status Broker::Impl::OpenCore() {
   BrokerCore::Events events;
   events.fenced = [this](bool now) { OnFenced(now); };
   events.refused = [this](const Error& error) { failed(error); };
-  TM_ASSIGN_OR_RETURN(core, WithPatience([&] {
+  TM_ASSIGN_OR_RETURN(core, WithPatience(pause, [&] {
                         return BrokerCore::Open(config, environment, identity,
                                                 events);
                       }));
@@ -290,16 +312,31 @@ void Broker::Impl::HandOverLeaderships() {
   }
 }
 
-Result<Broker*> Broker::Start(BrokerConfig config, Failed failed) {
-  auto impl = std::make_unique<Impl>(std::move(config));
-  impl->failed = std::move(failed);
-  TM_RETURN_IF_ERROR(WithPatience([&] { return impl->OpenDirectories(); }));
-  io::ReserveDescriptors(kReservedDescriptors);
-  TM_RETURN_IF_ERROR(impl->OpenCore());
-  impl->Assemble();
-  TM_RETURN_IF_ERROR(impl->OpenPorts());
-  impl->core->Join(impl->endpoints);
-  return new Broker(impl.release());
+Result<Broker*> Broker::Start(BrokerConfig config, Failed failed,
+                              const Pause& pause) {
+  if (io::DescriptorLimit() < kLeastDescriptors) {
+    return Fail(
+        ErrorCode::kOutOfHandles,
+        "the limit of open files is " + std::to_string(io::DescriptorLimit()) +
+            ", a broker needs at least " + std::to_string(kLeastDescriptors) +
+            " (LimitNOFILE or ulimit -n)");
+  }
+  // What the event loops and threads throw when they cannot be made.
+  try {
+    auto impl = std::make_unique<Impl>(std::move(config));
+    impl->failed = std::move(failed);
+    TM_RETURN_IF_ERROR(
+        WithPatience(pause, [&] { return impl->OpenDirectories(); }));
+    io::ReserveDescriptors(kReservedDescriptors);
+    TM_RETURN_IF_ERROR(impl->OpenCore(pause));
+    impl->Assemble();
+    TM_RETURN_IF_ERROR(impl->OpenPorts());
+    impl->core->Join(impl->endpoints);
+    return new Broker(impl.release());
+  } catch (const std::system_error& error) {
+    return Fail(io::CodeOfErrno(error.code().value()),
+                std::string("cannot start: ") + error.what());
+  }
 }
 
 Status Broker::Shutdown() {

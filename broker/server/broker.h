@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "broker/metadata/broker_config.h"
+#include "common/base/clock.h"
 
 namespace tidemark::server {
 
@@ -18,10 +19,15 @@ class Broker {
   // refuse it for good, or every log directory is gone. On any thread.
   using Failed = std::function<void(const Error&)>;
 
-  // Runs the start up to the open port; the rest goes on by itself. Errors
-  // are one line that says what to do. The broker is never destroyed: calls of
-  // gRPC may still be on their way back when the process ends.
-  static Result<Broker*> Start(BrokerConfig config, Failed failed);
+  // Waits that long, or less: false, once the process is told to end.
+  using Pause = std::function<bool(Duration)>;
+
+  // Runs the start up to the open port; the rest goes on by itself. What has
+  // run out is tried again, with pauses, for half a minute. Errors are one line
+  // that says what to do. The broker is never destroyed: calls of gRPC may
+  // still be on their way back when the process ends.
+  static Result<Broker*> Start(BrokerConfig config, Failed failed,
+                               const Pause& pause);
 
   // SIGTERM: hands over leaderships while serving goes on, then closes the
   // port and the logs. The status is not ok when the next start has to recover

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import process
 import wire
@@ -168,6 +169,59 @@ def second_process(cluster, role):
     place.refused('data', 'another process', overrides=['log.dirs=' + cluster.path(node, 'data')])
 
 
+def limited(count, place, *more):
+    """A command: the broker with so many descriptors."""
+    return [shutil.which('bash'), '-c', 'ulimit -n %d && exec "$@"' % count, 'limited',
+            os.path.join(process.BIN, place.program), '--config', place.config, *more]
+
+
+def told_to_stop_while_it_waits(cluster):
+    """Descriptors have run out: it tries again for half a minute, but not when it is told to stop."""
+    place = Place(cluster, 'broker', 'broker-waits', node_id=31, port=BASE + 69)
+    with open(place.config, 'a') as f:
+        f.write('log.dirs=%s\n' % ','.join('data/%d' % i for i in range(140)))
+    subprocess.run([os.path.join(process.BIN, 'tidemark'), 'storage', 'format', '--config', place.config, '--cluster-id',
+                    cluster_id_of(cluster)], cwd=place.path, check=True, stdout=subprocess.DEVNULL, env=process.CLEAN)
+    with process.Running(*limited(130, place), cwd=place.path) as started:
+        assert started.says('the start waits'), started.said()[-500:]
+        began = time.monotonic()
+        equal(started.stop(), 0)
+        assert time.monotonic() - began < 1.5, time.monotonic() - began
+        assert 'stopped before it had started' in started.said(), started.said()[-500:]
+
+
+def too_few_descriptors(cluster):
+    place = Place(cluster, 'broker', 'broker-few', node_id=32, port=BASE + 70, cluster_id=cluster_id_of(cluster))
+    for count in (20, 60, 127):
+        code, lines = process.end_of(*limited(count, place), cwd=place.path)
+        equal((count, code), (count, 1))
+        assert 'limit of open files is %d' % count in lines[-1], lines[-1]
+
+
+def a_disk_that_is_not_mounted(cluster):
+    """One of two directories is an empty folder, or is not there: the other is served, and it is said why."""
+    for name, make in (('empty', True), ('absent', False)):
+        place = Place(cluster, 'broker', 'broker-' + name, node_id=41 if make else 42, port=BASE + 71,
+                      cluster_id=cluster_id_of(cluster))
+        more = os.path.join(place.path, 'more')
+        if make:
+            os.mkdir(more)
+        with process.Running(place.program, '--config', place.config, '--override', 'log.dirs=data,' + more,
+                             cwd=place.path) as started:
+            assert started.says('unfenced'), started.said()[-500:]
+            status, body = process.http_get(BASE + 99, '/readyz')
+            equal(status, 200)
+            assert more + ' is offline: ' in body and 'storage format' in body, body
+            equal(started.stop(), 0)
+        assert not os.path.exists(os.path.join(more, 'journal')), 'it has written there'
+
+
+def a_copied_directory(cluster):
+    place = Place(cluster, 'broker', 'broker-copied', node_id=51, port=BASE + 72, cluster_id=cluster_id_of(cluster))
+    shutil.copytree(os.path.join(place.path, 'data'), os.path.join(place.path, 'copy'))
+    place.refused('same directory.id', 'copy', overrides=['log.dirs=data,copy'])
+
+
 def main():
     cases = Cases('bad start')
     with process.Cluster(BASE, '--controllers', '0', '--brokers', '1') as cluster:
@@ -177,6 +231,8 @@ def main():
                 cases.run('%s: %s' % (role, case.__name__.replace('_', ' ')), case, cluster, role)
         cases.run('broker: directory of another cluster', directory_of_another_cluster, cluster)
         cases.run('broker: directories of two clusters', directories_of_two_clusters, cluster)
+        for case in (told_to_stop_while_it_waits, too_few_descriptors, a_disk_that_is_not_mounted, a_copied_directory):
+            cases.run('broker: ' + case.__name__.replace('_', ' '), case, cluster)
 
         def goes_on():
             assert wire.serves(BASE), 'the broker answers no more'
