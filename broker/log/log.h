@@ -282,7 +282,9 @@ struct OpenOptions {
 // In this order, those that are there.
 Status RemoveFiles(io::FileSystem& fs, const std::vector<std::string>& paths);
 
-// From partition.metadata in the log directory `dir`; nullopt: none, or torn.
+inline constexpr char kPartitionMetadataFile[] = "partition.metadata";
+
+// From that file in the log directory `dir`; nullopt: none, or torn.
 Result<std::optional<Uuid>> ReadTopicId(io::FileSystem& fs,
                                         const std::string& dir);
 

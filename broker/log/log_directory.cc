@@ -3,12 +3,14 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <condition_variable>
 #include <set>
 #include <utility>
 
 #include "broker/log/clean_shutdown.h"
+#include "broker/log/segment.h"
 #include "common/base/may_wait.h"
 
 namespace tidemark::log {
@@ -27,8 +29,19 @@ std::optional<TopicPartition> ParsePartitionDirectory(std::string_view name) {
   if (!partition || *partition < 0 || *partition > INT32_MAX) {
     return std::nullopt;
   }
-  return TopicPartition{std::string(name.substr(0, dash)),
+  TopicPartition parsed{std::string(name.substr(0, dash)),
                         static_cast<PartitionIndex>(*partition)};
+  if (ToString(parsed) != name) return std::nullopt;
+  return parsed;
+}
+
+bool IsTrashName(std::string_view name) {
+  if (!name.ends_with("-delete") && !name.ends_with("-stray")) return false;
+  name.remove_suffix(name.size() - name.rfind('-'));
+  const size_t dot = name.rfind('.');
+  return dot != std::string_view::npos && dot > 0 && dot + 1 < name.size() &&
+         std::all_of(name.begin() + static_cast<ptrdiff_t>(dot) + 1, name.end(),
+                     [](unsigned char c) { return std::isxdigit(c) != 0; });
 }
 
 LogDirectory::LogDirectory(io::FileSystem& fs, std::string path,
@@ -68,7 +81,7 @@ Status LogDirectory::Read() {
     TM_RETURN_IF_ERROR(
         SyncJournal(fs_, path_ + "/" + kJournalDirectory, journal_));
   }
-  FindLogs(names);
+  TM_RETURN_IF_ERROR(FindLogs(names));
   if (!clean_) {
     TM_RETURN_IF_ERROR(fs_.SyncDirectory(path_));
     TM_RETURN_IF_ERROR(SyncParent());
@@ -88,18 +101,17 @@ Status LogDirectory::SyncParent() {
 
 // A log that was removed may be here once more: its owner finds that it is
 // nobody's.
-void LogDirectory::FindLogs(const std::vector<std::string>& names) {
+Status LogDirectory::FindLogs(const std::vector<std::string>& names) {
   for (const auto& [key, plan] : journal_.plans) {
     if (plan.created().empty()) continue;
     created_[{plan.created(), key.partition}] = key.topic_id;
   }
   for (const std::string& name : names) {
-    if (name.ends_with("-delete") || name.ends_with("-stray")) {
+    if (IsTrashName(name)) {
       trash_.push_back(name);
-    } else if (auto partition = ParsePartitionDirectory(name);
-               partition && fs_.Exists(path_ + "/" + name + "/")) {
-      // A file may have such a name: backup-2024.
-      found_.push_back(std::move(*partition));
+    } else if (auto partition = ParsePartitionDirectory(name)) {
+      TM_ASSIGN_OR_RETURN(const bool log, HoldsLog(*partition));
+      if (log) found_.push_back(std::move(*partition));
     }
   }
   std::sort(found_.begin(), found_.end());
@@ -112,6 +124,21 @@ void LogDirectory::FindLogs(const std::vector<std::string>& names) {
     }
   }
   std::sort(found_.begin(), found_.end());
+  return {};
+}
+
+// Files and directories of others may have such names, and are let alone:
+// backup-2024.
+Result<bool> LogDirectory::HoldsLog(const TopicPartition& partition) const {
+  const std::string dir = PathOf(partition);
+  if (fs_.Exists(dir + "/" + kPartitionMetadataFile)) return true;
+  if (!fs_.Exists(dir + "/")) return false;
+  TM_ASSIGN_OR_RETURN(const auto names, fs_.List(dir));
+  // A crash may have left no more of a new one than its name.
+  return names.empty() ||
+         std::any_of(names.begin(), names.end(), [](const auto& name) {
+           return ParseSegmentFileName(name, ".log").has_value();
+         });
 }
 
 Result<std::optional<Uuid>> LogDirectory::TopicIdOf(

@@ -18,8 +18,10 @@
 
 namespace tidemark::log {
 
-// "orders-3" -> {orders, 3}; nullopt for names of other directories.
+// "orders-3" -> {orders, 3}; nullopt for names that no log has: "orders-03".
 std::optional<TopicPartition> ParsePartitionDirectory(std::string_view name);
+// "orders-3.17-delete": of a log, or one of Kafka's, that is to be removed.
+bool IsTrashName(std::string_view name);
 
 // One directory of log.dirs: its journal and what is synced behind it, its
 // checkpoint files (B-27), its clean-shutdown marker (B-28), its health
@@ -126,7 +128,8 @@ class LogDirectory final : public LogSyncer {
  private:
   Status SyncParent();
   Status ReadCheckpoints();
-  void FindLogs(const std::vector<std::string>& names);
+  Status FindLogs(const std::vector<std::string>& names);
+  Result<bool> HoldsLog(const TopicPartition& partition) const;
   std::optional<JournalReplay> FindReplay(const JournalKey& key) const;
   // Does not wait.
   uint64_t Note(JournalRecord::Kind kind, JournalKey key, Offset offset,

@@ -14,7 +14,6 @@ constexpr size_t kHeaderWindow = 64 * 1024;
 // How far back the batches of a producer are looked for when the snapshot
 // tells only the last one.
 constexpr uint64_t kRefillBytes = 2 << 20;
-constexpr char kMetadataFile[] = "partition.metadata";
 
 bool IsCorrupt(const Error& error) {
   return error.code != ErrorCode::kKafkaStorageError && !io::IsPassing(error);
@@ -35,7 +34,7 @@ std::optional<Uuid> ParsePartitionMetadata(std::string_view text) {
 
 Result<std::optional<Uuid>> ReadTopicId(io::FileSystem& fs,
                                         const std::string& dir) {
-  const std::string path = dir + "/" + kMetadataFile;
+  const std::string path = dir + "/" + kPartitionMetadataFile;
   if (!fs.Exists(path)) return std::nullopt;
   TM_ASSIGN_OR_RETURN(std::string text, io::ReadFile(fs, path));
   return ParsePartitionMetadata(text);
@@ -181,14 +180,14 @@ Status PartitionLog::LoadTopicId() {
 // The process that wrote it may have been killed before it was synced.
 Status PartitionLog::NoteMetadata() {
   ++change_;
-  if (!fs_.Exists(Path(kMetadataFile))) return {};
-  TM_ASSIGN_OR_RETURN(auto file, fs_.Open(Path(kMetadataFile), false));
+  if (!fs_.Exists(Path(kPartitionMetadataFile))) return {};
+  TM_ASSIGN_OR_RETURN(auto file, fs_.Open(Path(kPartitionMetadataFile), false));
   NoteNewFile(std::move(file));
   return {};
 }
 
 Status PartitionLog::WriteTopicId() {
-  TM_ASSIGN_OR_RETURN(auto file, fs_.Open(Path(kMetadataFile), true));
+  TM_ASSIGN_OR_RETURN(auto file, fs_.Open(Path(kPartitionMetadataFile), true));
   TM_RETURN_IF_ERROR(file->Truncate(0));
   TM_RETURN_IF_ERROR(file->WriteAt(
       0, "version: 0\ntopic_id: " + ToString(options_.topic_id) + "\n"));

@@ -125,11 +125,29 @@ std::vector<std::pair<TopicPartition, Uuid>> PartitionStore::Unopened() {
 void PartitionStore::RemoveStray(const TopicPartition& partition,
                                  const Uuid& topic_id) {
   manager_.workers().Do(partition, [this, partition, topic_id] {
+    if (IsMissed(partition, topic_id)) return;
     const Status removed = manager_.RemoveStray(partition, topic_id);
     LOG_IF(WARNING, !removed)
         << "cannot remove stray partition=" << ToString(partition)
         << " error=" << ToString(removed.error());
   });
+}
+
+// One log is missing, and another is there by its name that nobody has asked
+// for: most likely they are one, and its partition.metadata is damaged.
+bool PartitionStore::IsMissed(const TopicPartition& partition,
+                              const Uuid& topic_id) const {
+  const ReplicaLocations* const locations = Locations();
+  const auto wanted =
+      locations == nullptr ? std::nullopt : locations->CountedOn(partition);
+  if (!wanted || manager_.Has(partition, *wanted)) return false;
+  LOG(ERROR) << "log of an unknown topic kept partition=" << ToString(partition)
+             << " dir=" << manager_.DirectoryOf(partition)
+             << " topic_id=" << ToString(topic_id)
+             << ": the log of topic_id=" << ToString(*wanted)
+             << " is missing. If they are the same, write that id into its "
+                "partition.metadata and start again; if not, remove it";
+  return true;
 }
 
 void PartitionStore::ShutDown(std::vector<std::unique_ptr<log::Log>> logs,

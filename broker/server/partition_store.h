@@ -51,6 +51,7 @@ class PartitionStore final : public replication::LogStore {
 
  private:
   ReplicaLocations* Locations() const;
+  bool IsMissed(const TopicPartition& partition, const Uuid& topic_id) const;
   Result<std::unique_ptr<log::Log>> OpenNow(const TopicPartition& partition,
                                             const Uuid& topic_id,
                                             const log::LogConfig& config,

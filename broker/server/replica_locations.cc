@@ -49,19 +49,35 @@ bool ReplicaLocations::WasThereBefore(const Uuid& topic_id,
   return it != first_.end() && static_cast<size_t>(partition) < it->second;
 }
 
-Status ReplicaLocations::MayStartOver(const TopicPartition& partition,
-                                      const Uuid& topic_id, Loss loss) {
-  if (!WasThereBefore(topic_id, partition.partition)) return {};
-  const metadata::ImagePtr image = metadata_.Get();
-  const auto* row = FindRow(*image, topic_id, partition.partition);
+bool ReplicaLocations::IsCountedOn(const Uuid& topic_id,
+                                   PartitionIndex partition,
+                                   const metadata::PartitionImage* row) const {
   // A partition nothing has ever happened to has nothing to lose: every life of
   // a broker that was in sync has changed it.
-  if (row == nullptr || row->partition_epoch == 0) return {};
+  if (row == nullptr || row->partition_epoch == 0) return false;
   if (std::ranges::count(row->isr, self_) == 0 &&
       std::ranges::count(row->elr, self_) == 0) {
-    return {};
+    return false;
   }
-  if (row->leader == self_ && row->recovering) return {};
+  return WasThereBefore(topic_id, partition) &&
+         !(row->leader == self_ && row->recovering);
+}
+
+std::optional<Uuid> ReplicaLocations::CountedOn(
+    const TopicPartition& partition) const {
+  const metadata::ImagePtr image = metadata_.Get();
+  const metadata::TopicImage* topic = image->FindTopic(partition.topic);
+  if (topic == nullptr) return std::nullopt;
+  const auto* row = FindRow(*image, topic->id, partition.partition);
+  if (!IsCountedOn(topic->id, partition.partition, row)) return std::nullopt;
+  return topic->id;
+}
+
+Status ReplicaLocations::MayStartOver(const TopicPartition& partition,
+                                      const Uuid& topic_id, Loss loss) {
+  const metadata::ImagePtr image = metadata_.Get();
+  const auto* row = FindRow(*image, topic_id, partition.partition);
+  if (!IsCountedOn(topic_id, partition.partition, row)) return {};
   const char* what = loss == Loss::kGone         ? "gone"
                      : loss == Loss::kOutOfSight ? "out of sight"
                                                  : "shorter than it was";

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -44,6 +45,9 @@ class ReplicaLocations {
   // the log is only out of sight. Any thread.
   Status MayStartOver(const TopicPartition& partition, const Uuid& topic_id,
                       Loss loss);
+  // The topic whose partition of that name the metadata count on here, as they
+  // did before this process started; nullopt: there is none. Any thread.
+  std::optional<Uuid> CountedOn(const TopicPartition& partition) const;
   // A part of its log is damaged: unless it is the last replica in sync, the
   // controllers let it count no more (until it has fetched anew), as one that
   // has lost its log. Any thread.
@@ -60,6 +64,8 @@ class ReplicaLocations {
   using Key = std::pair<Uuid, PartitionIndex>;
 
   bool WasThereBefore(const Uuid& topic_id, PartitionIndex partition) const;
+  bool IsCountedOn(const Uuid& topic_id, PartitionIndex partition,
+                   const metadata::PartitionImage* row) const;
   void Submit(Key key, Report report);
   void Send();
   void Done(bool answered);

@@ -488,15 +488,35 @@ TEST_F(LogManagerTest, FailedSyncTakesTheDirectoryOffline) {
 TEST_F(LogManagerTest, StrangeDirectoriesAreLeftAlone) {
   ASSERT_TRUE(disk_.CreateDirectories("/a/lost+found"));
   ASSERT_TRUE(disk_.CreateDirectories("/a/nonumber-x"));
+  const std::string strange[] = {"backup-2024", "t-00",           "t-7",
+                                 "my-delete",   "photos.x-stray", "t.-delete"};
+  for (const std::string& name : strange) {
+    ASSERT_TRUE(disk_.CreateDirectories("/a/" + name));
+    for (const char* file : {"/precious.tmp", "/notes"}) {
+      ASSERT_TRUE(disk_.Open("/a/" + name + file, true));
+    }
+  }
+  ASSERT_TRUE(disk_.CreateDirectories("/a/t-1.17-delete"));
+  ASSERT_TRUE(disk_.CreateDirectories(
+      "/a/t-1.0123456789abcdef0123456789abcdef-delete"));
   Open();
   EXPECT_TRUE(manager_->LoadedPartitions().empty());
+  manager_.reset();
   EXPECT_TRUE(disk_.Exists("/a/lost+found"));
+  for (const std::string& name : strange) {
+    const auto names = disk_.List("/a/" + name);
+    ASSERT_TRUE(names) << name;
+    EXPECT_EQ(*names, (std::vector<std::string>{"notes", "precious.tmp"}));
+  }
+  const auto left = disk_.List("/a").value();
+  for (const std::string& name : left) EXPECT_FALSE(name.starts_with("t-1"));
 }
 
 TEST(ParsePartitionDirectoryTest, Names) {
   EXPECT_EQ(ParsePartitionDirectory("orders-3"), (TopicPartition{"orders", 3}));
   EXPECT_EQ(ParsePartitionDirectory("a-b-12"), (TopicPartition{"a-b", 12}));
-  for (const char* bad : {"orders", "-3", "orders-", "orders-x", "orders-3x"}) {
+  for (const char* bad : {"orders", "-3", "orders-", "orders-x", "orders-3x",
+                          "orders-03", "orders-+3"}) {
     EXPECT_FALSE(ParsePartitionDirectory(bad)) << bad;
   }
 }

@@ -98,6 +98,22 @@ TEST_F(ReplicaLocationsTest, AnInSyncReplicaWithoutItsLogGetsNoEmptyOne) {
   }
 }
 
+// B-31: a log by that name is not thrown away as another topic's.
+TEST_F(ReplicaLocationsTest, WhoseLogIsCountedOnIsKnownByTheName) {
+  const auto leads = Add({1}, kNoNode);
+  const auto behind = Add({2}, 2);
+  const auto untouched = Add({1, 2}, 1, 0);
+  const auto elected = Add({1}, 1, 3, true);
+  locations.SetFirstImage(*image);
+  const auto later = Add({1}, 1);
+  EXPECT_EQ(locations.CountedOn(leads), topic);
+  for (const auto& other : {behind, untouched, elected, later}) {
+    EXPECT_EQ(locations.CountedOn(other), std::nullopt) << ToString(other);
+  }
+  EXPECT_EQ(locations.CountedOn({"t", 99}), std::nullopt);
+  EXPECT_EQ(locations.CountedOn({"u", 0}), std::nullopt);
+}
+
 TEST_F(ReplicaLocationsTest, ALogOutOfSightIsNotReportedAsLost) {
   const auto partition = Add({1}, kNoNode);
   locations.SetFirstImage(*image);
