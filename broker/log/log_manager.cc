@@ -409,9 +409,16 @@ std::vector<std::string> LogManager::OfflineDirectories() const {
   return offline;
 }
 
-void LogManager::CheckSpace() {
+void LogManager::CheckDirectories() {
   for (const auto& dir : dirs_) {
     if (dir->at->health().offline()) continue;
+    // What is open would be written to, unseen, for a while.
+    if (options_.check) {
+      if (Status checked = options_.check(dir->at->path()); !checked) {
+        dir->at->health().TakeOffline(checked.error());
+        continue;
+      }
+    }
     const auto space = fs_.Space(dir->at->path());
     if (!space) continue;  // whoever writes there finds out
     const uint64_t least = options_.min_free_bytes >= 0
@@ -431,12 +438,12 @@ void LogManager::KeepHouse() {
     auto removals = std::exchange(removals_, {});
     const bool high_watermarks = std::exchange(high_watermarks_set_, false);
     lock.unlock();
+    CheckDirectories();
     std::vector<Removal> again;
     if (!removals.empty()) again = Remove(std::move(removals));
     for (const auto& dir : dirs_) {
       if (high_watermarks) (void)dir->at->WriteHighWatermarks();
     }
-    CheckSpace();
     LoadMissing();
     RenameLeaving();
     lock.lock();

@@ -26,6 +26,9 @@ struct LogManagerOptions {
   int64_t min_free_bytes = -1;
   // Directories that are broken already, and why: they start offline.
   std::map<std::string, Error> broken;
+  // Now and then, on the manager's thread: whether the directory by that name
+  // is still the one that was opened. An error takes it offline.
+  std::function<Status(const std::string& dir)> check;
   // A directory broke: called once for each, on the thread that met the error.
   // Only posts.
   std::function<void(const std::string& dir, const Error& why)> on_offline;
@@ -183,7 +186,7 @@ class LogManager {
   void RenameLeaving();
   // Nothing is left of a log that could not be made.
   void NotMade(Directory& dir, const TopicPartition& partition);
-  void CheckSpace();
+  void CheckDirectories();
   void KeepHouse();
   // Those for which something has run out.
   std::vector<Removal> Remove(std::vector<Removal> removals);

@@ -205,6 +205,12 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
   environment.connect = replication::MakePeerTransportFactory(
       "broker-" + std::to_string(config.node_id),
       Ms(config.raw(), "replica.socket.timeout.ms"));
+  environment.check_directory = [this](const std::string& dir) -> Status {
+    for (const auto& lock : locks) {
+      if (lock->directory() == dir) return lock->Check();
+    }
+    return {};
+  };
   environment.seed = std::random_device()();
   BrokerCore::Identity identity{services.cluster_id, Uuid::Random(),
                                 directories, broken};

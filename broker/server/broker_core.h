@@ -42,6 +42,8 @@ class BrokerCore {
     std::vector<Executor*> readers;  // may wait for a disk; none: shards wait
     std::shared_ptr<ControllerChannels> channels;
     replication::TransportFactory connect;
+    // log::LogManagerOptions
+    std::function<Status(const std::string& dir)> check_directory;
     int load_threads = 0;  // 0: as many as the machine has
     uint64_t seed = 0;     // of the ids of fetch sessions
   };

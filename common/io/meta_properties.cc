@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -177,13 +178,32 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(
   const std::string path = directory + "/.lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return StorageError("open", path, errno);
-  std::unique_ptr<DirectoryLock> lock(new DirectoryLock(fd));
+  std::unique_ptr<DirectoryLock> lock(new DirectoryLock(directory, fd));
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return StorageError("lock", path, errno);
     return Fail(ErrorCode::kInvalidConfig,
                 "another process is using the directory " + directory);
   }
+  struct stat info {};
+  if (::stat(directory.c_str(), &info) != 0) {
+    return StorageError("find", directory, errno);
+  }
+  lock->device_ = info.st_dev;
+  lock->inode_ = info.st_ino;
   return lock;
+}
+
+Status DirectoryLock::Check() const {
+  struct stat info {};
+  const std::string known = directory_ + "/" + kMetaPropertiesFile;
+  const bool there = ::stat(directory_.c_str(), &info) == 0 &&
+                     info.st_dev == device_ && info.st_ino == inode_ &&
+                     ::access(known.c_str(), F_OK) == 0;
+  if (there) return {};
+  return Fail(ErrorCode::kKafkaStorageError,
+              directory_ +
+                  " is not what it was: its disk was unmounted, or it was "
+                  "removed, emptied or replaced");
 }
 
 DirectoryLock::~DirectoryLock() { ::close(fd_); }

@@ -63,9 +63,19 @@ class DirectoryLock {
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
 
+  // Whether what the directory is called is still what was locked. Not where
+  // its disk was unmounted, or it was removed, emptied or replaced:
+  // kKafkaStorageError. Any thread.
+  Status Check() const;
+  const std::string& directory() const { return directory_; }
+
  private:
-  explicit DirectoryLock(int fd) : fd_(fd) {}
-  int fd_;
+  DirectoryLock(std::string directory, int fd)
+      : directory_(std::move(directory)), fd_(fd) {}
+
+  const std::string directory_;
+  const int fd_;
+  uint64_t device_ = 0, inode_ = 0;  // of the directory
 };
 
 }  // namespace tidemark::io

@@ -192,12 +192,33 @@ def broken_directory(cases, cluster):
     cases.run('with it back and started again, all are in sync', comes_back)
 
 
+def vanishing_directory(cases, cluster):
+    """What is open would be written to for a while; it is noticed before that."""
+    def noticed():
+        data = cluster.path('broker-3', 'data')
+        gone = cluster.path('broker-3', 'away')
+        os.rename(data, gone)
+        os.mkdir(data)
+        until(lambda: 'data is not what it was' in process.http_get(BASE + 202, '/readyz')[1], 'it says so', 5)
+        for p in range(12):
+            send('two', 1, p)
+        equal([name for name in os.listdir(data) if os.path.isdir(os.path.join(data, name))], [])
+        cluster.do('stop', 'broker-3')
+        shutil.rmtree(data)
+        os.rename(gone, data)
+        cluster.do('start', 'broker-3')
+        good, seen = wire.wait_healthy([BASE, BASE + 1, BASE + 2], 'two', 3, 30)
+        assert good, seen
+    cases.run('another folder in the place of a log directory is left alone', noticed)
+
+
 def main():
     cases = Cases('lost disk')
     with process.Cluster(BASE) as cluster:
         replaced_disk(cases, cluster)
     with process.Cluster(BASE, '--set', 'log.dirs=data,data2') as cluster:
         broken_directory(cases, cluster)
+        vanishing_directory(cases, cluster)
     cases.done()
 
 

@@ -1,5 +1,6 @@
 #include "broker/log/log_manager.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -483,6 +484,25 @@ TEST_F(LogManagerTest, FailedSyncTakesTheDirectoryOffline) {
     disk_.FailSyncs("");  // the second time it would succeed, and lie
   }
   EXPECT_TRUE(log->failed());
+}
+
+// Its disk was unmounted, say: what is open would be written to for a while,
+// and new files would land on another disk.
+TEST_F(LogManagerTest, ADirectoryThatIsAnotherByNowIsNotUsed) {
+  std::atomic<bool> gone = false;
+  options_.check = [&](const std::string& dir) -> Status {
+    if (!gone || dir != "/b") return {};
+    return Fail(ErrorCode::kKafkaStorageError, "gone");
+  };
+  Open();
+  EXPECT_TRUE(manager_->OfflineDirectories().empty());
+  gone = true;
+  for (int i = 0; i < 500 && manager_->OfflineDirectories().empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(manager_->OfflineDirectories(), std::vector<std::string>{"/b"});
+  manager_.reset();
+  EXPECT_EQ(offline_, std::vector<std::string>{"/b"});
 }
 
 TEST_F(LogManagerTest, StrangeDirectoriesAreLeftAlone) {

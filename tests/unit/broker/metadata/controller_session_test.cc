@@ -23,7 +23,7 @@ class ControllerSessionTest : public testing::Test {
     events.fenced = [this](bool fenced) { fenced_.Push(fenced); };
     events.silent = [this](bool silent) { silent_.Push(silent); };
     events.refused = [this](Error error) { refused_.Push(error); };
-    channels_ = std::make_shared<ControllerChannels>(std::move(addresses));
+    channels_ = MakeChannels(std::move(addresses));
     session_ =
         std::make_unique<ControllerSession>(options, channels_, loop_, events);
     session_->Start({{"PLAINTEXT", "host", 9092, "PLAINTEXT"}});

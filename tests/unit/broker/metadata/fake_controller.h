@@ -9,7 +9,10 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "broker/metadata/controller_channels.h"
 #include "proto/admin.grpc.pb.h"
 #include "proto/controller.grpc.pb.h"
 
@@ -51,6 +54,18 @@ class Channel {
   std::deque<T> values_;
   bool closed_ = false;
 };
+
+// The channels of a test. Those of the first are kept for ever, and with them
+// the threads that gRPC calls back on: they would end with the last channel,
+// and begin with the next test, which gRPC 1.51 does not always survive. A
+// broker keeps its channels.
+inline std::shared_ptr<ControllerChannels> MakeChannels(
+    std::vector<std::string> addresses) {
+  auto channels = std::make_shared<ControllerChannels>(std::move(addresses));
+  static auto* const kept = new std::shared_ptr<ControllerChannels>(channels);
+  (void)kept;
+  return channels;
+}
 
 // A controller that does what the test says.
 class FakeControllerServer final

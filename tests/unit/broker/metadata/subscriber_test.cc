@@ -63,7 +63,7 @@ class SubscriberTest : public testing::Test {
     options.node_id = 3;
     options.cluster_id = "cluster";
     options.silence_limit = silence;
-    channels_ = std::make_shared<ControllerChannels>(std::move(addresses));
+    channels_ = MakeChannels(std::move(addresses));
     subscriber_ = std::make_unique<Subscriber>(
         options, channels_, loop_,
         [this](metadata::ImagePtr image, auto delta) {
