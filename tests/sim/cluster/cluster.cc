@@ -353,8 +353,9 @@ void Cluster::CheckLogs() {
 }
 
 void Cluster::CheckPartition(const TopicPartition& partition) {
-  const auto* row =
-      controllers_.image()->FindPartition(partition.topic, partition.partition);
+  // Reading takes time, in which it may change.
+  const auto image = controllers_.image();
+  const auto* row = image->FindPartition(partition.topic, partition.partition);
   const Copy leader = Read(row->leader, partition);
   history_.CheckComplete(partition, leader.start, leader.end);
   for (const NodeId replica : row->replicas) {
