@@ -47,6 +47,8 @@ BrokerProcess::BrokerProcess(Machine& machine, Controllers& controllers,
       disk_(machine.scheduler(), machine.disk(), process_) {}
 
 bool BrokerProcess::Start() {
+  // Killed before its first turn: it may be reaped already.
+  if (process_.dead) return false;
   ++busy_;
   Scheduler& scheduler = machine_.scheduler();
   control_ = std::make_unique<SimExecutor>(scheduler, &process_, "control");
