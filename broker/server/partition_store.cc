@@ -146,7 +146,8 @@ bool PartitionStore::IsMissed(const TopicPartition& partition,
              << " topic_id=" << ToString(topic_id)
              << ": the log of topic_id=" << ToString(*wanted)
              << " is missing. If they are the same, write that id into its "
-                "partition.metadata and start again; if not, remove it";
+                "partition.metadata, start again and, where nobody else has "
+                "it, let it be elected uncleanly; if not, remove it";
   return true;
 }
 
