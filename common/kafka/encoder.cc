@@ -29,7 +29,9 @@ void Encoder::WriteUnsignedVarint(uint32_t value) {
   record::AppendUnsignedVarint(value, &text_);
 }
 
-void Encoder::WriteUuid(const Uuid& id) { text_.append(id.ToBytes()); }
+void Encoder::WriteUuid(const Uuid& id) {
+  text_.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
+}
 
 Status Encoder::status() const {
   if (ok()) return {};

@@ -37,7 +37,9 @@ class Encoder {
  public:
   // `flexible`: lengths as unsigned varints, tagged fields (KIP-482).
   Encoder(int16_t version, bool flexible)
-      : version_(version), flexible_(flexible) {}
+      : version_(version), flexible_(flexible) {
+    text_.reserve(kUsualSize);
+  }
 
   int16_t version() const { return version_; }
   bool flexible() const { return flexible_; }
@@ -73,6 +75,9 @@ class Encoder {
   std::string FinishBytes() &&;
 
  private:
+  // Holds what stands around the records of most requests and answers.
+  static constexpr size_t kUsualSize = 256;
+
   void WriteLength32(size_t length);
   // What of `text` is written.
   std::string_view Fit(std::string_view text);
