@@ -5,6 +5,7 @@
 namespace tidemark::log {
 
 void DirectoryHealth::TakeOffline(const Error& error) {
+  if (on_error_) on_error_();
   if (offline_.exchange(true, std::memory_order_acq_rel)) return;
   LOG(ERROR) << "log directory offline dir=" << dir_
              << " error=" << error.message;

@@ -12,10 +12,14 @@ namespace tidemark::log {
 // failed sync is never tried again (B-32). Any thread.
 class DirectoryHealth {
  public:
-  // `on_offline` is called once, on the thread that met the error.
+  // `on_offline` is called once, on the thread that met the error; before it,
+  // and upon every further error, `on_error`.
   explicit DirectoryHealth(std::string dir,
-                           std::function<void(const Error&)> on_offline = {})
-      : dir_(std::move(dir)), on_offline_(std::move(on_offline)) {}
+                           std::function<void(const Error&)> on_offline = {},
+                           std::function<void()> on_error = {})
+      : dir_(std::move(dir)),
+        on_offline_(std::move(on_offline)),
+        on_error_(std::move(on_error)) {}
 
   bool offline() const { return offline_.load(std::memory_order_acquire); }
   // What is on the disk is compared with the least that must stay free for
@@ -31,6 +35,7 @@ class DirectoryHealth {
  private:
   const std::string dir_;
   const std::function<void(const Error&)> on_offline_;
+  const std::function<void()> on_error_;
   std::atomic<bool> offline_ = false;
   std::atomic<bool> nearly_full_ = false;
 };

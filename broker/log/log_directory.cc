@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "broker/log/clean_shutdown.h"
+#include "broker/log/lost_writes.h"
 #include "broker/log/segment.h"
 #include "common/base/may_wait.h"
 
@@ -66,6 +67,7 @@ Status LogDirectory::Read() {
     if (!synced) (void)fs_.RemoveAll(path_);
     TM_RETURN_IF_ERROR(synced);
   }
+  TM_RETURN_IF_ERROR(CheckNoLostWrites(fs_, path_, options_.boot));
   TM_ASSIGN_OR_RETURN(auto names, fs_.List(path_));
   TM_ASSIGN_OR_RETURN(journal_,
                       ReadJournal(fs_, path_ + "/" + kJournalDirectory));

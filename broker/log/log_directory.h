@@ -35,6 +35,8 @@ class LogDirectory final : public LogSyncer {
   struct Options {
     JournalRounds::Options journal;
     int sync_threads = 4;
+    // Of the machine, for lost_writes.h.
+    std::string boot;
     // A new log survives a power cut now. On a thread of the journal; only
     // posts.
     std::function<void(const TopicPartition&, const Uuid& topic_id,

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "broker/log/log_manager.h"
+#include "broker/log/lost_writes.h"
 #include "broker/log/parallel.h"
 
 namespace tidemark::log {
@@ -44,9 +45,14 @@ Result<std::unique_ptr<LogManager>> LogManager::Open(io::FileSystem& fs,
 
 void LogManager::AddDirectory(const std::string& path) {
   dirs_.push_back(std::make_unique<Directory>());
-  auto health =
-      std::make_shared<DirectoryHealth>(path, [this, path](const Error& why) {
+  auto health = std::make_shared<DirectoryHealth>(
+      path,
+      [this, path](const Error& why) {
         if (options_.on_offline) options_.on_offline(path, why);
+      },
+      [this, path] {
+        if (!fs_.HasFailedToSync()) return;
+        MarkLostWrites(fs_, path, options_.directory.boot);
       });
   const auto broken = options_.broken.find(path);
   if (broken != options_.broken.end()) health->TakeOffline(broken->second);

@@ -196,6 +196,7 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
   }
   channels = std::make_shared<ControllerChannels>(config.controllers);
   environment.files = &io::PosixFileSystem();
+  environment.boot = io::BootId();
   environment.control = control.get();
   if (config.raw().GetInt("log.scrub.bytes.per.second") > 0) {
     scrubber = std::make_unique<io::EventLoop>("scrub");

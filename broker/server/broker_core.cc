@@ -100,6 +100,7 @@ Status BrokerCore::LoadLogs() {
   options.broken = identity_.broken;
   options.load_threads = environment_.load_threads;
   options.check = environment_.check_directory;
+  options.directory.boot = environment_.boot;
   options.min_free_bytes = config_.raw().GetInt("log.dirs.min.free.bytes");
   options.config.producer_expiration_ms =
       config_.raw().GetInt("producer.id.expiration.ms");

@@ -36,6 +36,7 @@ class BrokerCore {
   // What it stands on; all outlive it.
   struct Environment {
     io::FileSystem* files = nullptr;
+    std::string boot;  // another one each time the machine starts
     std::vector<Executor*> shards;
     Executor* control = nullptr;     // session, feed, publisher
     Executor* scrubber = nullptr;    // may block; nullptr: nothing is scrubbed

@@ -82,6 +82,8 @@ class FileSystem {
   virtual Status SyncDirectory(const std::string& path) = 0;
   // Of the disk that `path` lies on.
   virtual Result<DiskSpace> Space(const std::string& path) = 0;
+  // Whether any sync has failed since this process began.
+  virtual bool HasFailedToSync() const = 0;
 };
 
 FileSystem& PosixFileSystem();

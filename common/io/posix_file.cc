@@ -115,9 +115,12 @@ DescriptorReserve& Descriptors() {
   return *reserve;
 }
 
+std::atomic<bool> a_sync_has_failed = false;
+
 // Whatever ran out, the dirty pages are gone.
 tl::unexpected<Error> SyncFailed(std::string_view what, const std::string& path,
                                  int error) {
+  a_sync_has_failed = true;
   auto failed = Failed(what, path, error);
   failed.value().code = ErrorCode::kKafkaStorageError;
   return failed;
@@ -429,6 +432,8 @@ class Posix final : public FileSystem {
     return DiskSpace{uint64_t{info.f_bavail} * info.f_frsize,
                      uint64_t{info.f_blocks} * info.f_frsize};
   }
+
+  bool HasFailedToSync() const override { return a_sync_has_failed; }
 };
 
 }  // namespace

@@ -60,4 +60,10 @@ uint64_t MemoryLimit() {
   return limit;
 }
 
+std::string BootId() {
+  std::string id;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+  return id;
+}
+
 }  // namespace tidemark::io

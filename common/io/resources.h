@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "common/base/error_code.h"
 
@@ -23,5 +24,8 @@ size_t DescriptorLimit();
 // Bytes of memory this process may have: the machine's, or less where a control
 // group says so.
 uint64_t MemoryLimit();
+
+// Another one each time the machine starts; empty where the system has none.
+std::string BootId();
 
 }  // namespace tidemark::io

@@ -194,6 +194,7 @@ class SimDisk::SimFile final : public io::File {
     if (Contains(path_, disk_.fail_syncs_)) {
       // As Linux does: the dirty pages are gone, the next sync would succeed.
       inode_->unsynced.clear();
+      disk_.failed_to_sync_ = true;
       return Broken("sync", path_, "Input/output error");
     }
     ++disk_.syncs_;
@@ -489,6 +490,7 @@ Status SimDisk::SyncDirectory(const std::string& path) {
   if (!MayOpen()) return OutOfHandles(path);
   TM_RETURN_IF_ERROR(Change("sync directory", path));
   if (Contains(path, fail_syncs_)) {
+    failed_to_sync_ = true;
     return Broken("sync directory", path, "Input/output error");
   }
   ++syncs_;
@@ -556,8 +558,20 @@ void SimDisk::CrashDirectory(Directory& dir, bool lose) {
   }
 }
 
+bool SimDisk::HasFailedToSync() const {
+  std::lock_guard lock(mutex_);
+  return failed_to_sync_;
+}
+
+uint64_t SimDisk::boots() const {
+  std::lock_guard lock(mutex_);
+  return boots_;
+}
+
 void SimDisk::Crash() {
   std::lock_guard lock(mutex_);
+  ++boots_;
+  failed_to_sync_ = false;
   used_ = 0;
   CrashDirectory(*root_, true);
   ++incarnation_;

@@ -40,6 +40,11 @@ class SimDisk final : public io::FileSystem {
   Status Rename(const std::string& from, const std::string& to) override;
   Status SyncDirectory(const std::string& path) override;
   Result<io::DiskSpace> Space(const std::string& path) override;
+  // Since the last Crash().
+  bool HasFailedToSync() const override;
+
+  // How often the machine was started.
+  uint64_t boots() const;
 
   // Power off and on again.
   void Crash();
@@ -111,6 +116,8 @@ class SimDisk final : public io::FileSystem {
   int64_t capacity_ = -1;
   int64_t used_ = 0;
   int64_t syncs_ = 0;
+  uint64_t boots_ = 1;
+  bool failed_to_sync_ = false;
   std::string fail_writes_, fail_syncs_, fail_reads_;
   int64_t opens_left_ = INT64_MAX;
   int64_t names_left_ = INT64_MAX;

@@ -14,9 +14,6 @@ using std::chrono::seconds;
 void Tell(const std::string& what) { LOG(INFO) << "fault: " << what; }
 
 void Restart(Cluster& cluster, Machine& machine, Machine::End how) {
-  if (cluster.broken.contains(machine.id()) && how == Machine::End::kKill) {
-    how = Machine::End::kPowerCut;
-  }
   Tell("restart of broker " + std::to_string(machine.id()) + ", how " +
        std::to_string(static_cast<int>(how)));
   machine.StopBroker(how);

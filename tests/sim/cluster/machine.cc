@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "tests/sim/cluster/peer_link.h"
@@ -61,6 +62,7 @@ bool BrokerProcess::Start() {
     environment.shards.push_back(shards_.back().get());
   }
   environment.files = &disk_;
+  environment.boot = std::to_string(machine_.disk().boots());
   environment.control = control_.get();
   environment.scrubber = scrubber_.get();
   environment.readers = {reader_.get()};
@@ -197,6 +199,11 @@ void Machine::Run() {
 }
 
 void Machine::StopBroker(End how) {
+  // Killed between a failed sync and its mark no process can know; that takes
+  // microseconds, and none here.
+  if (how == End::kKill && disk_.HasFailedToSync() && !IsMarked()) {
+    how = End::kPowerCut;
+  }
   BrokerProcess* broker = broker_;
   if (broker == nullptr) {
     // What nobody has synced is in memory still.
@@ -227,6 +234,12 @@ void Machine::StopBroker(End how) {
     disk_.KillProcess();
   }
   Bury(broker);
+}
+
+bool Machine::IsMarked() {
+  return std::any_of(dirs().begin(), dirs().end(), [this](const auto& dir) {
+    return disk_.Exists(dir + "/.tidemark_lost_writes");
+  });
 }
 
 // Of a process of its own: the dead one's threads do not wait.

@@ -91,6 +91,7 @@ class Machine {
 
  private:
   void Run();
+  bool IsMarked();
   void Bury(BrokerProcess* broker);
 
   Network& network_;

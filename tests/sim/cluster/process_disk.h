@@ -27,6 +27,7 @@ class ProcessDisk final : public io::FileSystem {
   Status Rename(const std::string& from, const std::string& to) override;
   Status SyncDirectory(const std::string& path) override;
   Result<io::DiskSpace> Space(const std::string& path) override;
+  bool HasFailedToSync() const override { return disk_.HasFailedToSync(); }
 
  private:
   class OpenFile;

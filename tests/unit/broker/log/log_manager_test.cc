@@ -1,5 +1,7 @@
 #include "broker/log/log_manager.h"
 
+#include <gmock/gmock.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <future>
@@ -11,6 +13,8 @@
 
 namespace tidemark::log {
 namespace {
+
+using testing::ElementsAre;
 
 class LogManagerTest : public testing::Test {
  protected:
@@ -503,6 +507,61 @@ TEST_F(LogManagerTest, ADirectoryThatIsAnotherByNowIsNotUsed) {
   EXPECT_EQ(manager_->OfflineDirectories(), std::vector<std::string>{"/b"});
   manager_.reset();
   EXPECT_EQ(offline_, std::vector<std::string>{"/b"});
+}
+
+// What memory shows then need not be on the disk, and no sync will say so.
+TEST_F(LogManagerTest, AfterAFailedSyncOnlyAnotherBootUsesTheDirectory) {
+  options_.directory.boot = "1";
+  Open();
+  auto log = Get({"t", 0});
+  const std::string dir = manager_->DirectoryOf({"t", 0});
+  Write(*log, 1);
+  ASSERT_TRUE(log->AppendAsLeader(Batch(1), 0, kNow));
+  auto work = log->TakeSync();
+  disk_.FailSyncs(dir + "/");
+  std::promise<Status> done;
+  work->mark->syncer()->Enqueue(*work,
+                                [&](Status status) { done.set_value(status); });
+  ASSERT_FALSE(done.get_future().get());
+  log.reset();
+  manager_.reset();
+  disk_.KillProcess();
+  disk_.FailSyncs("");
+  for (int i = 0; i < 2; ++i) {
+    offline_.clear();
+    Open();
+    EXPECT_THAT(offline_, ElementsAre(dir));
+    EXPECT_TRUE(manager_->LoadedPartitions().empty());
+    manager_.reset();
+    disk_.KillProcess();
+  }
+  disk_.Crash();
+  options_.directory.boot = "2";
+  for (int i = 0; i < 2; ++i) {
+    offline_.clear();
+    Open();
+    EXPECT_THAT(offline_, ElementsAre());
+    EXPECT_GE(Get({"t", 0})->end_offset(), 1) << "what was acknowledged";
+    manager_.reset();
+    disk_.KillProcess();
+  }
+}
+
+TEST_F(LogManagerTest, AfterAFailedWriteTheNextProcessUsesTheDirectory) {
+  options_.directory.boot = "1";
+  Open();
+  auto log = Get({"t", 0});
+  const std::string dir = manager_->DirectoryOf({"t", 0});
+  disk_.FailWrites(dir + "/");
+  ASSERT_FALSE(log->AppendAsLeader(Batch(1), 0, kNow));
+  EXPECT_THAT(offline_, ElementsAre(dir));
+  log.reset();
+  manager_.reset();
+  disk_.KillProcess();
+  disk_.FailWrites("");
+  offline_.clear();
+  Open();
+  EXPECT_THAT(offline_, ElementsAre());
 }
 
 TEST_F(LogManagerTest, StrangeDirectoriesAreLeftAlone) {
