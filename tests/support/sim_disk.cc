@@ -611,13 +611,21 @@ void SimDisk::SetCapacity(int64_t bytes) {
 
 void SimDisk::FailOpens(bool fail) { FailOpensAfter(fail ? 0 : INT64_MAX); }
 
+int64_t SimDisk::refused_names() const {
+  std::lock_guard lock(mutex_);
+  return refused_names_;
+}
+
 void SimDisk::FailNamesAfter(int64_t changes) {
   std::lock_guard lock(mutex_);
   names_left_ = changes;
 }
 
 Status SimDisk::ChangeNames(const char* what, const std::string& path) {
-  if (names_left_ <= 0) return OutOfSpace(what, path);
+  if (names_left_ <= 0) {
+    ++refused_names_;
+    return OutOfSpace(what, path);
+  }
   if (names_left_ != INT64_MAX) --names_left_;
   return Change(what, path);
 }

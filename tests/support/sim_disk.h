@@ -67,6 +67,8 @@ class SimDisk final : public io::FileSystem {
   // No room for names: removing and renaming fails with kOutOfSpace from the
   // one after the next `changes` on.
   void FailNamesAfter(int64_t changes);
+  // How many changes that has refused.
+  int64_t refused_names() const;
   // Operations on paths that contain `part` fail while set; empty: none.
   void FailWrites(std::string part);
   void FailSyncs(std::string part);
@@ -121,6 +123,7 @@ class SimDisk final : public io::FileSystem {
   std::string fail_writes_, fail_syncs_, fail_reads_;
   int64_t opens_left_ = INT64_MAX;
   int64_t names_left_ = INT64_MAX;
+  int64_t refused_names_ = 0;
   uint64_t cache_ = 0;  // how often it was dropped
   bool keep_nothing_ = false;
   std::function<void(const std::string&)> on_wait_;

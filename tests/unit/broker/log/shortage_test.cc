@@ -353,7 +353,7 @@ TEST_F(RemovalTest, WhatCannotBeRemovedNowIsRemovedLater) {
   ASSERT_TRUE(log);
   disk_.FailNamesAfter(1);
   ASSERT_TRUE(manager_->DeleteLog(std::move(*log)));
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  ASSERT_TRUE(Soon([&] { return disk_.refused_names() > 0; }));
   EXPECT_TRUE(Trash());
   disk_.FailNamesAfter(INT64_MAX);
   EXPECT_TRUE(Soon([&] { return !Trash(); }));
