@@ -13,6 +13,8 @@ constexpr std::string_view kSuffix = ".journal";
 // How far behind a torn round another one would begin.
 constexpr uint64_t kLookBehind = 8 << 20;
 constexpr size_t kLookWindow = 1 << 20;
+// How far from its first one rounds are looked for that a header has lost.
+constexpr uint64_t kLookAhead = 64 << 10;
 constexpr uint64_t kZeros = 1 << 20;
 
 std::string NameOf(uint64_t number) {
@@ -44,7 +46,28 @@ struct RoundReader {
   // Whether there is a round of this use of the file behind what ended it. A
   // round is written when the one before is synced, so that one was lost.
   Result<bool> IsFollowed() {
-    const uint64_t end = std::min(size, at + kLookBehind);
+    TM_ASSIGN_OR_RETURN(
+        const auto found, Find(kLookBehind, [&](const auto& header) {
+          return header.sequence == sequence && header.round > next_round;
+        }));
+    return found.has_value();
+  }
+
+  // A use of the file after the one its header tells of; 0: there is none. A
+  // header is synced before the first round is written, so it was lost.
+  Result<uint64_t> LaterUse() {
+    TM_ASSIGN_OR_RETURN(const auto found,
+                        Find(kLookAhead, [&](const auto& header) {
+                          return header.sequence > sequence;
+                        }));
+    return found ? found->sequence : 0;
+  }
+
+ private:
+  // The first intact round of that kind from `at` on, within `most` bytes.
+  Result<std::optional<JournalRoundHeader>> Find(
+      uint64_t most, const std::function<bool(const JournalRoundHeader&)>& is) {
+    const uint64_t end = std::min(size, at + most);
     std::string window;
     for (uint64_t from = at; from < end; from += kLookWindow) {
       window.resize(std::min<uint64_t>(kLookWindow, end - from));
@@ -53,18 +76,14 @@ struct RoundReader {
       for (size_t i = 0; i + kJournalRoundHeader <= read; i += kJournalBlock) {
         const auto header =
             DecodeJournalRoundHeader(std::string_view(window).substr(i, read));
-        if (!header || header->sequence != sequence ||
-            header->round <= next_round) {
-          continue;
-        }
+        if (!header || !is(*header)) continue;
         TM_ASSIGN_OR_RETURN(const bool intact, ReadRound(from + i, *header));
-        if (intact) return true;
+        if (intact) return header;
       }
     }
-    return false;
+    return std::nullopt;
   }
 
- private:
   Result<std::optional<JournalRoundHeader>> HeaderAt(uint64_t position) const {
     char head[kJournalRoundHeader];
     TM_ASSIGN_OR_RETURN(size_t read, file.ReadAt(position, head, sizeof head));
@@ -130,11 +149,17 @@ Result<bool> WalkRounds(
   return !followed;
 }
 
-// Every file of the journal in `dir` with a header, newest first.
-Result<std::vector<JournalContents::File>> FindFiles(
-    io::FileSystem& fs, const std::string& dir, JournalContents* contents) {
+struct Found {
+  std::vector<JournalContents::File> files;  // newest first
+  // The newest use of a file whose header is lost; 0: there is none.
+  uint64_t newest_lost = 0;
+};
+
+// Every file of the journal in `dir` with a header.
+Result<Found> FindFiles(io::FileSystem& fs, const std::string& dir,
+                        JournalContents* contents) {
   TM_ASSIGN_OR_RETURN(auto names, fs.List(dir));
-  std::vector<JournalContents::File> all;
+  Found all;
   for (const std::string& name : names) {
     if (!name.ends_with(kSuffix)) continue;
     const auto number = ParseNumber(
@@ -145,16 +170,21 @@ Result<std::vector<JournalContents::File>> FindFiles(
     const std::string path = dir + "/" + name;
     TM_ASSIGN_OR_RETURN(auto file, fs.Open(path, false));
     TM_ASSIGN_OR_RETURN(const auto found, ReadHeader(*file));
+    TM_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+    RoundReader rounds{*file, size, found.header ? found.header->sequence : 0};
+    TM_ASSIGN_OR_RETURN(const uint64_t later, rounds.LaterUse());
+    all.newest_lost = std::max(all.newest_lost, later);
     if (found.header) {
-      all.push_back({path, *found.header, found.header->first_round - 1,
-                     std::move(file)});
+      all.files.push_back({path, *found.header, found.header->first_round - 1,
+                           std::move(file)});
     } else {
       contents->unused.push_back(path);
     }
   }
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
-    return a.header.sequence > b.header.sequence;
-  });
+  std::sort(all.files.begin(), all.files.end(),
+            [](const auto& a, const auto& b) {
+              return a.header.sequence > b.header.sequence;
+            });
   return all;
 }
 
@@ -183,7 +213,14 @@ Result<JournalContents> ReadJournal(io::FileSystem& fs,
                                     const std::string& dir) {
   JournalContents contents;
   if (!fs.Exists(dir)) return contents;
-  TM_ASSIGN_OR_RETURN(auto all, FindFiles(fs, dir, &contents));
+  TM_ASSIGN_OR_RETURN(auto found, FindFiles(fs, dir, &contents));
+  auto& all = found.files;
+  // One of before would be missed below.
+  if (found.newest_lost > (all.empty() ? 0 : all.front().header.sequence)) {
+    return Fail(Damaged(dir, "the header of file number " +
+                                 std::to_string(found.newest_lost) +
+                                 " is lost"));
+  }
   if (all.empty()) return contents;
   contents.next_sequence = all.front().header.sequence + 1;
   // From the newest back to the oldest that is needed.

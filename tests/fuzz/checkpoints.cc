@@ -1,6 +1,6 @@
 // The files a broker reads at start beside the logs: checkpoints, the marker
-// of a clean stop, meta.properties. Whatever is in them, the directory opens,
-// and what is written then is read again.
+// of a clean stop, that of a failed sync, meta.properties. Whatever is in them,
+// the directory opens, and what is written then is read again.
 
 #include <glog/logging.h>
 #include <stdlib.h>
@@ -20,10 +20,16 @@
 namespace tidemark::fuzz {
 namespace {
 
+constexpr char kLostWrites[] = "/.tidemark_lost_writes";
+
+// Of this boot no file says that it has lost anything.
 std::unique_ptr<log::LogManager> Open(io::FileSystem& disk) {
-  auto opened = log::LogManager::Open(disk, DataOptions(), kNow);
+  log::LogManagerOptions options = DataOptions();
+  options.directory.boot = "c2f1d6a0-8a3e-4c53-9b70-6d1f2e5a7b94";
+  auto opened = log::LogManager::Open(disk, std::move(options), kNow);
   CHECK(opened) << ToString(opened.error());
   CHECK((*opened)->OfflineDirectories().empty());
+  CHECK(!disk.Exists(std::string(kDataDir) + kLostWrites));
   return std::move(*opened);
 }
 
@@ -98,6 +104,7 @@ std::vector<std::string> CheckpointCorpus() {
     logs.clear();
     manager.reset();
     Files files = ReadData(disk);
+    files.emplace_back(kLostWrites + 1, "an earlier boot\n");
     files.emplace_back(io::kMetaPropertiesFile,
                        "version=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\n"
                        "node.id=1\ndirectory.id=2N7Jx0bWQYuM7ahkY5hVxw\n");

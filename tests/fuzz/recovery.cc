@@ -85,6 +85,24 @@ void ReadSlices(log::Log& log) {
   }
 }
 
+// Everything behind the recovery point was looked at, and what was kept is
+// right. Of a compacted log nothing may be left there but the offset where it
+// goes on.
+void CheckRecovered(log::Log& log, const Start& start, bool goes_on) {
+  const bool compacted = (start.flags & kCompacted) != 0;
+  if ((start.flags & kClean) || start.recovery_point >= log.end_offset()) {
+    return;
+  }
+  for (const size_t at_once : {size_t{1} << 20, size_t{300}}) {
+    const Offset right =
+        ReadUntilWrong(log, start.recovery_point, at_once, compacted);
+    if (right == log.end_offset()) continue;
+    const auto rest = log.Read(right, INT64_MAX, at_once, true);
+    CHECK(compacted && !goes_on && rest && rest->empty())
+        << "recovered, but wrong at " << right << " of " << log.end_offset();
+  }
+}
+
 // It leads from here on, in an epoch that its files may contradict.
 void Use(log::Log& log, const Start& start) {
   constexpr LeaderEpoch kEpoch = 7;
@@ -98,6 +116,7 @@ void Use(log::Log& log, const Start& start) {
     const auto read = log.Read(appended->first_offset, INT64_MAX, 1, true);
     CHECK(read && record::ParseAndVerifyBatch(read->view()))
         << "what was just written is not there";
+    if (start.recovery_point < begin) CheckRecovered(log, start, true);
   }
   for (const int64_t at : {int64_t{0}, kNow - 5, kNow, INT64_MAX}) {
     (void)log.FindByTimestamp(at);
@@ -142,13 +161,7 @@ void RunRecovery(std::string_view input) {
   CHECK_LE(0, log.start_offset());
   CHECK_LE(log.start_offset(), log.flushed_offset());
   CHECK_LE(log.flushed_offset(), log.end_offset());
-  for (const size_t at_once : {size_t{1} << 20, size_t{300}}) {
-    // Everything behind the recovery point was looked at.
-    if (options.clean || options.recovery_point >= log.end_offset()) continue;
-    CHECK_EQ(ReadUntilWrong(log, options.recovery_point, at_once, compacted),
-             log.end_offset())
-        << "recovered, but wrong";
-  }
+  CheckRecovered(log, start, false);
   ReadSlices(log);
   Use(log, start);
   CHECK(!health->offline());

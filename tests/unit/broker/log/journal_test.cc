@@ -142,6 +142,32 @@ TEST_F(JournalTest, NothingBeforeAnEndOfHistoryIsMissed) {
   EXPECT_EQ(Promised(), 0);
 }
 
+// It was synced before there was a round, so no power cut took it.
+TEST_F(JournalTest, ALostHeaderIsDamage) {
+  Open();
+  NextFile();
+  Append();
+  EXPECT_EQ(Promised(), 1);
+  disk_.FlipBit(Path(1), 20, 3);
+  EXPECT_EQ(Promised(), -1);
+  disk_.FlipBit(Path(1), 20, 3);
+  // Of a second file, and then of the first one's next use.
+  const std::string first = NextFile();
+  Append();
+  disk_.FlipBit(Path(2), 20, 3);
+  EXPECT_EQ(Promised(), -1);
+  disk_.FlipBit(Path(2), 20, 3);
+  journal_->Free(first);
+  NextFile();
+  disk_.FlipBit(Path(1), kJournalBlock + 20, 3);
+  EXPECT_EQ(Promised(), 2);  // nothing was written behind it yet
+  disk_.FlipBit(Path(1), kJournalBlock + 20, 3);
+  Append();
+  EXPECT_EQ(Promised(), 3);
+  disk_.FlipBit(Path(1), kJournalBlock + 20, 3);
+  EXPECT_EQ(Promised(), -1);
+}
+
 // A header that is torn leaves that of the use before.
 TEST_F(JournalTest, AFileIsUsedAgainWithoutForgettingWhatIsStillNeeded) {
   options_.max_files = 2;
