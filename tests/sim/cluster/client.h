@@ -56,6 +56,7 @@ class Producer {
     int64_t first = 0;  // number
     int count = 0;
     int32_t sequence = 0;
+    int attempt = 0;  // of one that may stand there more than once
     SharedBytes bytes;
     bool in_flight = false;
     bool sent = false;  // once or more

@@ -28,6 +28,7 @@ Cluster::Cluster(Scheduler& scheduler)
     : scheduler_(scheduler),
       network_(scheduler),
       controllers_(scheduler),
+      inspector_(controllers_, history_),
       executor_(scheduler, &clients_, "clients"),
       side_{scheduler,    network_,
             controllers_, history_,
@@ -38,6 +39,9 @@ Cluster::Cluster(Scheduler& scheduler)
     machines_.push_back(std::make_unique<Machine>(
         network_, controllers_, id,
         [this](NodeId peer) { return machine(peer).broker(); }));
+    machines_.back()->on_task = [this](BrokerProcess& broker, size_t shard) {
+      inspector_.Look(broker, shard);
+    };
   }
 }
 
@@ -96,7 +100,10 @@ void Cluster::CreateTopic(const std::string& name, int partitions, int replicas,
   while (controllers_.image()->FindTopic(name) == nullptr) {
     scheduler_.Sleep(milliseconds(5));
   }
-  for (int i = 0; i < partitions; ++i) partitions_.push_back({name, i});
+  for (int i = 0; i < partitions; ++i) {
+    partitions_.push_back({name, i});
+    inspector_.Watch(partitions_.back());
+  }
 }
 
 void Cluster::MakeOrRemoveTopic() {
@@ -298,6 +305,7 @@ void Cluster::ElectForEmpty() {
           history_.Committed(partition) == 0) {
         Tell("an election is ordered for " + ToString(partition));
         empty.push_back(partition);
+        inspector_.Rewind(partition, 0);
       }
     }
   }
@@ -306,6 +314,7 @@ void Cluster::ElectForEmpty() {
 
 void Cluster::Rewind(const TopicPartition& partition, Offset from) {
   const bool lost = history_.Rewind(partition, from);
+  inspector_.Rewind(partition, from);
   for (auto& consumer : consumers_) consumer->Rewind(partition, from);
   // Idempotent producers could not go on: their last batch is gone.
   if (!lost) return;

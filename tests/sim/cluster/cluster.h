@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/sim/cluster/client.h"
+#include "tests/sim/cluster/inspector.h"
 
 namespace tidemark::sim {
 
@@ -45,6 +46,7 @@ class Cluster {
   Network& network() { return network_; }
   Controllers& controllers() { return controllers_; }
   History& history() { return history_; }
+  const Inspector& inspector() const { return inspector_; }
   Machine& machine(NodeId id) {
     return *machines_[static_cast<size_t>(id - 1)];
   }
@@ -86,6 +88,7 @@ class Cluster {
   Network network_;
   Controllers controllers_;
   History history_;
+  Inspector inspector_;
   Process clients_{"clients"};
   SimExecutor executor_;
   std::vector<std::unique_ptr<Machine>> machines_;

@@ -73,6 +73,7 @@ ClusterSimResult RunClusterSim(const ClusterSimOptions& options) {
   }
   result.acknowledged = cluster->history().acknowledged();
   result.shown = cluster->history().shown();
+  result.committed = cluster->inspector().committed();
   scheduler.Clear();
   return result;
 }

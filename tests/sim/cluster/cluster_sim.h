@@ -18,6 +18,7 @@ struct ClusterSimResult {
   uint64_t events = 0;
   uint64_t acknowledged = 0;  // records
   uint64_t shown = 0;         // different records, to consumers
+  uint64_t committed = 0;     // records, as seen from inside
   uint64_t hash = 0;          // of all that happened
 };
 
@@ -31,9 +32,9 @@ struct ClusterSimResult {
 // both directions, other controllers, full disks, no descriptors, failed
 // writes, reads and syncs, wiped directories, flipped bits.
 //
-// Checked: see History, all the time; and in the end, when everything is
-// repaired, that everybody is in sync, everything sent is acknowledged and
-// read, and the replicas are equal.
+// Checked: see History and Inspector, all the time; and in the end, when
+// everything is repaired, that everybody is in sync, everything sent is
+// acknowledged and read, and the replicas are equal.
 ClusterSimResult RunClusterSim(const ClusterSimOptions& options);
 
 }  // namespace tidemark::sim

@@ -36,9 +36,12 @@ TEST_F(ClusterSim, HoldsForManySeeds) {
     total.events += result.events;
     total.acknowledged += result.acknowledged;
     total.shown += result.shown;
+    total.committed += result.committed;
   }
   std::cout << "events " << total.events << ", acknowledged "
-            << total.acknowledged << ", shown " << total.shown << "\n";
+            << total.acknowledged << ", shown " << total.shown << ", committed "
+            << total.committed << "\n";
+  EXPECT_GE(total.committed, total.shown);
 }
 
 // What exploring has found once.

@@ -59,6 +59,9 @@ bool BrokerProcess::Start() {
   for (int i = 0; i < kShards; ++i) {
     shards_.push_back(std::make_unique<SimExecutor>(
         scheduler, &process_, "shard" + std::to_string(i)));
+    shards_.back()->after_task = [this, i] {
+      if (machine_.on_task) machine_.on_task(*this, static_cast<size_t>(i));
+    };
     environment.shards.push_back(shards_.back().get());
   }
   environment.files = &disk_;

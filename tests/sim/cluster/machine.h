@@ -79,6 +79,8 @@ class Machine {
   BrokerProcess* broker() { return broker_; }
   // In the background, over and over until it runs or is killed.
   void StartBroker();
+  // Told, by a shard, of everything that it has done.
+  std::function<void(BrokerProcess& broker, size_t shard)> on_task;
   // While held, no broker starts.
   void Hold(bool held) { held_ = held; }
   enum class End { kKill, kPowerCut, kClean };

@@ -86,7 +86,7 @@ SharedBytes Producer::Build(const Batch& batch) const {
     const Written written{options_.id, batch.first + i};
     const auto padding = static_cast<size_t>(side_.scheduler.Below(120));
     builder.Add(side_.scheduler.WallMs(), std::nullopt,
-                ValueOf(written, padding));
+                ValueOf(written, padding) + std::to_string(batch.attempt));
   }
   return SharedBytes(builder.Build());
 }
@@ -152,6 +152,10 @@ void Producer::SendAll() {
     if (leader < 0 || links_[leader].in_flight >= kMostInFlight) continue;
     auto& [sent, items] = requests[leader];
     sent.emplace_back(stream.get(), batch->first);
+    if (batch->sent && !options_.idempotent) {
+      ++batch->attempt;
+      batch->bytes = Build(*batch);
+    }
     items.push_back({stream->partition, batch->bytes});
     batch->in_flight = batch->sent = true;
     ++stream->in_flight;

@@ -389,6 +389,7 @@ void SimExecutor::Loop() {
     Task task = std::move(queue_.begin()->second);
     queue_.erase(queue_.begin());
     task();
+    if (after_task) after_task();
   }
   current_executor = nullptr;
 }

@@ -145,6 +145,8 @@ class SimExecutor final : public Executor {
   // By a thread that is not its own: waits for the task that runs and drops
   // the others. Twice is once.
   void Stop();
+  // On its thread, after every task. Set before the first one.
+  std::function<void()> after_task;
 
  private:
   void Loop();
