@@ -5,8 +5,8 @@ Each tests/mutants/NAME.patch takes one guard out of the product. Its head says 
 notice, a test or the simulation:
 
   Why: an acknowledgement before the sync may be lost
-  Found by: replication_sim_test
-  Found by: tidemark-sim --only replication --minutes 2
+  Found by: cluster_sim_test
+  Found by: tidemark-sim --only cluster --minutes 2
 
 Patches go to a copy of the tree (build/mutants/tree), one after the other; what was built for one is there for the
 next. A mutant is found when its command fails by itself (an assertion, an invariant; not a time-out); the same command

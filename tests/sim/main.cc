@@ -14,7 +14,6 @@
 
 #include "tests/sim/cluster/cluster_sim.h"
 #include "tests/sim/quorum/quorum_sim.h"
-#include "tests/sim/replication/replication_sim.h"
 
 namespace tidemark {
 namespace {
@@ -42,17 +41,6 @@ bool RunQuorum(uint64_t seed, Totals* totals) {
   return !result.failure;
 }
 
-bool RunReplication(uint64_t seed, Totals* totals) {
-  replication::ReplicationSimOptions options;
-  options.seed = seed;
-  const auto result = replication::RunReplicationSim(options);
-  if (result.failure) Report("replication", seed, *result.failure);
-  ++totals->seeds;
-  totals->events += result.events;
-  totals->committed += result.committed;
-  return !result.failure;
-}
-
 bool RunCluster(uint64_t seed, Totals* totals) {
   sim::ClusterSimOptions options;
   options.seed = seed;
@@ -60,7 +48,7 @@ bool RunCluster(uint64_t seed, Totals* totals) {
   if (result.failure) Report("cluster", seed, *result.failure);
   ++totals->seeds;
   totals->events += result.events;
-  totals->committed += result.shown;
+  totals->committed += result.committed;
   return !result.failure;
 }
 
@@ -72,7 +60,7 @@ void Print(const char* what, const Totals& totals) {
 
 int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
         uint64_t most, double minutes, const std::string& only) {
-  Totals quorum, replication, cluster;
+  Totals quorum, cluster;
   const auto with = [&](const char* what) {
     return only.empty() || only == what;
   };
@@ -84,13 +72,11 @@ int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
   bool held = true;
   do {
     if (with("quorum")) held = RunQuorum(seed, &quorum);
-    if (held && with("replication")) held = RunReplication(seed, &replication);
     if (held && with("cluster")) held = RunCluster(seed, &cluster);
     ++seed;
   } while (held && !one_seed && --most > 0 &&
            std::chrono::steady_clock::now() < end);
   if (with("quorum")) Print("quorum", quorum);
-  if (with("replication")) Print("replication", replication);
   if (with("cluster")) Print("cluster", cluster);
   return held ? 0 : 1;
 }
@@ -100,9 +86,9 @@ int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Simulates the quorum, the replication of partitions, and a cluster of "
-      "production brokers, each on one clock, network and disk from one seed, "
-      "and checks what must hold all the time."};
+      "Simulates the quorum, and a cluster of production brokers, each on one "
+      "clock, network and disk from one seed, and checks what must hold all "
+      "the time."};
   std::optional<uint64_t> seed, first;
   uint64_t most = UINT64_MAX;
   double minutes = 1;
@@ -116,7 +102,7 @@ int main(int argc, char** argv) {
   app.add_option("--most", most, "Explore so many at most")
       ->check(CLI::PositiveNumber);
   app.add_option("--only", only, "Only this simulation")
-      ->check(CLI::IsMember({"quorum", "replication", "cluster"}));
+      ->check(CLI::IsMember({"quorum", "cluster"}));
   app.add_flag("--verbose", verbose, "Show what the simulated processes log");
   CLI11_PARSE(app, argc, argv);
   FLAGS_logtostderr = true;
