@@ -121,24 +121,25 @@ SnapshotOptions SnapshotOptionsFrom(const BrokerConfig& config) {
 }
 
 GroupCoordinator::GroupCoordinator(const BrokerConfig& config,
-                                   ImageHolder& metadata,
+                                   size_t memory_bytes, ImageHolder& metadata,
                                    ControllerClient& controller,
                                    replication::ReplicaManager& replicas)
     : GroupCoordinator(GroupConfigFrom(config), OffsetsTopicConfigFrom(config),
-                       SnapshotOptionsFrom(config), metadata, controller,
-                       replicas) {}
+                       SnapshotOptionsFrom(config), memory_bytes, metadata,
+                       controller, replicas) {}
 
 GroupCoordinator::GroupCoordinator(const GroupConfig& groups,
                                    const OffsetsTopicConfig& topic,
                                    const SnapshotOptions& snapshots,
-                                   ImageHolder& metadata,
+                                   size_t memory_bytes, ImageHolder& metadata,
                                    ControllerClient& controller,
                                    replication::ReplicaManager& replicas)
     : config_(groups),
       snapshots_(snapshots),
       metadata_(metadata),
       replicas_(replicas),
-      topic_(topic, controller) {}
+      topic_(topic, controller),
+      memory_(std::make_shared<GroupMemory>(memory_bytes)) {}
 
 int32_t GroupCoordinator::PartitionCount(const metadata::Image& image) const {
   const metadata::TopicImage* topic = image.FindTopic(kOffsetsTopic);
@@ -377,7 +378,7 @@ void GroupCoordinator::OnLeader(const TopicPartition& partition,
           std::chrono::milliseconds(config_.offsets_commit_timeout_ms),
           snapshots_};
       slot = std::make_shared<GroupPartition>(partition, replicas_, options,
-                                              GroupTable(config_));
+                                              GroupTable(config_, memory_));
     }
     groups = slot;
   }

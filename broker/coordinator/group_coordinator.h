@@ -45,12 +45,13 @@ class GroupCoordinator final : public replication::LeadershipListener {
  public:
   // All arguments outlive it. Register it with
   // replicas.Listen(kOffsetsTopic, &coordinator) before the first image.
-  GroupCoordinator(const BrokerConfig& config, ImageHolder& metadata,
-                   ControllerClient& controller,
+  // `memory_bytes`: bound of what all groups take.
+  GroupCoordinator(const BrokerConfig& config, size_t memory_bytes,
+                   ImageHolder& metadata, ControllerClient& controller,
                    replication::ReplicaManager& replicas);
   GroupCoordinator(const GroupConfig& groups, const OffsetsTopicConfig& topic,
-                   const SnapshotOptions& snapshots, ImageHolder& metadata,
-                   ControllerClient& controller,
+                   const SnapshotOptions& snapshots, size_t memory_bytes,
+                   ImageHolder& metadata, ControllerClient& controller,
                    replication::ReplicaManager& replicas);
 
   // FindCoordinator. Creates the offsets topic when there is none and answers
@@ -71,6 +72,9 @@ class GroupCoordinator final : public replication::LeadershipListener {
 
   // For the publisher of metadata: names of Delta::deleted_topics.
   void OnTopicsDeleted(const std::set<std::string>& topics);
+
+  // What the groups led here take, and may. Any thread.
+  const GroupMemory& memory() const { return *memory_; }
 
   // LeadershipListener, on the partition's executor.
   void OnLeader(const TopicPartition& partition, LeaderEpoch epoch) override;
@@ -99,6 +103,7 @@ class GroupCoordinator final : public replication::LeadershipListener {
   ImageHolder& metadata_;
   replication::ReplicaManager& replicas_;
   OffsetsTopic topic_;
+  const std::shared_ptr<GroupMemory> memory_;
   std::mutex mutex_;
   // Topics deleted while a partition had no leader, and since which epoch.
   struct Orphan {

@@ -141,6 +141,11 @@ constexpr ConfigKey kKeys[] = {
      "Longest session timeout a member may ask for.", 0, kIntMax},
     {"group.max.size", kInt, "2147483647", "Most members of a group.", 1,
      kIntMax},
+    {"tidemark.groups.max.bytes", kLong, "-1",
+     "Memory for the members and offsets of groups; at this bound new members "
+     "and offsets are refused until there is room. -1: an eighth of the "
+     "memory.",
+     -1, kLongMax},
     // The cluster.
     {"broker.heartbeat.interval.ms", kInt, "500",
      "How often this broker reports to the controllers.", 1, kIntMax},

@@ -69,12 +69,6 @@ auto WithPatience(const Broker::Pause& pause_for, const Attempt& attempt) {
   }
 }
 
-size_t MemoryShare(const Config& config, std::string_view key) {
-  const int64_t bytes = config.GetInt(key);
-  return static_cast<size_t>(bytes >= 0 ? static_cast<uint64_t>(bytes)
-                                        : io::MemoryLimit() / 8);
-}
-
 Admission::Options AdmissionOptions(const Config& config) {
   Admission::Options options;
   const int64_t most =
@@ -85,9 +79,10 @@ Admission::Options AdmissionOptions(const Config& config) {
               << " open_files=" << io::DescriptorLimit();
   }
   options.max_connections_per_address = config.GetInt("max.connections.per.ip");
-  options.request_bytes = MemoryShare(config, "queued.max.request.bytes");
+  options.request_bytes =
+      io::MemoryShare(config.GetInt("queued.max.request.bytes"));
   options.answer_bytes =
-      MemoryShare(config, "tidemark.queued.max.response.bytes");
+      io::MemoryShare(config.GetInt("tidemark.queued.max.response.bytes"));
   return options;
 }
 
@@ -303,9 +298,9 @@ std::string Broker::Impl::Metrics() const {
   uint64_t posted = 0;
   for (const auto& shard : shards) posted += shard->posted();
   return RenderMetrics(BrokerMetricsSource{
-      config.node_id, network, admission, core->replicas().stats(),
-      core->metadata().Get(), fenced.load(), std::move(unusable),
-      core->scrubbed(), posted});
+      config.node_id, network, admission, core->groups().memory(),
+      core->replicas().stats(), core->metadata().Get(), fenced.load(),
+      std::move(unusable), core->scrubbed(), posted});
 }
 
 void Broker::Impl::HandOverLeaderships() {

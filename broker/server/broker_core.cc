@@ -163,7 +163,9 @@ void BrokerCore::Assemble() {
   fetch_ = std::make_unique<replication::FetchService>(
       *replicas_, metadata_, FetchOptions(config_, environment_.seed));
   groups_ = std::make_unique<coordinator::GroupCoordinator>(
-      config_, metadata_, *session_, *replicas_);
+      config_,
+      io::MemoryShare(config_.raw().GetInt("tidemark.groups.max.bytes")),
+      metadata_, *session_, *replicas_);
   replicas_->Listen(coordinator::kOffsetsTopic, groups_.get());
   replicas_->Start();
   locations_ = std::make_unique<ReplicaLocations>(

@@ -171,6 +171,18 @@ void AddBudget(const std::string& of, const std::string& what,
              static_cast<double>(budget.waiting()));
 }
 
+void AddGroups(const coordinator::GroupMemory& memory, Families* out) {
+  out->Gauge("tidemark_groups_memory_bytes",
+             "Bytes of the members and offsets of groups.",
+             static_cast<double>(memory.used()));
+  out->Gauge("tidemark_groups_memory_limit_bytes",
+             "Bound of the bytes of the members and offsets of groups.",
+             static_cast<double>(memory.limit()));
+  out->Counter("tidemark_groups_memory_refused_total",
+               "Members and offsets that were refused at that bound.",
+               static_cast<double>(memory.refused()));
+}
+
 void AddAdmission(const Admission& admission, Families* out) {
   out->Gauge("tidemark_connections_limit", "max.connections in force.",
              static_cast<double>(admission.connections.all()));
@@ -244,6 +256,7 @@ std::string RenderMetrics(const BrokerMetricsSource& source) {
   if (source.scrubbed != nullptr) AddScrubbing(*source.scrubbed, &families);
   AddNetwork(source.network, &families);
   AddAdmission(source.admission, &families);
+  AddGroups(source.groups, &families);
   AddProcess(&families);
   families.Counter("tidemark_shard_tasks_total",
                    "Tasks posted to shards by other threads and by themselves.",

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/coordinator/group/group_memory.h"
 #include "broker/kafka/admission.h"
 #include "broker/kafka/network_metrics.h"
 #include "broker/log/scrubber.h"
@@ -17,6 +18,7 @@ struct BrokerMetricsSource {
   NodeId node = kNoNode;
   const NetworkMetrics& network;
   const Admission& admission;
+  const coordinator::GroupMemory& groups;
   replication::Stats replicas;
   metadata::ImagePtr image;
   bool fenced = true;

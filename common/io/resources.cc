@@ -60,6 +60,11 @@ uint64_t MemoryLimit() {
   return limit;
 }
 
+size_t MemoryShare(int64_t setting) {
+  return static_cast<size_t>(setting >= 0 ? static_cast<uint64_t>(setting)
+                                          : MemoryLimit() / 8);
+}
+
 std::string BootId() {
   std::string id;
   std::ifstream("/proc/sys/kernel/random/boot_id") >> id;

@@ -25,6 +25,9 @@ size_t DescriptorLimit();
 // group says so.
 uint64_t MemoryLimit();
 
+// A setting of bytes of memory; below 0: an eighth of what there may be.
+size_t MemoryShare(int64_t setting);
+
 // Another one each time the machine starts; empty where the system has none.
 std::string BootId();
 

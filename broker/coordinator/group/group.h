@@ -103,6 +103,7 @@ struct Group {
   std::optional<int32_t> assignment_in_flight;  // generation
   // Offsets in writes that are not settled; nothing may expire meanwhile.
   std::map<TopicPartition, int> pending_offsets;
+  size_t footprint = 0;  // as the table has counted it
 
   bool Is(GroupState s) const { return state == s; }
   void TransitionTo(GroupState next, int64_t wall_ms);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "broker/coordinator/group/footprint.h"
 #include "broker/coordinator/group/join.h"
 #include "broker/coordinator/group/leave.h"
 #include "broker/coordinator/group/offsets.h"
@@ -15,6 +16,9 @@ namespace tidemark::coordinator {
 namespace {
 
 constexpr const char* kClassicType = "classic";
+// Commits that let nothing grow are refused at the bound of memory only when as
+// much as this waits for the replicas of their partition.
+constexpr size_t kWritesAlwaysTaken = 1 << 20;
 
 bool Matches(const std::vector<std::string>& wanted, std::string_view value) {
   return wanted.empty() ||
@@ -24,14 +28,26 @@ bool Matches(const std::vector<std::string>& wanted, std::string_view value) {
          });
 }
 
-// What the fact that a record is about takes in a snapshot as things stand.
-size_t LiveBytes(const Group& group, const GroupMetadataRecord&) {
-  return group.stored ? EncodedBytes(group.id, *group.stored) : 0;
+// What the fact that a record is about takes as things stand.
+struct Sizes {
+  size_t in_snapshot = 0;
+  size_t in_memory = 0;
+};
+Sizes SizesOf(const Group& group, const GroupMetadataRecord&) {
+  if (!group.stored) return {};
+  return {EncodedBytes(group.id, *group.stored), Footprint(*group.stored)};
 }
-size_t LiveBytes(const Group& group, const OffsetRecord& record) {
+Sizes SizesOf(const Group& group, const OffsetRecord& record) {
   const auto it = group.offsets.find(record.partition);
-  if (it == group.offsets.end()) return 0;
-  return EncodedBytes(group.id, it->first, it->second);
+  if (it == group.offsets.end()) return {};
+  return {EncodedBytes(group.id, it->first, it->second),
+          Footprint(it->first, it->second)};
+}
+
+size_t FootprintOf(const std::vector<GroupRecord>& records) {
+  size_t bytes = 0;
+  for (const GroupRecord& record : records) bytes += Footprint(record);
+  return bytes;
 }
 
 template <class Result>
@@ -74,8 +90,12 @@ Decision GroupTable::Decide(const JoinRequest& request,
       request.session_timeout_ms > config_.group_max_session_timeout_ms) {
     return refuse(ErrorCode::kInvalidSessionTimeout);
   }
-  if (!Find(request.group_id) && !request.member_id.empty())
+  const Group* known = Find(request.group_id);
+  if (!known && !request.member_id.empty())
     return refuse(ErrorCode::kUnknownMemberId);
+  // Clients come again, after a pause.
+  if (!share_.Admit(GrowthBy(known, request)))
+    return refuse(ErrorCode::kCoordinatorNotAvailable);
   Group& group =
       groups_.try_emplace(request.group_id, request.group_id).first->second;
   coordinator::Join(group, request, ticket, step);
@@ -87,6 +107,10 @@ Decision GroupTable::Decide(const SyncRequest& request,
   const auto& [ticket, at] = context;
   Group* group = Find(request.group_id);
   if (!group) return Refuse<SyncResult>(ticket, ErrorCode::kUnknownMemberId);
+  if (!request.assignments.empty() && group->IsLeader(request.member_id) &&
+      !share_.Admit(GrowthBy(*group, request))) {
+    return Refuse<SyncResult>(ticket, ErrorCode::kCoordinatorNotAvailable);
+  }
   Step step = NewStep(at);
   coordinator::Sync(*group, request, ticket, step);
   return Finish(request.group_id, std::move(step));
@@ -121,6 +145,8 @@ Decision GroupTable::Decide(const CommitRequest& request,
     return Refuse<CommitResult>(ticket, ErrorCode::kInvalidGroupId);
   if (!Find(request.group_id) && request.generation >= 0)
     return Refuse<CommitResult>(ticket, ErrorCode::kIllegalGeneration);
+  if (!HasRoomFor(request))
+    return Refuse<CommitResult>(ticket, ErrorCode::kCoordinatorNotAvailable);
   Step step = NewStep(at);
   Group& group =
       groups_.try_emplace(request.group_id, request.group_id).first->second;
@@ -183,6 +209,7 @@ ListResult GroupTable::Read(const ListRequest& request) const {
 Decision GroupTable::Settled(const Decision& decision, bool committed,
                              Moment at) {
   if (decision.records.empty()) return {};
+  in_flight_ -= FootprintOf(decision.records);
   for (const GroupRecord& record : decision.records) {
     Group* group = Find(GroupIdOf(record));
     if (const auto* offset = std::get_if<OffsetRecord>(&record);
@@ -193,6 +220,7 @@ Decision GroupTable::Settled(const Decision& decision, bool committed,
     }
   }
   DisposeIfDone(GroupIdOf(decision.records.front()));
+  Publish();
   if (!decision.sequel) return {};
   Group* group = Find(decision.sequel->group_id);
   if (!group) return {};
@@ -257,6 +285,8 @@ void GroupTable::Clear() {
   wakeups_.clear();
   wakeup_order_.clear();
   live_bytes_ = 0;
+  soft_ = replicated_ = in_flight_ = 0;
+  Publish();
   next_expiry_.reset();
 }
 
@@ -265,15 +295,20 @@ void GroupTable::Apply(const GroupRecord& record, const RecordMeta&) {
   const bool tombstone =
       std::visit([](const auto& r) { return !r.value; }, record);
   if (tombstone && !Find(id)) return;
-  Group& group = groups_.try_emplace(id, id).first->second;
+  const auto [it, is_new] = groups_.try_emplace(id, id);
+  Group& group = it->second;
+  if (is_new) CountSoft(group);
   std::visit(
       [&](const auto& r) {
-        live_bytes_ -= LiveBytes(group, r);
+        const Sizes before = SizesOf(group, r);
         coordinator::Apply(group, r);
-        live_bytes_ += LiveBytes(group, r);
+        const Sizes after = SizesOf(group, r);
+        live_bytes_ += after.in_snapshot - before.in_snapshot;
+        replicated_ += after.in_memory - before.in_memory;
       },
       record);
   if (tombstone) DisposeIfDone(id);
+  Publish();
 }
 
 bool GroupTable::Snapshot(GroupCursor& cursor, size_t bytes,
@@ -308,8 +343,10 @@ void GroupTable::Activate(Moment at) {
   StartExpiryInterval(at);
   for (auto& [unused, group] : groups_) {
     coordinator::Activate(group, at);
+    CountSoft(group);
     Reschedule(group);
   }
+  Publish();
 }
 
 Decision GroupTable::Finish(const std::string& group_id, Step step) {
@@ -318,8 +355,11 @@ Decision GroupTable::Finish(const std::string& group_id, Step step) {
     const auto* offset = std::get_if<OffsetRecord>(&record);
     if (offset && offset->value) ++group.pending_offsets[offset->partition];
   }
+  in_flight_ += FootprintOf(step.out.records);
+  CountSoft(group);
   Reschedule(group);
   DisposeIfDone(group_id);
+  Publish();
   return std::move(step.out);
 }
 
@@ -344,7 +384,20 @@ void GroupTable::DisposeIfDone(const std::string& group_id) {
   const auto it = groups_.find(group_id);
   if (it == groups_.end() || !it->second.IsDisposable()) return;
   Unschedule(group_id);
+  soft_ -= it->second.footprint;
   groups_.erase(it);
+}
+
+bool GroupTable::HasRoomFor(const CommitRequest& request) {
+  const size_t growth = GrowthBy(Find(request.group_id), request);
+  const bool many = in_flight_ > kWritesAlwaysTaken;
+  return share_.Admit(many ? std::max(growth, size_t{1}) : growth);
+}
+
+void GroupTable::CountSoft(Group& group) {
+  const size_t now = Footprint(group);
+  soft_ += now - group.footprint;
+  group.footprint = now;
 }
 
 }  // namespace tidemark::coordinator

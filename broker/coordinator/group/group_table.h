@@ -1,12 +1,14 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "broker/coordinator/group/group.h"
+#include "broker/coordinator/group/group_memory.h"
 #include "broker/coordinator/group/group_records.h"
 
 namespace tidemark::coordinator {
@@ -27,7 +29,10 @@ class GroupTable {
   using Decision = coordinator::Decision;
   using Cursor = GroupCursor;
 
-  explicit GroupTable(GroupConfig config) : config_(config) {}
+  // `memory` bounds what it takes; nullptr: nothing does.
+  explicit GroupTable(GroupConfig config,
+                      std::shared_ptr<GroupMemory> memory = nullptr)
+      : config_(config), share_(std::move(memory)) {}
 
   static Result<LogRecord> Encode(const GroupRecord& record) {
     return EncodeGroupRecord(record);
@@ -67,6 +72,9 @@ class GroupTable {
                 std::vector<GroupRecord>* out) const;
   size_t live_bytes() const { return live_bytes_; }
 
+  // About what all of it takes in memory.
+  size_t footprint() const { return soft_ + replicated_ + in_flight_; }
+
   const std::map<std::string, Group>& groups() const { return groups_; }
 
  private:
@@ -79,10 +87,18 @@ class GroupTable {
   void Unschedule(const std::string& group_id);
   void StartExpiryInterval(Moment at);
   void DisposeIfDone(const std::string& group_id);
+  bool HasRoomFor(const CommitRequest& request);
+  void CountSoft(Group& group);
+  void Publish() { share_.Set(footprint()); }
 
   const GroupConfig config_;
   std::map<std::string, Group> groups_;
   size_t live_bytes_ = 0;  // EncodedBytes of all that is replicated
+  // Footprints: of soft and replicated state and of records being written.
+  size_t soft_ = 0;
+  size_t replicated_ = 0;
+  size_t in_flight_ = 0;
+  GroupMemory::Share share_;
   std::optional<Instant> next_expiry_;
   // Wake-up times: never later than the group's next deadline, but perhaps
   // earlier (heartbeats do not move them).

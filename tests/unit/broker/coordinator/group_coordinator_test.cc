@@ -149,9 +149,10 @@ class GroupCoordinatorTest : public testing::Test {
   FakeController controller;
   ImageHolder metadata;
   MetadataOffset offset = 0;
-  GroupCoordinator groups{GroupConfig{},     OffsetsTopicConfig{},
-                          SnapshotOptions{}, metadata,
-                          controller,        replicas};
+  static constexpr size_t kMemory = 1 << 20;
+  GroupCoordinator groups{
+      GroupConfig{}, OffsetsTopicConfig{}, SnapshotOptions{}, kMemory,
+      metadata,      controller,           replicas};
   server::Services services;
 };
 
@@ -374,6 +375,106 @@ TEST_F(GroupCoordinatorTest, DescribeListAndDelete) {
   auto deleted = Call(server::HandleDeleteGroups, 2, {.groups_names = {"g"}});
   EXPECT_EQ(deleted->results[0].error_code, 0);
   EXPECT_TRUE(Call(server::HandleListGroups, 5, {})->groups.empty());
+}
+
+// Whoever asks: members that join, ids that are asked for and never used,
+// offsets, and what a leader assigns.
+TEST_F(GroupCoordinatorTest, AllGroupsTogetherHaveABoundOfMemory) {
+  Serve();
+  const int16_t full = Code(ErrorCode::kCoordinatorNotAvailable);
+  kafka::JoinGroupRequest large = Join("large");
+  large.protocols[0].metadata = SharedBytes(std::string(kMemory / 8, 'm'));
+  std::vector<std::string> members;
+  int16_t error = 0;
+  for (int i = 0; i < 20 && error != full; ++i) {
+    large.member_id = "";
+    auto named = Call(server::HandleJoinGroup, 4, large);
+    error = named->error_code;
+    if (error == full) break;
+    ASSERT_EQ(error, Code(ErrorCode::kMemberIdRequired));
+    large.member_id = named->member_id;
+    members.push_back(named->member_id);
+    auto joined = Call(server::HandleJoinGroup, 4, large);
+    error = joined ? joined->error_code : int16_t{0};
+  }
+  EXPECT_EQ(error, full);
+  EXPECT_GE(members.size(), 6u);
+  EXPECT_LE(groups.memory().used(), kMemory);
+  // A small one still finds its place, until that is used up, too.
+  const auto fill = [&](auto ask) {
+    int16_t answer = 0;
+    for (int i = 0; i < 10'000 && answer != full; ++i) {
+      answer = ask(std::to_string(i));
+    }
+    EXPECT_EQ(answer, full);
+    EXPECT_LE(groups.memory().used(), kMemory);
+  };
+  kafka::OffsetCommitRequest commit;
+  commit.topics = {{.name = "t", .partitions = {{.committed_offset = 7}}}};
+  fill([&](const std::string& i) {
+    commit.group_id = "g" + i;
+    return Call(server::HandleOffsetCommit, 8, commit)
+        ->topics[0]
+        .partitions[0]
+        .error_code;
+  });
+  EXPECT_GT(groups.memory().used(), kMemory - 2'000);
+  fill([&](const std::string&) {
+    return Call(server::HandleJoinGroup, 4, Join("g"))->error_code;
+  });
+  EXPECT_EQ(groups.memory().refused(), 3u);
+  // Who is in goes on.
+  commit.group_id = "g0";
+  commit.topics[0].partitions[0].committed_offset = 8;
+  EXPECT_EQ(Call(server::HandleOffsetCommit, 8, commit)
+                ->topics[0]
+                .partitions[0]
+                .error_code,
+            0);
+  // When members leave there is room again.
+  kafka::LeaveGroupRequest leave{.group_id = "large"};
+  for (const std::string& id : members) leave.members.push_back({id});
+  ASSERT_EQ(Call(server::HandleLeaveGroup, 3, leave)->error_code, 0);
+  EXPECT_LT(groups.memory().used(), kMemory / 2);
+  EXPECT_EQ(Call(server::HandleJoinGroup, 4, Join("g"))->error_code,
+            Code(ErrorCode::kMemberIdRequired));
+}
+
+TEST_F(GroupCoordinatorTest, WhatALeaderAssignsIsBoundedToo) {
+  Serve();
+  auto joined = Call(server::HandleJoinGroup, 0, Join("g"), seconds(3));
+  ASSERT_EQ(joined->error_code, 0);
+  kafka::SyncGroupRequest sync{.group_id = "g",
+                               .generation_id = joined->generation_id,
+                               .member_id = joined->member_id};
+  sync.assignments = {
+      {joined->member_id, SharedBytes(std::string(kMemory, 'a'))}};
+  EXPECT_EQ(Call(server::HandleSyncGroup, 3, sync)->error_code,
+            Code(ErrorCode::kCoordinatorNotAvailable));
+  sync.assignments[0].assignment = SharedBytes(std::string("a"));
+  EXPECT_EQ(Call(server::HandleSyncGroup, 3, sync)->error_code, 0);
+}
+
+// What is in the log counts at its next leader, however much it is.
+TEST_F(GroupCoordinatorTest, MemoryIsCountedAgainFromTheLog) {
+  Serve();
+  kafka::OffsetCommitRequest commit;
+  commit.topics = {
+      {.name = "t",
+       .partitions = {{.committed_offset = 7,
+                       .committed_metadata = std::string(4'000, 'm')}}}};
+  for (int i = 0; i < 100; ++i) {
+    commit.group_id = "g" + std::to_string(i);
+    ASSERT_TRUE(Call(server::HandleOffsetCommit, 8, commit));
+  }
+  const size_t used = groups.memory().used();
+  EXPECT_GT(used, 400'000u);
+  groups.OnNotLeader({kOffsetsTopic, 0}, ++replicas.epoch);
+  executor.RunReady();
+  EXPECT_EQ(groups.memory().used(), 0u);
+  groups.OnLeader({kOffsetsTopic, 0}, ++replicas.epoch);
+  executor.RunReady();
+  EXPECT_EQ(groups.memory().used(), used);
 }
 
 TEST_F(GroupCoordinatorTest, SyncFromVersion5NamesItsProtocol) {

@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "broker/coordinator/group/footprint.h"
 #include "tests/unit/broker/coordinator/group_driver.h"
 
 namespace tidemark::coordinator {
@@ -37,7 +38,23 @@ void CheckSnapshot(const GroupTable& table, size_t slice) {
   ASSERT_EQ(table.live_bytes() == 0, Replicated(table).empty());
 }
 
+// Counted anew, while nothing is being written.
+size_t FootprintOf(const GroupTable& table) {
+  size_t bytes = 0;
+  for (const auto& [unused, group] : table.groups()) {
+    bytes += Footprint(group);
+    if (group.stored) bytes += Footprint(*group.stored);
+    for (const auto& [partition, value] : group.offsets) {
+      bytes += Footprint(partition, value);
+    }
+  }
+  return bytes;
+}
+
 void CheckInvariants(const GroupTable& table, bool settled) {
+  if (settled) {
+    EXPECT_EQ(table.footprint(), FootprintOf(table));
+  }
   for (const auto& [id, group] : table.groups()) {
     SCOPED_TRACE(id);
     EXPECT_EQ(group.members.empty(), !group.leader.has_value());

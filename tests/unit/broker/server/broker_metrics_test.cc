@@ -15,6 +15,7 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   network.Observe(-1, std::chrono::seconds(1));
   network.Observe(9999, std::chrono::seconds(1));
   Admission admission(Admission::Options{.answer_bytes = 4711});
+  const coordinator::GroupMemory groups(4713);
   replication::Stats stats;
   stats.bytes_in = 12345;
   log::Scrubber::Counters scrubbed;
@@ -23,6 +24,7 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
       RenderMetrics({1,
                      network,
                      admission,
+                     groups,
                      stats,
                      std::make_shared<const metadata::Image>(),
                      true,
@@ -41,6 +43,7 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   EXPECT_THAT(text, HasSubstr("tidemark_shard_tasks_total 4712"));
   EXPECT_THAT(text, HasSubstr("tidemark_answer_memory_limit_bytes 4711"));
   EXPECT_THAT(text, HasSubstr("tidemark_request_memory_waiting 0"));
+  EXPECT_THAT(text, HasSubstr("tidemark_groups_memory_limit_bytes 4713"));
   EXPECT_THAT(text, Not(HasSubstr("request=\"Fetch\"")));
 }
 
