@@ -26,13 +26,19 @@ namespace {
 
 // Enough for what a shard opens at once (a roll, a cold read), for each of
 // them, and a sync of a directory beside.
-constexpr int kReservedDescriptors = 64;
+constexpr size_t kReservedDescriptors = 64;
 // That, what the process itself needs, and a few connections.
 constexpr size_t kLeastDescriptors = 128;
 
 // Threads that wait for the disk when what somebody reads is not in the page
 // cache, so that no shard does.
 constexpr int kDiskReaders = 4;
+
+// What is left is for clients, other brokers and controllers.
+size_t MostFiles(size_t descriptors) {
+  return descriptors -
+         std::max(descriptors / 4, std::min<size_t>(descriptors / 2, 128));
+}
 
 Duration Ms(const Config& config, std::string_view key) {
   return MillisecondsOf(config.GetInt(key));
@@ -329,7 +335,8 @@ Result<Broker*> Broker::Start(BrokerConfig config, Failed failed,
     impl->failed = std::move(failed);
     TM_RETURN_IF_ERROR(
         WithPatience(pause, [&] { return impl->OpenDirectories(); }));
-    io::ReserveDescriptors(kReservedDescriptors);
+    io::ReserveDescriptors(kReservedDescriptors,
+                           MostFiles(io::DescriptorLimit()));
     TM_RETURN_IF_ERROR(impl->OpenCore(pause));
     impl->Assemble();
     TM_RETURN_IF_ERROR(impl->OpenPorts());

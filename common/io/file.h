@@ -94,9 +94,10 @@ bool IsShortage(const Error& error);
 bool IsPassing(const Error& error);
 
 // Keeps `count` descriptors aside for PosixFileSystem, which takes one of them
-// when the process has no other left: sockets must not starve the disk. Once,
-// before threads start.
-void ReserveDescriptors(int count);
+// when the process has no other left: sockets must not starve the disk. Nor the
+// disk sockets: beyond `most_files`, these included, it opens none
+// (kOutOfHandles). Once, before threads start.
+void ReserveDescriptors(size_t count, size_t most_files);
 
 // tmp + sync + rename + directory sync: after return `path` holds `bytes`,
 // whatever happens; before it holds the old ones.

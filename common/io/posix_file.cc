@@ -44,14 +44,30 @@ tl::unexpected<Error> Failed(std::string_view what, const std::string& path,
   return Fail(CodeOfErrno(error), std::move(message));
 }
 
-// Descriptors on nothing, given up one by one when there is no other. Any
-// thread.
+// Descriptors on nothing, given up one by one when there is no other; and how
+// many files may be open, these included. Any thread.
 class DescriptorReserve {
  public:
-  void Fill(int count) {
+  void Fill(size_t count, size_t most_files) {
     std::lock_guard lock(mutex_);
-    wanted_ = static_cast<size_t>(count);
+    wanted_ = std::min(count, most_files);
+    most_files_ = most_files;
     FillLocked();
+  }
+  // Open() for a file that stays open; CloseFile is its end.
+  int OpenFile(const char* path, int flags, bool cached) {
+    if (files_.fetch_add(1) + 1 > WithoutReserve() && !MakeRoom()) {
+      --files_;
+      errno = EMFILE;
+      return -1;
+    }
+    const int fd = Open(path, flags, cached);
+    if (fd < 0) --files_;
+    return fd;
+  }
+  void CloseFile(int fd) {
+    --files_;
+    Close(fd);
   }
   // open(2) with one of them in need. `cached`: EAGAIN where the way there is
   // not in memory.
@@ -85,8 +101,19 @@ class DescriptorReserve {
         fd < 0 && (errno == ENOSYS || errno == EINVAL || errno == EPERM);
     return unknown ? ::open(path, flags, 0644) : fd;
   }
+  size_t WithoutReserve() const { return most_files_ - wanted_; }
+  // For all files there are and are about to be, out of the reserve.
+  bool MakeRoom() {
+    std::lock_guard lock(mutex_);
+    while (files_ + held_.size() > most_files_ && !held_.empty()) {
+      ::close(held_.back());
+      held_.pop_back();
+      short_ = true;
+    }
+    return files_ <= most_files_;
+  }
   void FillLocked() {
-    while (held_.size() < wanted_) {
+    while (held_.size() < wanted_ && files_ + held_.size() < most_files_) {
       const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
       if (fd < 0) break;
       held_.push_back(fd);
@@ -106,7 +133,9 @@ class DescriptorReserve {
 
   std::mutex mutex_;
   std::vector<int> held_;
-  size_t wanted_ = 0;
+  std::atomic<size_t> wanted_ = 0;
+  std::atomic<size_t> most_files_ = SIZE_MAX;
+  std::atomic<size_t> files_ = 0;
   std::atomic<bool> short_ = false;
 };
 
@@ -131,7 +160,7 @@ constexpr uint64_t kPage = 4096;
 class PosixFile final : public File {
  public:
   PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
-  ~PosixFile() override { Descriptors().Close(fd_); }
+  ~PosixFile() override { Descriptors().CloseFile(fd_); }
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
 
@@ -346,8 +375,8 @@ class Posix final : public FileSystem {
   Result<std::shared_ptr<File>> Open(const std::string& path,
                                      bool create) override {
     const bool cached = NoWait::Current() != nullptr && !create;
-    const int fd = Descriptors().Open(path.c_str(),
-                                      O_RDWR | (create ? O_CREAT : 0), cached);
+    const int fd = Descriptors().OpenFile(
+        path.c_str(), O_RDWR | (create ? O_CREAT : 0), cached);
     if (fd < 0 && cached && errno == EAGAIN) {
       return NoWait::Miss({nullptr, 0, 0, this, path});
     }
@@ -443,6 +472,8 @@ FileSystem& PosixFileSystem() {
   return posix;
 }
 
-void ReserveDescriptors(int count) { Descriptors().Fill(count); }
+void ReserveDescriptors(size_t count, size_t most_files) {
+  Descriptors().Fill(count, most_files);
+}
 
 }  // namespace tidemark::io

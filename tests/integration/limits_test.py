@@ -30,6 +30,10 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
+def files_of(pid):
+    return len(os.listdir('/proc/%d/fd' % pid))
+
+
 def few_descriptors(count):
     """Behind this, processes have that limit, soft and hard."""
     return ('bash', '-c', 'ulimit -n %d && exec "$@"' % count, 'limited')
@@ -77,6 +81,28 @@ def descriptors(cases):
         assert 1 <= len(lines) <= 3, lines
         assert 'max.connections=172' in lines[0], lines[0]
 
+    def many_logs(cluster):
+        topic('first')
+        equal(wire.create_topic(BASE, 'many', 400)[0], 0)
+        until(lambda: files_of(cluster.pid('broker-1')) > 150, 'logs')
+        time.sleep(3)
+        crowd = [connect() for _ in range(50)]
+        for sock in crowd:
+            sock.sendall(wire.frame(18, 0))
+            equal(wire.read_frame(sock)[4:6], b'\0\0')
+        equal(sent('first', wire.batch([b'record'])), 0)
+        for sock in crowd:
+            sock.close()
+        # A start finds them all, and more than it may open.
+        cluster.do('stop', 'broker-1')
+        cluster.do('start', 'broker-1')
+        until(lambda: wire.serves(BASE), 'the broker answers')
+        said = cluster.said('broker-1')
+        assert 'offline' not in said, said[-2000:]
+        assert 'cannot accept' not in said, said[-2000:]
+
+    with process.Cluster(BASE, '--controllers', '0', '--brokers', '1', command=few_descriptors(300)) as cluster:
+        cases.run('400 partitions with 300 descriptors', many_logs, cluster)
     with process.Cluster(BASE, '--controllers', '0', '--brokers', '1', command=few_descriptors(300)) as cluster:
         cases.run('400 connections with 300 descriptors', crowd, cluster)
 
@@ -218,8 +244,10 @@ def memory(cases):
 
 def main():
     cases = Cases('limits')
-    descriptors(cases)
-    memory(cases)
+    only = sys.argv[1:]
+    for part in (descriptors, memory):
+        if not only or part.__name__ in only:
+            part(cases)
     cases.done()
 
 

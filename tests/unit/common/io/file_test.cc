@@ -219,7 +219,7 @@ TEST_F(PosixFileTest, TheReserveOpensFilesWhenDescriptorsRunOut) {
   const std::string path = dir_ + "/a";
   ASSERT_TRUE(fs_.Open(path, true));
   const auto body = [&] {
-    ReserveDescriptors(2);
+    ReserveDescriptors(2, 64);
     rlimit limit{64, 64};
     ::setrlimit(RLIMIT_NOFILE, &limit);
     while (::dup(0) >= 0) {
@@ -239,6 +239,28 @@ TEST_F(PosixFileTest, TheReserveOpensFilesWhenDescriptorsRunOut) {
     open.clear();  // goes back into the reserve, not to the sockets
     if (::dup(0) >= 0) std::_Exit(22);
     if (!fs_.SyncDirectory(dir_)) std::_Exit(23);
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(body(), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(PosixFileTest, FilesLeaveSomeDescriptorsToSockets) {
+  const std::string path = dir_ + "/a";
+  ASSERT_TRUE(fs_.Open(path, true));
+  const auto body = [&] {
+    ReserveDescriptors(2, 10);
+    std::vector<std::shared_ptr<File>> open;
+    while (auto file = fs_.Open(path, false)) open.push_back(std::move(*file));
+    if (open.size() != 10) std::_Exit(10);
+    if (fs_.Open(path, false).error().code != ErrorCode::kOutOfHandles) {
+      std::_Exit(11);
+    }
+    if (!fs_.List(dir_) || !fs_.SyncDirectory(dir_)) std::_Exit(12);
+    open.pop_back();
+    if (!fs_.Open(path, false)) std::_Exit(13);
+    // One that fails to open counts nothing.
+    for (int i = 0; i < 20; ++i) (void)fs_.Open(dir_ + "/none", false);
+    if (!fs_.Open(path, false)) std::_Exit(14);
     std::_Exit(0);
   };
   EXPECT_EXIT(body(), testing::ExitedWithCode(0), "");
