@@ -84,6 +84,7 @@ struct ControllerSession::State
   // A heartbeat sent at `sent` was answered; the session lasts from then.
   void Heard(Instant sent);
   void SetSilent(bool now_silent);
+  void EndShutdown(bool handed_over);
   Duration NextHeartbeat() const;
 
   const SessionOptions options;
@@ -106,7 +107,7 @@ struct ControllerSession::State
   Instant heard_at;  // when the newest answered heartbeat was sent
   Instant registered_at;
   bool shutting_down = false;
-  std::function<void()> shutdown_done;
+  std::function<void(bool)> shutdown_done;
 };
 
 void ControllerSession::State::Register() {
@@ -240,9 +241,7 @@ void ControllerSession::State::OnHeartbeat(Result<HeartbeatResponse> response) {
     return BeatAfter(std::min(kRetryRegistration, options.heartbeat_interval));
   }
   SetFenced(response->fenced());
-  if (shutting_down && response->should_shut_down() && shutdown_done) {
-    std::exchange(shutdown_done, nullptr)();
-  }
+  if (shutting_down && response->should_shut_down()) EndShutdown(true);
   if (hurry) return Beat();
   BeatAfter(NextHeartbeat());
 }
@@ -265,6 +264,11 @@ void ControllerSession::State::SetSilent(bool now_silent) {
                  << options.node_id << " epoch=" << epoch.load();
   }
   if (events.silent) events.silent(silent);
+  if (silent) EndShutdown(false);
+}
+
+void ControllerSession::State::EndShutdown(bool handed_over) {
+  if (shutdown_done) std::exchange(shutdown_done, nullptr)(handed_over);
 }
 
 void ControllerSession::State::SetFenced(bool now_fenced) {
@@ -333,10 +337,11 @@ void ControllerSession::Hurry() {
   });
 }
 
-void ControllerSession::RequestShutdown(std::function<void()> done) {
+void ControllerSession::RequestShutdown(std::function<void(bool)> done) {
   state_->Post([done = std::move(done)](State& state) {
     state.shutting_down = true;
     state.shutdown_done = done;
+    if (state.silent) state.EndShutdown(false);
     state.hurry = true;
     state.Beat();
   });

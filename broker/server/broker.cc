@@ -312,11 +312,16 @@ std::string Broker::Impl::Metrics() const {
 void Broker::Impl::HandOverLeaderships() {
   if (!config.raw().GetBool("controlled.shutdown.enable") || fenced) return;
   // Shared: the answer may come after the wait was given up.
-  auto handed_over = std::make_shared<std::promise<void>>();
-  core->HandOver([handed_over] { handed_over->set_value(); });
+  auto handed_over = std::make_shared<std::promise<bool>>();
+  core->HandOver([handed_over](bool done) { handed_over->set_value(done); });
   const Duration limit = Ms(config.raw(), "controlled.shutdown.timeout.ms");
-  if (handed_over->get_future().wait_for(limit) != std::future_status::ready) {
+  auto answer = handed_over->get_future();
+  if (answer.wait_for(limit) != std::future_status::ready) {
     LOG(WARNING) << "controlled shutdown timed out broker=" << config.node_id;
+  } else if (!answer.get()) {
+    LOG(WARNING) << "no controller is there to hand leaderships over, stopping "
+                    "without broker="
+                 << config.node_id;
   }
 }
 

@@ -249,7 +249,7 @@ bool BrokerCore::AllOffline() const {
   return logs_->OfflineDirectories().size() == config_.log_dirs.size();
 }
 
-void BrokerCore::HandOver(std::function<void()> done) {
+void BrokerCore::HandOver(std::function<void(bool)> done) {
   session_->RequestShutdown(std::move(done));
 }
 

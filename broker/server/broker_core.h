@@ -71,9 +71,9 @@ class BrokerCore {
 
   // Registers with these endpoints and follows the controllers.
   void Join(std::vector<metadata::EndpointImage> endpoints);
-  // Asks to hand over all leaderships; `done` on the control executor, when
-  // they are gone.
-  void HandOver(std::function<void()> done);
+  // Asks to hand over all leaderships; `done` once, on the control executor:
+  // when they are gone, or with false when there is no controller to ask.
+  void HandOver(std::function<void(bool handed_over)> done);
   // The clean stop, when nobody sends requests any more. `done` on a thread of
   // its own; only posts.
   void Close(std::function<void(Status)> done);

@@ -105,7 +105,7 @@ bool BrokerProcess::Stop() {
   Fiber* self = scheduler.self();
   const Instant limit = scheduler.Now() + kHandOverLimit;
   auto handed_over = std::make_shared<bool>(false);
-  core_->HandOver([handed_over, &scheduler, self] {
+  core_->HandOver([handed_over, &scheduler, self](bool) {
     if (std::exchange(*handed_over, true)) return;
     scheduler.Wake(self);
   });

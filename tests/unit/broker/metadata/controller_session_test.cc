@@ -125,8 +125,22 @@ TEST_F(ControllerSessionTest, ShutdownIsAskedForAtOnceAndGranted) {
   session_->SetReadyToUnfence();
   EXPECT_EQ(fenced_.Pop(), false);
   Channel<bool> granted;
-  session_->RequestShutdown([&] { granted.Push(true); });
+  session_->RequestShutdown([&](bool done) { granted.Push(done); });
   EXPECT_EQ(granted.Pop(), true);
+}
+
+TEST_F(ControllerSessionTest, NobodyIsAskedForAShutdownWhenNobodyIsThere) {
+  Start({first_.address()});
+  session_->SetReadyToUnfence();
+  EXPECT_EQ(fenced_.Pop(), false);
+  first_.Stop();
+  Channel<bool> answers;
+  const auto ask = [&] {
+    session_->RequestShutdown([&](bool done) { answers.Push(done); });
+    return answers.Pop(std::chrono::seconds(2));
+  };
+  EXPECT_EQ(ask(), false);  // at the end of the session
+  EXPECT_EQ(ask(), false);  // it has ended
 }
 
 TEST_F(ControllerSessionTest, AFailedCallCarriesKafkasCode) {
