@@ -62,9 +62,10 @@ class ControllerSession final : public ControllerClient {
   void ReportOffline(metadata::OfflineDirectoryImage directory);
   // A heartbeat now rather than at the next tick. Any thread.
   void Hurry();
-  // Asks to hand over all leaderships (C-06); `done` runs once, on the executor:
-  // with true when they are gone, with false when the controllers have been
-  // silent for a session, so that nobody is there to take them. Any thread.
+  // Asks to hand over all leaderships (C-06); `done` runs once, on the
+  // executor: with true when they are gone, with false when the controllers
+  // have been silent for a session, so that nobody is there to take them. Any
+  // thread.
   void RequestShutdown(std::function<void(bool handed_over)> done);
   // No further calls start; callbacks of those under way do nothing.
   void Stop();
