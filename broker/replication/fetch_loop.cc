@@ -52,7 +52,7 @@ void FetchLoop::Add(const TopicPartition& name, const Uuid& topic_id) {
   state.eager = kEagerRetries;
   forgotten_.erase({name, topic_id});
   dirty_.insert(name);
-  interrupt_wanted_ = true;
+  recall_wanted_ = true;
   unflushed_.clear();  // a new epoch waits for nothing
 }
 
@@ -85,7 +85,7 @@ void FetchLoop::Resume(const TopicPartition& name, bool moved, Instant now) {
   state.backoff = Duration::zero();
   forgotten_.erase({name, state.topic_id});
   dirty_.insert(name);
-  interrupt_wanted_ = true;
+  recall_wanted_ = true;
   unflushed_.erase(name);
 }
 
@@ -93,22 +93,17 @@ FetchLoop::Ready FetchLoop::Take(Instant now, BrokerEpoch broker_epoch,
                                  const PositionOf& position) {
   Ready ready;
   WakeDelayed(now);
-  if (MayInterrupt(now, &ready)) {
-    ready.interrupt = true;
-    last_interrupt_ = now;
-    ++round_;
-    fetch_out_ = false;
-    ResetSession();
-  }
   if (now < fetch_not_before_) {
     if (!partitions_.empty()) Earliest(&ready.wake, fetch_not_before_);
   } else if (!fetch_out_ && !IsHeld(now, &ready)) {
     BuildFetch(broker_epoch, position, &ready);
   }
   if (now < report_not_before_) {
-    if (!to_report_.empty()) Earliest(&ready.wake, report_not_before_);
+    if (!to_report_.empty() || recall_wanted_) {
+      Earliest(&ready.wake, report_not_before_);
+    }
   } else if (fetch_out_ && !report_out_) {
-    BuildReport(broker_epoch, position, &ready);
+    BuildReport(broker_epoch, Recalls(now, &ready), position, &ready);
   }
   if (!delayed_.empty()) Earliest(&ready.wake, delayed_.begin()->first);
   return ready;
@@ -129,19 +124,24 @@ void FetchLoop::WakeDelayed(Instant now) {
     Undelay(name, state);
     forgotten_.erase({name, state.topic_id});
     dirty_.insert(name);
-    interrupt_wanted_ |= state.interrupts;
+    recall_wanted_ |= state.recalls;
   }
 }
 
-bool FetchLoop::MayInterrupt(Instant now, Ready* ready) {
+// Whether the leader is to answer now the fetch that is out.
+bool FetchLoop::Recalls(Instant now, Ready* ready) {
   // The fetch may have ended meanwhile, and the next one carries it all.
-  if (!fetch_out_ || dirty_.empty()) interrupt_wanted_ = false;
-  if (!interrupt_wanted_) return false;
-  if (last_interrupt_ && now < *last_interrupt_ + options_.interrupt_every) {
-    Earliest(&ready->wake, *last_interrupt_ + options_.interrupt_every);
+  if (dirty_.empty()) recall_wanted_ = false;
+  if (!recall_wanted_ || session_epoch_ == 0 || recalled_ == round_) {
     return false;
   }
-  interrupt_wanted_ = false;
+  if (last_recall_ && now < *last_recall_ + options_.recall_every) {
+    Earliest(&ready->wake, *last_recall_ + options_.recall_every);
+    return false;
+  }
+  recall_wanted_ = false;
+  recalled_ = round_;
+  last_recall_ = now;
   return true;
 }
 
@@ -176,10 +176,17 @@ std::optional<AskedWith> FetchLoop::Ask(const TopicPartition& name,
   return at->asked();
 }
 
+int32_t FetchLoop::MaxWaitMs() const {
+  if (session_epoch_ != 0) return options_.max_wait_ms;
+  if (!session_refused_) return 0;
+  return static_cast<int32_t>(options_.error_backoff_min /
+                              std::chrono::milliseconds(1));
+}
+
 void FetchLoop::BuildFetch(BrokerEpoch broker_epoch, const PositionOf& position,
                            Ready* ready) {
   kafka::FetchRequest request = NewRequest(broker_epoch);
-  request.max_wait_ms = options_.max_wait_ms;
+  request.max_wait_ms = MaxWaitMs();
   request.min_bytes = options_.min_bytes;
   request.max_bytes = options_.max_bytes;
   request.session_id = session_id_;
@@ -211,6 +218,7 @@ void FetchLoop::BuildFetch(BrokerEpoch broker_epoch, const PositionOf& position,
   forgotten_.clear();
   dirty_.clear();
   to_report_.clear();
+  recall_wanted_ = false;
   // A fetch for nothing would be answered at once, again and again.
   if (session_size_ == 0) return ResetSession();
   fetch_out_ = true;
@@ -218,10 +226,11 @@ void FetchLoop::BuildFetch(BrokerEpoch broker_epoch, const PositionOf& position,
   ready->fetch = std::move(request);
 }
 
-void FetchLoop::BuildReport(BrokerEpoch broker_epoch,
+void FetchLoop::BuildReport(BrokerEpoch broker_epoch, bool recall,
                             const PositionOf& position, Ready* ready) {
   kafka::FetchRequest request = NewRequest(broker_epoch);
   request.session_epoch = -1;
+  if (recall) request.ends_wait = {session_id_, session_epoch_};
   reported_.clear();
   for (const TopicPartition& name : std::exchange(to_report_, {})) {
     const auto it = partitions_.find(name);
@@ -229,7 +238,7 @@ void FetchLoop::BuildReport(BrokerEpoch broker_epoch,
     const auto asked = Ask(name, it->second, position, 0, &request);
     if (asked) reported_[name] = *asked;
   }
-  if (reported_.empty()) return;
+  if (reported_.empty() && !recall) return;
   report_out_ = true;
   ready->report = std::move(request);
 }
@@ -281,6 +290,7 @@ std::vector<FetchLoop::Arrival> FetchLoop::FetchDone(
   }
   reconnect_backoff_ = options_.reconnect_min;
   session_id_ = response->session_id;
+  session_refused_ = session_id_ == 0;
   if (session_id_ == 0) {
     session_epoch_ = 0;
   } else {
@@ -321,6 +331,11 @@ std::vector<FetchLoop::Arrival> FetchLoop::ReportDone(
       if (partitions_.contains(name)) to_report_.insert(name);
     }
     report_not_before_ = now + options_.reconnect_min;
+    // It may not have heard of the recall.
+    if (fetch_out_ && recalled_ == round_) {
+      recalled_ = 0;
+      recall_wanted_ = true;
+    }
     return {};
   }
   std::vector<Arrival> arrivals = Arrivals(*response);
@@ -354,8 +369,8 @@ void FetchLoop::Delay(const TopicPartition& name, State& state,
                       bool leader_may_be_late, Instant now) {
   LeaveSession(name, state);
   Undelay(name, state);
-  state.interrupts = leader_may_be_late && state.eager > 0;
-  state.eager = state.interrupts ? state.eager - 1 : 0;
+  state.recalls = leader_may_be_late && state.eager > 0;
+  state.eager = state.recalls ? state.eager - 1 : 0;
   state.backoff = std::clamp(state.backoff * 2, options_.error_backoff_min,
                              options_.error_backoff_max);
   state.delayed_until = now + state.backoff;

@@ -28,9 +28,9 @@ struct FetcherOptions {
   Duration error_backoff_max = std::chrono::milliseconds(500);
   Duration reconnect_min = std::chrono::milliseconds(50);
   Duration reconnect_max = std::chrono::seconds(1);
-  // A parked fetch is given up for partitions of a new epoch at most this
+  // A parked fetch is called back for partitions of a new epoch at most this
   // often: many change one after the other.
-  Duration interrupt_every = std::chrono::milliseconds(20);
+  Duration recall_every = std::chrono::milliseconds(5);
   // How long the next fetch may wait for the disk.
   Duration hold = std::chrono::milliseconds(2);
 };
@@ -49,9 +49,11 @@ struct FetcherOptions {
 // partition flushed meanwhile: under load about one a sync round.
 //
 // A partition that joins, has a new epoch, or was cut while the fetch is parked
-// would have to wait for it; then the fetch is given up (interrupt), since a
-// leader elected in a failover commits nothing before its followers have
-// fetched (B-22). Nothing else gives a parked fetch up.
+// would have to wait for it; then the report asks the leader to answer that
+// fetch now (`ends_wait`), since a leader elected in a failover commits nothing
+// before its followers have fetched (B-22). The session stays: what joins costs
+// what joins. A fetch that begins a session does not wait and needs none of
+// this.
 //
 // A partition whose answer said something and left it where it was is asked
 // for again after a pause only, and leaves the session meanwhile: whatever the
@@ -77,7 +79,6 @@ class FetchLoop {
   using PositionOf = std::function<std::optional<FetchPositionOfFollower>(
       const TopicPartition&)>;
   struct Ready {
-    bool interrupt = false;  // first give up the fetch that is out
     std::optional<kafka::FetchRequest> fetch;
     uint64_t round = 0;  // of `fetch`, for FetchDone
     std::optional<kafka::FetchRequest> report;
@@ -110,21 +111,22 @@ class FetchLoop {
     bool in_session = false;  // the leader's session knows it
     std::optional<Instant> delayed_until;
     Duration backoff{};
-    // How many more pauses may end with an interrupt: the leader of a new
-    // epoch may hear of it later than its followers.
+    // How many more pauses may end with a recall: the leader of a new epoch may
+    // hear of it later than its followers.
     int eager = 0;
-    bool interrupts = false;  // at the end of this pause
+    bool recalls = false;  // at the end of this pause
     // What the session asks for it.
     AskedWith asked;
   };
 
   void WakeDelayed(Instant now);
   bool IsHeld(Instant now, Ready* ready);
-  bool MayInterrupt(Instant now, Ready* ready);
+  bool Recalls(Instant now, Ready* ready);
+  int32_t MaxWaitMs() const;
   void BuildFetch(BrokerEpoch broker_epoch, const PositionOf& position,
                   Ready* ready);
-  void BuildReport(BrokerEpoch broker_epoch, const PositionOf& position,
-                   Ready* ready);
+  void BuildReport(BrokerEpoch broker_epoch, bool recall,
+                   const PositionOf& position, Ready* ready);
   kafka::FetchRequest NewRequest(BrokerEpoch broker_epoch) const;
   std::optional<AskedWith> Ask(const TopicPartition& name, const State& state,
                                const PositionOf& position, int32_t max_bytes,
@@ -154,6 +156,9 @@ class FetchLoop {
   int32_t session_id_ = 0;
   int32_t session_epoch_ = 0;
   size_t session_size_ = 0;
+  // The leader has no room for one: then a whole fetch may wait a little, or
+  // it would come again at once.
+  bool session_refused_ = false;
 
   // What the newest answers brought and the disk has not got yet, and since
   // when; whether it took longer than `hold` last time.
@@ -165,8 +170,9 @@ class FetchLoop {
   uint64_t round_ = 0;  // of the newest fetch
   Instant fetch_not_before_{};
   Duration reconnect_backoff_;
-  bool interrupt_wanted_ = false;
-  std::optional<Instant> last_interrupt_;
+  bool recall_wanted_ = false;
+  uint64_t recalled_ = 0;  // the round that the newest recall was for
+  std::optional<Instant> last_recall_;
 
   bool report_out_ = false;
   Instant report_not_before_{};

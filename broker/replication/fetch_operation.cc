@@ -43,6 +43,10 @@ void FetchOperation::Start() {
   if (const ErrorCode refused = CheckReader(); refused != ErrorCode::kNone) {
     return AnswerError(refused);
   }
+  if (reader_.IsFollower() && request_.ends_wait.session_id != 0) {
+    const auto waits = service_.sessions_.Hurry(request_.ends_wait);
+    if (waits != nullptr) waits->Hurry();
+  }
   const Instant now = call_.on->Now();
   const FetchService::Options& options = service_.options_;
   deadline_ =
@@ -57,6 +61,10 @@ void FetchOperation::Start() {
   if (!begun) return AnswerError(begun.error().code);
   session_ = begun->session;
   incremental_ = begun->incremental;
+  hurry_ = begun->hurried;
+  if (reader_.IsFollower() && session_->id() != 0) {
+    service_.sessions_.UsedBy(*session_, weak_from_this());
+  }
   Ask(session_->Update(request_));
   Read();
 }
@@ -257,7 +265,9 @@ void FetchOperation::ReadDone() {
                part.answer.diverging.has_value();
   }
   if (waiter_ == nullptr && !at_once) {
-    if (cold && bytes == 0 && BePatient()) return Read();
+    // A follower that is not to wait has other partitions that cannot.
+    const bool patient = !reader_.IsFollower() || session_->id() == 0;
+    if (cold && bytes == 0 && patient && BePatient()) return Read();
     at_once = true;
   }
   // A bounded read cannot find more than its bound.
@@ -307,6 +317,10 @@ void FetchOperation::Woken(uint64_t round) {
   } else {
     Read();
   }
+}
+
+void FetchOperation::Hurry() {
+  call_.on->Post([self = shared_from_this()] { self->TimeUp(); });
 }
 
 void FetchOperation::TimeUp() {

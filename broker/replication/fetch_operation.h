@@ -20,6 +20,8 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
                  kafka::FetchRequest request, FetchService::Done done);
 
   void Start();
+  // Answers with what there is, now. Any thread.
+  void Hurry();
 
  private:
   // One partition's newest answer.

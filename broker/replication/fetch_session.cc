@@ -24,6 +24,8 @@ size_t MostBytes(const kafka::FetchRequest::FetchPartition& asked) {
   return static_cast<size_t>(std::max(asked.partition_max_bytes, 0));
 }
 
+int32_t EpochAfter(int32_t epoch) { return epoch == INT32_MAX ? 1 : epoch + 1; }
+
 size_t PartitionsIn(const kafka::FetchRequest& request) {
   size_t count = 0;
   for (const auto& topic : request.topics) count += topic.partitions.size();
@@ -139,13 +141,31 @@ Result<FetchSessionCache::Begun> FetchSessionCache::Begin(
   session.busy_ = true;
   Count(session, session.counted_ + asked);
   Touch(session, now);
-  session.next_epoch_ = epoch == INT32_MAX ? 1 : epoch + 1;
-  return Begun{it->second, true};
+  session.next_epoch_ = EpochAfter(epoch);
+  return Begun{it->second, true, session.hurried_epoch_ == epoch};
+}
+
+void FetchSessionCache::UsedBy(FetchSession& session,
+                               std::weak_ptr<FetchOperation> user) {
+  std::lock_guard lock(mutex_);
+  session.user_ = std::move(user);
+}
+
+std::shared_ptr<FetchOperation> FetchSessionCache::Hurry(
+    const kafka::FetchRequest::Waiting& fetch) {
+  std::lock_guard lock(mutex_);
+  const auto it = sessions_.find(fetch.session_id);
+  if (it == sessions_.end() || !it->second->follower_) return nullptr;
+  FetchSession& session = *it->second;
+  session.hurried_epoch_ = fetch.session_epoch;
+  const bool begun = session.next_epoch_ == EpochAfter(fetch.session_epoch);
+  return begun ? session.user_.lock() : nullptr;
 }
 
 void FetchSessionCache::Release(const std::shared_ptr<FetchSession>& session) {
   std::lock_guard lock(mutex_);
   session->busy_ = false;
+  session->user_.reset();
   // Fewer than was reckoned with: what is asked for again is there already.
   if (const auto it = sessions_.find(session->id_);
       it != sessions_.end() && it->second == session) {

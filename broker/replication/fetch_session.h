@@ -20,6 +20,8 @@
 
 namespace tidemark::replication {
 
+class FetchOperation;
+
 // One partition of a fetch: what is asked for and, in a session, what the
 // fetcher was told last.
 struct FetchedPartition {
@@ -105,7 +107,9 @@ class FetchSession {
   // The cache's, under its lock.
   int32_t next_epoch_ = 1;
   bool busy_ = false;
-  size_t counted_ = 0;  // its partitions, of the cache's
+  std::weak_ptr<FetchOperation> user_;  // of a follower's
+  int32_t hurried_epoch_ = 0;           // the fetch of it is not to wait
+  size_t counted_ = 0;                  // its partitions, of the cache's
   Instant last_used_{};
 };
 
@@ -134,15 +138,22 @@ class FetchSessionCache {
 
   // What a request's session id and epoch mean. The session is the caller's
   // alone until Release; a fetch without one gets one that nobody else will
-  // find (id 0). `incremental`: the answer may leave out what has not changed.
-  // Errors: kFetchSessionIdNotFound (also of one that has become too large),
-  // kInvalidFetchSessionEpoch, kFetchSessionTopicIdError.
+  // find (id 0). `incremental`: the answer may leave out what has not changed;
+  // `hurried`: see Hurry. Errors: kFetchSessionIdNotFound (also of one that has
+  // become too large), kInvalidFetchSessionEpoch, kFetchSessionTopicIdError.
   struct Begun {
     std::shared_ptr<FetchSession> session;
     bool incremental = false;
+    bool hurried = false;
   };
   Result<Begun> Begin(const kafka::FetchRequest& request, bool by_id,
                       bool follower, Instant now);
+  // A follower's fetch that uses its session can be found by Hurry.
+  void UsedBy(FetchSession& session, std::weak_ptr<FetchOperation> user);
+  // The fetch of that session and epoch, of a follower, which is not to wait
+  // any longer. nullptr: there is none; if it comes yet, Begin says `hurried`.
+  std::shared_ptr<FetchOperation> Hurry(
+      const kafka::FetchRequest::Waiting& fetch);
   void Release(const std::shared_ptr<FetchSession>& session);
   size_t size() const;
 

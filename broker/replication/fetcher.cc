@@ -64,7 +64,6 @@ void Fetcher::Run() {
   FetchLoop::Ready ready =
       loop_.Take(executor_.Now(), target_.broker_epoch(),
                  [this](const TopicPartition& n) { return PositionOf(n); });
-  if (ready.interrupt) main_->Close();
   if (ready.fetch) {
     main_->Send(std::move(*ready.fetch),
                 [this, alive = alive_, round = ready.round](

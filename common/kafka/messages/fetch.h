@@ -3,9 +3,10 @@
 #include "common/kafka/message.h"
 
 // Reads batches, for consumers and for following replicas. Sessions: KIP-227;
-// diverging epochs: KIP-595; leader hints: KIP-951. `flushed_offset` is
-// tidemark's own: what the asking replica has on disk. Records default to
-// empty, not to null, which breaks librdkafka (KAFKA-18646).
+// diverging epochs: KIP-595; leader hints: KIP-951. Two fields are tidemark's
+// own: `flushed_offset`, what the asking replica has on disk, and `ends_wait`,
+// see FetchLoop. Records default to empty, not to null, which breaks librdkafka
+// (KAFKA-18646).
 namespace tidemark::kafka {
 
 struct FetchRequest {
@@ -23,6 +24,19 @@ struct FetchRequest {
     static void VisitFields(Self& self, Visitor& visit) {
       visit("replica_id", self.replica_id);
       visit("replica_epoch", self.replica_epoch);
+    }
+  };
+
+  // A fetch of the same follower that waits, or is still on its way.
+  struct Waiting {
+    int32_t session_id = 0;  // 0: none
+    int32_t session_epoch = 0;
+
+    bool operator==(const Waiting&) const = default;
+    template <class Self, class Visitor>
+    static void VisitFields(Self& self, Visitor& visit) {
+      visit("session_id", self.session_id);
+      visit("session_epoch", self.session_epoch);
     }
   };
 
@@ -80,6 +94,7 @@ struct FetchRequest {
   std::optional<std::string> cluster_id;
   int32_t replica_id = -1;
   ReplicaState replica_state;
+  Waiting ends_wait;
   int32_t max_wait_ms = 0;
   int32_t min_bytes = 0;
   int32_t max_bytes = INT32_MAX;
@@ -96,6 +111,7 @@ struct FetchRequest {
     visit("cluster_id", self.cluster_id, Tagged(0, 12));
     visit("replica_id", self.replica_id, Until(14));
     visit("replica_state", self.replica_state, Tagged(1, 15));
+    visit("ends_wait", self.ends_wait, Tagged(20002, 15));
     visit("max_wait_ms", self.max_wait_ms);
     visit("min_bytes", self.min_bytes);
     visit("max_bytes", self.max_bytes);

@@ -141,7 +141,7 @@ TEST_F(FetchLoopTest, PausesDoubleUntilSomethingMoves) {
   EXPECT_THAT(pauses, ElementsAre(20, 40, 80, 160, 320, 500, 500));
 }
 
-TEST_F(FetchLoopTest, TheEndOfAPauseDoesNotGiveUpAParkedFetch) {
+TEST_F(FetchLoopTest, TheEndOfAPauseDoesNotRecallAParkedFetch) {
   Add(0);
   Add(1);
   auto ready = Take();
@@ -151,7 +151,7 @@ TEST_F(FetchLoopTest, TheEndOfAPauseDoesNotGiveUpAParkedFetch) {
   ready = Take();
   now_ += seconds(1);
   auto after = Take();
-  EXPECT_FALSE(after.interrupt);
+  EXPECT_FALSE(after.report);
   EXPECT_FALSE(after.fetch);
   Answer(ready.round, {}, 0);
   EXPECT_THAT(Asked(*Take().fetch), ElementsAre(0));
@@ -162,7 +162,7 @@ TEST_F(FetchLoopTest, ALateLeaderIsAskedAgainAFewTimesAtOnce) {
   Add(0);
   Add(1);
   auto ready = Take();
-  int interrupts = 0;
+  int recalls = 0;
   for (int i = 0; i < 20; ++i) {
     auto data = Data(0);
     data.error_code = static_cast<int16_t>(ErrorCode::kUnknownLeaderEpoch);
@@ -171,36 +171,102 @@ TEST_F(FetchLoopTest, ALateLeaderIsAskedAgainAFewTimesAtOnce) {
     ASSERT_TRUE(ready.fetch);
     ASSERT_TRUE(ready.wake);
     now_ = *ready.wake;
-    auto next = Take();
-    if (!next.interrupt) {
-      Answer(ready.round, {}, 0);
-      ready = Take();
-      continue;
+    if (const auto next = Take(); next.report) {
+      EXPECT_EQ(next.report->ends_wait.session_epoch,
+                ready.fetch->session_epoch);
+      loop_.ReportDone(kafka::FetchResponse(), now_);
+      ++recalls;
     }
-    ++interrupts;
-    ASSERT_TRUE(next.fetch);
-    EXPECT_EQ(next.fetch->session_epoch, 0) << "another connection";
-    ready = std::move(next);
+    Answer(ready.round, {}, 0);
+    ready = Take();
   }
-  EXPECT_EQ(interrupts, 4);
+  EXPECT_EQ(recalls, 4);
 }
 
-TEST_F(FetchLoopTest, ANewEpochGivesUpAParkedFetchAtMostEvery20Ms) {
+TEST_F(FetchLoopTest, WhatBeginsASessionDoesNotWait) {
   Add(0);
-  auto first = Take();
+  auto ready = Take();
+  EXPECT_EQ(ready.fetch->max_wait_ms, 0);
+  Answer(ready.round, {Data(0)}, 0);
+  ready = Take();
+  EXPECT_EQ(ready.fetch->session_epoch, 1);
+  EXPECT_EQ(ready.fetch->max_wait_ms, 500);
+}
+
+TEST_F(FetchLoopTest, ALeaderWithoutRoomForASessionIsNotAskedInATightLoop) {
+  Add(0);
+  loop_.FetchDone(Take().round, kafka::FetchResponse(), now_);
+  const auto ready = Take();
+  EXPECT_EQ(ready.fetch->session_epoch, 0);
+  EXPECT_GT(ready.fetch->max_wait_ms, 0);
+}
+
+class RecallTest : public FetchLoopTest {
+ protected:
+  // A fetch of partition 0 is parked.
+  RecallTest() {
+    Add(0);
+    Answer(Take().round, {Data(0)}, 0);
+    parked_ = Take();
+  }
+
+  FetchLoop::Ready parked_;
+};
+
+TEST_F(RecallTest, WhatJoinsCostsWhatJoins) {
   Add(1);
   auto ready = Take();
-  EXPECT_TRUE(ready.interrupt);
-  EXPECT_THAT(Asked(*ready.fetch), ElementsAre(0, 1));
-  Answer(first.round, {Data(0)}, 0);  // too late, of no effect
-  EXPECT_FALSE(Take().fetch);
-  Add(2);
+  EXPECT_FALSE(ready.fetch) << "one at a time";
+  ASSERT_TRUE(ready.report);
+  EXPECT_EQ(ready.report->ends_wait.session_id, 5);
+  EXPECT_EQ(ready.report->ends_wait.session_epoch, 1);
+  EXPECT_THAT(Asked(*ready.report), IsEmpty());
+  Answer(parked_.round, {}, 0);
   ready = Take();
-  EXPECT_FALSE(ready.interrupt);
+  ASSERT_TRUE(ready.fetch);
+  EXPECT_EQ(ready.fetch->session_epoch, 2) << "of the same session";
+  EXPECT_THAT(Asked(*ready.fetch), ElementsAre(1));
+}
+
+TEST_F(RecallTest, AtMostEvery5Ms) {
+  Add(1);
+  ASSERT_TRUE(Take().report);
+  loop_.ReportDone(kafka::FetchResponse(), now_);
+  Add(2);
+  auto ready = Take();
+  EXPECT_FALSE(ready.report) << "this round is called back already";
+  Answer(parked_.round, {}, 0);
+  EXPECT_THAT(Asked(*Take().fetch), ElementsAre(1, 2));
+  Add(3);
+  ready = Take();
+  EXPECT_FALSE(ready.report);
   ASSERT_TRUE(ready.wake);
-  EXPECT_EQ(*ready.wake, now_ + milliseconds(20));
+  EXPECT_EQ(*ready.wake, now_ + milliseconds(5));
   now_ = *ready.wake;
-  EXPECT_TRUE(Take().interrupt);
+  ASSERT_TRUE(Take().report);
+}
+
+TEST_F(RecallTest, OneThatMayNotHaveArrivedIsRepeated) {
+  Add(1);
+  ASSERT_TRUE(Take().report);
+  loop_.ReportDone(Fail(ErrorCode::kNetworkException, "cut"), now_);
+  auto ready = Take();
+  EXPECT_FALSE(ready.report);
+  ASSERT_TRUE(ready.wake);
+  now_ = *ready.wake;
+  ready = Take();
+  ASSERT_TRUE(ready.report);
+  EXPECT_EQ(ready.report->ends_wait.session_epoch, 1);
+}
+
+TEST_F(RecallTest, GoesWithWhatIsReportedAnyway) {
+  positions_[Name(0)].flushed_offset = 1;
+  loop_.Flushed(Name(0), now_);
+  Add(1);
+  const auto ready = Take();
+  ASSERT_TRUE(ready.report);
+  EXPECT_EQ(ready.report->ends_wait.session_id, 5);
+  EXPECT_THAT(Asked(*ready.report), ElementsAre(0));
 }
 
 TEST_F(FetchLoopTest, AFailedPartitionIsForgottenByTheSession) {

@@ -37,6 +37,21 @@ TEST_F(GuardsTest, IdlePartitionsAreNotVisited) {
   EXPECT_EQ((cluster_.asked_partitions[Link{2, 1}]), 0u);
 }
 
+// Its followers' fetches are parked then, and are called back.
+TEST_F(GuardsTest, APartitionThatIsMadeCostsNoOther) {
+  cluster_.CreateTopic("t", 200, {1, 2, 3}, 1, {1, 2, 3});
+  cluster_.executor.RunFor(seconds(5));
+  const int64_t before = Visits(1);
+  cluster_.asked_partitions.clear();
+  cluster_.CreateTopic("u", 1, {1, 2, 3}, 1, {1, 2, 3});
+  cluster_.executor.RunFor(milliseconds(100));
+  EXPECT_GE((cluster_.asked_partitions[Link{2, 1}]), 1u);
+  EXPECT_LE((cluster_.asked_partitions[Link{2, 1}]), 4u);
+  EXPECT_LE(Visits(1) - before, 8);
+  const auto outcome = cluster_.Produce(1, {"u", 0}, "a");
+  EXPECT_EQ(outcome.error, ErrorCode::kNone);
+}
+
 TEST_F(GuardsTest, ARecordCostsAsManyVisitsAmongManyPartitionsAsAmongFew) {
   std::vector<int64_t> visits;
   for (const int partitions : {2, 300}) {
