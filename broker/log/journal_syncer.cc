@@ -11,6 +11,8 @@ namespace {
 
 // Until what found no room is tried again.
 constexpr std::chrono::seconds kRetry(1);
+// Logs are made by the thousand, and each takes less than this.
+constexpr std::chrono::milliseconds kGather(2);
 
 }  // namespace
 
@@ -74,10 +76,11 @@ void JournalSyncer::Enqueue(SyncWork work, Done done) {
   Push(std::move(waiting));
 }
 
-void JournalSyncer::Noted() {
+void JournalSyncer::Noted(bool now) {
   {
     std::lock_guard lock(mutex_);
-    noted_ = true;
+    bool& noted = now ? noted_ : noted_for_later_;
+    if (std::exchange(noted, true)) return;
   }
   wake_.notify_one();
 }
@@ -98,12 +101,16 @@ void JournalSyncer::SyncInPlace(SyncWork work, Done done) {
   in_place_->Enqueue(std::move(work), std::move(told));
 }
 
+bool JournalSyncer::HasWork() const {
+  return stopping_ || end_file_ || noted_ || !queue_.empty();
+}
+
 void JournalSyncer::RunRounds() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [&] {
-      return stopping_ || end_file_ || noted_ || !queue_.empty();
-    });
+    wake_.wait(lock, [&] { return HasWork() || noted_for_later_; });
+    if (!HasWork()) wake_.wait_for(lock, kGather, [&] { return HasWork(); });
+    noted_ |= std::exchange(noted_for_later_, false);
     if (end_file_) {
       end_file_ = false;
       lock.unlock();

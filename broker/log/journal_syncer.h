@@ -35,8 +35,9 @@ class JournalSyncer final : public LogSyncer {
   ~JournalSyncer() override;
 
   void Enqueue(SyncWork work, Done done) override;
-  // Something was noted in `rounds`.
-  void Noted();
+  // Something was noted in `rounds`; where nobody waits for it (not `now`) it
+  // goes with others of its kind, or with the next work.
+  void Noted(bool now);
   // The last round did not find room.
   bool full() const { return full_; }
   // Ends the current journal file, if anything relies on it, and has the
@@ -49,6 +50,7 @@ class JournalSyncer final : public LogSyncer {
     Done done;
   };
 
+  bool HasWork() const;
   void Push(Waiting waiting);
   void RunRounds();
   void RunRound(std::vector<Waiting> round);
@@ -71,6 +73,7 @@ class JournalSyncer final : public LogSyncer {
   std::condition_variable wake_, wake_behind_, freed_;
   std::deque<Waiting> queue_;
   bool noted_ = false;
+  bool noted_for_later_ = false;
   bool end_file_ = false;
   bool behind_ready_ = false;
   bool checkpoint_wanted_ = false;

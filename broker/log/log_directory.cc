@@ -197,7 +197,7 @@ uint64_t LogDirectory::Note(JournalRecord::Kind kind, JournalKey key,
   if (!rounds_) return 0;
   const uint64_t note = rounds_->Note(kind, key, offset, std::move(name),
                                       std::move(work), std::move(safe));
-  if (syncer_) syncer_->Noted();
+  if (syncer_) syncer_->Noted(kind != JournalRecord::Kind::kCreated);
   return note;
 }
 
@@ -378,7 +378,7 @@ Status LogDirectory::StartJournal(const std::vector<Log*>& logs,
   syncer_ = std::make_unique<JournalSyncer>(
       *rounds_, fs_, health_, [this] { return WriteCheckpoints(); },
       options_.sync_threads);
-  if (rounds_->HasNotes()) syncer_->Noted();
+  if (rounds_->HasNotes()) syncer_->Noted(true);
   return {};
 }
 

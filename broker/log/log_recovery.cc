@@ -57,8 +57,33 @@ Status PartitionLog::Open(int64_t now_ms) {
   return {};
 }
 
+// In a directory that nobody had before there is nothing to look for.
+Status PartitionLog::Make() {
+  TM_RETURN_IF_ERROR(fs_.CreateDirectories(options_.dir));
+  created_change_ = ++change_;
+  FindJournal();
+  if (!options_.topic_id.IsZero()) TM_RETURN_IF_ERROR(WriteTopicId(true));
+  start_ = options_.start_offset;
+  segments_.push_back(std::make_unique<Segment>(fs_, options_.dir, start_));
+  TM_RETURN_IF_ERROR(active().CreateInNew());
+  ++change_;
+  mark_->SetStart(start_);
+  durability_.AllSafe(start_);
+  return MakeSafe(true, true);
+}
+
 Status PartitionLog::OpenOrRecover(int64_t now_ms) {
-  if (!fs_.Exists(options_.dir)) {
+  const bool there = fs_.Exists(options_.dir);
+  TM_RETURN_IF_ERROR(options_.clean && !there ? Make() : Load(there, now_ms));
+  if (HasChanges() && !options_.checkpointed) mark_->SetMade(change_);
+  for (auto& segment : segments_) segment->Release();
+  opening_ = false;
+  journal_.reset();
+  return {};
+}
+
+Status PartitionLog::Load(bool there, int64_t now_ms) {
+  if (!there) {
     TM_RETURN_IF_ERROR(fs_.CreateDirectories(options_.dir));
     created_change_ = ++change_;
   }
@@ -107,10 +132,6 @@ Status PartitionLog::OpenOrRecover(int64_t now_ms) {
   }
   // With a mark the directory writes them, with many others.
   if (epochs_dirty_ && !options_.mark) TM_RETURN_IF_ERROR(TryWriteEpochs());
-  if (HasChanges() && !options_.checkpointed) mark_->SetMade(change_);
-  for (auto& segment : segments_) segment->Release();
-  opening_ = false;
-  journal_.reset();
   return {};
 }
 
@@ -174,7 +195,7 @@ Status PartitionLog::LoadTopicId() {
   // batch, or is in a journal before. Nothing acknowledged is in such a
   // directory.
   if (options_.topic_id.IsZero()) options_.topic_id = options_.lost_topic_id;
-  return options_.topic_id.IsZero() ? Status() : WriteTopicId();
+  return options_.topic_id.IsZero() ? Status() : WriteTopicId(false);
 }
 
 // The process that wrote it may have been killed before it was synced.
@@ -186,9 +207,9 @@ Status PartitionLog::NoteMetadata() {
   return {};
 }
 
-Status PartitionLog::WriteTopicId() {
+Status PartitionLog::WriteTopicId(bool first) {
   TM_ASSIGN_OR_RETURN(auto file, fs_.Open(Path(kPartitionMetadataFile), true));
-  TM_RETURN_IF_ERROR(file->Truncate(0));
+  if (!first) TM_RETURN_IF_ERROR(file->Truncate(0));
   TM_RETURN_IF_ERROR(file->WriteAt(
       0, "version: 0\ntopic_id: " + ToString(options_.topic_id) + "\n"));
   NoteNewFile(std::move(file));
@@ -205,7 +226,7 @@ Status PartitionLog::AdoptTopicId(const Uuid& topic_id) {
   }
   options_.topic_id = topic_id;
   mark_->SetKey({options_.topic_id, options_.partition.partition});
-  if (Status written = Note(WriteTopicId()); !written) {
+  if (Status written = Note(WriteTopicId(false)); !written) {
     options_.topic_id = Uuid();  // so that it is tried again
     mark_->SetKey({options_.topic_id, options_.partition.partition});
     return written;

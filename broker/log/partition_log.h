@@ -170,8 +170,10 @@ class PartitionLog final : public Log {
 
   // log_recovery.cc
   Status OpenOrRecover(int64_t now_ms);
+  Status Make();
+  Status Load(bool there, int64_t now_ms);
   Status LoadTopicId();
-  Status WriteTopicId();
+  Status WriteTopicId(bool first);
   Status NoteMetadata();
   Status LoadSegments(const std::vector<std::string>& names);
   Status RemoveLeftovers(const std::vector<std::string>& names);

@@ -65,6 +65,13 @@ Status Segment::Create() {
   return {};
 }
 
+Status Segment::CreateInNew() {
+  TM_ASSIGN_OR_RETURN(file_, fs_->Open(path_ + ".log", true));
+  lent_ = file_;
+  max_timestamp_ = {-1, base_offset_};
+  return {};
+}
+
 void Segment::NoteTimestamp(const record::BatchHeader& header) {
   if (first_timestamp_ms_ < 0) first_timestamp_ms_ = header.max_timestamp;
   if (header.max_timestamp > max_timestamp_.timestamp_ms) {

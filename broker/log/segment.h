@@ -37,6 +37,8 @@ class Segment {
   Status Load();
   // A shortage leaves the file to be made when it is needed.
   Status Create();
+  // The same where no file can be yet.
+  Status CreateInNew();
 
   // `first_bytes` and `rest` together are the batches that `headers` describe,
   // with their final offsets. Fails only with kKafkaStorageError.
