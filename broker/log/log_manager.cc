@@ -17,6 +17,8 @@ constexpr uint64_t kMostKeptFree = uint64_t{1} << 30;
 constexpr std::chrono::milliseconds kHousekeeping(500);
 // So that a large topic that goes leaves the disk, and the machine, to others.
 constexpr std::chrono::milliseconds kBetweenRemovals(1);
+// A topic's logs are renamed one after the other, and go with one sync.
+constexpr std::chrono::milliseconds kGatherRemovals(100);
 
 }  // namespace
 
@@ -434,6 +436,8 @@ void LogManager::KeepHouse() {
     wake_.wait_for(lock, kHousekeeping, [&] {
       return stopping_ || !removals_.empty() || high_watermarks_set_;
     });
+    if (!removals_.empty())
+      wake_.wait_for(lock, kGatherRemovals, [this] { return stopping_; });
     const bool last = stopping_;
     auto removals = std::exchange(removals_, {});
     const bool high_watermarks = std::exchange(high_watermarks_set_, false);

@@ -88,7 +88,7 @@ void PartitionStore::Do(std::unique_ptr<log::Log> log, Change change,
 void PartitionStore::Delete(std::unique_ptr<log::Log> log) {
   const TopicPartition partition = log->partition();
   auto deleted = std::make_shared<std::unique_ptr<log::Log>>(std::move(log));
-  manager_.workers().Do(partition, [this, partition, deleted] {
+  manager_.workers().DoSlowly(partition, [this, partition, deleted] {
     const Status done = manager_.DeleteLog(std::move(*deleted));
     LOG_IF(ERROR, !done) << "cannot delete log partition="
                          << ToString(partition)
