@@ -53,14 +53,18 @@ struct RoundReader {
     return found.has_value();
   }
 
-  // A use of the file after the one its header tells of; 0: there is none. A
-  // header is synced before the first round is written, so it was lost.
+  // The last use of the file, if it is after the one its header tells of; else
+  // 0. A header is synced before the first round is written, so it was lost.
   Result<uint64_t> LaterUse() {
-    TM_ASSIGN_OR_RETURN(const auto found,
-                        Find(kLookAhead, [&](const auto& header) {
-                          return header.sequence > sequence;
-                        }));
-    return found ? found->sequence : 0;
+    uint64_t later = 0;
+    while (true) {
+      TM_ASSIGN_OR_RETURN(const auto found,
+                          Find(kLookAhead, [&](const auto& header) {
+                            return header.sequence > std::max(sequence, later);
+                          }));
+      if (!found) return later;
+      later = found->sequence;
+    }
   }
 
  private:

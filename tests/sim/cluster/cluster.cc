@@ -16,8 +16,6 @@ namespace {
 
 constexpr int kMachines = 4;
 constexpr size_t kAllBytes = size_t{1} << 24;
-constexpr char kPassing[] = "passing";
-constexpr int kPassingPartitions = 4;
 constexpr char kNoLeader[] = " has no leader";
 // Longer than any election takes that needs no order.
 constexpr Duration kUntilOrdered = seconds(5);
@@ -81,60 +79,18 @@ void Cluster::Start() {
                {"segment.bytes", "4096"},
                {"retention.bytes", "30000"}});
   CreateTopic("lines", 2, 2, {{"segment.ms", "3000"}});
+  CreateTopic(
+      kLoose, 2, 2,
+      {{"unclean.leader.election.enable", "true"}, {"segment.bytes", "4096"}});
   StartClients();
 }
 
-void Cluster::CreateTopic(const std::string& name, int partitions, int replicas,
-                          std::map<std::string, std::string> configs) {
-  admin::v1::CreateTopicsRequest request;
-  auto* topic = request.add_topics();
-  topic->set_name(name);
-  topic->set_partitions(partitions);
-  topic->set_replication_factor(replicas);
-  topic->mutable_configs()->insert(configs.begin(), configs.end());
-  const NodeId active = controllers_.active();
-  On(controllers_.executor(active), [&] {
-    controllers_.at(active).CreateTopics(
-        request, [](Result<admin::v1::CreateTopicsResponse>) {});
-  });
-  while (controllers_.image()->FindTopic(name) == nullptr) {
-    scheduler_.Sleep(milliseconds(5));
-  }
-  for (int i = 0; i < partitions; ++i) {
-    partitions_.push_back({name, i});
-    inspector_.Watch(partitions_.back());
-  }
-}
-
-void Cluster::MakeOrRemoveTopic() {
-  const NodeId active = controllers_.active();
-  if (active == kNoNode) return;
-  const bool there = controllers_.image()->FindTopic(kPassing) != nullptr;
-  Tell(std::string(there ? "remove" : "make") + " a topic");
-  On(controllers_.executor(active), [&] {
-    controller::Controller& controller = controllers_.at(active);
-    if (there) {
-      admin::v1::DeleteTopicsRequest request;
-      request.add_names(kPassing);
-      controller.DeleteTopics(request,
-                              [](Result<admin::v1::DeleteTopicsResponse>) {});
-    } else {
-      admin::v1::CreateTopicsRequest request;
-      auto* topic = request.add_topics();
-      topic->set_name(kPassing);
-      topic->set_partitions(kPassingPartitions);
-      topic->set_replication_factor(3);
-      controller.CreateTopics(request,
-                              [](Result<admin::v1::CreateTopicsResponse>) {});
-    }
-  });
-}
-
 void Cluster::StartClients() {
-  std::vector<TopicPartition> orders, clicks, lines;
+  std::vector<TopicPartition> orders, clicks, lines, loose;
   for (const auto& partition : partitions_) {
     (partition.topic == "orders"   ? orders
      : partition.topic == "clicks" ? clicks
+     : partition.topic == kLoose   ? loose
                                    : lines)
         .push_back(partition);
   }
@@ -148,6 +104,8 @@ void Cluster::StartClients() {
       side_, ProducerOptions{3, false, -1, partitions_, 40}));
   producers_.push_back(std::make_unique<Producer>(
       side_, ProducerOptions{4, false, 1, lines, 40}));
+  producers_.push_back(std::make_unique<Producer>(
+      side_, ProducerOptions{5, false, -1, loose, 20}));
   consumers_.push_back(
       std::make_unique<Consumer>(side_, 1, partitions_, false));
   consumers_.push_back(std::make_unique<Consumer>(side_, 2, partitions_, true));
@@ -182,6 +140,7 @@ void Cluster::Repair() {
     }
     machine->StartBroker();
   }
+  RestoreConfigs();
 }
 
 std::string Cluster::Ailment() {

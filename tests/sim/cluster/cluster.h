@@ -10,6 +10,12 @@
 
 namespace tidemark::sim {
 
+// Made and removed again and again; nobody writes to it.
+inline constexpr char kPassing[] = "passing";
+inline constexpr int kPassingPartitions = 4;
+// What it has may be lost: any replica may lead it.
+inline constexpr char kLoose[] = "loose";
+
 // The machines, controllers and clients of one simulation, and what an
 // operator does and sees.
 class Cluster {
@@ -35,6 +41,8 @@ class Cluster {
   std::string Ailment();
   // Makes or removes a topic that nobody uses; its name comes again and again.
   void MakeOrRemoveTopic();
+  // Gives a topic another setting; Repair takes it back.
+  void ChangeConfig();
   // Orders elections, unclean where there is no leader; nothing chosen: of all.
   void ElectLeaders(bool unclean,
                     const std::vector<TopicPartition>& chosen = {});
@@ -71,8 +79,15 @@ class Cluster {
     std::map<Offset, Record> records;
     bool there = false;
   };
+  using Configs = std::map<std::string, std::string>;
   void CreateTopic(const std::string& name, int partitions, int replicas,
-                   std::map<std::string, std::string> configs);
+                   Configs configs);
+  // Keys that are not there get their defaults.
+  void AlterConfigs(const std::string& topic, const Configs& from,
+                    const Configs& to);
+  Configs ConfigsOf(const std::string& topic);
+  // As they were made, and committed.
+  void RestoreConfigs();
   void StartClients();
   // What an operator does about partitions that have no leader although all
   // brokers are there, and of which nobody was told anything yet: all power was
@@ -94,6 +109,7 @@ class Cluster {
   std::vector<std::unique_ptr<Machine>> machines_;
   ClientSide side_;
   std::vector<TopicPartition> partitions_;
+  std::map<std::string, Configs> made_with_;  // by topic
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
 };

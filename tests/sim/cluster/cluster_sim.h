@@ -29,8 +29,9 @@ struct ClusterSimResult {
 // run, one hash.
 //
 // Faults: kills, power cuts, clean stops, pauses, cuts of the network in one or
-// both directions, other controllers, full disks, no descriptors, failed
-// writes, reads and syncs, wiped directories, flipped bits.
+// both directions, other controllers, crashed controllers, topics' settings
+// that change, full disks, no descriptors, failed writes, reads and syncs,
+// wiped directories, flipped bits.
 //
 // Checked: see History and Inspector, all the time; and in the end, when
 // everything is repaired, that everybody is in sync, everything sent is

@@ -125,8 +125,10 @@ void Consumer::Take(const TopicPartition& partition,
   Offset& position = positions_[partition];
   const auto error = static_cast<ErrorCode>(data.error_code);
   if (error == ErrorCode::kOffsetOutOfRange) {
-    // Retention was faster.
-    position = std::max(position, data.log_start_offset);
+    // Retention was faster, or the log ends earlier now.
+    position = side_.history.IsLoose(partition)
+                   ? data.log_start_offset
+                   : std::max(position, data.log_start_offset);
     return;
   }
   if (error != ErrorCode::kNone || !data.records) return;

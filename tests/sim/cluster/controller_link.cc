@@ -18,6 +18,8 @@ namespace {
 // A broken connection is noticed on the controllers' side.
 constexpr Duration kBreakNoticed = std::chrono::milliseconds(20);
 
+const grpc::Status kUnavailable(grpc::StatusCode::UNAVAILABLE, "no controller");
+
 NodeId ControllerOf(const std::string& address) {
   return static_cast<NodeId>(std::stoi(address.substr(0, address.find(':'))));
 }
@@ -34,6 +36,7 @@ class ControllerLink::Stream final
          grpc::ClientReadReactor<FeedMessage>* reactor)
       : link_(link),
         controller_(controller),
+        life_(link.controllers_.life(controller)),
         request_(std::move(request)),
         reactor_(reactor),
         to_broker_(link.network_, controller, link.node_) {
@@ -43,6 +46,7 @@ class ControllerLink::Stream final
   // The broker's end.
   void StartCall() override {
     link_.network_.Send(link_.node_, controller_, [self = shared_from_this()] {
+      if (!self->Lives()) return self->End(kUnavailable);
       self->executor().Post([self] { self->Subscribe(); });
     });
   }
@@ -55,28 +59,42 @@ class ControllerLink::Stream final
 
   // The controller's end, on its executor.
   void Send(std::shared_ptr<const FeedMessage> message) override {
+    if (!Lives()) return;
     to_broker_.Send([self = shared_from_this(), message] {
       self->arrived_.push_back(message);
       self->Deliver();
     });
   }
   void Close(const Error& error) override {
+    if (!Lives()) return;
     to_broker_.Send([self = shared_from_this(), status = rpc::ToGrpc(error)] {
       self->End(status);
     });
     executor().Post([self = shared_from_this()] { self->Ended(); });
   }
 
+  // The controller has died.
+  void Lost() {
+    link_.network_.Send(controller_, link_.node_, [self = shared_from_this()] {
+      self->End(kUnavailable);
+    });
+  }
+  NodeId controller() const { return controller_; }
   // The broker has gone, or subscribed anew.
   void Break() {
     link_.network_.scheduler().After(
         kBreakNoticed, [self = shared_from_this()] {
+          if (!self->Lives()) return;
           self->executor().Post([self] { self->Ended(); });
         });
     End(grpc::Status(grpc::StatusCode::CANCELLED, "broken"));
   }
 
  private:
+  // The one that was asked; another life of it knows of nothing.
+  bool Lives() const {
+    return life_ != 0 && link_.controllers_.life(controller_) == life_;
+  }
   SimExecutor& executor() { return link_.controllers_.executor(controller_); }
 
   void Subscribe() {
@@ -106,6 +124,7 @@ class ControllerLink::Stream final
 
   ControllerLink& link_;
   const NodeId controller_;
+  const uint64_t life_;
   const SubscribeRequest request_;
   grpc::ClientReadReactor<FeedMessage>* reactor_;  // frees itself at the end
   Pipe to_broker_;
@@ -211,11 +230,14 @@ class ControllerLink::Stub final : public BrokerLifecycle::StubInterface,
         link_.node_, controller_,
         [this, waiting, request = *request, response] {
           Controllers& all = link_.controllers_;
+          const uint64_t life = all.life(controller_);
+          if (life == 0) return Refuse(waiting);
           all.executor(controller_)
-              .Post([this, &all, waiting, request, response] {
+              .Post([this, &all, life, waiting, request, response] {
                 (all.at(controller_).*
-                 kMethod)(request, [this, waiting,
+                 kMethod)(request, [this, &all, life, waiting,
                                     response](Result<Response> answer) {
+                  if (all.life(controller_) != life) return;
                   link_.network_.Send(
                       controller_, link_.node_, [waiting, response, answer] {
                         if (!waiting->done) return;
@@ -228,6 +250,12 @@ class ControllerLink::Stub final : public BrokerLifecycle::StubInterface,
         });
   }
 
+  // Nobody listens there.
+  void Refuse(const std::shared_ptr<Waiting>& waiting) {
+    link_.network_.Send(controller_, link_.node_,
+                        [waiting] { waiting->Finish(kUnavailable); });
+  }
+
   ControllerLink& link_;
   const NodeId controller_;
 };
@@ -238,6 +266,8 @@ ControllerLink::ControllerLink(Network& network, Controllers& controllers,
       controllers_(controllers),
       node_(node),
       process_(process) {
+  controllers_.on_death.emplace_back(this,
+                                     [this](NodeId id) { ControllerDied(id); });
   std::vector<std::string> addresses;
   for (int i = 0; i < kControllers; ++i) {
     addresses.push_back(std::to_string(kFirstController + i) + ":1");
@@ -251,7 +281,16 @@ ControllerLink::ControllerLink(Network& network, Controllers& controllers,
       });
 }
 
-ControllerLink::~ControllerLink() = default;
+ControllerLink::~ControllerLink() {
+  std::erase_if(controllers_.on_death,
+                [this](const auto& each) { return each.first == this; });
+}
+
+void ControllerLink::ControllerDied(NodeId controller) {
+  for (const auto& stream : std::vector(streams_)) {
+    if (stream->controller() == controller) stream->Lost();
+  }
+}
 
 void ControllerLink::Die() {
   for (const auto& stream : std::vector(streams_)) stream->Break();

@@ -21,6 +21,8 @@ class ControllerLink {
   std::shared_ptr<ControllerChannels> channels() { return channels_; }
   // The process has died, or ends: its streams break, its calls are forgotten.
   void Die();
+  // A controller has: streams from it break, and nobody answers.
+  void ControllerDied(NodeId controller);
 
  private:
   class Stub;

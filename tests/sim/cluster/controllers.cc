@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/metadata/apply.h"
@@ -14,12 +15,21 @@ Uuid RandomUuid(Scheduler& scheduler) {
   return id;
 }
 
+namespace {
+
+constexpr int kSnapshotPerMille = 10;  // of what is applied
+
+}  // namespace
+
 class Controllers::Node final : public quorum::Quorum {
  public:
-  Node(Controllers& all, NodeId id) : all_(all), id_(id) {
+  Node(Controllers& all, NodeId id, uint64_t number)
+      : process{"controller-" + std::to_string(id)},
+        life(number),
+        all_(all),
+        id_(id) {
     Scheduler& scheduler = all.scheduler_;
-    executor = std::make_unique<SimExecutor>(
-        scheduler, &all.process_, "controller-" + std::to_string(id));
+    executor = std::make_unique<SimExecutor>(scheduler, &process, "events");
     controller::ControllerOptions options;
     options.self = id;
     options.settings.cluster_id = kClusterId;
@@ -56,17 +66,32 @@ class Controllers::Node final : public quorum::Quorum {
     return quorum::Voter{id, std::to_string(id), 1};
   }
 
+  // What it has on its disk.
+  void Load() {
+    const auto found = all_.snapshots_.find(id_);
+    if (found == all_.snapshots_.end()) return;
+    executor->Post([this, snapshot = found->second] {
+      controller->LoadSnapshot(snapshot.second, snapshot.first);
+      applied_ = static_cast<size_t>(snapshot.first);
+    });
+  }
   // The log up to `end`, in order; `then` after it.
   void CatchUp(size_t end, std::function<void()> then) {
     executor->Post([this, end, then = std::move(then)] {
       if (applied_ < end) {
         const size_t from = std::exchange(applied_, end);
         controller->Apply({all_.log_.data() + from, end - from});
+        if (all_.scheduler_.Chance(kSnapshotPerMille)) {
+          all_.snapshots_[id_] = {static_cast<MetadataOffset>(end),
+                                  controller->TakeSnapshot()};
+        }
       }
       if (then) then();
     });
   }
 
+  Process process;
+  const uint64_t life;
   std::unique_ptr<SimExecutor> executor;
   std::unique_ptr<controller::Controller> controller;
 
@@ -80,7 +105,8 @@ Controllers::Controllers(Scheduler& scheduler) : scheduler_(scheduler) {
   // What the executors read in place must not move.
   log_.reserve(1 << 20);
   for (int i = 0; i < kControllers; ++i) {
-    nodes_.push_back(std::make_unique<Node>(*this, kFirstController + i));
+    nodes_.push_back(
+        std::make_unique<Node>(*this, kFirstController + i, ++lives_));
   }
   Elect(kFirstController);
 }
@@ -93,8 +119,22 @@ controller::Controller& Controllers::at(NodeId id) {
 
 SimExecutor& Controllers::executor(NodeId id) { return *Find(id).executor; }
 
+uint64_t Controllers::life(NodeId id) {
+  const auto& node = nodes_[static_cast<size_t>(id - kFirstController)];
+  return node == nullptr ? 0 : node->life;
+}
+
+bool Controllers::MostLive() const {
+  return std::ranges::count_if(nodes_, [](const auto& node) {
+           return node == nullptr;
+         }) <= kControllers / 2;
+}
+
 void Controllers::Stop() {
-  for (auto& node : nodes_) node->executor->Stop();
+  stopped_ = true;
+  for (auto& node : nodes_) {
+    if (node != nullptr) node->executor->Stop();
+  }
 }
 
 void Controllers::Propose(NodeId from, std::string data,
@@ -108,6 +148,7 @@ void Controllers::Propose(NodeId from, std::string data,
 
 void Controllers::CommitNext(uint64_t term) {
   if (term != term_ || proposed_.empty()) return;
+  if (!MostLive()) return;  // until there are: it goes on then
   Proposal proposal = std::move(proposed_.front());
   proposed_.pop_front();
   Append(std::move(proposal.data), std::move(proposal.done));
@@ -126,27 +167,24 @@ void Controllers::Append(std::string data,
   if (on_commit) on_commit(committed_);
   for (int i = 0; i < kControllers; ++i) {
     const NodeId id = kFirstController + i;
-    if (id == leader_) {
-      nodes_[static_cast<size_t>(i)]->CatchUp(
-          log_.size(),
-          done ? [done, offset] { done(offset); } : std::function<void()>());
+    if (id != leader_) {
+      Spread(id);
       continue;
     }
-    scheduler_.After(
-        scheduler_.Between(std::chrono::microseconds(100),
-                           std::chrono::milliseconds(20)),
-        [this, id, end = log_.size()] { Find(id).CatchUp(end, nullptr); });
+    Find(id).CatchUp(log_.size(), done ? [done, offset] { done(offset); }
+                                       : std::function<void()>());
   }
 }
 
-void Controllers::Change(Duration gap) {
-  if (leader_ == kNoNode) return;
-  Node& old = Find(leader_);
-  const NodeId next =
-      kFirstController +
-      (leader_ - kFirstController + 1 +
-       static_cast<NodeId>(scheduler_.Below(kControllers - 1))) %
-          kControllers;
+void Controllers::Spread(NodeId id) {
+  scheduler_.After(scheduler_.Between(std::chrono::microseconds(100),
+                                      std::chrono::milliseconds(20)),
+                   [this, id, end = log_.size()] {
+                     if (life(id) != 0) Find(id).CatchUp(end, nullptr);
+                   });
+}
+
+std::deque<Controllers::Proposal> Controllers::EndTerm() {
   leader_ = kNoNode;
   ++term_;
   // The others have some of what it proposed, in order.
@@ -154,13 +192,66 @@ void Controllers::Change(Duration gap) {
   const auto kept = static_cast<size_t>(
       scheduler_.Below(static_cast<int64_t>(lost.size()) + 1));
   for (size_t i = 0; i < kept; ++i) Append(std::move(lost[i].data), nullptr);
-  old.executor->Post([&old, lost = std::move(lost)] {
+  return lost;
+}
+
+void Controllers::Change(Duration gap, Duration paused) {
+  if (leader_ == kNoNode || !MostLive()) return;
+  const NodeId from = leader_;
+  Node& old = Find(from);
+  old.process.paused_until = scheduler_.Now() + paused;
+  old.executor->Post([&old, lost = EndTerm()] {
     for (const Proposal& proposal : lost) {
       proposal.done(Fail(ErrorCode::kNotController));
     }
     old.controller->Resign();
   });
-  scheduler_.After(gap, [this, next] { Elect(next); });
+  ElectSoon(from, gap);
+}
+
+void Controllers::ElectSoon(NodeId not_this, Duration gap) {
+  scheduler_.After(gap, [this, not_this] {
+    if (leader_ != kNoNode || !MostLive()) return;
+    std::vector<NodeId> live;
+    for (int i = 0; i < kControllers; ++i) {
+      const NodeId id = kFirstController + i;
+      if (id != not_this && life(id) != 0) live.push_back(id);
+    }
+    Elect(live[static_cast<size_t>(
+        scheduler_.Below(static_cast<int64_t>(live.size())))]);
+  });
+}
+
+void Controllers::Crash(NodeId id, Duration down, Duration gap) {
+  if (life(id) == 0) return;
+  auto& place = nodes_[static_cast<size_t>(id - kFirstController)];
+  dead_.push_back(std::move(place));
+  Node& node = *dead_.back();
+  // Nobody is told what becomes of what it had proposed.
+  if (id == leader_) {
+    EndTerm();
+    ElectSoon(id, gap);
+  }
+  scheduler_.Kill(&node.process);
+  for (const auto& [who, died] : on_death) died(id);
+  scheduler_.After(down, [this, id] { Start(id); });
+  node.executor->Stop();
+}
+
+void Controllers::Start(NodeId id) {
+  if (stopped_) return;
+  nodes_[static_cast<size_t>(id - kFirstController)] =
+      std::make_unique<Node>(*this, id, ++lives_);
+  Find(id).Load();
+  Spread(id);
+  if (leader_ == kNoNode) {
+    ElectSoon(kNoNode, std::chrono::milliseconds(scheduler_.Below(1000)));
+  } else if (!proposed_.empty()) {
+    for (size_t i = 0; i < proposed_.size(); ++i) {
+      scheduler_.After(Duration::zero(),
+                       [this, term = term_] { CommitNext(term); });
+    }
+  }
 }
 
 void Controllers::Elect(NodeId id) {

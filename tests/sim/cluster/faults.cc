@@ -142,11 +142,35 @@ void BreakDisk(Cluster& cluster) {
       });
 }
 
+// One of them, mostly the active one, or all together.
+void CrashControllers(Cluster& cluster) {
+  auto& scheduler = cluster.scheduler();
+  Controllers& controllers = cluster.controllers();
+  const auto crash = [&](NodeId id) {
+    if (controllers.life(id) == 0) return;
+    Tell("crash of controller " + std::to_string(id));
+    controllers.Crash(id, scheduler.Between(milliseconds(50), seconds(4)),
+                      scheduler.Between(milliseconds(100), seconds(2)));
+  };
+  const NodeId active = controllers.active();
+  const NodeId any =
+      kFirstController + static_cast<NodeId>(scheduler.Below(kControllers));
+  switch (scheduler.Below(6)) {
+    case 0:
+      for (int i = 0; i < kControllers; ++i) crash(kFirstController + i);
+      return;
+    case 1:
+      return crash(any);
+    default:
+      return crash(active == kNoNode ? any : active);
+  }
+}
+
 }  // namespace
 
 void CauseFault(Cluster& cluster) {
   auto& scheduler = cluster.scheduler();
-  switch (scheduler.Below(23)) {
+  switch (scheduler.Below(28)) {
     case 0:
     case 1:
       return Restart(cluster, cluster.AnyMachine(), Machine::End::kKill);
@@ -169,7 +193,8 @@ void CauseFault(Cluster& cluster) {
       return CutNetwork(cluster);
     case 13:
       return cluster.controllers().Change(
-          scheduler.Between(milliseconds(5), seconds(2)));
+          scheduler.Between(milliseconds(5), seconds(2)),
+          scheduler.Below(2) * scheduler.Between(milliseconds(5), seconds(4)));
     case 14:
       cluster.network().SetSlow(scheduler.Chance(500));
       return;
@@ -180,6 +205,14 @@ void CauseFault(Cluster& cluster) {
     case 17:
     case 18:
       return BreakDisk(cluster);
+    case 21:
+    case 22:
+    case 23:
+      cluster.ChangeConfig();
+      return;
+    case 24:
+    case 25:
+      return CrashControllers(cluster);
     case 19:
     case 20:
       // Soon enough for the name to be in use still.

@@ -44,6 +44,7 @@ void History::Acknowledged(const TopicPartition& partition, Offset offset,
   ++acknowledged_;
   Log& log = logs_[partition];
   ++log.acknowledgements;
+  if (log.loose) return;
   const auto [it, added] = log.acknowledged.emplace(offset, written);
   if (it->second != written) {
     return Fail("acknowledged twice: " + Name(it->second) + " and " +
@@ -67,6 +68,8 @@ void History::AcknowledgedSomewhere(const TopicPartition& partition,
 void History::Shown(const TopicPartition& partition, Offset offset,
                     LeaderEpoch epoch, const Written& written) {
   Log& log = logs_[partition];
+  CheckMade(partition, log, offset, written);
+  if (log.loose) return ShownLoosely(partition, log, offset, epoch, written);
   const auto [it, added] = log.shown.emplace(offset, std::pair{epoch, written});
   if (!added) {
     if (it->second != std::pair{epoch, written}) {
@@ -78,11 +81,6 @@ void History::Shown(const TopicPartition& partition, Offset offset,
     return;
   }
   ++shown_;
-  const auto made = log.made.find(written.producer);
-  if (made == log.made.end() || written.number >= made->second) {
-    return Fail("never sent: " + Name(written) + " in " +
-                Place(partition, offset));
-  }
   const auto acknowledged = log.acknowledged.find(offset);
   if (acknowledged != log.acknowledged.end() &&
       acknowledged->second != written) {
@@ -92,6 +90,24 @@ void History::Shown(const TopicPartition& partition, Offset offset,
   if (idempotent_[written.producer]) {
     CheckOrder(partition, log, offset, written);
   }
+}
+
+void History::CheckMade(const TopicPartition& partition, const Log& log,
+                        Offset offset, const Written& written) {
+  const auto made = log.made.find(written.producer);
+  if (made != log.made.end() && written.number < made->second) return;
+  Fail("never sent: " + Name(written) + " in " + Place(partition, offset));
+}
+
+void History::ShownLoosely(const TopicPartition& partition, Log& log,
+                           Offset offset, LeaderEpoch epoch,
+                           const Written& written) {
+  const auto [it, added] =
+      log.loose_shown.try_emplace({offset, epoch}, written);
+  if (it->second == written) return;
+  Fail("two records of epoch " + std::to_string(epoch) + " in " +
+       Place(partition, offset) + ": " + Name(it->second) + " and " +
+       Name(written));
 }
 
 void History::CheckOrder(const TopicPartition& partition, Log& log,
@@ -113,6 +129,7 @@ void History::CheckOrder(const TopicPartition& partition, Log& log,
 
 void History::Latest(int consumer, const TopicPartition& partition,
                      LeaderEpoch epoch, Offset latest) {
+  if (IsLoose(partition)) return;
   auto& [told_epoch, told] =
       logs_[partition].told.try_emplace(consumer, -1, -1).first->second;
   if (epoch < told_epoch) return;

@@ -36,6 +36,15 @@ class History {
   void AddProducer(int producer, bool idempotent) {
     idempotent_[producer] = idempotent;
   }
+  // Of this partition all that was told may be lost, by elections of replicas
+  // that do not have it: checked is only that each record was sent, and that an
+  // offset of an epoch is one record.
+  void MayLose(const TopicPartition& partition) {
+    logs_[partition].loose = true;
+  }
+  bool IsLoose(const TopicPartition& partition) {
+    return logs_[partition].loose;
+  }
   // Before it is sent for the first time.
   void Made(const TopicPartition& partition, const Written& written);
   void Acknowledged(const TopicPartition& partition, Offset offset,
@@ -76,6 +85,8 @@ class History {
 
  private:
   struct Log {
+    bool loose = false;
+    std::map<std::pair<Offset, LeaderEpoch>, Written> loose_shown;
     uint64_t acknowledgements = 0;
     std::map<int, int64_t> made;  // by producer: how many
     std::map<Offset, Written> acknowledged;
@@ -87,6 +98,10 @@ class History {
   };
   void CheckSomewhere(const TopicPartition& partition, const Log& log,
                       const Written& written, Offset end);
+  void CheckMade(const TopicPartition& partition, const Log& log, Offset offset,
+                 const Written& written);
+  void ShownLoosely(const TopicPartition& partition, Log& log, Offset offset,
+                    LeaderEpoch epoch, const Written& written);
   void CheckOrder(const TopicPartition& partition, Log& log, Offset offset,
                   const Written& written);
 

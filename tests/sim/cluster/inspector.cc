@@ -33,9 +33,11 @@ void Inspector::LookAt(const At& at) {
     replica.process = &at.process;
   }
   CheckOffsets(at);
-  at.state.end = std::max(at.state.end, at.partition.high_watermark());
-  CheckMember(at);
-  CheckLatest(at);
+  if (!at.state.loose) {
+    at.state.end = std::max(at.state.end, at.partition.high_watermark());
+    CheckMember(at);
+    CheckLatest(at);
+  }
   if (replica.epoch != at.partition.leader_epoch()) {
     replica.epoch = at.partition.leader_epoch();
     replica.led = false;
@@ -133,7 +135,7 @@ void Inspector::Read(const At& at, Replica& replica) {
   const Offset committed = at.partition.high_watermark();
   auto& above = replica.above;
   while (!above.empty() && above.begin()->first < committed) {
-    if (above.begin()->first >= replica.checked) {
+    if (above.begin()->first >= replica.checked && !at.state.loose) {
       Commit(at, above.begin()->first, above.begin()->second);
     }
     above.erase(above.begin());

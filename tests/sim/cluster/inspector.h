@@ -36,8 +36,10 @@ class Inspector {
       : controllers_(controllers), history_(history) {}
 
   // From now on. These only: a topic that is made anew under its name is
-  // another one.
-  void Watch(const TopicPartition& partition) { partitions_[partition]; }
+  // another one. `loose`: what is committed may be lost.
+  void Watch(const TopicPartition& partition, bool loose) {
+    partitions_[partition].loose = loose;
+  }
   // By a shard of the broker, between two of its tasks.
   void Look(BrokerProcess& process, size_t shard);
   // What is committed from `from` on may be lost, by what was done.
@@ -70,6 +72,7 @@ class Inspector {
     LeaderEpoch in = -1;  // of the first to show it
   };
   struct State {
+    bool loose = false;
     std::map<NodeId, Replica> replicas;
     std::map<Offset, Committed> committed;
     Offset end = 0;  // of what is committed
