@@ -170,7 +170,7 @@ void CrashControllers(Cluster& cluster) {
 
 void CauseFault(Cluster& cluster) {
   auto& scheduler = cluster.scheduler();
-  switch (scheduler.Below(28)) {
+  switch (scheduler.Below(30)) {
     case 0:
     case 1:
       return Restart(cluster, cluster.AnyMachine(), Machine::End::kKill);

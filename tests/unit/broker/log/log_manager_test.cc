@@ -2,161 +2,17 @@
 
 #include <gmock/gmock.h>
 
-#include <atomic>
 #include <condition_variable>
-#include <future>
 #include <mutex>
 #include <set>
-#include <thread>
 
-#include "tests/unit/broker/log/log_fixture.h"
+#include "tests/unit/broker/log/log_manager_fixture.h"
 
 namespace tidemark::log {
 namespace {
 
 using testing::ElementsAre;
 
-class LogManagerTest : public testing::Test {
- protected:
-  LogManagerTest() {
-    options_.dirs = {"/a", "/b"};
-    options_.on_offline = [this](const std::string& dir, const Error&) {
-      offline_.push_back(dir);
-    };
-  }
-  void Open() {
-    manager_.reset();
-    auto manager = LogManager::Open(disk_, options_, kNow);
-    ASSERT_TRUE(manager) << manager.error().message;
-    manager_ = std::move(*manager);
-  }
-  std::unique_ptr<Log> Get(const TopicPartition& partition,
-                           const std::string& id = "0123456789abcdef") {
-    auto log =
-        manager_->GetOrCreate(partition, *Uuid::FromBytes(id), {}, true, kNow);
-    EXPECT_TRUE(log) << log.error().message;
-    return log ? std::move(*log) : nullptr;
-  }
-  // Appends and syncs as a shard does.
-  void Write(Log& log, int batches, LeaderEpoch epoch = 0) {
-    for (int i = 0; i < batches; ++i) {
-      ASSERT_TRUE(log.AppendAsLeader(Batch(1), epoch, kNow));
-    }
-    auto work = log.TakeSync();
-    std::promise<Status> done;
-    work->mark->syncer()->Enqueue(
-        *work, [&](Status status) { done.set_value(status); });
-    ASSERT_TRUE(done.get_future().get());
-    log.Flushed(*work);
-  }
-
-  // Until the file has the partition, at that offset at least.
-  void Await(const std::string& file, const TopicPartition& partition,
-             Offset least = 0) {
-    const auto written = [&] {
-      const auto offsets = ReadOffsets(disk_, file);
-      return offsets && offsets->contains(partition) &&
-             offsets->at(partition) >= least;
-    };
-    for (int i = 0; i < 500 && !written(); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    ASSERT_TRUE(written());
-  }
-
-  sim::SimDisk disk_{3};
-  LogManagerOptions options_;
-  std::unique_ptr<LogManager> manager_;
-  std::vector<std::string> offline_;
-};
-
-// A disk that was broken when a topic was made anew comes back with the old.
-TEST_F(LogManagerTest, OfTwoLogsByOneNameTheTopicsIsThePartitions) {
-  const TopicPartition name{"t", 0};
-  const std::string ids[] = {"0123456789abcdef", "fedcba9876543210"};
-  for (const size_t wanted : {0u, 1u}) {
-    SCOPED_TRACE(wanted);
-    for (const std::string dir : {"/a", "/b"}) {
-      ASSERT_TRUE(disk_.RemoveAll(dir));
-      options_.dirs = {dir};
-      ASSERT_NO_FATAL_FAILURE(Open());
-      std::vector<std::unique_ptr<Log>> logs;
-      logs.push_back(Get(name, ids[dir == "/b"]));
-      Write(*logs[0], dir == "/b" ? 2 : 1);
-      ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
-    }
-    options_.dirs = {"/a", "/b"};
-    ASSERT_NO_FATAL_FAILURE(Open());
-    EXPECT_TRUE(offline_.empty());
-    EXPECT_EQ(manager_->LoadedPartitions().size(), 2u);
-    const Uuid id = *Uuid::FromBytes(ids[wanted]);
-    EXPECT_EQ(manager_->TakeFound(name, id, {}), nullptr)
-        << "the other has to go first";
-    std::vector<std::unique_ptr<Log>> logs;
-    logs.push_back(Get(name, ids[wanted]));
-    EXPECT_EQ(logs[0]->end_offset(), static_cast<Offset>(wanted + 1));
-    EXPECT_EQ(manager_->DirectoryOf(name), options_.dirs[wanted]);
-    ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
-    ASSERT_NO_FATAL_FAILURE(Open());
-    ASSERT_EQ(manager_->LoadedPartitions().size(), 1u);
-    EXPECT_EQ(manager_->LoadedPartitions()[0].topic_id, id);
-    manager_.reset();
-  }
-}
-
-// The disk broke while it was made.
-TEST_F(LogManagerTest, OfALogOnlyTheNameIsLeftBesideTheOne) {
-  const TopicPartition name{"t", 0};
-  ASSERT_TRUE(disk_.CreateDirectories("/a/t-0"));
-  options_.dirs = {"/b"};
-  ASSERT_NO_FATAL_FAILURE(Open());
-  std::vector<std::unique_ptr<Log>> logs;
-  logs.push_back(Get(name));
-  Write(*logs[0], 1);
-  ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
-  options_.dirs = {"/a", "/b"};
-  ASSERT_NO_FATAL_FAILURE(Open());
-  EXPECT_TRUE(offline_.empty());
-  logs.push_back(Get(name));
-  EXPECT_EQ(logs[0]->end_offset(), 1);
-  EXPECT_FALSE(disk_.Exists("/a/t-0"));
-}
-
-// Nothing says which of them is to be believed.
-TEST_F(LogManagerTest, TwoLogsOfOneTopicAreForTheOperatorToSort) {
-  for (const std::string dir : {"/a", "/b"}) {
-    options_.dirs = {dir};
-    ASSERT_NO_FATAL_FAILURE(Open());
-    std::vector<std::unique_ptr<Log>> logs;
-    logs.push_back(Get({"t", 0}));
-    ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
-  }
-  options_.dirs = {"/a", "/b"};
-  ASSERT_NO_FATAL_FAILURE(Open());
-  EXPECT_EQ(offline_, std::vector<std::string>{"/b"});
-}
-
-TEST_F(LogManagerTest, StraysByOneNameAreRemovedOneByOne) {
-  const TopicPartition name{"t", 0};
-  const std::string ids[] = {"0123456789abcdef", "fedcba9876543210"};
-  for (const std::string dir : {"/a", "/b"}) {
-    options_.dirs = {dir};
-    ASSERT_NO_FATAL_FAILURE(Open());
-    std::vector<std::unique_ptr<Log>> logs;
-    logs.push_back(Get(name, ids[dir == "/b"]));
-    ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
-  }
-  options_.dirs = {"/a", "/b"};
-  ASSERT_NO_FATAL_FAILURE(Open());
-  EXPECT_TRUE(manager_->RemoveStray(name, *Uuid::FromBytes(ids[1])));
-  EXPECT_TRUE(disk_.Exists("/a/t-0"));
-  EXPECT_FALSE(disk_.Exists("/b/t-0"));
-  EXPECT_TRUE(manager_->RemoveStray(name, *Uuid::FromBytes(ids[0])));
-  EXPECT_FALSE(disk_.Exists("/a/t-0"));
-  EXPECT_TRUE(manager_->LoadedPartitions().empty());
-}
-
-// B-30: a crash takes nothing of what the checkpoint files promise.
 // Otherwise it would be found beside the one that was made in the end.
 TEST_F(LogManagerTest, NothingIsLeftOfALogThatCouldNotBeMade) {
   ASSERT_NO_FATAL_FAILURE(Open());
@@ -177,6 +33,7 @@ TEST_F(LogManagerTest, NothingIsLeftOfALogThatCouldNotBeMade) {
   EXPECT_EQ(manager_->LoadedPartitions().size(), 2u);
 }
 
+// B-30: a crash takes nothing of what the checkpoint files promise.
 TEST_F(LogManagerTest, ALogThatEndsBeforeItsPromiseIsKnownToBeDamaged) {
   for (const bool damaged : {false, true}) {
     const TopicPartition partition{"t", damaged ? 1 : 0};
@@ -331,41 +188,6 @@ TEST_F(LogManagerTest, LogOfAnotherTopicIdIsAStray) {
   EXPECT_TRUE(manager_->LoadedPartitions().empty());
 }
 
-TEST_F(LogManagerTest, BrokenDirectoryTakesItsLogsAlongAndNoOthers) {
-  Open();
-  auto first = Get({"t", 0});
-  auto second = Get({"t", 1});
-  ASSERT_NE(first->dir().substr(0, 2), second->dir().substr(0, 2));
-  disk_.FailWrites(first->dir());
-  EXPECT_FALSE(first->AppendAsLeader(Batch(1), 0, kNow));
-  EXPECT_TRUE(first->failed());
-  EXPECT_FALSE(second->failed());
-  const std::string dir = first->dir().substr(0, 2);
-  EXPECT_EQ(offline_, std::vector<std::string>{dir});
-  EXPECT_EQ(manager_->OfflineDirectories(), std::vector<std::string>{dir});
-  disk_.FailWrites("");
-  auto third = Get({"t", 2});
-  EXPECT_NE(third->dir().substr(0, 2), dir);
-  Write(*second, 1);
-}
-
-// Its logs are not known then: an empty one elsewhere would be a second.
-TEST_F(LogManagerTest, NoLogTakesThePlaceOfOneBehindAnUnreadableCheckpoint) {
-  Open();
-  auto log = Get({"t", 0});
-  Write(*log, 1);
-  const std::string dir = log->dir().substr(0, 2);
-  std::vector<std::unique_ptr<Log>> logs;
-  logs.push_back(std::move(log));
-  manager_->SetHighWatermarks({{{"t", 0}, 1}});
-  ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
-  disk_.FailReads(dir + "/replication-offset-checkpoint");
-  Open();
-  EXPECT_EQ(manager_->OfflineDirectories(), std::vector<std::string>{dir});
-  EXPECT_FALSE(manager_->GetOrCreate(
-      {"t", 0}, *Uuid::FromBytes("0123456789abcdef"), {}, false, kNow));
-}
-
 // D28
 TEST_F(LogManagerTest, ATopicMadeAnewInheritsNoHighWatermark) {
   Open();
@@ -474,96 +296,6 @@ TEST_F(LogManagerTest, ACleanStopLeavesNothingInTheJournal) {
   EXPECT_EQ(Get({"t", 0})->end_offset(), 3);
 }
 
-TEST_F(LogManagerTest, FailedSyncTakesTheDirectoryOffline) {
-  Open();
-  auto log = Get({"t", 0});
-  ASSERT_TRUE(log->AppendAsLeader(Batch(1), 0, kNow));
-  auto work = log->TakeSync();
-  disk_.FailSyncs("journal");
-  for (int i = 0; i < 2; ++i) {
-    std::promise<Status> done;
-    work->mark->syncer()->Enqueue(
-        *work, [&](Status status) { done.set_value(status); });
-    EXPECT_FALSE(done.get_future().get());
-    disk_.FailSyncs("");  // the second time it would succeed, and lie
-  }
-  EXPECT_TRUE(log->failed());
-}
-
-// Its disk was unmounted, say: what is open would be written to for a while,
-// and new files would land on another disk.
-TEST_F(LogManagerTest, ADirectoryThatIsAnotherByNowIsNotUsed) {
-  std::atomic<bool> gone = false;
-  options_.check = [&](const std::string& dir) -> Status {
-    if (!gone || dir != "/b") return {};
-    return Fail(ErrorCode::kKafkaStorageError, "gone");
-  };
-  Open();
-  EXPECT_TRUE(manager_->OfflineDirectories().empty());
-  gone = true;
-  for (int i = 0; i < 500 && manager_->OfflineDirectories().empty(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_EQ(manager_->OfflineDirectories(), std::vector<std::string>{"/b"});
-  manager_.reset();
-  EXPECT_EQ(offline_, std::vector<std::string>{"/b"});
-}
-
-// What memory shows then need not be on the disk, and no sync will say so.
-TEST_F(LogManagerTest, AfterAFailedSyncOnlyAnotherBootUsesTheDirectory) {
-  options_.directory.boot = "1";
-  Open();
-  auto log = Get({"t", 0});
-  const std::string dir = manager_->DirectoryOf({"t", 0});
-  Write(*log, 1);
-  ASSERT_TRUE(log->AppendAsLeader(Batch(1), 0, kNow));
-  auto work = log->TakeSync();
-  disk_.FailSyncs(dir + "/");
-  std::promise<Status> done;
-  work->mark->syncer()->Enqueue(*work,
-                                [&](Status status) { done.set_value(status); });
-  ASSERT_FALSE(done.get_future().get());
-  log.reset();
-  manager_.reset();
-  disk_.KillProcess();
-  disk_.FailSyncs("");
-  for (int i = 0; i < 2; ++i) {
-    offline_.clear();
-    Open();
-    EXPECT_THAT(offline_, ElementsAre(dir));
-    EXPECT_TRUE(manager_->LoadedPartitions().empty());
-    manager_.reset();
-    disk_.KillProcess();
-  }
-  disk_.Crash();
-  options_.directory.boot = "2";
-  for (int i = 0; i < 2; ++i) {
-    offline_.clear();
-    Open();
-    EXPECT_THAT(offline_, ElementsAre());
-    EXPECT_GE(Get({"t", 0})->end_offset(), 1) << "what was acknowledged";
-    manager_.reset();
-    disk_.KillProcess();
-  }
-}
-
-TEST_F(LogManagerTest, AfterAFailedWriteTheNextProcessUsesTheDirectory) {
-  options_.directory.boot = "1";
-  Open();
-  auto log = Get({"t", 0});
-  const std::string dir = manager_->DirectoryOf({"t", 0});
-  disk_.FailWrites(dir + "/");
-  ASSERT_FALSE(log->AppendAsLeader(Batch(1), 0, kNow));
-  EXPECT_THAT(offline_, ElementsAre(dir));
-  log.reset();
-  manager_.reset();
-  disk_.KillProcess();
-  disk_.FailWrites("");
-  offline_.clear();
-  Open();
-  EXPECT_THAT(offline_, ElementsAre());
-}
-
 TEST_F(LogManagerTest, StrangeDirectoriesAreLeftAlone) {
   ASSERT_TRUE(disk_.CreateDirectories("/a/lost+found"));
   ASSERT_TRUE(disk_.CreateDirectories("/a/nonumber-x"));
@@ -598,56 +330,6 @@ TEST(ParsePartitionDirectoryTest, Names) {
                           "orders-03", "orders-+3"}) {
     EXPECT_FALSE(ParsePartitionDirectory(bad)) << bad;
   }
-}
-
-// A file whose syncs wait until told.
-class SlowFile final : public io::File {
- public:
-  Result<size_t> ReadAt(uint64_t, char*, size_t) const override { return 0u; }
-  Status WriteAt(uint64_t, std::string_view) override { return {}; }
-  Status WriteAtV(uint64_t, std::span<const std::string_view>) override {
-    return {};
-  }
-  Status Truncate(uint64_t) override { return {}; }
-  Result<uint64_t> Size() const override { return 0u; }
-  Status Reserve(uint64_t) override { return {}; }
-  Status Sync() override {
-    EXPECT_EQ(++running_, 1) << "two at once";
-    ++syncs_;
-    started_.set_value();
-    go_.get_future().get();
-    go_ = {};
-    started_ = {};
-    --running_;
-    return {};
-  }
-
-  std::promise<void> started_, go_;
-  std::atomic<int> syncs_ = 0;
-  std::atomic<int> running_ = 0;
-};
-
-TEST(ThreadedLogSyncerTest, WhatArrivesDuringASyncSharesTheNext) {
-  sim::SimDisk disk(1);
-  auto file = std::make_shared<SlowFile>();
-  std::atomic<int> done = 0;
-  {
-    ThreadedLogSyncer syncer(disk, nullptr, 4);
-    auto started = file->started_.get_future();
-    SyncWork work;
-    work.files = {file};
-    syncer.Enqueue(work, [&](Status) { ++done; });
-    started.get();
-    for (int i = 0; i < 10; ++i) {
-      syncer.Enqueue(work, [&](Status) { ++done; });
-    }
-    EXPECT_EQ(done, 0);
-    file->go_.set_value();
-    while (file->syncs_ < 2) std::this_thread::yield();
-    file->go_.set_value();
-  }
-  EXPECT_EQ(done, 11);
-  EXPECT_EQ(file->syncs_, 2);
 }
 
 }  // namespace
