@@ -124,6 +124,8 @@ void Inspector::CheckNewLeader(const At& at, Replica& replica) {
 void Inspector::Read(const At& at, Replica& replica) {
   log::Log& log = at.partition.log();
   const Offset start = log.start_offset(), end = log.end_offset();
+  // What it no longer has, be it removed or never committed.
+  replica.above.erase(replica.above.begin(), replica.above.lower_bound(start));
   if (end < replica.next || replica.next < start) {
     // It was cut, or begins later: all that is not committed is read again.
     replica.above.erase(replica.above.lower_bound(end), replica.above.end());
