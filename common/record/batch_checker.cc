@@ -4,9 +4,16 @@
 #include <cstring>
 #include <string>
 
+#include "common/record/big_endian.h"
 #include "common/record/crc32c.h"
 
 namespace tidemark::record {
+
+bool IsIntact(std::string_view bytes) {
+  const auto size = PeekBatchSize(bytes);
+  return size && *size == bytes.size() && *size >= kBatchHeaderSize &&
+         ComputeCrc(bytes) == LoadBigEndian<uint32_t>(bytes.data() + kCrcAt);
+}
 
 Status BatchChecker::Add(std::string_view piece) {
   while (!piece.empty()) {

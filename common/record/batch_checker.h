@@ -10,6 +10,10 @@
 
 namespace tidemark::record {
 
+// Whether `bytes` are one batch with the checksum it should have, whatever else
+// its header says: then nothing damaged it on its way.
+bool IsIntact(std::string_view bytes);
+
 // Checks batches that come in pieces of any size: headers that can be,
 // checksums that are right, offsets that grow.
 class BatchChecker {

@@ -9,6 +9,7 @@
 #include "broker/log/record_validation.h"
 #include "broker/metadata/image_holder.h"
 #include "broker/replication/replica_manager.h"
+#include "common/record/batch_checker.h"
 #include "common/record/batch_header.h"
 
 namespace tidemark::server {
@@ -67,8 +68,17 @@ Result<record::BatchHeader> CheckBatch(
   if (!records || records->empty()) {
     return Fail(ErrorCode::kInvalidRecord, "there is no record batch");
   }
-  TM_ASSIGN_OR_RETURN(const record::BatchHeader header,
-                      record::ParseBatchHeader(records->view()));
+  auto parsed = record::ParseBatchHeader(records->view());
+  if (!parsed) {
+    // At CORRUPT_MESSAGE producers send it again: no use when it is what was
+    // meant.
+    if (parsed.error().code == ErrorCode::kCorruptMessage &&
+        record::IsIntact(records->view())) {
+      parsed.error().code = ErrorCode::kInvalidRecord;
+    }
+    return Fail(parsed.error());
+  }
+  const record::BatchHeader& header = *parsed;
   if (header.FullSize() != records->size()) {
     return Fail(header.FullSize() < records->size()
                     ? ErrorCode::kInvalidRecord

@@ -39,6 +39,23 @@ TEST(BatchCheckerTest, PiecesOfAnySizeAreRight) {
   }
 }
 
+TEST(BatchCheckerTest, WhatCannotBeMayStillBeIntact) {
+  std::string batch = Batches(1);
+  EXPECT_TRUE(IsIntact(batch));
+  BatchHeader header = *ParseBatchHeader(batch);
+  header.record_count = -2;
+  WriteBatchHeader(header, batch.data());
+  EXPECT_FALSE(IsIntact(batch)) << "the checksum is another's";
+  header.crc = ComputeCrc(batch);
+  WriteBatchHeader(header, batch.data());
+  EXPECT_FALSE(ParseBatchHeader(batch));
+  EXPECT_TRUE(IsIntact(batch));
+  EXPECT_FALSE(IsIntact(batch + "x"));
+  for (size_t size = 0; size < batch.size(); ++size) {
+    EXPECT_FALSE(IsIntact(std::string_view(batch).substr(0, size))) << size;
+  }
+}
+
 TEST(BatchCheckerTest, EveryFlippedBitBehindTheEpochIsNoticed) {
   const std::string all = Batches(3);
   for (size_t byte = 0; byte < all.size(); ++byte) {
