@@ -407,6 +407,13 @@ void LogDirectory::NoteGone(const std::vector<Log*>& logs) {
   }
 }
 
+Result<std::vector<std::string>> LogDirectory::ListTrash() const {
+  TM_ASSIGN_OR_RETURN(auto names, fs_.List(path_));
+  std::erase_if(names,
+                [](const std::string& name) { return !IsTrashName(name); });
+  return names;
+}
+
 Status LogDirectory::OpenedLate(Log& log) {
   const JournalKey key{log.topic_id(), log.partition().partition};
   const auto plan = journal_.plans.find(key);

@@ -70,8 +70,9 @@ class LogDirectory final : public LogSyncer {
   Result<std::optional<Uuid>> TopicIdOf(const TopicPartition& partition) const;
   // Nothing is left of it but its name.
   Result<bool> IsEmpty(const TopicPartition& partition) const;
-  // Names of what was renamed to be removed.
+  // Names of what was renamed to be removed: as read, and as things stand.
   const std::vector<std::string>& trash() const { return trash_; }
+  Result<std::vector<std::string>> ListTrash() const;
 
   // A log that was found, or a new one (`fresh`), which is there for good when
   // Options::on_created is called. Several threads at once.

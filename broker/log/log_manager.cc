@@ -12,6 +12,7 @@ namespace {
 
 constexpr char kDeleteSuffix[] = "-delete";
 constexpr char kStraySuffix[] = "-stray";
+constexpr char kAsideSuffix[] = "-nameless";
 constexpr int kWorkers = 4;
 constexpr uint64_t kMostKeptFree = uint64_t{1} << 30;
 constexpr std::chrono::milliseconds kHousekeeping(500);
@@ -59,6 +60,14 @@ bool LogManager::Has(const TopicPartition& partition,
   const Log* log = it->second.log.get();
   return log == nullptr || log->topic_id() == topic_id ||
          log->topic_id().IsZero();
+}
+
+bool LogManager::IsNameless(const TopicPartition& partition) const {
+  std::lock_guard lock(mutex_);
+  const auto it = places_.find(partition);
+  if (it == places_.end() || !it->second.log) return false;
+  const Log& log = *it->second.log;
+  return log.topic_id().IsZero() && log.end_offset() > log.start_offset();
 }
 
 bool LogManager::IsShortened(const TopicPartition& partition) const {
@@ -276,6 +285,14 @@ Status LogManager::RenameAway(LogDirectory& dir,
     }
   }
   if (!renamed) return Fail(renamed.error());
+  if (std::string_view(suffix) == kAsideSuffix) {
+    LOG(ERROR)
+        << "log set aside partition=" << ToString(partition)
+        << " path=" << *renamed
+        << ": its partition.metadata is gone, so that nobody can tell of "
+           "which topic it is. Remove it when it is not missed";
+    return {};
+  }
   removals_.push_back({&dir, *renamed});
   wake_.notify_one();
   return {};
@@ -338,6 +355,20 @@ Status LogManager::RemoveStray(const TopicPartition& partition,
                << " topic_id=" << ToString(topic_id);
   log = nullptr;
   return RenameAway(*dir, partition, kStraySuffix);
+}
+
+Status LogManager::SetAside(const TopicPartition& partition) {
+  LogDirectory* dir = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = places_.find(partition);
+    if (it == places_.end() || !it->second.log) {
+      return Fail(ErrorCode::kUnknownTopicOrPartition);
+    }
+    it->second.log = nullptr;
+    dir = it->second.dir->at.get();
+  }
+  return RenameAway(*dir, partition, kAsideSuffix);
 }
 
 void LogManager::Checkpoint() {
@@ -450,14 +481,41 @@ void LogManager::KeepHouse() {
     }
     LoadMissing();
     RenameLeaving();
+    auto found = again.empty() ? FindTrash() : std::vector<Removal>();
     lock.lock();
     // What nothing can be done about now is found by the next process.
     if (last && removals_.empty()) return;
     if (!again.empty() && !last)
       wake_.wait_for(lock, kHousekeeping, [this] { return stopping_; });
-    removals_.insert(removals_.end(), std::make_move_iterator(again.begin()),
-                     std::make_move_iterator(again.end()));
+    RemoveAgain(std::move(again));
+    RemoveAgain(std::move(found));
   }
+}
+
+void LogManager::RemoveAgain(std::vector<Removal> removals) {
+  for (Removal& removal : removals) {
+    if (removals_.size() < options_.most_removals) {
+      removals_.push_back(std::move(removal));
+      continue;
+    }
+    for (const auto& dir : dirs_) {
+      dir->more_trash |= dir->at.get() == removal.dir;
+    }
+  }
+}
+
+std::vector<LogManager::Removal> LogManager::FindTrash() {
+  std::vector<Removal> found;
+  for (const auto& dir : dirs_) {
+    if (!dir->more_trash || dir->at->health().offline()) continue;
+    const auto names = dir->at->ListTrash();
+    if (!names) continue;
+    dir->more_trash = false;
+    for (const std::string& name : *names) {
+      found.push_back({dir->at.get(), dir->at->path() + "/" + name});
+    }
+  }
+  return found;
 }
 
 // One sync and one set of checkpoint files for all of them.

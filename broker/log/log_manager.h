@@ -19,7 +19,8 @@ struct LogManagerOptions {
   std::vector<std::string> dirs;  // log.dirs
   // Of logs found on disk until their owner says better (Log::UpdateConfig).
   LogConfig config;
-  int load_threads = 0;  // 0: as many as the machine has
+  int load_threads = 0;         // 0: as many as the machine has
+  size_t most_removals = 1000;  // that are remembered when they fail
   LogDirectory::Options directory;
   // What must stay free on a disk before producers are refused; -1: one
   // hundredth of it, at most 1 GiB.
@@ -93,6 +94,12 @@ class LogManager {
   Status RemoveDoubles(const TopicPartition& partition, const Uuid& topic_id);
   // Whether the partition's log is on disk, loaded or not.
   bool Has(const TopicPartition& partition, const Uuid& topic_id) const;
+  // Whether its log, as found at start, has records and no id of a topic, so
+  // that nobody can tell whose they are.
+  bool IsNameless(const TopicPartition& partition) const;
+  // Renames a log that nobody was handed, so that another can have its name,
+  // and leaves it there, for people to look at.
+  Status SetAside(const TopicPartition& partition);
   // Whether its log, as found at start, ends before what the checkpoint files
   // promise: not a crash, its disk has lost something (B-28, B-30).
   bool IsShortened(const TopicPartition& partition) const;
@@ -135,7 +142,8 @@ class LogManager {
     std::unique_ptr<LogDirectory> at;
     size_t handed_out = 0;
     size_t partitions = 0;
-    size_t missing = 0;  // found, and not loaded yet
+    size_t missing = 0;       // found, and not loaded yet
+    bool more_trash = false;  // than in removals_; for the housekeeper
   };
   struct Place {
     // Takes what was opened of it.
@@ -190,6 +198,9 @@ class LogManager {
   void KeepHouse();
   // Those for which something has run out.
   std::vector<Removal> Remove(std::vector<Removal> removals);
+  // What is too many to remember is found in the directory. Under the lock.
+  void RemoveAgain(std::vector<Removal> removals);
+  std::vector<Removal> FindTrash();
 
   io::FileSystem& fs_;
   const LogManagerOptions options_;

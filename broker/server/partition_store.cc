@@ -33,6 +33,13 @@ Result<std::unique_ptr<log::Log>> PartitionStore::OpenNow(
   TM_RETURN_IF_ERROR(manager_.RemoveDoubles(partition, topic_id));
   TM_RETURN_IF_ERROR(manager_.LoadLate(partition, now_ms));
   ReplicaLocations* const locations = Locations();
+  // Where a log of this very topic is counted on, and none has its id, it is
+  // most likely this one. Elsewhere it may be an earlier topic's of that name,
+  // whose records would pass for this one's.
+  if (locations != nullptr && manager_.IsNameless(partition) &&
+      locations->CountedOn(partition) != topic_id) {
+    TM_RETURN_IF_ERROR(manager_.SetAside(partition));
+  }
   const bool found = manager_.Has(partition, topic_id);
   if (locations != nullptr && !found) {
     // In a directory that cannot be seen it may well be there.

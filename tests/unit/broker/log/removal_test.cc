@@ -1,5 +1,6 @@
 // What is to be removed may find no room for its other name, or nobody who
 // removes it: it is tried again, and breaks nothing.
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <thread>
@@ -85,6 +86,41 @@ TEST_F(RemovalTest, ALogThatIsGoneAlreadyTakesNoDirectoryAlong) {
   EXPECT_TRUE(manager_->DeleteLog(std::move(*log)));
   EXPECT_TRUE(manager_->OfflineDirectories().empty());
   EXPECT_TRUE(Make(kNew));
+}
+
+// More than are remembered: they are found again in the directory.
+TEST(LogManagerRemovals, MoreThanAreRememberedAreFoundAgain) {
+  sim::SimDisk disk(5);
+  LogManagerOptions options;
+  options.dirs = {"/a"};
+  options.most_removals = 2;
+  auto manager = LogManager::Open(disk, options, kNow).value();
+  std::vector<std::unique_ptr<Log>> logs;
+  constexpr PartitionIndex kLogs = 8;
+  for (PartitionIndex i = 0; i < kLogs; ++i) {
+    logs.push_back(manager
+                       ->GetOrCreate({"t", i},
+                                     *Uuid::FromBytes("0123456789abcdef"), {},
+                                     true, kNow)
+                       .value());
+  }
+  disk.FailNamesAfter(kLogs);
+  for (auto& log : logs) (void)manager->DeleteLog(std::move(log));
+  const auto await = [](const std::function<bool()>& done) {
+    for (int i = 0; i < 2000 && !done(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return done();
+  };
+  const int64_t refused = disk.refused_names();
+  ASSERT_TRUE(await([&] { return disk.refused_names() > refused + kLogs; }));
+  disk.FailNamesAfter(INT64_MAX);
+  EXPECT_TRUE(await([&] {
+    const auto names = disk.List("/a").value();
+    return std::none_of(names.begin(), names.end(), [](const auto& name) {
+      return name.starts_with("t-");
+    });
+  }));
 }
 
 }  // namespace

@@ -6,6 +6,11 @@
 #include <filesystem>
 #include <future>
 
+#include "broker/server/replica_locations.h"
+#include "common/metadata/apply.h"
+#include "common/record/batch_builder.h"
+#include "tests/unit/broker/kafka/test_services.h"
+
 namespace tidemark::server {
 namespace {
 
@@ -103,6 +108,81 @@ TEST_F(PartitionStoreTest, UnopenedLogsAreListedAndCanBeRemoved) {
   store_->RemoveStray(partition_, id_);
   Finish();
   EXPECT_FALSE(OnDisk("t-0"));
+}
+
+// Of a log without partition.metadata nobody can tell of which topic it is.
+class NamelessLogTest : public PartitionStoreTest {
+ protected:
+  void SetUp() override {
+    PartitionStoreTest::SetUp();
+    std::vector<std::unique_ptr<log::Log>> logs;
+    logs.push_back(Open(id_).value());
+    record::BatchBuilder batch;
+    batch.Add(0, std::nullopt, "an earlier topic's, or this one's");
+    ASSERT_TRUE(logs[0]->AppendAsLeader(batch.Build(), 0, 0));
+    ASSERT_TRUE(ShutDown(std::move(logs)));
+    std::filesystem::remove(dir_ + "/t-0/partition.metadata");
+    Restart();
+    store_->Tell(&locations_);
+  }
+  void TearDown() override {
+    store_->Tell(nullptr);
+    PartitionStoreTest::TearDown();
+  }
+  void MetadataSay(std::vector<NodeId> isr) {
+    tidemark::metadata::v1::RecordBatch batch;
+    auto* topic = batch.add_records()->mutable_add_topic();
+    topic->set_name("t");
+    topic->set_topic_id(id_.ToBytes());
+    auto* add = batch.add_records()->mutable_add_partition();
+    add->set_topic_id(id_.ToBytes());
+    add->add_replicas(1);
+    add->add_replicas(2);
+    for (NodeId id : isr) add->add_isr(id);
+    add->set_leader(kNoNode);
+    add->set_partition_epoch(3);
+    auto image = *metadata::ApplyBatch(std::make_shared<metadata::Image>(),
+                                       batch, 1, nullptr);
+    holder_.Set(image);
+    locations_.SetFirstImage(*image);
+  }
+  bool IsSetAside() {
+    for (const auto& entry : std::filesystem::directory_iterator(dir_)) {
+      if (entry.path().string().ends_with("-nameless")) return true;
+    }
+    return false;
+  }
+
+  ImageHolder holder_;
+  FakeController controller_;
+  ManualExecutor executor_;
+  ReplicaLocations locations_{
+      1, {{"/d", Uuid::Random()}}, holder_, controller_, executor_};
+};
+
+TEST_F(NamelessLogTest, ItIsNoNewTopics) {
+  const Uuid other = Uuid::Random();
+  auto log = Open(other).value();
+  EXPECT_EQ(log->topic_id(), other);
+  EXPECT_EQ(log->end_offset(), 0);
+  EXPECT_TRUE(IsSetAside());
+  // There it stays.
+  log.reset();
+  Finish();
+  Restart();
+  EXPECT_TRUE(IsSetAside());
+}
+
+TEST_F(NamelessLogTest, NorAReplicasThatIsNotCountedOn) {
+  MetadataSay({2});
+  EXPECT_EQ(Open(id_).value()->end_offset(), 0);
+  EXPECT_TRUE(IsSetAside());
+}
+
+TEST_F(NamelessLogTest, ItIsTheOneThatIsCountedOn) {
+  MetadataSay({1, 2});
+  EXPECT_EQ(Open(id_).value()->end_offset(), 1);
+  EXPECT_FALSE(IsSetAside());
 }
 
 }  // namespace
