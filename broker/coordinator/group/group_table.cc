@@ -93,9 +93,9 @@ Decision GroupTable::Decide(const JoinRequest& request,
   const Group* known = Find(request.group_id);
   if (!known && !request.member_id.empty())
     return refuse(ErrorCode::kUnknownMemberId);
-  // Clients come again, after a pause.
+  // An error at which clients come again after a pause.
   if (!share_.Admit(GrowthBy(known, request)))
-    return refuse(ErrorCode::kCoordinatorNotAvailable);
+    return refuse(ErrorCode::kCoordinatorLoadInProgress);
   Group& group =
       groups_.try_emplace(request.group_id, request.group_id).first->second;
   coordinator::Join(group, request, ticket, step);
@@ -107,12 +107,11 @@ Decision GroupTable::Decide(const SyncRequest& request,
   const auto& [ticket, at] = context;
   Group* group = Find(request.group_id);
   if (!group) return Refuse<SyncResult>(ticket, ErrorCode::kUnknownMemberId);
-  if (!request.assignments.empty() && group->IsLeader(request.member_id) &&
-      !share_.Admit(GrowthBy(*group, request))) {
-    return Refuse<SyncResult>(ticket, ErrorCode::kCoordinatorNotAvailable);
-  }
+  const bool has_room = request.assignments.empty() ||
+                        !group->IsLeader(request.member_id) ||
+                        share_.Admit(GrowthBy(*group, request));
   Step step = NewStep(at);
-  coordinator::Sync(*group, request, ticket, step);
+  coordinator::Sync(*group, request, has_room, ticket, step);
   return Finish(request.group_id, std::move(step));
 }
 
@@ -146,7 +145,7 @@ Decision GroupTable::Decide(const CommitRequest& request,
   if (!Find(request.group_id) && request.generation >= 0)
     return Refuse<CommitResult>(ticket, ErrorCode::kIllegalGeneration);
   if (!HasRoomFor(request))
-    return Refuse<CommitResult>(ticket, ErrorCode::kCoordinatorNotAvailable);
+    return Refuse<CommitResult>(ticket, ErrorCode::kCoordinatorLoadInProgress);
   Step step = NewStep(at);
   Group& group =
       groups_.try_emplace(request.group_id, request.group_id).first->second;

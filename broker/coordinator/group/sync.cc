@@ -47,7 +47,8 @@ void StoreAssignments(Group& group, const SyncRequest& request, Step& step) {
 
 }  // namespace
 
-void Sync(Group& group, const SyncRequest& request, Ticket ticket, Step& step) {
+void Sync(Group& group, const SyncRequest& request, bool has_room,
+          Ticket ticket, Step& step) {
   const ErrorCode error = ValidateSync(group, request);
   if (error != ErrorCode::kNone) {
     step.out.Reply(ticket, SyncResult{.error = error});
@@ -65,8 +66,9 @@ void Sync(Group& group, const SyncRequest& request, Ticket ticket, Step& step) {
     step.out.Reply(*member.sync,
                    SyncResult{.error = ErrorCode::kRebalanceInProgress});
   member.sync = ticket;
-  if (group.IsLeader(member.id) && !group.assignment_in_flight)
-    StoreAssignments(group, request, step);
+  if (!group.IsLeader(member.id) || group.assignment_in_flight) return;
+  if (has_room) return StoreAssignments(group, request, step);
+  group.pending_syncs.insert(member.id);
 }
 
 void OnAssignmentStored(Group& group, int32_t generation, bool committed,

@@ -381,7 +381,7 @@ TEST_F(GroupCoordinatorTest, DescribeListAndDelete) {
 // offsets, and what a leader assigns.
 TEST_F(GroupCoordinatorTest, AllGroupsTogetherHaveABoundOfMemory) {
   Serve();
-  const int16_t full = Code(ErrorCode::kCoordinatorNotAvailable);
+  const int16_t full = Code(ErrorCode::kCoordinatorLoadInProgress);
   kafka::JoinGroupRequest large = Join("large");
   large.protocols[0].metadata = SharedBytes(std::string(kMemory / 8, 'm'));
   std::vector<std::string> members;
@@ -449,10 +449,29 @@ TEST_F(GroupCoordinatorTest, WhatALeaderAssignsIsBoundedToo) {
                                .member_id = joined->member_id};
   sync.assignments = {
       {joined->member_id, SharedBytes(std::string(kMemory, 'a'))}};
-  EXPECT_EQ(Call(server::HandleSyncGroup, 3, sync)->error_code,
-            Code(ErrorCode::kCoordinatorNotAvailable));
+  // At an error librdkafka would join, be told of the same generation and ask
+  // again, thousands of times a second.
+  EXPECT_FALSE(Call(server::HandleSyncGroup, 3, sync));
+  EXPECT_LE(groups.memory().used(), kMemory);
+  EXPECT_EQ(groups.memory().refused(), 1u);
   sync.assignments[0].assignment = SharedBytes(std::string("a"));
   EXPECT_EQ(Call(server::HandleSyncGroup, 3, sync)->error_code, 0);
+}
+
+TEST_F(GroupCoordinatorTest, ALeaderThatAssignsTooMuchIsDroppedInTheEnd) {
+  Serve();
+  kafka::JoinGroupRequest join = Join("g");
+  join.session_timeout_ms = 10'000;
+  join.rebalance_timeout_ms = 20'000;
+  auto joined = Call(server::HandleJoinGroup, 1, join, seconds(3));
+  ASSERT_EQ(joined->error_code, 0);
+  kafka::SyncGroupRequest sync{.group_id = "g",
+                               .generation_id = joined->generation_id,
+                               .member_id = joined->member_id};
+  sync.assignments = {
+      {joined->member_id, SharedBytes(std::string(kMemory, 'a'))}};
+  EXPECT_EQ(Call(server::HandleSyncGroup, 3, sync, seconds(21))->error_code,
+            Code(ErrorCode::kUnknownMemberId));
 }
 
 // What is in the log counts at its next leader, however much it is.
