@@ -92,7 +92,7 @@ std::map<std::string, std::string> Parse(std::istream& in) {
 
 Result<MetaProperties> FormatDirectory(const std::string& directory,
                                        const std::string& cluster_id,
-                                       NodeId node_id) {
+                                       NodeId node_id, Use use) {
   if (cluster_id.empty() ||
       cluster_id.find_first_of("\r\n") != std::string::npos)
     return Fail(ErrorCode::kInvalidConfig,
@@ -109,6 +109,7 @@ Result<MetaProperties> FormatDirectory(const std::string& directory,
                                  " of cluster " + known->cluster_id
                            : ""));
   }
+  if (use == Use::kMetadata) TM_RETURN_IF_ERROR(Mark(directory, kUnusedMark));
   MetaProperties meta{cluster_id, node_id, Uuid::Random()};
   std::ostringstream text;
   text << "version=1\ncluster.id=" << cluster_id << "\nnode.id=" << node_id
@@ -170,6 +171,13 @@ Status Mark(const std::string& directory, const std::string& mark) {
   const std::string path = directory + "/" + mark;
   if (!std::ofstream(path)) return StorageError("write", path, errno);
   TM_RETURN_IF_ERROR(SyncPath(path, O_RDWR));
+  return SyncPath(directory, O_RDONLY | O_DIRECTORY);
+}
+
+Status Unmark(const std::string& directory, const std::string& mark) {
+  const std::string path = directory + "/" + mark;
+  TM_RETURN_IF_ERROR(SyncPath(directory, O_RDONLY | O_DIRECTORY));
+  if (::unlink(path.c_str()) != 0) return StorageError("remove", path, errno);
   return SyncPath(directory, O_RDONLY | O_DIRECTORY);
 }
 

@@ -28,12 +28,20 @@ struct MetaProperties {
 
 inline constexpr char kMetaPropertiesFile[] = "meta.properties";
 
-// Makes `directory` (created if missing) belong to (cluster, node), durably.
-// kInvalidConfig if it belongs to anyone already; kKafkaStorageError if it
-// cannot be written. Blocking.
+// Marks a directory whose controller has not been started yet: the one time
+// that its database may be made. What has voted and is lost is never replaced
+// by a blank one under the same identity.
+inline constexpr char kUnusedMark[] = "raft.unused";
+
+// What a directory is for.
+enum class Use { kLogs, kMetadata };
+
+// Makes `directory` (created if missing) belong to (cluster, node), durably;
+// one for metadata gets the kUnusedMark. kInvalidConfig if it belongs to
+// anyone already; kKafkaStorageError if it cannot be written. Blocking.
 Result<MetaProperties> FormatDirectory(const std::string& directory,
                                        const std::string& cluster_id,
-                                       NodeId node_id);
+                                       NodeId node_id, Use use);
 
 // What the directory says. kInvalidConfig with what to do when it is not
 // formatted, or its file is damaged or of a version this program is too old
@@ -47,10 +55,12 @@ Result<MetaProperties> LoadMetaProperties(const std::string& directory,
                                           const std::string& cluster_id,
                                           NodeId node_id);
 
-// An empty file that says something about the directory for good. `Mark`
-// makes it, and every other name in the directory, durable. Blocking.
+// An empty file that says something about the directory. `Mark` makes it
+// durable; `Unmark` every other name in the directory, and then its end.
+// Blocking.
 bool IsMarked(const std::string& directory, const std::string& mark);
 Status Mark(const std::string& directory, const std::string& mark);
+Status Unmark(const std::string& directory, const std::string& mark);
 
 // Keeps other processes off a directory while it lives (flock on `.lock`).
 class DirectoryLock {

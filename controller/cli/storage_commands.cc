@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -29,6 +30,7 @@ constexpr ConfigKey kKeys[] = {
     {.name = "log.dirs", .type = ConfigType::kList},
     {.name = "log.dir", .type = ConfigType::kString},
     {.name = "metadata.log.dir", .type = ConfigType::kString},
+    {.name = "controller.quorum.voters", .type = ConfigType::kList},
 };
 
 // The directories of a server.properties, each once.
@@ -59,6 +61,22 @@ Result<NodeId> NodeIdOf(const Config& config) {
   return static_cast<NodeId>(id);
 }
 
+// A controller keeps its metadata in metadata.log.dir, or else in the first
+// directory. Without a list of voters any node may be one.
+io::Use UseOf(const std::string& dir, const std::vector<std::string>& dirs,
+              const Config& config, NodeId node_id) {
+  std::string metadata = config.GetString("metadata.log.dir");
+  if (metadata.empty()) metadata = dirs.front();
+  const auto voters = config.GetList("controller.quorum.voters");
+  const std::string id = std::to_string(node_id) + "@";
+  const bool votes =
+      voters.empty() ||
+      std::any_of(voters.begin(), voters.end(), [&](const std::string& voter) {
+        return voter.starts_with(id);
+      });
+  return votes && dir == metadata ? io::Use::kMetadata : io::Use::kLogs;
+}
+
 Result<Config> LoadConfig(const StorageOptions& options) {
   Config::Sources sources{.path = options.config,
                           .overrides = options.overrides,
@@ -80,13 +98,13 @@ Json ToJson(const std::string& dir, const io::MetaProperties& meta) {
 Result<io::MetaProperties> FormatOne(const std::string& dir,
                                      const StorageOptions& options,
                                      const std::string& cluster_id,
-                                     NodeId node_id) {
+                                     NodeId node_id, io::Use use) {
   bool formatted = std::filesystem::exists(std::filesystem::path(dir) /
                                            io::kMetaPropertiesFile);
   if (formatted && options.ignore_formatted) {
     return io::LoadMetaProperties(dir, options.cluster_id, node_id);
   }
-  return io::FormatDirectory(dir, cluster_id, node_id);
+  return io::FormatDirectory(dir, cluster_id, node_id, use);
 }
 
 Status FormatStorage(const Context& context, const StorageOptions& options) {
@@ -98,7 +116,8 @@ Status FormatStorage(const Context& context, const StorageOptions& options) {
   Json json = Json::array();
   for (const std::string& dir : dirs) {
     TM_ASSIGN_OR_RETURN(auto meta,
-                        FormatOne(dir, options, cluster_id, node_id));
+                        FormatOne(dir, options, cluster_id, node_id,
+                                  UseOf(dir, dirs, config, node_id)));
     json.push_back(ToJson(dir, meta));
     if (context.format == Format::kTable) {
       Print("formatted " + dir + " for node " + std::to_string(meta.node_id) +

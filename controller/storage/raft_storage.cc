@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "controller/storage/keys.h"
+#include "controller/storage/log_check.h"
 
 namespace tidemark::storage {
 namespace {
@@ -22,11 +23,10 @@ using raft::LogPosition;
 
 // Values of a snapshot larger than this would each be copied in one piece.
 constexpr size_t kSnapshotPartBytes = 1 << 20;
+constexpr char kCurrent[] = "CURRENT";
 constexpr char kFormat[] = "format";
 constexpr char kFormatVersion[] = "1";
 constexpr char kDatabase[] = "raft";
-// Beside the database, as soon as it is there and durable.
-constexpr char kCreatedMark[] = "raft.created";
 constexpr char kIdentity[] = "identity";
 constexpr char kHardState[] = "hard_state";
 constexpr char kBase[] = "base";
@@ -60,7 +60,7 @@ rocksdb::Options SmallOptions() {
   options.keep_log_file_num = 2;
   options.max_log_file_size = 1 << 20;
   options.info_log_level = rocksdb::WARN_LEVEL;
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.track_and_verify_wals_in_manifest = true;
   options.compression = rocksdb::kNoCompression;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(1 << 20, 0);
@@ -116,9 +116,10 @@ class RocksRaftStorage final : public RaftStorage {
   Status Check(const rocksdb::Status& status, const char* what) const;
   tl::unexpected<Error> Damaged(const std::string& what) const;
   Status OpenDb(bool create);
+  Result<rocksdb::WALRecoveryMode> CheckLogs() const;
   Result<std::optional<std::string>> Get(rocksdb::ColumnFamilyHandle* family,
                                          const char* key);
-  Status CheckIdentity();
+  Status CheckIdentity(bool unused);
   Status LoadPositions();
   Status LoadEntries(std::vector<Entry>* entries);
   Status Commit(rocksdb::WriteBatch* batch);
@@ -145,6 +146,7 @@ class RocksRaftStorage final : public RaftStorage {
 Status RocksRaftStorage::Check(const rocksdb::Status& status,
                                const char* what) const {
   if (status.ok()) return {};
+  if (status.IsCorruption()) return Damaged(status.ToString());
   return Fail(
       ErrorCode::kKafkaStorageError,
       std::string("cannot ") + what + " " + path_ + ": " + status.ToString());
@@ -159,21 +161,55 @@ tl::unexpected<Error> RocksRaftStorage::Damaged(const std::string& what) const {
 // voted and promised: made again it would be a blank voter under the same
 // identity, and what was committed could be lost.
 Status RocksRaftStorage::Open() {
-  const bool created = io::IsMarked(directory_, kCreatedMark);
-  if (created && !io::IsMarked(path_, "CURRENT"))
+  const bool unused = io::IsMarked(directory_, io::kUnusedMark);
+  if (!unused && !io::IsMarked(path_, kCurrent))
     return Fail(ErrorCode::kKafkaStorageError,
                 path_ +
-                    ", the log and the votes of this controller, is gone; " +
+                    ", the log and the votes of this controller, is gone, or "
+                    "was never to be: then format the directory for a node of "
+                    "controller.quorum.voters; else " +
                     kReplaceHint);
-  TM_RETURN_IF_ERROR(OpenDb(!created));
-  TM_RETURN_IF_ERROR(CheckIdentity());
-  if (!created) TM_RETURN_IF_ERROR(io::Mark(directory_, kCreatedMark));
+  TM_RETURN_IF_ERROR(OpenDb(unused));
+  TM_RETURN_IF_ERROR(CheckIdentity(unused));
+  if (unused) TM_RETURN_IF_ERROR(io::Unmark(directory_, io::kUnusedMark));
   return LoadPositions();
+}
+
+// Nothing that was synced may be rolled back: a vote would be given twice, an
+// entry counted that is not there. Only the end of the last
+// write, which was never synced, may be missing.
+Result<rocksdb::WALRecoveryMode> RocksRaftStorage::CheckLogs() const {
+  auto mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  std::vector<std::string> names;
+  rocksdb::Env* env = rocksdb::Env::Default();
+  TM_RETURN_IF_ERROR(Check(env->GetChildren(path_, &names), "read"));
+  std::string current;
+  TM_RETURN_IF_ERROR(
+      Check(rocksdb::ReadFileToString(env, path_ + "/" + kCurrent, &current),
+            "read"));
+  for (const std::string& name : names) {
+    const bool manifest = name + "\n" == current;
+    if (!manifest && !name.ends_with(".log")) continue;
+    std::string bytes;
+    TM_RETURN_IF_ERROR(Check(
+        rocksdb::ReadFileToString(env, path_ + "/" + name, &bytes), "read"));
+    const LogVerdict verdict = CheckLog(bytes);
+    if (verdict.kind == LogVerdict::Kind::kDamaged)
+      return Damaged("the bytes of " + name + " from " +
+                     std::to_string(verdict.at) +
+                     " on are not those that were written");
+    if (verdict.kind == LogVerdict::Kind::kTorn && !manifest)
+      mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  }
+  return mode;
 }
 
 Status RocksRaftStorage::OpenDb(bool create) {
   rocksdb::Options options = SmallOptions();
   options.create_if_missing = options.create_missing_column_families = create;
+  if (io::IsMarked(path_, kCurrent)) {
+    TM_ASSIGN_OR_RETURN(options.wal_recovery_mode, CheckLogs());
+  }
   rocksdb::ColumnFamilyOptions family(options);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -204,21 +240,22 @@ Result<std::optional<std::string>> RocksRaftStorage::Get(
 
 // The rows must be those of the directory they lie in: a copied database
 // would vote a second time.
-Status RocksRaftStorage::CheckIdentity() {
+Status RocksRaftStorage::CheckIdentity(bool unused) {
   const std::string identity = meta_.cluster_id + "\n" +
                                std::to_string(meta_.node_id) + "\n" +
                                ToString(meta_.directory_id);
   TM_ASSIGN_OR_RETURN(const auto format, Get(state_, kFormat));
   TM_ASSIGN_OR_RETURN(const auto known, Get(state_, kIdentity));
-  if (!format && !known) {
+  if (unused && !format && !known) {
     rocksdb::WriteBatch batch;
     batch.Put(state_, kFormat, kFormatVersion);
     batch.Put(state_, kIdentity, identity);
     return Commit(&batch);
   }
+  if (!format || !known) return Damaged("it does not say whose it is");
   if (format != kFormatVersion)
     return Fail(ErrorCode::kUnsupportedVersion,
-                path_ + " has storage format " + format.value_or("unknown") +
+                path_ + " has storage format " + *format +
                     ", this program knows only " + kFormatVersion);
   if (known != identity)
     return Fail(ErrorCode::kInvalidConfig,

@@ -22,8 +22,9 @@ namespace tidemark::storage {
 class RaftStorage {
  public:
   // Refuses, saying what to do, a directory that is not formatted, that
-  // belongs to another node or cluster (an empty `cluster_id` takes any), or
-  // that another process has open.
+  // belongs to another node or cluster (an empty `cluster_id` takes any),
+  // that another process has open, whose database is gone, or in which
+  // anything that was synced has changed.
   static Result<std::unique_ptr<RaftStorage>> Open(
       const std::string& directory, const std::string& cluster_id,
       NodeId node_id);

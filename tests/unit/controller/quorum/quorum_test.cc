@@ -168,7 +168,8 @@ class QuorumTest : public testing::Test {
   void MakeVoters(int count) {
     for (NodeId id = 1; id <= count; ++id) {
       options_.voters.push_back({id, "127.0.0.1", FreePort()});
-      ASSERT_TRUE(io::FormatDirectory(DirectoryOf(id), "c1", id));
+      ASSERT_TRUE(
+          io::FormatDirectory(DirectoryOf(id), "c1", id, io::Use::kMetadata));
     }
     // The disk under a test machine may be slow.
     options_.election_ticks_min = 10;
@@ -449,7 +450,7 @@ TEST_F(HostileTest, WipedVoterIsRefusedUntilItsDirectoryIsBack) {
   ASSERT_TRUE(Eventually([&] { return nodes_[3]->state() == "a\n"; }));
   nodes_.clear();
   fs::rename(DirectoryOf(3), directory_ + "/saved");
-  ASSERT_TRUE(io::FormatDirectory(DirectoryOf(3), "c1", 3));
+  ASSERT_TRUE(io::FormatDirectory(DirectoryOf(3), "c1", 3, io::Use::kMetadata));
 
   // 1 alone with a blank 3 is no majority, however long it takes.
   Start(1);

@@ -72,7 +72,9 @@ class PowerCutTest : public testing::Test {
   // All that was not synced is gone.
   void CutPower() { std::ofstream(at_ + "/.control") << "cut * 1 0"; }
 
-  void Format() { ASSERT_TRUE(io::FormatDirectory(directory_, "c1", 1)); }
+  void Format() {
+    ASSERT_TRUE(io::FormatDirectory(directory_, "c1", 1, io::Use::kMetadata));
+  }
   std::unique_ptr<RaftStorage> Open() {
     auto opened = RaftStorage::Open(directory_, "c1", 1);
     EXPECT_TRUE(opened) << ToString(opened.error());

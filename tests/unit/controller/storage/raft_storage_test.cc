@@ -13,6 +13,7 @@ namespace fs = std::filesystem;
 using raft::Entry;
 using raft::HardState;
 using raft::LogPosition;
+using testing::AllOf;
 using testing::HasSubstr;
 
 class RaftStorageTest : public testing::Test {
@@ -27,7 +28,8 @@ class RaftStorageTest : public testing::Test {
   }
 
   void Format(NodeId node = 1, const std::string& cluster = "c1") {
-    auto meta = io::FormatDirectory(directory_, cluster, node);
+    auto meta =
+        io::FormatDirectory(directory_, cluster, node, io::Use::kMetadata);
     ASSERT_TRUE(meta) << ToString(meta.error());
   }
   void Open() {
@@ -194,7 +196,7 @@ TEST_F(RaftStorageTest, DirectoryOfAnotherNodeOrClusterIsRefused) {
 
 TEST_F(RaftStorageTest, FormattingTwiceIsRefused) {
   Format();
-  auto again = io::FormatDirectory(directory_, "c1", 1);
+  auto again = io::FormatDirectory(directory_, "c1", 1, io::Use::kMetadata);
   ASSERT_FALSE(again);
   EXPECT_THAT(again.error().message, HasSubstr("already formatted"));
 }
@@ -213,6 +215,37 @@ TEST_F(RaftStorageTest, CopiedDatabaseUnderANewIdentityIsRefused) {
   fs::remove(directory_ + "/meta.properties");
   Format();
   EXPECT_THAT(OpenError(), HasSubstr("another directory, node or cluster"));
+}
+
+// D-2: only what was formatted and never used gets a database.
+TEST_F(RaftStorageTest, ALostDatabaseIsNeverMadeAgain) {
+  Format();
+  Open();
+  Write({.hard_state = HardState{7, 3}});
+  storage_.reset();
+  // With all that could remember it, but for the identity.
+  for (const auto& file : fs::directory_iterator(directory_)) {
+    if (file.path().filename() != "meta.properties") fs::remove_all(file);
+  }
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_THAT(OpenError(),
+                AllOf(HasSubstr("is gone"), HasSubstr("another node id")));
+    EXPECT_FALSE(fs::exists(directory_ + "/raft"));
+  }
+}
+
+TEST_F(RaftStorageTest, ADirectoryOfABrokerIsNotForAController) {
+  ASSERT_TRUE(io::FormatDirectory(directory_, "c1", 1, io::Use::kLogs));
+  EXPECT_THAT(OpenError(), HasSubstr("is gone"));
+}
+
+// A first start that did not come to its end is made up for.
+TEST_F(RaftStorageTest, AHalfMadeDatabaseIsMadeAnew) {
+  Format();
+  fs::create_directory(directory_ + "/raft");
+  std::ofstream(directory_ + "/raft/MANIFEST-000001") << "half";
+  Open();
+  EXPECT_EQ(Load().hard_state, HardState{});
 }
 
 TEST_F(RaftStorageTest, DamagedMetaPropertiesAreRefused) {
