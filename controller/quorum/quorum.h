@@ -35,8 +35,8 @@ class StateMachine {
   virtual std::string TakeSnapshot() = 0;
   // This node leads `term` and has applied every entry of earlier terms.
   virtual void BecomeActive(uint64_t term) = 0;
-  // It does not any more. Proposals not yet answered fail with
-  // kNotController: their outcome is unknown.
+  // It does not any more. Proposals not yet answered fail right after this
+  // call, with kNotController: their outcome is unknown.
   virtual void Resign() = 0;
 };
 

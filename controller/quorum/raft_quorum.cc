@@ -288,8 +288,9 @@ void Driver::FollowLeadership() {
   if (leads != leading_) {
     if (leading_ != 0) {
       leading_ = 0;
-      proposals_.FailAll();
+      // First, so that it has forgotten them: it need not see each one fail.
       if (std::exchange(active_, false)) machine_.Resign();
+      proposals_.FailAll();
     }
     leading_ = leads;
   }

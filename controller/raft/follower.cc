@@ -9,6 +9,13 @@ void Raft::TickFollower(Follower& follower) {
   if (++follower.elapsed >= follower.timeout) BecomePreCandidate();
 }
 
+// What was known to match may be gone from the log, when a leader replaces in
+// its own term what it has sent. No honest one does.
+void Raft::NoteMatch(Follower& follower, LogIndex index) {
+  follower.matched =
+      std::min(std::max(follower.matched, index), log_.last_index());
+}
+
 Status Raft::FollowAppend(const Message& m) {
   auto& follower = std::get<Follower>(role_);
   Message reply = MakeReply(m, MessageType::kAppendReply);
@@ -31,7 +38,7 @@ Status Raft::FollowAppend(const Message& m) {
     return Fail(ErrorCode::kInvalidRequest,
                 "raft message: contradicts committed entries");
   const LogIndex matched = m.index + m.entries.size();
-  follower.matched = std::max(follower.matched, matched);
+  NoteMatch(follower, matched);
   log_.CommitTo(std::min(m.commit, follower.matched));
   reply.index = matched;
   Send(std::move(reply));
@@ -43,8 +50,7 @@ void Raft::FollowHeartbeat(const Message& m) {
   // A heartbeat's commit index is one this node has acknowledged to this very
   // leader, maybe before a restart of which the leader knows nothing: the log
   // is known to match up to there.
-  follower.matched =
-      std::max(follower.matched, std::min(m.commit, log_.last_index()));
+  NoteMatch(follower, m.commit);
   log_.CommitTo(std::min(m.commit, follower.matched));
   Message reply = MakeReply(m, MessageType::kHeartbeatReply);
   reply.context = m.context;
@@ -92,13 +98,14 @@ void Raft::FollowTimeoutNow() { BecomeCandidate(/*handed_over=*/true); }
 void Raft::InstallSnapshot(Follower& follower) {
   Follower::Incoming incoming = std::move(*follower.incoming);
   follower.incoming.reset();
-  follower.matched = std::max(follower.matched, incoming.last.index);
   if (log_.Holds(incoming.last)) {
     // The log has it all: what follows the snapshot is worth keeping.
+    NoteMatch(follower, incoming.last.index);
     log_.CommitTo(incoming.last.index);
     return;
   }
   log_.Restore(incoming.last);
+  NoteMatch(follower, incoming.last.index);
   installed_ = Snapshot{incoming.last, SharedBytes(std::move(incoming.bytes))};
 }
 

@@ -121,6 +121,7 @@ class Raft {
   void FollowHeartbeat(const Message& message);
   Status FollowSnapshot(Message message);
   void InstallSnapshot(Follower& follower);
+  void NoteMatch(Follower& follower, LogIndex index);
   void FollowTimeoutNow();
 
   // candidate.cc

@@ -1,19 +1,19 @@
 #include "controller/service/broker_service.h"
 
-#include <deque>
 #include <mutex>
 #include <utility>
 
 #include "controller/service/call.h"
 #include "controller/service/controller.h"
+#include "controller/service/send_queue.h"
 #include "proto/controller.grpc.pb.h"
 
 namespace tidemark::controller {
 namespace {
 
-// A subscriber that leaves this much unread is cut off; it comes back and
-// gets a snapshot.
-constexpr size_t kMaxQueuedBytes = 64 << 20;
+// A subscriber that leaves this much unread, behind what it is being sent, is
+// cut off; it comes back and gets a snapshot.
+constexpr size_t kMaxWaitingBytes = 64 << 20;
 
 // One Subscribe stream. gRPC's threads and the controller's executor meet at
 // the mutex; nothing blocks under it, and gRPC calls no reaction from within a
@@ -44,14 +44,11 @@ class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
     size_t bytes = message->ByteSizeLong();
     std::lock_guard lock(mutex_);
     if (closed_) return;
-    // One message of any size always fits: a snapshot.
-    if (!queue_.empty() && queued_bytes_ + bytes > kMaxQueuedBytes) {
+    if (!queue_.Push(std::move(message), bytes)) {
       return CloseLocked(Error{ErrorCode::kThrottlingQuotaExceeded,
                                "the subscriber reads too slowly"});
     }
-    queued_bytes_ += bytes;
-    queue_.push_back(std::move(message));
-    if (queue_.size() == 1) StartWrite(queue_.front().get());
+    if (queue_.size() == 1) StartWrite(queue_.front());
   }
 
   void Close(const Error& error) override {
@@ -62,10 +59,9 @@ class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
   // gRPC
   void OnWriteDone(bool ok) override {
     std::lock_guard lock(mutex_);
-    queued_bytes_ -= queue_.front()->ByteSizeLong();
-    queue_.pop_front();
+    queue_.Pop();
     if (!ok) return CloseLocked({ErrorCode::kNetworkException, "broken"});
-    if (!closed_ && !queue_.empty()) StartWrite(queue_.front().get());
+    if (!closed_ && !queue_.empty()) StartWrite(queue_.front());
   }
   void OnCancel() override {
     Close({ErrorCode::kNetworkException, "cancelled"});
@@ -96,8 +92,7 @@ class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
 
   std::mutex mutex_;
   bool closed_ = false;
-  std::deque<std::shared_ptr<const rpc_v1::FeedMessage>> queue_;
-  size_t queued_bytes_ = 0;
+  SendQueue<rpc_v1::FeedMessage> queue_{kMaxWaitingBytes};
 };
 
 class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {

@@ -125,6 +125,16 @@ class Node {
     });
     return future.get();
   }
+  // `done` comes on the quorum's thread, with whether the machine is active.
+  void ProposeMany(int count, std::function<void(bool ok, bool active)> done) {
+    Run([&] {
+      for (int i = 0; i < count; ++i) {
+        quorum_->Propose("p", [this, done](Result<MetadataOffset> result) {
+          done(result.has_value(), machine_.active);
+        });
+      }
+    });
+  }
   Status ReadIndex() {
     auto promise = std::make_shared<std::promise<Status>>();
     auto future = promise->get_future();
@@ -221,6 +231,26 @@ class QuorumTest : public testing::Test {
   Options options_;
   std::map<NodeId, std::unique_ptr<Node>> nodes_;
 };
+
+// D-8: the state machine is told first. It would look at each failure on its
+// own otherwise, and decide all anew that is still on its way, each time.
+TEST_F(QuorumTest, DeposedWithManyInFlightTheMachineResignsFirst) {
+  MakeVoters(3);
+  StartAll();
+  Node* leader = WaitForActive();
+  ASSERT_NE(leader, nullptr);
+  const NodeId self = IdOf(leader);
+  for (const Voter& voter : options_.voters)
+    if (voter.id != self) nodes_.erase(voter.id);
+  std::atomic<int> failed = 0, while_active = 0;
+  leader->ProposeMany(1000, [&](bool ok, bool active) {
+    if (ok) return;
+    while_active += active;
+    ++failed;
+  });
+  EXPECT_TRUE(Eventually([&] { return failed == 1000; }));
+  EXPECT_EQ(while_active, 0);
+}
 
 TEST_F(QuorumTest, SingleVoterLeadsAtOnceAndComesBackFromDisk) {
   MakeVoters(1);

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
 namespace tidemark::raft {
 namespace {
 
@@ -193,6 +196,67 @@ TEST(Raft, FollowerCommitsNoFurtherThanItMatches) {
   append.commit = 3;
   EXPECT_TRUE(node.Step(append));
   EXPECT_EQ(node.log().committed(), 1u);
+}
+
+// D-18: a leader that replaces in one term what it has sent in it is no honest
+// one, and ends nobody's process.
+TEST(Raft, WhatMatchedMayBeTakenBack) {
+  for (const bool by_snapshot : {false, true}) {
+    Raft node = MakeNode(2);
+    Message append = Make(MessageType::kAppend, 1, 2, 9);
+    for (LogIndex i = 1; i <= 10; ++i) append.entries.push_back({i, 1, {}});
+    EXPECT_TRUE(node.Step(append));
+    Message other = Make(MessageType::kAppend, 1, 2, 9);
+    if (by_snapshot) {
+      other.type = MessageType::kSnapshot;
+      other.snapshot = {.last = {2, 2}, .is_last = true};
+    } else {
+      other.index = other.log_term = 1;
+      other.entries = {{2, 2, {}}};
+      other.commit = 10;
+    }
+    EXPECT_TRUE(node.Step(other));
+    Message heartbeat = Make(MessageType::kHeartbeat, 1, 2, 9);
+    heartbeat.commit = 10;
+    EXPECT_TRUE(node.Step(heartbeat));
+    EXPECT_EQ(node.log().last_index(), 2u);
+    EXPECT_EQ(node.log().committed(), 2u);
+  }
+}
+
+// Any message is safe to give (raft.h), in any order.
+TEST(Raft, NoSequenceOfMessagesOfALeaderEndsTheProcess) {
+  for (uint32_t seed = 1; seed <= 300; ++seed) {
+    std::minstd_rand random(seed);
+    auto below = [&](uint64_t end) { return random() % end; };
+    Raft node = MakeNode(2);
+    for (int step = 0; step < 60; ++step) {
+      Message m = Make(MessageType::kAppend, 1, 2, 9);
+      m.index = below(8);
+      m.log_term = m.index == 0 ? 0 : 1 + below(3);
+      m.commit = below(12);
+      switch (below(3)) {
+        case 0: {
+          Term term = std::max<Term>(m.log_term, 1);
+          for (uint64_t i = below(6); i > 0; --i) {
+            term = std::min<Term>(term + below(2), 9);
+            m.entries.push_back({m.index + m.entries.size() + 1, term, {}});
+          }
+          break;
+        }
+        case 1:
+          m = Make(MessageType::kHeartbeat, 1, 2, 9);
+          m.commit = below(12);
+          break;
+        default:
+          m = Make(MessageType::kSnapshot, 1, 2, 9);
+          m.snapshot = {.last = {1 + below(8), 1 + below(3)}, .is_last = true};
+      }
+      (void)node.Step(std::move(m));
+      if (below(2)) Drain(node);
+      ASSERT_LE(node.log().committed(), node.log().last_index());
+    }
+  }
 }
 
 TEST(Raft, TermOfTheLogCountsAfterARestart) {

@@ -97,8 +97,8 @@ class FakeQuorum final : public quorum::Quorum {
   void Depose(NodeId other, bool commit) {
     leader_ = other;
     auto waiting = std::exchange(waiting_, {});
-    for (auto& each : waiting) each.done(Fail(ErrorCode::kNotController));
     machine_->Resign();
+    for (auto& each : waiting) each.done(Fail(ErrorCode::kNotController));
     if (!commit) last_ = committed_;
     for (auto& each : waiting) {
       if (commit) ApplyEntry(each.offset, each.data);

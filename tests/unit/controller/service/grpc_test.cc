@@ -120,6 +120,40 @@ TEST(Grpc, BrokerRegistersSubscribesAndIsFencedWhenItsStreamBreaks) {
   EXPECT_TRUE(fenced) << "well before its session of 2 s ends";
 }
 
+// D-9: metadata of more than 64 MiB reach a broker, and what is committed
+// while they are on their way comes behind them.
+TEST(Grpc, ASnapshotOfAnySizeIsDelivered) {
+  Node node(1);
+  constexpr int kRecords = 70;
+  node.OnLoop([&] {
+    for (int i = 1; i <= kRecords; ++i) {
+      record_v1::RecordBatch batch;
+      auto* config = batch.add_records()->mutable_set_config();
+      config->set_type(record_v1::BROKER);
+      config->set_key("key" + std::to_string(i));
+      config->set_value(std::string(1 << 20, 'v'));
+      node.quorum.ApplyEntry(i, batch.SerializeAsString());
+    }
+    node.quorum.Elect(3);
+  });
+  auto stub = rpc_v1::BrokerLifecycle::NewStub(node.channel);
+  grpc::ClientContext context;
+  SetDeadline(&context, 60'000);
+  rpc_v1::SubscribeRequest subscribe;
+  subscribe.set_broker_id(4);
+  subscribe.set_cluster_id("c");
+  auto feed = stub->Subscribe(&context, subscribe);
+  rpc_v1::FeedMessage message;
+  ASSERT_TRUE(feed->Read(&message));
+  EXPECT_TRUE(message.snapshot());
+  EXPECT_GT(message.ByteSizeLong(), 64u << 20);
+  ASSERT_TRUE(feed->Read(&message)) << feed->Finish().error_message();
+  EXPECT_EQ(message.controller_epoch(), 3);
+  EXPECT_EQ(message.last_offset(), kRecords + 1);
+  context.TryCancel();
+  feed->Finish();
+}
+
 TEST(Grpc, StandbyTellsBrokersWhereTheActiveIs) {
   Node node(2);
   node.OnLoop([&] {
