@@ -1,81 +1,101 @@
 #include "controller/metadata/liveness.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace tidemark::controller {
 
+Liveness::State Liveness::NewState(const metadata::BrokerImage& broker,
+                                   Instant now) const {
+  State state;
+  state.epoch = broker.epoch;
+  state.incarnation = broker.incarnation;
+  state.last_contact = now;
+  if (!feeds_.contains({broker.id, broker.incarnation})) {
+    state.feed_due = now + options_.session;
+  }
+  return state;
+}
+
 void Liveness::Start(const metadata::Image& image, Instant now) {
-  // Feeds opened before the first tick of this reign stay counted.
-  std::map<NodeId, State> old = std::exchange(brokers_, {});
+  brokers_.clear();
   for (const auto& [id, broker] : image.brokers()) {
-    State& state = brokers_[id];
-    state.epoch = broker->epoch;
-    state.last_contact = now;
-    state.feeds = old[id].feeds;
+    brokers_[id] = NewState(*broker, now);
   }
   last_check_ = now;
 }
 
-void Liveness::Contact(NodeId broker, BrokerEpoch epoch, MetadataOffset applied,
-                       Instant now) {
-  State& state = brokers_[broker];
-  if (state.epoch != epoch) {
-    state.epoch = epoch;
-    state.applied = 0;
-    state.shutdown_offset.reset();
-  }
+void Liveness::Contact(const metadata::BrokerImage& broker,
+                       MetadataOffset applied, Instant now) {
+  State& state = brokers_[broker.id];
+  if (state.epoch != broker.epoch) state = NewState(broker, now);
   state.last_contact = std::max(state.last_contact, now);
   state.applied = std::max(state.applied, applied);
 }
 
-void Liveness::FeedOpened(NodeId broker, Instant now) {
-  State& state = brokers_[broker];
-  ++state.feeds;
-  state.feed_broke.reset();
-  state.last_contact = std::max(state.last_contact, now);
+Liveness::State* Liveness::StateOf(NodeId broker, const Uuid& incarnation) {
+  auto found = brokers_.find(broker);
+  if (found == brokers_.end() || found->second.incarnation != incarnation) {
+    return nullptr;
+  }
+  return &found->second;
 }
 
-void Liveness::FeedClosed(NodeId broker, Instant now) {
-  auto found = brokers_.find(broker);
-  if (found == brokers_.end() || found->second.feeds == 0) return;
-  if (--found->second.feeds == 0) found->second.feed_broke = now;
+void Liveness::FeedOpened(NodeId broker, const Uuid& incarnation, Instant now) {
+  ++feeds_[{broker, incarnation}];
+  if (State* state = StateOf(broker, incarnation)) {
+    state->feed_due.reset();
+    state->last_contact = std::max(state->last_contact, now);
+  }
+}
+
+void Liveness::FeedClosed(NodeId broker, const Uuid& incarnation, Instant now) {
+  auto open = feeds_.find({broker, incarnation});
+  if (open == feeds_.end() || --open->second > 0) return;
+  feeds_.erase(open);
+  if (State* state = StateOf(broker, incarnation)) {
+    state->feed_due = now + options_.reconnect_grace;
+  }
 }
 
 bool Liveness::Alive(const State& state, Instant now) const {
-  if (now - state.last_contact >= options_.session) return false;
-  return !state.feed_broke ||
-         now - *state.feed_broke < options_.reconnect_grace;
+  return now - state.last_contact < options_.session &&
+         (!state.feed_due || now < *state.feed_due);
 }
 
 bool Liveness::HasSession(NodeId broker, Instant now) const {
   auto found = brokers_.find(broker);
-  return found != brokers_.end() && !found->second.feed_broke &&
-         Alive(found->second, now);
+  return found != brokers_.end() &&
+         now - found->second.last_contact < options_.session;
 }
 
 bool Liveness::Connected(NodeId broker) const {
   auto found = brokers_.find(broker);
-  return found == brokers_.end() || !found->second.feed_broke;
+  return found != brokers_.end() && !found->second.feed_due;
 }
 
 std::vector<NodeId> Liveness::Lost(const metadata::Image& image, Instant now) {
-  if (now - last_check_ > options_.session / 2) {
+  const Duration pause = now - last_check_;
+  if (pause > options_.session / 2) {
     for (auto& [id, state] : brokers_) {
       state.last_contact = now;
-      if (state.feed_broke) state.feed_broke = now;
+      if (state.feed_due) {
+        state.feed_due =
+            std::max(*state.feed_due + pause, now + options_.reconnect_grace);
+      }
     }
   }
   last_check_ = now;
+  std::erase_if(brokers_, [&](const auto& known) {
+    return image.FindBroker(known.first) == nullptr;
+  });
   std::vector<NodeId> out;
   for (const auto& [id, broker] : image.brokers()) {
     if (broker->fenced) continue;
-    auto [state, added] = brokers_.try_emplace(id);
-    if (added) {
-      state->second.epoch = broker->epoch;
-      state->second.last_contact = now;
+    auto found = brokers_.find(id);
+    if (found == brokers_.end()) {
+      found = brokers_.emplace(id, NewState(*broker, now)).first;
     }
-    if (!Alive(state->second, now)) out.push_back(id);
+    if (!Alive(found->second, now)) out.push_back(id);
   }
   return out;
 }
@@ -85,16 +105,11 @@ void Liveness::SetShutdownOffset(NodeId broker, MetadataOffset offset) {
   if (!state.shutdown_offset) state.shutdown_offset = offset;
 }
 
-bool Liveness::ShutdownSeenByAll(const metadata::Image& image,
-                                 NodeId broker) const {
-  auto self = brokers_.find(broker);
-  const metadata::BrokerImage* image_of = image.FindBroker(broker);
-  if (image_of == nullptr || !image_of->in_controlled_shutdown) return false;
-  // Unknown after a failover of the controllers: all of the log then.
-  MetadataOffset wanted = image.offset();
-  if (self != brokers_.end() && self->second.shutdown_offset) {
-    wanted = *self->second.shutdown_offset;
-  }
+bool Liveness::ShutdownSeenByAll(const metadata::Image& image, NodeId broker) {
+  const metadata::BrokerImage* self = image.FindBroker(broker);
+  if (self == nullptr || !self->in_controlled_shutdown) return false;
+  SetShutdownOffset(broker, image.offset());
+  const MetadataOffset wanted = *brokers_[broker].shutdown_offset;
   for (const auto& [id, other] : image.brokers()) {
     if (id == broker || other->fenced || other->in_controlled_shutdown) {
       continue;

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -14,8 +15,11 @@ namespace tidemark::controller {
 // registered broker one whole session.
 //
 // A broker is lost when it has not been heard of for a session, or when its
-// metadata feed broke and is not back within the grace, whatever comes first:
-// fencing is always safe, and a process that died closes its connections.
+// metadata feed broke and is not back within the grace, or did not come within
+// a session at all, whatever comes first: fencing is always safe, and a process
+// that died closes its connections. Only a feed of the registered incarnation
+// speaks for a broker (C-04): whoever else uses its number says nothing about
+// it.
 //
 // Pure: time is an argument. One owner thread.
 class Liveness {
@@ -28,17 +32,19 @@ class Liveness {
 
   void Start(const metadata::Image& image, Instant now);
 
-  // A heartbeat or registration. `applied`: the metadata the broker has.
-  void Contact(NodeId broker, BrokerEpoch epoch, MetadataOffset applied,
+  // A heartbeat or registration of it as the metadata have it now. `applied`:
+  // the metadata the broker has.
+  void Contact(const metadata::BrokerImage& broker, MetadataOffset applied,
                Instant now);
-  // Feeds are counted: the new one may come before the old one's end.
-  void FeedOpened(NodeId broker, Instant now);
-  void FeedClosed(NodeId broker, Instant now);
-  void Forget(NodeId broker) { brokers_.erase(broker); }
+  // A feed of the process; it may come before its registration. Feeds are
+  // counted: the new one may come before the old one's end.
+  void FeedOpened(NodeId broker, const Uuid& incarnation, Instant now);
+  void FeedClosed(NodeId broker, const Uuid& incarnation, Instant now);
 
-  // Heard of in time, with no feed known to be broken.
+  // Heard of in time: nobody else may take its place (C-01). Also while its
+  // feed is broken, for the grace is there to protect it.
   bool HasSession(NodeId broker, Instant now) const;
-  // No feed of it is known to be broken.
+  // A feed of it is open.
   bool Connected(NodeId broker) const;
   // The unfenced brokers to fence at `now`. Call it regularly: a long gap
   // between calls was this process's own pause, and costs no one its session.
@@ -47,22 +53,29 @@ class Liveness {
   // The offset of the batch that moved the leaders off a broker that is
   // shutting down. Set once in a life (KAFKA-14292).
   void SetShutdownOffset(NodeId broker, MetadataOffset offset);
-  // Every other active broker has applied that batch.
-  bool ShutdownSeenByAll(const metadata::Image& image, NodeId broker) const;
+  // Every other active broker has applied that batch. After a failover of the
+  // controllers its offset is not known: then what the log held when this was
+  // first asked, since a busy log never holds still (F22).
+  bool ShutdownSeenByAll(const metadata::Image& image, NodeId broker);
 
  private:
   struct State {
     BrokerEpoch epoch = -1;
+    Uuid incarnation;
     Instant last_contact{};
-    int feeds = 0;
-    std::optional<Instant> feed_broke;
+    // Without a feed: when one has to be there.
+    std::optional<Instant> feed_due;
     MetadataOffset applied = 0;
     std::optional<MetadataOffset> shutdown_offset;
   };
+  State NewState(const metadata::BrokerImage& broker, Instant now) const;
+  // Of the process that is registered; null if it is another one's.
+  State* StateOf(NodeId broker, const Uuid& incarnation);
   bool Alive(const State& state, Instant now) const;
 
   Options options_;
   std::map<NodeId, State> brokers_;
+  std::map<std::pair<NodeId, Uuid>, int> feeds_;  // that are open
   Instant last_check_{};
 };
 

@@ -22,18 +22,21 @@ class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
                          public FeedSink,
                          public std::enable_shared_from_this<FeedStream> {
  public:
-  FeedStream(Controller* controller, Executor* executor, NodeId broker)
-      : controller_(controller), executor_(executor), broker_(broker) {}
+  FeedStream(Controller* controller, Executor* executor,
+             rpc_v1::SubscribeRequest request)
+      : controller_(controller),
+        executor_(executor),
+        request_(std::move(request)) {}
 
   // Keeps itself alive until gRPC's OnDone.
-  void Begin(const rpc_v1::SubscribeRequest& request) {
+  void Begin() {
     self_ = shared_from_this();
-    executor_->Post([self = self_, request] {
+    executor_->Post([self = self_] {
       {
         std::lock_guard lock(self->mutex_);
         if (self->closed_) return;
       }
-      Status status = self->controller_->Subscribe(request, self);
+      Status status = self->controller_->Subscribe(self->request_, self);
       if (!status) return self->Close(status.error());
       self->subscribed_ = true;
     });
@@ -80,13 +83,13 @@ class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
 
   void Ended() {
     if (std::exchange(subscribed_, false)) {
-      controller_->FeedEnded(broker_, this);
+      controller_->FeedEnded(request_, this);
     }
   }
 
   Controller* const controller_;
   Executor* const executor_;
-  const NodeId broker_;
+  const rpc_v1::SubscribeRequest request_;
   std::shared_ptr<FeedStream> self_;
   bool subscribed_ = false;  // executor only
 
@@ -133,9 +136,9 @@ class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {
   grpc::ServerWriteReactor<rpc_v1::FeedMessage>* Subscribe(
       grpc::CallbackServerContext*,
       const rpc_v1::SubscribeRequest* request) override {
-    auto stream = std::make_shared<FeedStream>(controller_, executor_,
-                                               request->broker_id());
-    stream->Begin(*request);
+    auto stream =
+        std::make_shared<FeedStream>(controller_, executor_, *request);
+    stream->Begin();
     return stream.get();
   }
 

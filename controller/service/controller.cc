@@ -26,6 +26,11 @@ record_v1::RecordBatch Parse(const std::string& data) {
   return batch;
 }
 
+// Zero, which no broker is registered with, where it says none.
+Uuid IncarnationOf(const rpc_v1::SubscribeRequest& request) {
+  return Uuid::FromBytes(request.incarnation_id()).value_or(Uuid());
+}
+
 ImagePtr ApplyCommitted(ImagePtr base, const quorum::Committed& entry) {
   auto next =
       ApplyBatch(std::move(base), Parse(entry.data), entry.offset, nullptr);
@@ -327,7 +332,7 @@ void Controller::Register(const rpc_v1::RegisterRequest& request,
           response->mutable_error()->set_message("registered again meanwhile");
           return reply(std::move(response));
         }
-        liveness_.Contact(id, broker->epoch, 0, executor_->Now());
+        liveness_.Contact(*broker, 0, executor_->Now());
         response->set_broker_epoch(broker->epoch);
         LOG(INFO) << "controller: registered broker=" << id
                   << " epoch=" << broker->epoch << " fenced=" << broker->fenced;
@@ -342,8 +347,7 @@ void Controller::Heartbeat(const rpc_v1::HeartbeatRequest& request,
   NodeId id = request.broker_id();
   const BrokerImage* broker = pending_->FindBroker(id);
   if (broker != nullptr && broker->epoch == request.broker_epoch()) {
-    liveness_.Contact(id, broker->epoch, request.metadata_offset(),
-                      executor_->Now());
+    liveness_.Contact(*broker, request.metadata_offset(), executor_->Now());
   }
   HeartbeatFacts facts{liveness_.Connected(id),
                        liveness_.ShutdownSeenByAll(*pending_, id)};
@@ -412,17 +416,16 @@ Status Controller::Subscribe(const rpc_v1::SubscribeRequest& request,
                     ", controllers are of " + options_.settings.cluster_id);
   }
   feed_.Subscribe(std::move(sink), request.next_offset(), *committed_);
-  if (request.broker_id() >= 0) {
-    liveness_.FeedOpened(request.broker_id(), executor_->Now());
-  }
+  liveness_.FeedOpened(request.broker_id(), IncarnationOf(request),
+                       executor_->Now());
   return {};
 }
 
-void Controller::FeedEnded(NodeId broker, const FeedSink* sink) {
+void Controller::FeedEnded(const rpc_v1::SubscribeRequest& request,
+                           const FeedSink* sink) {
   feed_.Unsubscribe(sink);
-  if (broker < 0) return;
-  liveness_.FeedClosed(broker, executor_->Now());
-  if (pending_->FindBroker(broker) == nullptr) return liveness_.Forget(broker);
+  liveness_.FeedClosed(request.broker_id(), IncarnationOf(request),
+                       executor_->Now());
   if (!active_) return;
   executor_->PostAfter(options_.liveness.reconnect_grace,
                        [this, generation = generation_] {

@@ -71,10 +71,12 @@ class Controller final : public quorum::StateMachine {
                       Reply<rpc_v1::AssignReplicasResponse> reply);
   void AllocateProducerIds(const rpc_v1::AllocateProducerIdsRequest& request,
                            Reply<rpc_v1::AllocateProducerIdsResponse> reply);
-  // The sink is held until FeedEnded, or until the feed closes it.
+  // The sink is held until FeedEnded, with the same request, or until the feed
+  // closes it. A feed whose incarnation is not the registered one is served,
+  // since its registration may be on its way, and is nobody's sign of life.
   Status Subscribe(const rpc_v1::SubscribeRequest& request,
                    std::shared_ptr<FeedSink> sink);
-  void FeedEnded(NodeId broker, const FeedSink* sink);
+  void FeedEnded(const rpc_v1::SubscribeRequest& request, const FeedSink* sink);
 
   // Of operators.
   void CreateTopics(const admin_v1::CreateTopicsRequest& request,

@@ -107,7 +107,7 @@ class ControllerLink::Stream final
   void Ended() {
     ended_ = true;
     if (!std::exchange(subscribed_, false)) return;
-    link_.controllers_.at(controller_).FeedEnded(request_.broker_id(), this);
+    link_.controllers_.at(controller_).FeedEnded(request_, this);
   }
   void Deliver() {
     if (reactor_ == nullptr || to_fill_ == nullptr || arrived_.empty()) return;

@@ -291,9 +291,10 @@ TEST(LivenessTest, SilentBrokerIsLostAfterItsSession) {
   State state;
   state.Broker(1).Broker(2).Broker(3, true);
   Liveness liveness({});
+  for (NodeId id : {1, 2, 3}) liveness.FeedOpened(id, TestId(id), At(0));
   liveness.Start(*state, At(0));
   EXPECT_EQ(LostBy(&liveness, state, 0, 1000), Ids{});
-  liveness.Contact(2, state.Epoch(2), 1, At(1000));
+  liveness.Contact(*state->FindBroker(2), 1, At(1000));
   EXPECT_EQ(LostBy(&liveness, state, 1000, 1990), Ids{});
   EXPECT_EQ(LostBy(&liveness, state, 1990, 2000), Ids{1});
   EXPECT_FALSE(liveness.HasSession(1, At(2000)));
@@ -305,9 +306,10 @@ TEST(LivenessTest, BrokenFeedCostsOnlyTheGrace) {
   state.Broker(1);
   Liveness liveness({});
   liveness.Start(*state, At(0));
-  liveness.FeedOpened(1, At(0));
-  liveness.FeedClosed(1, At(100));
-  EXPECT_FALSE(liveness.HasSession(1, At(101)));
+  liveness.FeedOpened(1, TestId(1), At(0));
+  liveness.FeedClosed(1, TestId(1), At(100));
+  // D-12: the grace is there to protect it, not who wants its place.
+  EXPECT_TRUE(liveness.HasSession(1, At(101)));
   EXPECT_EQ(LostBy(&liveness, state, 100, 399), Ids{});
   EXPECT_EQ(liveness.Lost(*state, At(400)), Ids{1});
 }
@@ -317,27 +319,86 @@ TEST(LivenessTest, FeedBackInTimeKeepsTheBroker) {
   state.Broker(1);
   Liveness liveness({});
   liveness.Start(*state, At(0));
-  liveness.FeedOpened(1, At(0));
-  liveness.FeedClosed(1, At(100));
+  liveness.FeedOpened(1, TestId(1), At(0));
+  liveness.FeedClosed(1, TestId(1), At(100));
   EXPECT_FALSE(liveness.Connected(1));
-  liveness.FeedOpened(1, At(300));
+  liveness.FeedOpened(1, TestId(1), At(300));
   EXPECT_TRUE(liveness.Connected(1));
   EXPECT_EQ(LostBy(&liveness, state, 300, 1500), Ids{});
   // The new feed may come before the old one ends.
-  liveness.FeedOpened(1, At(1500));
-  liveness.FeedClosed(1, At(1510));
+  liveness.FeedOpened(1, TestId(1), At(1500));
+  liveness.FeedClosed(1, TestId(1), At(1510));
   EXPECT_EQ(LostBy(&liveness, state, 1500, 3000), Ids{});
 }
 
-TEST(LivenessTest, OwnPauseCostsNobodyItsSession) {
+// D-11: only the process that is registered speaks for a broker.
+TEST(LivenessTest, AFeedOfAnotherProcessIsNoSignOfLife) {
+  State state;
+  state.Broker(1);
+  Liveness liveness({});
+  liveness.FeedOpened(1, TestId(1), At(0));
+  liveness.Start(*state, At(0));
+  // A second process under its number; and one that says nothing.
+  liveness.FeedOpened(1, TestId(77), At(10));
+  liveness.FeedOpened(1, Uuid(), At(10));
+  liveness.FeedClosed(1, TestId(1), At(100));
+  EXPECT_FALSE(liveness.Connected(1));
+  liveness.FeedOpened(1, TestId(78), At(150));
+  EXPECT_FALSE(liveness.Connected(1));
+  EXPECT_EQ(LostBy(&liveness, state, 100, 399), Ids{});
+  EXPECT_EQ(liveness.Lost(*state, At(400)), Ids{1});
+}
+
+TEST(LivenessTest, TheEndOfAnotherProcessesFeedCostsNothing) {
+  State state;
+  state.Broker(1);
+  Liveness liveness({});
+  liveness.FeedOpened(1, TestId(1), At(0));
+  liveness.Start(*state, At(0));
+  liveness.FeedOpened(1, TestId(77), At(10));
+  liveness.FeedClosed(1, TestId(77), At(20));
+  EXPECT_TRUE(liveness.Connected(1));
+  EXPECT_EQ(LostBy(&liveness, state, 0, 1900), Ids{});
+}
+
+// A broker opens its feed and registers at the same time.
+TEST(LivenessTest, AFeedMayComeBeforeTheRegistration) {
+  State state;
+  Liveness liveness({});
+  liveness.Start(*state, At(0));
+  liveness.FeedOpened(1, TestId(1), At(10));
+  state.Broker(1);
+  liveness.Contact(*state->FindBroker(1), 0, At(20));
+  EXPECT_TRUE(liveness.Connected(1));
+}
+
+// D-13: heartbeats alone keep nobody who does not hear what it leads.
+TEST(LivenessTest, ABrokerWithoutAFeedIsLostAfterASession) {
   State state;
   state.Broker(1);
   Liveness liveness({});
   liveness.Start(*state, At(0));
+  EXPECT_FALSE(liveness.Connected(1));
+  for (int ms = 0; ms < 2000; ms += 50) {
+    liveness.Contact(*state->FindBroker(1), 1, At(ms));
+    ASSERT_EQ(liveness.Lost(*state, At(ms)), Ids{}) << ms;
+  }
+  EXPECT_EQ(liveness.Lost(*state, At(2000)), Ids{1});
+  EXPECT_TRUE(liveness.HasSession(1, At(2000)));
+}
+
+TEST(LivenessTest, OwnPauseCostsNobodyItsSession) {
+  State state;
+  state.Broker(1).Broker(2);
+  Liveness liveness({});
+  liveness.FeedOpened(1, TestId(1), At(0));
+  liveness.Start(*state, At(0));
   liveness.Lost(*state, At(50));
   EXPECT_EQ(liveness.Lost(*state, At(5000)), Ids{});
-  EXPECT_EQ(LostBy(&liveness, state, 5000, 6950), Ids{});
-  EXPECT_EQ(LostBy(&liveness, state, 6950, 7000), Ids{1});
+  // Nor, to who has no feed yet, the rest of its time.
+  EXPECT_EQ(LostBy(&liveness, state, 5000, 6949), Ids{});
+  EXPECT_EQ(liveness.Lost(*state, At(6950)), Ids{2});
+  EXPECT_EQ(liveness.Lost(*state, At(7000)), (Ids{1, 2}));
 }
 
 TEST(LivenessTest, NewActiveGivesEveryoneASession) {
@@ -357,11 +418,26 @@ TEST(LivenessTest, ShutdownIsSeenWhenAllActiveBrokersAppliedIt) {
   liveness.Start(*state, At(0));
   liveness.SetShutdownOffset(1, 10);
   liveness.SetShutdownOffset(1, 99);  // KAFKA-14292: once
-  liveness.Contact(2, state.Epoch(2), 10, At(1));
+  liveness.Contact(*state->FindBroker(2), 10, At(1));
   EXPECT_FALSE(liveness.ShutdownSeenByAll(*state, 1));
-  liveness.Contact(3, state.Epoch(3), 12, At(1));
+  liveness.Contact(*state->FindBroker(3), 12, At(1));
   EXPECT_TRUE(liveness.ShutdownSeenByAll(*state, 1));
   EXPECT_FALSE(liveness.ShutdownSeenByAll(*state, 2));
+}
+
+// D-14, F22: after a failover of the controllers, on a log that never rests.
+TEST(LivenessTest, ShutdownEndsThoughItsOffsetIsNotKnown) {
+  State state;
+  state.Broker(1, false, "", true).Broker(2);
+  Liveness liveness({});
+  liveness.Start(*state, At(0));
+  EXPECT_FALSE(liveness.ShutdownSeenByAll(*state, 1));
+  const MetadataOffset asked = state.offset();
+  state.Topic("t", 5).Topic("u", 6);
+  EXPECT_FALSE(liveness.ShutdownSeenByAll(*state, 1));
+  liveness.Contact(*state->FindBroker(2), asked, At(1));
+  ASSERT_LT(asked, state.offset());
+  EXPECT_TRUE(liveness.ShutdownSeenByAll(*state, 1));
 }
 
 }  // namespace

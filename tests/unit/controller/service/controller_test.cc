@@ -55,6 +55,7 @@ class ControllerTest : public ::testing::Test {
   }
   BrokerEpoch Join(NodeId id) {
     BrokerEpoch epoch = Register(id, static_cast<int>(id));
+    Subscribe(id, 0);
     EXPECT_FALSE(Beat(id, epoch).fenced());
     return epoch;
   }
@@ -76,19 +77,34 @@ class ControllerTest : public ::testing::Test {
   const metadata::PartitionImage& P(const std::string& topic, int i = 0) {
     return *controller_.committed()->FindPartition(topic, i);
   }
-  std::shared_ptr<TestSink> Subscribe(NodeId id, MetadataOffset next) {
-    auto sink = std::make_shared<TestSink>();
+  // `incarnation`: 0 is the one that Join registers.
+  static rpc_v1::SubscribeRequest FeedOf(NodeId id, MetadataOffset next,
+                                         int incarnation = 0) {
     rpc_v1::SubscribeRequest r;
     r.set_broker_id(id);
     r.set_cluster_id("c");
     r.set_next_offset(next);
-    EXPECT_TRUE(controller_.Subscribe(r, sink));
+    r.set_incarnation_id(
+        TestUuid(incarnation != 0 ? incarnation : static_cast<int>(id))
+            .ToBytes());
+    return r;
+  }
+  std::shared_ptr<TestSink> Subscribe(NodeId id, MetadataOffset next,
+                                      int incarnation = 0) {
+    auto sink = std::make_shared<TestSink>();
+    EXPECT_TRUE(controller_.Subscribe(FeedOf(id, next, incarnation), sink));
+    if (incarnation == 0) feeds_[id] = sink;
     return sink;
+  }
+  // The newest one of the broker.
+  void BreakFeed(NodeId id) {
+    controller_.FeedEnded(FeedOf(id, 0), feeds_.at(id).get());
   }
 
   ManualExecutor executor_;
   Controller controller_;
   FakeQuorum quorum_;
+  std::map<NodeId, std::shared_ptr<TestSink>> feeds_;
 };
 
 TEST_F(ControllerTest, NotActiveSaysWhoIs) {
@@ -170,9 +186,8 @@ TEST_F(ControllerTest, SilentBrokerIsFencedAndItsPartitionsMove) {
 TEST_F(ControllerTest, BrokenFeedFencesAfterTheGraceOnly) {
   quorum_.Elect(1);
   BrokerEpoch epoch = Join(1);
-  auto sink = Subscribe(1, 0);
   executor_.Advance(milliseconds(200));
-  controller_.FeedEnded(1, sink.get());
+  BreakFeed(1);
   Beat(1, epoch);
   executor_.Advance(milliseconds(250));
   EXPECT_FALSE(controller_.committed()->FindBroker(1)->fenced);
@@ -186,12 +201,64 @@ TEST_F(ControllerTest, BrokenFeedFencesAfterTheGraceOnly) {
 TEST_F(ControllerTest, FeedBackWithinTheGraceKeepsTheBroker) {
   quorum_.Elect(1);
   Join(1);
-  auto sink = Subscribe(1, 0);
-  controller_.FeedEnded(1, sink.get());
+  BreakFeed(1);
   executor_.Advance(milliseconds(250));
   Subscribe(1, 0);
   executor_.Advance(milliseconds(500));
   EXPECT_FALSE(controller_.committed()->FindBroker(1)->fenced);
+}
+
+// D-11: a second process with the number of a broker, refused as one, keeps a
+// feed. The death of the real one is noticed all the same.
+TEST_F(ControllerTest, AFeedOfAnotherProcessKeepsNobodyUnfenced) {
+  quorum_.Elect(1);
+  BrokerEpoch epoch = Join(1);
+  executor_.Advance(milliseconds(100));
+  Subscribe(1, 0, 99);
+  Beat(1, epoch);
+  BreakFeed(1);
+  executor_.Advance(milliseconds(250));
+  Subscribe(1, 0, 98);
+  executor_.Advance(milliseconds(60));
+  EXPECT_TRUE(controller_.committed()->FindBroker(1)->fenced);
+}
+
+// D-12: nor does it get the place of a broker whose feed is away for a moment.
+TEST_F(ControllerTest, NobodyTakesThePlaceOfABrokerWithinTheGrace) {
+  quorum_.Elect(1);
+  Join(1);
+  BreakFeed(1);
+  auto taken = [&] {
+    auto impostor = RegisterOf(1, 99);
+    impostor.set_directory_ids(0, TestUuid(4242).ToBytes());
+    int32_t code = -1;
+    controller_.Register(impostor, [&](Result<rpc_v1::RegisterResponse> r) {
+      code = r->error().code();
+    });
+    return code == 0;
+  };
+  EXPECT_FALSE(taken());
+  Subscribe(1, 0);
+  EXPECT_FALSE(taken());
+  BreakFeed(1);
+  executor_.Advance(milliseconds(310));
+  EXPECT_TRUE(taken()) << "the real one is fenced";
+}
+
+// D-13
+TEST_F(ControllerTest, AfterAFailoverAFeedThatStaysAwayIsNoticed) {
+  quorum_.Elect(1);
+  BrokerEpoch epoch = Join(1);
+  BreakFeed(1);
+  quorum_.Depose(2, false);
+  quorum_.Elect(2);
+  for (int i = 0; i < 19; ++i) {
+    executor_.Advance(milliseconds(100));
+    EXPECT_FALSE(Beat(1, epoch).fenced());
+  }
+  executor_.Advance(milliseconds(150));
+  EXPECT_TRUE(controller_.committed()->FindBroker(1)->fenced);
+  EXPECT_TRUE(Beat(1, epoch).fenced()) << "not without its feed";
 }
 
 TEST_F(ControllerTest, NewActiveFencesNobodyForOneSession) {

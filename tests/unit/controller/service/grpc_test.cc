@@ -84,6 +84,7 @@ TEST(Grpc, BrokerRegistersSubscribesAndIsFencedWhenItsStreamBreaks) {
   rpc_v1::SubscribeRequest subscribe;
   subscribe.set_broker_id(4);
   subscribe.set_cluster_id("c");
+  subscribe.set_incarnation_id(RegisterOf(4, 40).incarnation_id());
   auto feed = stub->Subscribe(&feed_context, subscribe);
   rpc_v1::FeedMessage message;
   ASSERT_TRUE(feed->Read(&message));
