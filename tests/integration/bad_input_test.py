@@ -112,6 +112,8 @@ def bad_batches(port):
         if error not in codes:
             raise AssertionError('%s: got %s, wanted one of %s' % (name, error, codes))
     equal(wire.produce(port, topic, good), (0, 2))
+    # Whoever waits for nobody else does not time out.
+    equal(wire.produce(port, topic, good, acks=1, timeout_ms=0), (0, 4))
 
 
 def unreadable_records(port):

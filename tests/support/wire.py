@@ -234,9 +234,9 @@ def batch(values, crc=None, length=None, count=None, magic=2, attributes=0, now=
     return struct.pack('>qiibI', 0, size if length is None else length, 0, magic, crc) + tail
 
 
-def produce(port, topic, data, partition=0, acks=-1, version=3):
+def produce(port, topic, data, partition=0, acks=-1, version=3, timeout_ms=5000):
     """Produce with one batch, from version 3: (error code, base offset)."""
-    body = struct.pack('>h', -1) + struct.pack('>hi', acks, 5000) + struct.pack('>i', 1) + string(topic)
+    body = struct.pack('>h', -1) + struct.pack('>hi', acks, timeout_ms) + struct.pack('>i', 1) + string(topic)
     body += struct.pack('>ii', 1, partition) + struct.pack('>i', len(data)) + data
     r = Reader(call(port, 0, version, body))
     r.get('i')

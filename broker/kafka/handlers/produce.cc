@@ -1,5 +1,7 @@
 #include "common/kafka/messages/produce.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,15 @@ using PartitionResponse = kafka::ProduceResponse::PartitionProduceResponse;
 constexpr int16_t kFirstWithZstd = 7;
 constexpr int16_t kFirstWithHints = 10;
 constexpr char kAdminClientId[] = "__admin_client";
+// Of acks=1 Kafka never says that it timed out: nobody else is waited for, and
+// some clients name no time. A disk may take this long.
+constexpr std::chrono::seconds kLocalTimeout(30);
+
+Duration TimeoutOf(const kafka::ProduceRequest& request) {
+  const Duration asked =
+      std::chrono::milliseconds(std::max(request.timeout_ms, 0));
+  return request.acks == 1 ? std::max<Duration>(asked, kLocalTimeout) : asked;
+}
 
 // One request on its way. Partitions refused before the log are answered
 // already; the others are filled in by `Answer`.
@@ -176,8 +187,7 @@ void HandleProduce(RequestContext context, kafka::ProduceRequest request,
   ask->context = std::move(context);
   Executor& on = *ask->context.executor;
   ask->context.services->replicas->Produce(
-      std::move(items), request.acks,
-      std::chrono::milliseconds(std::max(request.timeout_ms, 0)), on,
+      std::move(items), request.acks, TimeoutOf(request), on,
       [ask](std::vector<replication::ProduceOutcome> outcomes) {
         Answer(ask, std::move(outcomes));
       });
