@@ -72,9 +72,10 @@ void Inspector::CheckMember(const At& at) {
       std::find(row->isr.begin(), row->isr.end(), id) == row->isr.end()) {
     return;
   }
-  const Offset end = at.partition.log().end_offset();
-  if (end >= at.state.end) return;
-  Fail(at, "in the ISR, and ends at " + std::to_string(end) +
+  const log::Log& log = at.partition.log();
+  if (log.flushed_offset() >= at.state.end) return;
+  Fail(at, "in the ISR, and ends at " + std::to_string(log.end_offset()) +
+               ", for good at " + std::to_string(log.flushed_offset()) +
                ", committed is up to " + std::to_string(at.state.end));
 }
 

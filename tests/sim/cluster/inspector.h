@@ -22,9 +22,10 @@ namespace tidemark::sim {
 // - B-01: 0 <= start <= high watermark <= end, start <= flushed <= end.
 // - What lies below any high watermark ever is one record for ever, on every
 //   replica (B-03, B-05), and what was sent once stands there once (B-26).
-// - Whoever may be elected next, each member of the ISR, reaches to the end of
-//   what is committed, at every moment (B-04, B-12): a cut too deep mostly
-//   heals before anybody leads with it.
+// - Whoever may be elected next, each member of the ISR, has on its disk all
+//   that is committed, at every moment (B-02, B-04, B-12): a cut too deep
+//   mostly heals before anybody leads with it, and only a power cut at the
+//   right time shows what was not synced.
 // - Who leads a new epoch has what was committed in earlier ones (B-04).
 // - What leaders tell consumers to be the latest offset never goes back under
 //   the same or a later epoch, whoever asks (B-06).
