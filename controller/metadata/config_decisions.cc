@@ -101,7 +101,9 @@ Status CheckResource(const Image& state, const Resource& resource) {
   NodeId id = kNoNode;
   const char* end = resource.name.data() + resource.name.size();
   auto [stop, error] = std::from_chars(resource.name.data(), end, id);
-  if (error != std::errc() || stop != end) {
+  // "007" would be kept under a name at which nobody looks.
+  if (error != std::errc() || stop != end ||
+      std::to_string(id) != resource.name) {
     return Fail(ErrorCode::kInvalidRequest,
                 "broker name must be a number, not '" + resource.name + "'");
   }

@@ -1,6 +1,9 @@
 #include "controller/metadata/describe.h"
 
 #include <charconv>
+#include <set>
+#include <string_view>
+#include <utility>
 
 #include "common/metadata/configs.h"
 
@@ -82,7 +85,7 @@ void DescribeBrokerConfigs(const Image& image, const std::string& name,
   if (!name.empty()) {
     const char* end = name.data() + name.size();
     auto [stop, error] = std::from_chars(name.data(), end, id);
-    if (error != std::errc() || stop != end ||
+    if (error != std::errc() || stop != end || std::to_string(id) != name ||
         image.FindBroker(id) == nullptr) {
       out->set_code(static_cast<int32_t>(ErrorCode::kBrokerIdNotRegistered));
       out->set_message("broker " + name + " is not registered");
@@ -117,8 +120,9 @@ admin_v1::DescribeTopicsResponse DescribeTopics(
     result->set_code(static_cast<int32_t>(ErrorCode::kUnknownTopicOrPartition));
     result->set_message("The topic '" + name + "' does not exist.");
   };
+  std::set<std::string_view> seen;
   for (const std::string& name : request.names()) {
-    add(name, image.FindTopic(name));
+    if (seen.insert(name).second) add(name, image.FindTopic(name));
   }
   if (request.names().empty()) {
     for (const auto& [name, topic] : image.topics()) add(name, topic.get());
@@ -130,7 +134,9 @@ admin_v1::DescribeConfigsResponse DescribeConfigs(
     const Image& image, const admin_v1::DescribeConfigsRequest& request,
     const Settings& settings) {
   admin_v1::DescribeConfigsResponse out;
+  std::set<std::pair<int32_t, std::string_view>> seen;
   for (const admin_v1::Resource& resource : request.resources()) {
+    if (!seen.insert({resource.type(), resource.name()}).second) continue;
     ConfigResult* result = out.add_resources();
     *result->mutable_resource() = resource;
     if (resource.type() == static_cast<int32_t>(ResourceType::kTopic)) {

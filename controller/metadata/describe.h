@@ -8,7 +8,8 @@ namespace tidemark::controller {
 
 namespace admin_v1 = tidemark::admin::v1;
 
-// Read-only answers about committed metadata.
+// Read-only answers about committed metadata; each thing once, however often
+// the request names it.
 admin_v1::DescribeTopicsResponse DescribeTopics(
     const metadata::Image& image,
     const admin_v1::DescribeTopicsRequest& request);

@@ -186,6 +186,12 @@ Decision<admin_v1::ElectLeadersResponse> DecideElectLeaders(
                     : ElectPreferred(state, topic, index, settings);
     }
     if (all && outcome.code == ErrorCode::kElectionNotNeeded) return;
+    // Of a million that cannot be helped, some say as much as all.
+    if (all && !outcome.record &&
+        out.response.partitions_size() >=
+            static_cast<int>(kMaxRecordsPerBatch)) {
+      return;
+    }
     if (outcome.record && out.records.size() == kMaxRecordsPerBatch) {
       outcome = {ErrorCode::kPolicyViolation, {}};
     }

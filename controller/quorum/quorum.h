@@ -14,6 +14,10 @@
 
 namespace tidemark::quorum {
 
+// Largest entry Propose takes (kMessageTooLarge above): with its append it
+// stays below gRPC's 4 MiB.
+inline constexpr size_t kMaxEntryBytes = 3 << 20;
+
 // One entry that a majority of the controllers has on stable storage.
 struct Committed {
   MetadataOffset offset;  // raft index; dense, from 1

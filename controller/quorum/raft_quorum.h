@@ -35,10 +35,6 @@ struct Options {
   uint64_t seed = 0;  // of the election timeouts; 0: random
 };
 
-// Largest entry Propose takes (kMessageTooLarge above): with its append it
-// stays below gRPC's 4 MiB.
-inline constexpr size_t kMaxEntryBytes = 3 << 20;
-
 // The Quorum of a controller process: raft core on its executor, storage on
 // one thread of its own, gRPC streams to the other voters.
 //

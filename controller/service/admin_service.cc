@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <atomic>
 #include <map>
 
 #include "common/rpc/channel.h"
@@ -22,6 +23,10 @@ constexpr int kMaxHops = 2;
 constexpr Duration kRetry = std::chrono::milliseconds(20);
 constexpr Duration kWatch = std::chrono::milliseconds(100);
 constexpr auto kDefaultDeadline = std::chrono::seconds(30);
+
+// Calls that are not answered yet, at one controller. Each looks for a leader
+// every kRetry.
+constexpr int kMaxCalls = 500;
 
 using Deadline = std::chrono::system_clock::time_point;
 
@@ -66,8 +71,10 @@ class AdminCall
 
   AdminCall(std::shared_ptr<Call> call, const Request* request,
             Response* response, Local local, Remote remote,
-            Controller* controller, Executor* executor, Peers* peers)
-      : call_(std::move(call)),
+            Controller* controller, Executor* executor, Peers* peers,
+            std::shared_ptr<void> place)
+      : place_(std::move(place)),
+        call_(std::move(call)),
         request_(request),
         response_(response),
         local_(local),
@@ -175,6 +182,7 @@ class AdminCall
     call_->FinishWith(status);
   }
 
+  const std::shared_ptr<void> place_;  // among kMaxCalls; given back at the end
   const std::shared_ptr<Call> call_;
   const Request* const request_;
   Response* const response_;
@@ -271,9 +279,16 @@ class AdminService final : public admin_v1::Admin::CallbackService {
       typename AdminCall<Request, Response>::Remote remote) {
     auto call = std::make_shared<Call>(context);
     auto* reactor = call->reactor();
+    std::shared_ptr<void> place(
+        nullptr, [calls = calls_](void*) { calls->fetch_sub(1); });
+    if (calls_->fetch_add(1) >= kMaxCalls) {
+      call->Finish(Fail(ErrorCode::kThrottlingQuotaExceeded,
+                        "too many calls wait at this controller: try again"));
+      return reactor;
+    }
     auto admin = std::make_shared<AdminCall<Request, Response>>(
         std::move(call), request, response, local, remote, controller_,
-        executor_, &peers_);
+        executor_, &peers_, std::move(place));
     executor_->Post([admin] { admin->Attempt(); });
     return reactor;
   }
@@ -281,6 +296,9 @@ class AdminService final : public admin_v1::Admin::CallbackService {
   Controller* const controller_;
   Executor* const executor_;
   Peers peers_;
+  // Calls may outlive the service by a little.
+  const std::shared_ptr<std::atomic<int>> calls_ =
+      std::make_shared<std::atomic<int>>(0);
 };
 
 }  // namespace

@@ -19,6 +19,15 @@ using metadata::ImagePtr;
 
 constexpr Duration kTick = std::chrono::milliseconds(50);
 constexpr size_t kElectionsPerRound = 1000;
+// What one request may name: an answer is made on the thread that also sends
+// the heartbeats of the quorum.
+constexpr int kMaxDescribed = 2000;
+
+tl::unexpected<Error> TooManyDescribed() {
+  return Fail(ErrorCode::kPolicyViolation,
+              "one request may name " + std::to_string(kMaxDescribed) +
+                  ": ask for the rest in another, or name none for all");
+}
 
 record_v1::RecordBatch Parse(const std::string& data) {
   record_v1::RecordBatch batch;
@@ -29,6 +38,30 @@ record_v1::RecordBatch Parse(const std::string& data) {
 // Zero, which no broker is registered with, where it says none.
 Uuid IncarnationOf(const rpc_v1::SubscribeRequest& request) {
   return Uuid::FromBytes(request.incarnation_id()).value_or(Uuid());
+}
+
+// What a record takes in a batch, at most.
+size_t BatchBytes(const record_v1::Record& record) {
+  constexpr size_t kTagAndLength = 1 + 5;
+  return record.ByteSizeLong() + kTagAndLength;
+}
+
+// Where the batch that begins with records[from] ends: of as many as one entry
+// of the log may have. By its bytes one is only ended in front of a record that
+// says something by itself, as what happens to a broker does: half of a topic
+// is none.
+size_t EndOfBatch(const Records& records, size_t from) {
+  const size_t end = std::min(records.size(), from + kMaxRecordsPerBatch);
+  size_t bytes = BatchBytes(records[from]);
+  for (size_t to = from + 1; to < end; ++to) {
+    bytes += BatchBytes(records[to]);
+    const bool by_itself = records[to].has_change_partition() ||
+                           records[to].has_change_broker() ||
+                           records[to].has_register_broker() ||
+                           records[to].has_unregister_broker();
+    if (bytes > quorum::kMaxEntryBytes && by_itself) return to;
+  }
+  return end;
 }
 
 ImagePtr ApplyCommitted(ImagePtr base, const quorum::Committed& entry) {
@@ -172,15 +205,16 @@ void Controller::Commit(Records records, Done done) {
     in_flight_.back().done.push_back(std::move(done));
     return;
   }
+  done = AndNoteUnclean(records, std::move(done));
   // Applied first, all of them: what would not apply is never proposed.
   std::vector<InFlight> entries;
   ImagePtr image = pending_;
   MetadataOffset last = std::max(quorum_->status().last, image->offset());
-  for (size_t from = 0; from < records.size(); from += kMaxRecordsPerBatch) {
-    size_t to = std::min(records.size(), from + kMaxRecordsPerBatch);
+  for (size_t from = 0; from < records.size();) {
+    const size_t to = EndOfBatch(records, from);
     record_v1::RecordBatch batch;
-    for (size_t i = from; i < to; ++i) {
-      batch.mutable_records()->Add(std::move(records[i]));
+    for (; from < to; ++from) {
+      batch.mutable_records()->Add(std::move(records[from]));
     }
     auto next = ApplyBatch(image, batch, ++last, nullptr);
     if (!next) {
@@ -240,7 +274,6 @@ void Controller::ProposalFailed(uint64_t generation, uint64_t id,
 
 template <class Response>
 void Controller::Answer(Decision<Response> decision, Reply<Response> reply) {
-  NoteUnclean(decision.records);
   Commit(std::move(decision.records),
          [response = std::move(decision.response),
           reply = std::move(reply)](Result<MetadataOffset> offset) {
@@ -249,19 +282,27 @@ void Controller::Answer(Decision<Response> decision, Reply<Response> reply) {
          });
 }
 
-void Controller::NoteUnclean(const Records& records) {
+Controller::Done Controller::AndNoteUnclean(const Records& records, Done done) {
+  std::vector<std::string> elections;
   for (const record_v1::Record& record : records) {
     const record_v1::ChangePartition& change = record.change_partition();
     if (change.recovery() != record_v1::RECOVERING) continue;
-    ++counters_.unclean_elections;
     auto id = Uuid::FromBytes(change.topic_id());
     const auto* topic = id ? pending_->FindTopic(*id) : nullptr;
-    LOG(ERROR) << "controller: UNCLEAN ELECTION of leader=" << change.leader()
-               << " partition=" << (topic == nullptr ? "?" : topic->name) << "-"
-               << change.partition()
-               << ": no replica with all acknowledged records is left, and "
-                  "those that this one has not got are lost";
+    elections.push_back("leader=" + std::to_string(change.leader()) +
+                        " partition=" + (topic ? topic->name : "?") + "-" +
+                        std::to_string(change.partition()));
   }
+  if (elections.empty()) return done;
+  return [this, elections, done](Result<MetadataOffset> offset) {
+    if (offset) counters_.unclean_elections += elections.size();
+    for (size_t i = 0; offset && i < elections.size(); ++i) {
+      LOG(ERROR) << "controller: UNCLEAN ELECTION of " << elections[i]
+                 << ": no replica with all acknowledged records is left, and "
+                    "those that this one has not got are lost";
+    }
+    done(offset);
+  };
 }
 
 template <class Response>
@@ -287,7 +328,7 @@ void Controller::LogOffline(const Records& records) const {
   }
 }
 
-void Controller::LogLost(const rpc_v1::RegisterRequest& request) const {
+std::string Controller::LostBy(const rpc_v1::RegisterRequest& request) const {
   size_t lost = 0, last = 0;
   for (const auto& [name, topic] : pending_->topics()) {
     for (const auto& partition : topic->partitions) {
@@ -297,12 +338,12 @@ void Controller::LogLost(const rpc_v1::RegisterRequest& request) const {
               partition->isr[0] == request.broker_id();
     }
   }
-  if (lost == 0) return;
-  LOG(ERROR) << "controller: broker=" << request.broker_id()
-             << " comes back without the directories of replicas=" << lost
-             << "; of partitions=" << last
-             << " it was the last in sync: these have no leader until it comes "
-                "with its old disk or an unclean election is ordered";
+  if (lost == 0) return "";
+  return "controller: broker=" + std::to_string(request.broker_id()) +
+         " comes back without the directories of replicas=" +
+         std::to_string(lost) + "; of partitions=" + std::to_string(last) +
+         " it was the last in sync: these have no leader until it comes with "
+         "its old disk or an unclean election is ordered";
 }
 
 bool Controller::BeingRegistered(NodeId broker) const {
@@ -319,11 +360,11 @@ void Controller::Register(const rpc_v1::RegisterRequest& request,
                                  liveness_.HasSession(id, executor_->Now()),
                                  options_.settings);
   if (decision.response.error().code() != 0) return reply(decision.response);
-  LogLost(request);
   auto finish =
-      [this, id, incarnation = request.incarnation_id(),
+      [this, id, incarnation = request.incarnation_id(), lost = LostBy(request),
        reply = std::move(reply)](Result<rpc_v1::RegisterResponse> response) {
         if (!response) return reply(std::move(response));
+        LOG_IF(ERROR, !lost.empty()) << lost;
         const BrokerImage* broker = committed_->FindBroker(id);
         // Another incarnation came right behind, or the broker was removed.
         if (broker == nullptr || broker->incarnation.ToBytes() != incarnation) {
@@ -353,26 +394,31 @@ void Controller::Heartbeat(const rpc_v1::HeartbeatRequest& request,
                        liveness_.ShutdownSeenByAll(*pending_, id)};
   auto decision = DecideHeartbeat(*pending_, request, facts, options_.settings);
   if (decision.response.error().code() != 0) return reply(decision.response);
-  LogOffline(decision.records);
-  bool was_fenced = broker->fenced;
-  bool starts_shutdown = request.want_shut_down() && !was_fenced &&
-                         !broker->in_controlled_shutdown;
-  bool now_fenced = decision.response.fenced();
-  if (starts_shutdown) {
-    LOG(INFO) << "controller: broker=" << id << " shuts down, moving its "
-              << decision.records.size() - 1 << " partitions";
-  } else if (was_fenced != now_fenced) {
-    LOG(INFO) << "controller: broker=" << id
-              << (now_fenced ? " fenced at its own wish" : " unfenced");
+  const bool was_fenced = broker->fenced;
+  const bool starts_shutdown = request.want_shut_down() && !was_fenced &&
+                               !broker->in_controlled_shutdown;
+  const bool now_fenced = decision.response.fenced();
+  auto changes = std::make_shared<Records>();
+  if (starts_shutdown || was_fenced != now_fenced ||
+      request.offline_directory_ids_size() > 0) {
+    *changes = decision.records;
   }
-  NoteUnclean(decision.records);
-  Commit(std::move(decision.records),
-         [this, id, starts_shutdown, response = std::move(decision.response),
-          reply = std::move(reply)](Result<MetadataOffset> offset) {
-           if (!offset) return reply(Fail(offset.error()));
-           if (starts_shutdown) liveness_.SetShutdownOffset(id, *offset);
-           reply(response);
-         });
+  Commit(
+      std::move(decision.records),
+      [=, this, response = std::move(decision.response),
+       reply = std::move(reply)](Result<MetadataOffset> offset) {
+        if (!offset) return reply(Fail(offset.error()));
+        LogOffline(*changes);
+        if (starts_shutdown) {
+          LOG(INFO) << "controller: broker=" << id << " shuts down, moving its "
+                    << changes->size() - 1 << " partitions";
+          liveness_.SetShutdownOffset(id, *offset);
+        } else if (was_fenced != now_fenced) {
+          LOG(INFO) << "controller: broker=" << id
+                    << (now_fenced ? " fenced at its own wish" : " unfenced");
+        }
+        reply(response);
+      });
 }
 
 void Controller::AlterPartition(const rpc_v1::AlterPartitionRequest& request,
@@ -486,6 +532,7 @@ void Controller::UnregisterBroker(
 
 void Controller::DescribeTopics(const admin_v1::DescribeTopicsRequest& request,
                                 Reply<admin_v1::DescribeTopicsResponse> reply) {
+  if (request.names_size() > kMaxDescribed) return reply(TooManyDescribed());
   Read<admin_v1::DescribeTopicsResponse>(std::move(reply), [this, request] {
     return controller::DescribeTopics(*committed_, request);
   });
@@ -494,6 +541,9 @@ void Controller::DescribeTopics(const admin_v1::DescribeTopicsRequest& request,
 void Controller::DescribeConfigs(
     const admin_v1::DescribeConfigsRequest& request,
     Reply<admin_v1::DescribeConfigsResponse> reply) {
+  if (request.resources_size() > kMaxDescribed) {
+    return reply(TooManyDescribed());
+  }
   Read<admin_v1::DescribeConfigsResponse>(std::move(reply), [this, request] {
     return controller::DescribeConfigs(*committed_, request, options_.settings);
   });
@@ -543,12 +593,14 @@ void Controller::FenceLost() {
   for (NodeId id : liveness_.Lost(*pending_, executor_->Now())) {
     if (draining_ || BeingRegistered(id)) continue;
     Records records = DecideFence(*pending_, id, options_.settings);
-    LOG(INFO) << "controller: broker=" << id << " lost ("
-              << (liveness_.Connected(id) ? "no heartbeat" : "feed broken")
-              << "), fencing it; partitions changed=" << records.size() - 1;
-    ++counters_.fenced_lost;
-    NoteUnclean(records);
-    Commit(std::move(records), [](Result<MetadataOffset>) {});
+    const char* why = liveness_.Connected(id) ? "no heartbeat" : "no feed";
+    const size_t changed = records.size() - 1;
+    Commit(std::move(records), [=, this](Result<MetadataOffset> offset) {
+      if (!offset) return;
+      ++counters_.fenced_lost;
+      LOG(INFO) << "controller: broker=" << id << " lost (" << why
+                << "), fenced; partitions changed=" << changed;
+    });
   }
 }
 
@@ -562,7 +614,6 @@ void Controller::RunPeriodic(Instant now) {
     next_unclean_ = now + options_.unclean_interval;
     records =
         DecideUncleanLeaders(*pending_, options_.settings, kElectionsPerRound);
-    NoteUnclean(records);
     if (records.empty()) {
       records = DecideEligibleLeaders(*pending_, options_.settings,
                                       kElectionsPerRound);

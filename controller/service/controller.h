@@ -141,12 +141,17 @@ class Controller final : public quorum::StateMachine {
   void Tick(uint64_t generation);
   void FenceLost();
   void RunPeriodic(Instant now);
+  // For operators, once it is committed: what a decision costs or leaves
+  // without a leader.
+  //
+  // `done`, which also tells of the unclean elections among the records once
+  // they are committed (F26).
+  Done AndNoteUnclean(const Records& records, Done done);
+  void LogOffline(const Records& records) const;
+  // What a registration loses; "" for nothing.
+  std::string LostBy(const rpc_v1::RegisterRequest& request) const;
   // A registration of it is proposed and not yet committed: its epoch may
   // still turn out otherwise, so nothing is decided about it.
-  // For operators: what a decision costs or leaves without a leader.
-  void NoteUnclean(const Records& records);
-  void LogOffline(const Records& records) const;
-  void LogLost(const rpc_v1::RegisterRequest& request) const;
   bool BeingRegistered(NodeId broker) const;
 
   const ControllerOptions options_;

@@ -411,6 +411,28 @@ TEST(AlterPartition, OnePartitionTwiceIsRefusedTheSecondTime) {
             static_cast<int>(ErrorCode::kInvalidRequest));
 }
 
+// D-16
+TEST(ElectLeaders, OfManyThatCannotBeHelpedSomeAreNamed) {
+  State state;
+  state.Broker(1, true).Broker(2).Topic("t", 1);
+  Records records;
+  for (size_t i = 0; i < kMaxRecordsPerBatch + 10; ++i) {
+    auto* partition = records.emplace_back().mutable_add_partition();
+    partition->set_topic_id(TestId(1).ToBytes());
+    partition->set_partition(static_cast<int>(i));
+    for (NodeId id : {1, 2}) {
+      partition->add_replicas(id);
+      partition->add_isr(id);
+    }
+    partition->set_leader(2);
+    partition->set_recovery(record_v1::RECOVERED);
+  }
+  state.Apply(records);
+  auto decision = DecideElectLeaders(*state, {}, Settings());
+  EXPECT_EQ(decision.response.partitions_size(),
+            static_cast<int>(kMaxRecordsPerBatch));
+}
+
 TEST(ElectLeaders, CodesOfEachOutcome) {
   State state;
   state.Broker(1).Broker(2).Broker(3, true);

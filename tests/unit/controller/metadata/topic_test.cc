@@ -437,5 +437,43 @@ TEST(Describe, CountsAndSources) {
   }
 }
 
+// D-16
+TEST(Describe, AnswersWhatIsNamedOftenOnce) {
+  State state;
+  state.Broker(1).Topic("t", 1).Partition(1, 0, {1}, {1}, 1);
+  admin_v1::DescribeTopicsRequest topics;
+  admin_v1::DescribeConfigsRequest configs;
+  for (int i = 0; i < 100; ++i) {
+    topics.add_names(i % 2 ? "t" : "unknown");
+    configs.add_resources()->set_type(2);
+    configs.mutable_resources(i)->set_name(i % 2 ? "t" : "unknown");
+  }
+  EXPECT_EQ(DescribeTopics(*state, topics).topics_size(), 2);
+  EXPECT_EQ(DescribeConfigs(*state, configs, {}).resources_size(), 2);
+}
+
+// D-20b: "007" would be kept where nobody looks.
+TEST(AlterConfigs, ABrokerHasOneName) {
+  State state;
+  state.Broker(7);
+  for (const auto& [name, code] :
+       {std::pair<std::string, ErrorCode>{"7", ErrorCode::kNone},
+        {"007", ErrorCode::kInvalidRequest},
+        {"-7", ErrorCode::kBrokerIdNotRegistered},
+        {"-0", ErrorCode::kInvalidRequest}}) {
+    admin_v1::AlterConfigsRequest request;
+    auto* changes = request.add_resources();
+    changes->mutable_resource()->set_type(4);
+    changes->mutable_resource()->set_name(name);
+    auto* change = changes->add_changes();
+    change->set_key("log.retention.ms");
+    change->set_value("5000");
+    auto decision = DecideAlterConfigs(*state, request);
+    EXPECT_EQ(static_cast<ErrorCode>(decision.response.resources(0).code()),
+              code)
+        << name << " " << decision.response.resources(0).message();
+  }
+}
+
 }  // namespace
 }  // namespace tidemark::controller

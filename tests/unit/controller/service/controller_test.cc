@@ -380,6 +380,103 @@ TEST_F(ControllerTest, AFailedProposalFailsItsCallerAndNothingElse) {
   EXPECT_EQ((**later)->topics(0).code(), 0);
 }
 
+// D-20a, F26: what did not happen is not counted.
+TEST_F(ControllerTest, UncleanElectionsCountOnceCommitted) {
+  quorum_.Elect(1);
+  BrokerEpoch one = Join(1), two = Join(2);
+  ASSERT_EQ((**Create("t", 1, 2))->topics(0).code(), 0);
+  const NodeId last = P("t").leader, other = 3 - last;
+  BreakFeed(other);
+  executor_.Advance(milliseconds(310));
+  BreakFeed(last);
+  executor_.Advance(milliseconds(310));
+  ASSERT_EQ(P("t").leader, kNoNode);
+  Subscribe(other, 0);
+  ASSERT_FALSE(Beat(other, other == 1 ? one : two).fenced());
+  admin_v1::ElectLeadersRequest request;
+  request.set_unclean(true);
+  auto elect = [&] {
+    controller_.ElectLeaders(request,
+                             [](Result<admin_v1::ElectLeadersResponse>) {});
+  };
+  quorum_.hold = true;
+  elect();
+  EXPECT_EQ(controller_.counters().unclean_elections, 0u);
+  quorum_.Depose(2, /*commit=*/false);
+  EXPECT_EQ(controller_.counters().unclean_elections, 0u);
+  quorum_.Elect(2);
+  elect();
+  quorum_.CommitAll();
+  EXPECT_EQ(P("t").leader, other);
+  EXPECT_EQ(controller_.counters().unclean_elections, 1u);
+}
+
+// D-20d: a broker of ever so many replicas can be fenced and removed.
+TEST_F(ControllerTest, WhatHappensToABrokerIsSplitByItsBytes) {
+  constexpr int kBrokers = 250, kPartitions = 9'000;
+  record_v1::RecordBatch batch;
+  for (int id = 1; id <= kBrokers; ++id) {
+    auto* broker = batch.add_records()->mutable_register_broker();
+    broker->set_broker_id(id);
+    broker->set_incarnation_id(TestUuid(id).ToBytes());
+    broker->add_directory_ids(TestUuid(1000 + id).ToBytes());
+    auto* endpoint = broker->add_endpoints();
+    endpoint->set_name("PLAINTEXT");
+    endpoint->set_host("h");
+    endpoint->set_port(9092);
+  }
+  auto* topic = batch.add_records()->mutable_add_topic();
+  topic->set_name("t");
+  topic->set_topic_id(TestUuid(4000).ToBytes());
+  for (int i = 0; i < kPartitions; ++i) {
+    auto* partition = batch.add_records()->mutable_add_partition();
+    partition->set_topic_id(topic->topic_id());
+    partition->set_partition(i);
+    for (int id = 1; id <= kBrokers; ++id) {
+      partition->add_replicas(id);
+      partition->add_isr(id);
+    }
+    partition->set_leader(1);
+    partition->set_recovery(record_v1::RECOVERED);
+  }
+  quorum_.ApplyEntry(1, batch.SerializeAsString());
+  quorum_.Elect(1);
+  admin_v1::UnregisterBrokerRequest request;
+  request.set_broker_id(1);
+  std::optional<Result<admin_v1::UnregisterBrokerResponse>> answer;
+  controller_.UnregisterBroker(request, [&](auto r) { answer = std::move(r); });
+  ASSERT_TRUE(answer);
+  ASSERT_TRUE(*answer) << ToString(answer->error());
+  EXPECT_EQ(controller_.committed()->FindBroker(1), nullptr);
+  EXPECT_NE(P("t", kPartitions - 1).leader, 1);
+}
+
+// D-16: no answer is much larger than its request.
+TEST_F(ControllerTest, ARequestMayNameSoManyAndNotMore) {
+  quorum_.Elect(1);
+  admin_v1::DescribeTopicsRequest topics;
+  admin_v1::DescribeConfigsRequest configs;
+  std::optional<ErrorCode> code;
+  auto note = [&](const auto& r) {
+    code = r ? ErrorCode::kNone : r.error().code;
+  };
+  for (int i = 0; i < 2000; ++i) {
+    topics.add_names("t" + std::to_string(i));
+    configs.add_resources()->set_name("t" + std::to_string(i));
+  }
+  controller_.DescribeTopics(topics, note);
+  EXPECT_EQ(code, ErrorCode::kNone);
+  controller_.DescribeConfigs(configs, note);
+  EXPECT_EQ(code, ErrorCode::kNone);
+  topics.add_names("more");
+  configs.add_resources()->set_name("more");
+  controller_.DescribeTopics(topics, note);
+  EXPECT_EQ(code, ErrorCode::kPolicyViolation);
+  code.reset();
+  controller_.DescribeConfigs(configs, note);
+  EXPECT_EQ(code, ErrorCode::kPolicyViolation);
+}
+
 TEST_F(ControllerTest, StopAnswersEveryone) {
   quorum_.Elect(1);
   Join(1);

@@ -56,6 +56,9 @@ class FakeQuorum final : public quorum::Quorum {
     if (refuse || leader_ != self_) {
       return done(Fail(ErrorCode::kNotController));
     }
+    if (data.size() > quorum::kMaxEntryBytes) {
+      return done(Fail(ErrorCode::kMessageTooLarge));
+    }
     waiting_.push_back({++last_, std::move(data), std::move(done)});
     if (!hold) CommitAll();
   }

@@ -232,6 +232,44 @@ TEST(Grpc, AdminCallWaitsForALeader) {
   EXPECT_TRUE(stub->DescribeCluster(&context, {}, &response).ok());
 }
 
+// D-16
+TEST(Grpc, SoManyAdminCallsWaitAndNotMore) {
+  Node node(1);  // and nobody leads
+  auto stub = admin_v1::Admin::NewStub(node.channel);
+  constexpr int kCalls = 501;
+  struct Flight {
+    grpc::ClientContext context;
+    admin_v1::DescribeClusterRequest request;
+    admin_v1::DescribeClusterResponse response;
+  };
+  std::vector<Flight> flights(kCalls);
+  std::atomic<int> refused = 0, ended = 0;
+  std::promise<void> first_end, last_end;
+  for (Flight& flight : flights) {
+    SetDeadline(&flight.context, 60'000);
+    stub->async()->DescribeCluster(
+        &flight.context, &flight.request, &flight.response,
+        [&, &flight = flight](const grpc::Status& status) {
+          refused +=
+              !status.ok() && rpc::FromGrpc(status, &flight.context).code ==
+                                  ErrorCode::kThrottlingQuotaExceeded;
+          const int n = ++ended;
+          if (n == 1) first_end.set_value();
+          if (n == kCalls) last_end.set_value();
+        });
+  }
+  first_end.get_future().wait();
+  EXPECT_EQ(refused, 1);
+  // The others wait, and there is room again when they are answered.
+  node.OnLoop([&] { node.quorum.Elect(1); });
+  last_end.get_future().wait();
+  EXPECT_EQ(refused, 1);
+  grpc::ClientContext context;
+  SetDeadline(&context, 5000);
+  admin_v1::DescribeClusterResponse response;
+  EXPECT_TRUE(stub->DescribeCluster(&context, {}, &response).ok());
+}
+
 TEST(Grpc, AdminCallEndsAtItsDeadline) {
   Node node(1);
   auto stub = admin_v1::Admin::NewStub(node.channel);
