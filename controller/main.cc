@@ -174,6 +174,9 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   }
   if (started) {
     loop.Post([&] { quorum->Start(); });
+    // As /readyz.
+    (*server)->ServeWhile(
+        &loop, [quorum = quorum.get()] { return quorum->leader() != kNoNode; });
     LOG(INFO) << "controller: started node=" << config.node_id
               << " cluster=" << meta.cluster_id
               << " grpc=" << config.listen_host << ":" << (*server)->port()

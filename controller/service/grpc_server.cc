@@ -4,11 +4,48 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
+#include <mutex>
+#include <utility>
+
 #include "common/rpc/channel.h"
 
 namespace tidemark::controller {
+namespace {
 
-GrpcServer::GrpcServer() = default;
+constexpr Duration kHealthInterval = std::chrono::milliseconds(100);
+
+}  // namespace
+
+// Shared with the tasks on the executor.
+struct GrpcServer::Health {
+  void Set(bool serving) {
+    std::lock_guard lock(mutex);
+    if (service != nullptr) service->SetServingStatus(serving);
+  }
+  static void Ask(const std::shared_ptr<Health>& self, Executor* executor,
+                  const std::function<bool()>& ready) {
+    {
+      std::lock_guard lock(self->mutex);
+      if (self->service == nullptr) return;
+    }
+    self->Set(ready());
+    executor->PostAfter(kHealthInterval,
+                        [=] { Health::Ask(self, executor, ready); });
+  }
+
+  std::mutex mutex;
+  grpc::HealthCheckServiceInterface* service =
+      nullptr;  // null: the server has ended
+};
+
+GrpcServer::GrpcServer() : health_(std::make_shared<Health>()) {}
+
+void GrpcServer::ServeWhile(Executor* executor, std::function<bool()> ready) {
+  health_->Set(false);
+  executor->Post([=, health = health_, ready = std::move(ready)] {
+    Health::Ask(health, executor, ready);
+  });
+}
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::string& host, uint16_t port,
@@ -29,11 +66,16 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(
                     ": is the port in use, or the host not this machine? See "
                     "listeners");
   }
+  out->health_->service = out->server_->GetHealthCheckService();
   out->port_ = static_cast<uint16_t>(bound);
   return out;
 }
 
 GrpcServer::~GrpcServer() {
+  {
+    std::lock_guard lock(health_->mutex);
+    health_->service = nullptr;
+  }
   if (server_ == nullptr) return;
   server_->Shutdown(std::chrono::system_clock::now() +
                     std::chrono::milliseconds(100));

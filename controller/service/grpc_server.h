@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/base/executor.h"
 #include "common/base/result.h"
 
 namespace grpc {
@@ -23,6 +25,10 @@ class GrpcServer {
   static Result<std::unique_ptr<GrpcServer>> Start(
       const std::string& host, uint16_t port,
       const std::vector<grpc::Service*>& services);
+  // From now on the health service says SERVING while `ready` does, which is
+  // asked on the executor about ten times a second; until it is first asked,
+  // NOT_SERVING.
+  void ServeWhile(Executor* executor, std::function<bool()> ready);
   // Cancels what runs and waits for its answers: the executors that give
   // them must still run.
   ~GrpcServer();
@@ -30,8 +36,10 @@ class GrpcServer {
   uint16_t port() const { return port_; }
 
  private:
+  struct Health;
   GrpcServer();
   std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<Health> health_;
   uint16_t port_ = 0;
 };
 

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "common/io/meta_properties.h"
 
 namespace tidemark::cli {
 namespace {
@@ -71,6 +75,34 @@ TEST_F(CommandTest, NamesOfOtherCommandsAreArguments) {
   EXPECT_TRUE(context.action);
   EXPECT_THROW(MakeApp(context)->parse("topic list --nonsense", false),
                CLI::ParseError);
+}
+
+// D-2: the one permission there is to make a controller's database.
+TEST_F(CommandTest, FormatMarksTheMetadataOfVotersOnly) {
+  namespace fs = std::filesystem;
+  std::string name = fs::temp_directory_path() / "command_test_XXXXXX";
+  const fs::path base = ::mkdtemp(name.data());
+  auto marked = [&](const std::string& settings) {
+    const fs::path a = base / "a", b = base / "b", config = base / "config";
+    fs::remove_all(a);
+    fs::remove_all(b);
+    std::ofstream(config) << "log.dirs=" << a.string() << "," << b.string()
+                          << "\n"
+                          << settings;
+    Context context = Parse("storage format --config " + config.string());
+    EXPECT_TRUE(context.action());
+    EXPECT_TRUE(io::LoadMetaProperties(a) && io::LoadMetaProperties(b));
+    return std::string(io::IsMarked(a, io::kUnusedMark) ? "a" : "") +
+           (io::IsMarked(b, io::kUnusedMark) ? "b" : "");
+  };
+  const std::string voters = "controller.quorum.voters=1@h:1,12@h:2\n";
+  EXPECT_EQ(marked(voters + "node.id=12\n"), "a");
+  EXPECT_EQ(marked(voters + "node.id=2\n"), "") << "a broker";
+  EXPECT_EQ(marked("node.id=2\n"), "a") << "it may be either";
+  EXPECT_EQ(marked(voters + "node.id=1\nmetadata.log.dir=" +
+                   (base / "b").string() + "\n"),
+            "b");
+  fs::remove_all(base);
 }
 
 }  // namespace

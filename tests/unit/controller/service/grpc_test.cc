@@ -1,10 +1,13 @@
 // The services over real gRPC, with quorums in memory.
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <future>
+#include <thread>
 
 #include "common/io/event_loop.h"
 #include "common/rpc/channel.h"
@@ -219,6 +222,43 @@ TEST(Grpc, AnyControllerTakesAdminCalls) {
     EXPECT_EQ(rpc::FromGrpc(status, &context).code,
               ErrorCode::kBrokerIdNotRegistered);
   }
+}
+
+// D-20e: the health service is no constant. Asked without its stub, which is
+// no part of the library: 8, 1 is "status: SERVING", 8, 2 is NOT_SERVING.
+TEST(Grpc, HealthFollowsReadiness) {
+  Node node(1);
+  node.server->ServeWhile(&node.loop,
+                          [&] { return node.quorum.leader() != kNoNode; });
+  grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> stub(
+      node.channel);
+  auto health = [&]() -> std::string {
+    grpc::ClientContext context;
+    SetDeadline(&context, 5000);
+    const grpc::Slice nothing;
+    grpc::ByteBuffer request(&nothing, 1), response;
+    std::promise<grpc::Status> done;
+    stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", {}, &request,
+                   &response,
+                   [&](grpc::Status status) { done.set_value(status); });
+    const grpc::Status status = done.get_future().get();
+    grpc::Slice slice;
+    if (!status.ok() || !response.DumpToSingleSlice(&slice).ok()) {
+      return status.error_message();
+    }
+    return {reinterpret_cast<const char*>(slice.begin()), slice.size()};
+  };
+  auto becomes = [&](const std::string& wanted) {
+    for (int i = 0; i < 500 && health() != wanted; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return health() == wanted;
+  };
+  EXPECT_TRUE(becomes("\x08\x02")) << "nobody leads";
+  node.OnLoop([&] { node.quorum.Elect(1); });
+  EXPECT_TRUE(becomes("\x08\x01"));
+  node.OnLoop([&] { node.quorum.Depose(kNoNode, false); });
+  EXPECT_TRUE(becomes("\x08\x02"));
 }
 
 TEST(Grpc, AdminCallWaitsForALeader) {
