@@ -61,6 +61,12 @@ class Reader:
     def array(self, read):
         return [read() for _ in range(self.get('i'))]
 
+    def ints(self):
+        count = self.get('i')
+        found = struct.unpack_from('>%di' % count, self.data, self.at)
+        self.at += 4 * count
+        return list(found)
+
 
 def serves(port, timeout=2.0):
     """The port answers ApiVersions v0 without an error."""
@@ -85,8 +91,7 @@ def metadata(port, topics=None, timeout=5.0):
 
     def partition():
         error, index, leader = r.get('hii')
-        return dict(error=error, index=index, leader=leader, replicas=r.array(lambda: r.get('i')),
-                    isr=r.array(lambda: r.get('i')))
+        return dict(error=error, index=index, leader=leader, replicas=r.ints(), isr=r.ints())
     for _ in range(r.get('i')):
         error, name = r.get('h'), r.string()
         r.get('b')
