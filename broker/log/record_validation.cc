@@ -84,26 +84,25 @@ class Findings {
   RecordRefusal found_;
 };
 
+Refusal Unreadable(const Error& error) {
+  // The checksum is right: to send it again would not help, so that it is not
+  // CORRUPT_MESSAGE, at which producers try again.
+  return Refuse(error.code == ErrorCode::kCorruptMessage
+                    ? ErrorCode::kInvalidRecord
+                    : error.code,
+                error.message);
+}
+
 // The largest timestamp of the records.
-tl::expected<int64_t, RecordRefusal> ReadRecords(
-    std::string_view batch, const record::BatchHeader& header,
-    const RecordRules& rules, int64_t now_ms) {
-  const auto unreadable = [](const Error& error) {
-    // The checksum is right: to send it again would not help, so that it is
-    // not CORRUPT_MESSAGE, at which producers try again.
-    return Refuse(error.code == ErrorCode::kCorruptMessage
-                      ? ErrorCode::kInvalidRecord
-                      : error.code,
-                  error.message);
-  };
-  auto scanner =
-      record::RecordScanner::Open(batch, header, record::kMaxDecompressedSize);
-  if (!scanner) return unreadable(scanner.error());
+tl::expected<int64_t, RecordRefusal> ReadAll(record::RecordScanner& scanner,
+                                             const record::BatchHeader& header,
+                                             const RecordRules& rules,
+                                             int64_t now_ms) {
   Findings findings(rules, now_ms);
   int64_t largest = record::kNoTimestamp;
   while (true) {
-    const auto record = scanner->Next();
-    if (!record) return unreadable(record.error());
+    const auto record = scanner.Next();
+    if (!record) return Unreadable(record.error());
     if (!*record) break;
     const int64_t timestamp_ms =
         AddSaturating(header.base_timestamp, (*record)->timestamp_delta);
@@ -112,6 +111,42 @@ tl::expected<int64_t, RecordRefusal> ReadRecords(
   }
   if (auto refusal = std::move(findings).Verdict()) return Refusal(*refusal);
   return largest;
+}
+
+// What batches may unpack to, of what is left for all of a request.
+class Allowance {
+ public:
+  explicit Allowance(size_t* left) : left_(left) {}
+  size_t OfOne() const {
+    return std::min(*left_, record::kMaxDecompressedSize);
+  }
+  void Take(size_t bytes) { *left_ -= std::min(*left_, bytes); }
+
+ private:
+  size_t* const left_;
+};
+
+tl::expected<int64_t, RecordRefusal> ReadRecords(
+    std::string_view batch, const record::BatchHeader& header,
+    const RecordRules& rules, int64_t now_ms, Allowance allowance) {
+  const bool packed = header.codec() != record::Codec::kNone;
+  auto scanner = record::RecordScanner::Open(
+      batch, header, packed ? allowance.OfOne() : record::kMaxDecompressedSize);
+  if (!scanner) return Unreadable(scanner.error());
+  auto largest = ReadAll(*scanner, header, rules, now_ms);
+  if (packed) allowance.Take(scanner->unpacked());
+  return largest;
+}
+
+tl::expected<std::string, Error> Unpack(std::string_view batch,
+                                        const record::BatchHeader& header,
+                                        Allowance allowance) {
+  auto plain =
+      record::Decompress(header.codec(), batch.substr(record::kBatchHeaderSize),
+                         allowance.OfOne());
+  // What went wrong may have done so at the end.
+  allowance.Take(plain ? plain->size() : allowance.OfOne());
+  return plain;
 }
 
 std::string Rewrite(record::BatchHeader header, std::string_view records) {
@@ -133,10 +168,12 @@ bool ChecksumIsRight(std::string_view batch,
 
 tl::expected<std::string, RecordRefusal> ValidateRecords(
     std::string_view batch, const record::BatchHeader& header,
-    const RecordRules& rules, int64_t now_ms) {
+    const RecordRules& rules, int64_t now_ms, size_t* unpack_left) {
+  size_t own = UnpackAllowance(batch.size());
+  const Allowance allowance(unpack_left == nullptr ? &own : unpack_left);
   record::BatchHeader stored = header;
   if (rules.read_records) {
-    const auto largest = ReadRecords(batch, header, rules, now_ms);
+    const auto largest = ReadRecords(batch, header, rules, now_ms, allowance);
     if (!largest) {
       if (!ChecksumIsRight(batch, header)) {
         return Refuse(ErrorCode::kCorruptMessage, "the checksum is wrong");
@@ -153,7 +190,7 @@ tl::expected<std::string, RecordRefusal> ValidateRecords(
   }
   const std::string_view records = batch.substr(record::kBatchHeaderSize);
   if (codec == header.codec()) return Rewrite(stored, records);
-  auto plain = record::Decompress(header.codec(), records);
+  auto plain = Unpack(batch, header, allowance);
   if (!plain) return Refuse(ErrorCode::kInvalidRecord, plain.error().message);
   stored.attributes = static_cast<int16_t>(
       (header.attributes & ~record::kCodecMask) | static_cast<int>(codec));

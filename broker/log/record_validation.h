@@ -9,6 +9,7 @@
 
 #include "common/base/error_code.h"
 #include "common/record/batch_header.h"
+#include "common/record/compression.h"
 
 namespace tidemark::log {
 
@@ -52,9 +53,17 @@ struct RecordRefusal {
 // of bounds.
 //
 // `batch` is exactly one batch with this header, whose rules are checked
-// elsewhere (ValidateAppend).
+// elsewhere (ValidateAppend). It takes what it unpacks to from `unpack_left`
+// and is refused where that is not enough; nullptr: only its own bound holds.
 tl::expected<std::string, RecordRefusal> ValidateRecords(
     std::string_view batch, const record::BatchHeader& header,
-    const RecordRules& rules, int64_t now_ms);
+    const RecordRules& rules, int64_t now_ms, size_t* unpack_left = nullptr);
+
+// What all batches of a request of so many bytes may unpack to. However many
+// small ones it has, the time it takes is bounded by what was sent.
+inline size_t UnpackAllowance(size_t bytes) {
+  constexpr size_t kMostTimes = 128;
+  return record::kMaxDecompressedSize + kMostTimes * bytes;
+}
 
 }  // namespace tidemark::log

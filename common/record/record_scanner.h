@@ -30,6 +30,8 @@ class RecordScanner {
   // The next record; nullopt after the last. kInvalidRecord: what is there is
   // not what the header promises. kCorruptMessage: it cannot be unpacked.
   Result<std::optional<ScannedRecord>> Next();
+  // Bytes so far.
+  size_t unpacked() const { return unpacked_; }
 
  private:
   RecordScanner() = default;

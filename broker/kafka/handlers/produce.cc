@@ -109,17 +109,28 @@ Result<record::BatchHeader> CheckBatch(
   return header;
 }
 
+size_t BytesOf(const kafka::ProduceRequest& request) {
+  size_t bytes = 0;
+  for (const auto& topic : request.topic_data) {
+    for (const auto& data : topic.partition_data) {
+      if (data.records) bytes += data.records->size();
+    }
+  }
+  return bytes;
+}
+
 // The batch to append, once its records have been read where that is asked
 // for. What the log refuses by the header alone is left to it.
 tl::expected<SharedBytes, log::RecordRefusal> CheckRecords(
     const SharedBytes& batch, const record::BatchHeader& header,
-    const log::RecordRules* rules, int64_t now_ms) {
+    const log::RecordRules* rules, int64_t now_ms, size_t* unpack_left) {
   if (rules == nullptr || header.magic != record::kMagic ||
       !record::IsKnownCodec(header.codec()) || header.record_count == 0 ||
       header.last_offset_delta != header.record_count - 1) {
     return batch;
   }
-  auto rewritten = log::ValidateRecords(batch.view(), header, *rules, now_ms);
+  auto rewritten =
+      log::ValidateRecords(batch.view(), header, *rules, now_ms, unpack_left);
   if (!rewritten) return tl::unexpected(std::move(rewritten).error());
   if (rewritten->empty()) return batch;
   return SharedBytes(std::move(*rewritten));
@@ -161,6 +172,7 @@ void HandleProduce(RequestContext context, kafka::ProduceRequest request,
   std::vector<replication::ProduceItem> items;
   TopicRules rules(*context.services);
   const int64_t now_ms = context.executor->WallMs();
+  size_t unpack_left = log::UnpackAllowance(BytesOf(request));
   for (const auto& topic : request.topic_data) {
     auto& topic_response = ask->response.responses.emplace_back();
     topic_response.name = topic.name;
@@ -172,8 +184,8 @@ void HandleProduce(RequestContext context, kafka::ProduceRequest request,
         Refuse(partition, header.error().code, header.error().message);
         continue;
       }
-      auto batch =
-          CheckRecords(*data.records, *header, rules.Find(topic.name), now_ms);
+      auto batch = CheckRecords(*data.records, *header, rules.Find(topic.name),
+                                now_ms, &unpack_left);
       if (!batch) {
         Refuse(partition, std::move(batch).error());
         continue;

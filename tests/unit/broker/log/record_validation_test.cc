@@ -50,6 +50,39 @@ TEST_F(RecordValidationTest, AGoodBatchIsStoredAsItCame) {
   }
 }
 
+// A request may carry hundreds of bombs.
+TEST_F(RecordValidationTest, ManyBatchesTogetherUnpackToABoundedSize) {
+  record::BatchBuilder builder({.codec = Codec::kZstd});
+  builder.Add(kNow, "k", std::string(60 << 20, 'x'));
+  const std::string bomb = builder.Build();
+  const auto header = record::ParseBatchHeader(bomb).value();
+  size_t left = UnpackAllowance(0);
+  for (const bool good : {true, true, false, false}) {
+    const auto stored = ValidateRecords(bomb, header, rules_, kNow, &left);
+    EXPECT_EQ(stored ? ErrorCode::kNone : stored.error().error,
+              good ? ErrorCode::kNone : ErrorCode::kInvalidRecord);
+  }
+  EXPECT_EQ(left, 0u) << "what is refused has cost as much";
+  EXPECT_EQ(ValidateRecords(Batch({kNow}),
+                            record::ParseBatchHeader(Batch({kNow})).value(),
+                            rules_, kNow, &left),
+            "")
+      << "nothing to unpack";
+}
+
+// With another codec to store, and nobody to read them first.
+TEST_F(RecordValidationTest, WhatIsPackedAnewIsBoundedToo) {
+  record::BatchBuilder builder({.codec = Codec::kZstd});
+  builder.Add(kNow, "k", std::string(60 << 20, 'x'));
+  const std::string bomb = builder.Build();
+  const auto header = record::ParseBatchHeader(bomb).value();
+  rules_.read_records = false;
+  rules_.stored_codec = Codec::kLz4;
+  size_t left = 100 << 20;
+  EXPECT_TRUE(ValidateRecords(bomb, header, rules_, kNow, &left));
+  EXPECT_FALSE(ValidateRecords(bomb, header, rules_, kNow, &left));
+}
+
 TEST_F(RecordValidationTest, GarbageBehindACodecIsRefused) {
   // Behind the bit of every codec, as reported from the field.
   for (const char codec : {'\1', '\2', '\3', '\4'}) {
