@@ -36,7 +36,9 @@ void ConfigureServer(grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
-  builder->SetMaxReceiveMessageSize(64 << 20);
+  // Several times what the largest request of a broker or an operator takes
+  // (10,000 partitions); a message of raft stays below 4 MiB.
+  builder->SetMaxReceiveMessageSize(16 << 20);
   // For reflection, the only service that is not asynchronous.
   using Option = grpc::ServerBuilder::SyncServerOption;
   builder->SetSyncServerOption(Option::NUM_CQS, 1);

@@ -273,6 +273,23 @@ TEST(Grpc, AdminCallWaitsForALeader) {
 }
 
 // D-16
+TEST(Grpc, ARequestHasALargestSize) {
+  Node node(1);
+  node.OnLoop([&] { node.quorum.Elect(1); });
+  auto stub = admin_v1::Admin::NewStub(node.channel);
+  auto ask = [&](size_t bytes) {
+    grpc::ClientContext context;
+    SetDeadline(&context, 30'000);
+    admin_v1::DescribeTopicsRequest request;
+    request.add_names(std::string(bytes, 'n'));
+    admin_v1::DescribeTopicsResponse response;
+    return stub->DescribeTopics(&context, request, &response).error_code();
+  };
+  EXPECT_EQ(ask(15 << 20), grpc::StatusCode::OK);
+  EXPECT_EQ(ask(17 << 20), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+// D-16
 TEST(Grpc, SoManyAdminCallsWaitAndNotMore) {
   Node node(1);  // and nobody leads
   auto stub = admin_v1::Admin::NewStub(node.channel);
