@@ -7,12 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <thread>
 
+#include "common/record/crc32c.h"
+#include "controller/storage/keys.h"
 #include "controller/storage/raft_storage.h"
 
 namespace tidemark::storage {
@@ -69,8 +72,11 @@ class PowerCutTest : public testing::Test {
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0) << "see above";
   }
-  // All that was not synced is gone.
-  void CutPower() { std::ofstream(at_ + "/.control") << "cut * 1 0"; }
+  // All that was not synced is gone, or each of its sectors and names with the
+  // probability 1 - `kept`.
+  void CutPower(double kept = 0, int seed = 1) {
+    std::ofstream(at_ + "/.control") << "cut * " << seed << " " << kept;
+  }
 
   void Format() {
     ASSERT_TRUE(io::FormatDirectory(directory_, "c1", 1, io::Use::kMetadata));
@@ -80,6 +86,16 @@ class PowerCutTest : public testing::Test {
     EXPECT_TRUE(opened) << ToString(opened.error());
     // Left open on purpose: a killed process closes nothing.
     return opened ? std::move(*opened) : nullptr;
+  }
+  // In the form of log_check.h.
+  static std::string OneRecord(const std::string& data) {
+    const std::string body = "\1" + data;
+    const uint32_t crc = record::Crc32c(body);
+    const uint32_t masked = (crc >> 15 | crc << 17) + 0xa282ead8u;
+    std::string head;
+    AppendFixed(&head, masked, 4);
+    AppendFixed(&head, data.size(), 2);
+    return head + body;
   }
   static void Write(RaftStorage& storage, const raft::Write& write) {
     const auto status = storage.Write({&write, 1});
@@ -143,6 +159,32 @@ TEST_F(PowerCutTest, WhatOpenFindsIsKept) {
     EXPECT_EQ(stored->hard_state.term, 2u);
     EXPECT_EQ(stored->entries.size(), 1u);
   });
+}
+
+// D-1: the last write, on its way when the power went, may be there in parts.
+// That is no damage, and what was synced in front of it stays.
+TEST_F(PowerCutTest, HalfOfTheLastWriteIsNoDamage) {
+  InProcess([&] {
+    Format();
+    Open().release();
+  });
+  for (uint64_t round = 1; round <= 8; ++round) {
+    InProcess([&] {
+      Write(*Open().release(), {.hard_state = HardState{round, 3}});
+      // The write after it in the newest log, as far as it got.
+      std::string log;
+      for (const auto& file : fs::directory_iterator(directory_ + "/raft")) {
+        if (file.path().extension() == ".log")
+          log = std::max(log, file.path().string());
+      }
+      std::ofstream(log, std::ios::binary | std::ios::app)
+          << OneRecord(std::string(5000, 'x'));
+    });
+    CutPower(0.6, static_cast<int>(round));
+    InProcess([&] {
+      EXPECT_EQ(Open()->Load()->hard_state, (HardState{round, 3})) << round;
+    });
+  }
 }
 
 // A controller whose log is gone has voted and promised; it must not come
