@@ -126,6 +126,16 @@ def not_formatted(cluster, role):
     Place(cluster, role, role + '-raw', port=BASE + 61).refused('storage format')
 
 
+def controller_without_its_votes(cluster):
+    """What has voted and is gone is not replaced by a blank voter of the same name (D-2)."""
+    place = Place(cluster, 'controller', 'no-votes', port=BASE + 61, cluster_id=cluster_id_of(cluster))
+    data = os.path.join(place.path, 'data')
+    os.remove(os.path.join(data, 'raft.unused'))
+    for _ in range(2):
+        place.refused('is gone', 'another node id')
+    equal(os.path.exists(os.path.join(data, 'raft')), False)
+
+
 def directory_of_another_node(cluster, role):
     place = Place(cluster, role, role + '-node', port=BASE + 62, cluster_id=cluster_id_of(cluster))
     place.refused('node', overrides=['node.id=55'])
@@ -229,6 +239,7 @@ def main():
             for case in (misspelt_key, bad_value, asks_for_security, special_values_start, port_in_use, not_formatted,
                          directory_of_another_node, read_only, second_process):
                 cases.run('%s: %s' % (role, case.__name__.replace('_', ' ')), case, cluster, role)
+        cases.run('controller: without its votes', controller_without_its_votes, cluster)
         cases.run('broker: directory of another cluster', directory_of_another_cluster, cluster)
         cases.run('broker: directories of two clusters', directories_of_two_clusters, cluster)
         for case in (told_to_stop_while_it_waits, too_few_descriptors, a_disk_that_is_not_mounted, a_copied_directory):
