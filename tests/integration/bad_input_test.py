@@ -140,6 +140,26 @@ def unreadable_records(port):
     equal(wire.produce(port, topic, wire.batch([b'a'])), (0, 2))
 
 
+def bombs(port):
+    """All batches of a request unpack to 128 MiB and 128 times its size at most, whatever each of them does."""
+    topic, count, size = 'bombs', 4, 60 << 20
+    equal(wire.create_topic(port, topic, count)[0], 0)
+    pack = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = pack.compress(wire.record(0, bytes(size))) + pack.flush()
+    bomb = wire.batch_of(packed, 1, attributes=1)
+    assert 128 * count * len(bomb) < size, 'the allowance is for one more'
+    body = struct.pack('>hhi', -1, -1, 30000) + struct.pack('>i', 1) + wire.string(topic) + struct.pack('>i', count)
+    body += b''.join(struct.pack('>ii', i, len(bomb)) + bomb for i in range(count))
+    r = wire.Reader(wire.call(port, 0, 3, body, 60))
+    answers = []
+
+    def one():
+        index, error, _, _ = r.get('ihqq')
+        answers.append((index, error))
+    r.array(lambda: (r.string(), r.array(one)))
+    equal(answers, [(0, 0), (1, 0), (2, INVALID_RECORD), (3, INVALID_RECORD)])
+
+
 def stored(port, topic):
     """Fetch v4 from the start: the codec of the first batch and the answer's records."""
     body = struct.pack('>iiiib', -1, 500, 1, 1 << 20, 0) + struct.pack('>i', 1) + wire.string(topic)
@@ -250,6 +270,7 @@ def main():
         check('array counts of 2^31', huge_counts, BASE)
         check('damaged record batches', bad_batches, BASE)
         check('records that nobody could read', unreadable_records, BASE)
+        check('a request of bombs', bombs, BASE)
         check('what topics ask of records', topic_rules, BASE)
         check('illegal topics', bad_topics, BASE)
         check('names too long for the answer', endless_names, BASE)

@@ -229,10 +229,15 @@ def record(index, value, key=None, headers=varint(0)):
 
 def batch(values, crc=None, length=None, count=None, magic=2, attributes=0, now=None):
     """A record batch; what is given replaces the right value of that field."""
-    now = int(time.time() * 1000) if now is None else now
     records = b''.join(record(i, v) for i, v in enumerate(values))
-    tail = struct.pack('>hiqqqhi', attributes, len(values) - 1, now, now, -1, -1, -1)
-    tail += struct.pack('>i', len(values) if count is None else count) + records
+    return batch_of(records, len(values), crc, length, count, magic, attributes, now)
+
+
+def batch_of(records, number, crc=None, length=None, count=None, magic=2, attributes=0, now=None):
+    """The same of so many records as they stand in it."""
+    now = int(time.time() * 1000) if now is None else now
+    tail = struct.pack('>hiqqqhi', attributes, number - 1, now, now, -1, -1, -1)
+    tail += struct.pack('>i', number if count is None else count) + records
     if crc is None:
         crc = crc32c(tail)
     size = 4 + 1 + 4 + len(tail)

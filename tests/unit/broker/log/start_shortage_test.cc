@@ -13,6 +13,17 @@
 namespace tidemark::log {
 namespace {
 
+// Four of topic t, a record each.
+std::vector<std::unique_ptr<Log>> MakeLogs(LogManager& manager,
+                                           const Uuid& id) {
+  std::vector<std::unique_ptr<Log>> logs;
+  for (int i = 0; i < 4; ++i) {
+    logs.push_back(manager.GetOrCreate({"t", i}, id, {}, true, kNow).value());
+    EXPECT_TRUE(logs.back()->AppendAsLeader(Batch(1), 0, kNow));
+  }
+  return logs;
+}
+
 TEST(ManagerShortageTest, ADirectoryThatCannotBeListedIsNotReplaced) {
   sim::SimDisk disk(5);
   const Uuid id = *Uuid::FromBytes("0123456789abcdef");
@@ -21,12 +32,9 @@ TEST(ManagerShortageTest, ADirectoryThatCannotBeListedIsNotReplaced) {
   std::vector<TopicPartition> in_a;
   {
     auto manager = LogManager::Open(disk, options, kNow).value();
-    std::vector<std::unique_ptr<Log>> logs;
-    for (int i = 0; i < 4; ++i) {
-      logs.push_back(
-          manager->GetOrCreate({"t", i}, id, {}, true, kNow).value());
-      ASSERT_TRUE(logs.back()->AppendAsLeader(Batch(1), 0, kNow));
-      if (logs.back()->dir().starts_with("/a")) in_a.push_back({"t", i});
+    std::vector<std::unique_ptr<Log>> logs = MakeLogs(*manager, id);
+    for (const auto& log : logs) {
+      if (log->dir().starts_with("/a")) in_a.push_back(log->partition());
     }
     ASSERT_TRUE(manager->ShutdownCleanly(std::move(logs), 1));
   }
@@ -67,13 +75,7 @@ TEST(ManagerShortageTest, AStartWithoutDescriptorsIsTriedAgain) {
     sim::SimDisk disk(5);
     {
       auto manager = LogManager::Open(disk, options, kNow).value();
-      std::vector<std::unique_ptr<Log>> logs;
-      for (int i = 0; i < 4; ++i) {
-        logs.push_back(
-            manager->GetOrCreate({"t", i}, id, {}, true, kNow).value());
-        ASSERT_TRUE(logs.back()->AppendAsLeader(Batch(1), 0, kNow));
-      }
-      ASSERT_TRUE(manager->ShutdownCleanly(std::move(logs), 7));
+      ASSERT_TRUE(manager->ShutdownCleanly(MakeLogs(*manager, id), 7));
     }
     disk.FailOpensAfter(opens);
     auto manager = LogManager::Open(disk, options, kNow);
