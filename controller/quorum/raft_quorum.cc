@@ -19,6 +19,12 @@ namespace {
 // Overhead of an entry beside its data, for deciding when to snapshot.
 constexpr uint64_t kEntryOverheadBytes = 32;
 
+// A long tail is applied in slices of so many bytes, and after so much time
+// others have their turn: a node that restarts or catches up goes on answering
+// its leader, and votes (D-7).
+constexpr size_t kApplySliceBytes = 64 << 10;
+constexpr Duration kTurn = std::chrono::milliseconds(10);
+
 Status CheckOptions(const Options& options) {
   std::set<NodeId> ids;
   for (const Voter& voter : options.voters) {
@@ -48,6 +54,7 @@ raft::Config CoreConfig(const Options& options) {
   config.election_ticks_max = options.election_ticks_max;
   config.heartbeat_ticks = options.heartbeat_ticks;
   config.max_inflight_messages = options.max_inflight_messages;
+  config.max_apply_bytes = kApplySliceBytes;
   config.seed = options.seed != 0 ? options.seed : std::random_device()();
   return config;
 }
@@ -270,11 +277,16 @@ void Driver::SchedulePump() {
 }
 
 void Driver::Pump() {
+  const Instant end = executor_.Now() + kTurn;
   while (true) {
     FollowLeadership();
     raft::Ready ready = core_.TakeReady();
     if (ready.empty()) break;
     CarryOut(std::move(ready));
+    if (executor_.Now() >= end) {
+      SchedulePump();
+      break;
+    }
   }
   MaybeTakeSnapshot();
 }

@@ -47,6 +47,7 @@ class Recorder final : public StateMachine {
     for (const Committed& entry : entries) {
       ASSERT_EQ(entry.offset, last + 1);
       last = entry.offset;
+      std::this_thread::sleep_for(takes);
       if (!entry.data.empty()) state += entry.data + "\n";
     }
   }
@@ -69,12 +70,16 @@ class Recorder final : public StateMachine {
   MetadataOffset last = 0;
   int loads = 0;
   bool active = false;
+  std::chrono::microseconds takes{0};  // each entry
 };
 
 // One controller process, in miniature.
 class Node {
  public:
-  Node(Options options) : options_(std::move(options)), loop_("quorum") {
+  // `takes`: what an entry takes the machine.
+  explicit Node(Options options, std::chrono::microseconds takes = {})
+      : options_(std::move(options)), loop_("quorum") {
+    machine_.takes = takes;
     auto opened = RaftQuorum::Open(options_, loop_, machine_);
     if (!opened) {
       error_ = ToString(opened.error());
@@ -126,10 +131,11 @@ class Node {
     return future.get();
   }
   // `done` comes on the quorum's thread, with whether the machine is active.
-  void ProposeMany(int count, std::function<void(bool ok, bool active)> done) {
+  void ProposeMany(int count, const std::string& data,
+                   std::function<void(bool ok, bool active)> done) {
     Run([&] {
       for (int i = 0; i < count; ++i) {
-        quorum_->Propose("p", [this, done](Result<MetadataOffset> result) {
+        quorum_->Propose(data, [this, done](Result<MetadataOffset> result) {
           done(result.has_value(), machine_.active);
         });
       }
@@ -188,11 +194,11 @@ class QuorumTest : public testing::Test {
   std::string DirectoryOf(NodeId id) {
     return directory_ + "/" + std::to_string(id);
   }
-  void Start(NodeId id) {
+  void Start(NodeId id, std::chrono::microseconds takes = {}) {
     Options options = options_;
     options.self = id;
     options.directory = DirectoryOf(id);
-    nodes_[id] = std::make_unique<Node>(options);
+    nodes_[id] = std::make_unique<Node>(options, takes);
     ASSERT_EQ(nodes_[id]->error(), "");
   }
   void StartAll() {
@@ -243,7 +249,7 @@ TEST_F(QuorumTest, DeposedWithManyInFlightTheMachineResignsFirst) {
   for (const Voter& voter : options_.voters)
     if (voter.id != self) nodes_.erase(voter.id);
   std::atomic<int> failed = 0, while_active = 0;
-  leader->ProposeMany(1000, [&](bool ok, bool active) {
+  leader->ProposeMany(1000, "p", [&](bool ok, bool active) {
     if (ok) return;
     while_active += active;
     ++failed;
@@ -266,6 +272,36 @@ TEST_F(QuorumTest, SingleVoterLeadsAtOnceAndComesBackFromDisk) {
   node = WaitForActive();
   EXPECT_EQ(node->state(), "a\n");
   EXPECT_EQ(node->status().term, 2u);
+}
+
+// D-7: what a node has to apply when it starts keeps it from nothing else.
+TEST_F(QuorumTest, ALongTailIsAppliedInTurnsWithAllElse) {
+  MakeVoters(1);
+  Start(1);
+  Node* node = WaitForActive();
+  ASSERT_NE(node, nullptr);
+  constexpr int kEntries = 3000;
+  std::atomic<int> committed = 0;
+  node->ProposeMany(kEntries, std::string(1000, 'e'),
+                    [&](bool ok, bool) { committed += ok; });
+  ASSERT_TRUE(Eventually([&] { return committed == kEntries; }));
+  nodes_.clear();
+
+  using Clock = std::chrono::steady_clock;
+  const auto began = Clock::now();
+  Start(1, std::chrono::microseconds(300));
+  node = nodes_[1].get();
+  Clock::duration longest{};
+  while (true) {
+    const auto before = Clock::now();
+    const bool active = node->active();
+    longest = std::max(longest, Clock::now() - before);
+    if (active) break;
+    ASSERT_LT(Clock::now() - began, kLimit);
+  }
+  EXPECT_GE(Clock::now() - began, std::chrono::milliseconds(900));
+  EXPECT_LT(longest, std::chrono::milliseconds(300));
+  EXPECT_EQ(node->status().applied, kEntries + 2);
 }
 
 TEST_F(QuorumTest, ThreeVotersReplicateAndSurviveTheLeader) {
