@@ -121,6 +121,7 @@ void Partition::BecomeLeader(const metadata::PartitionImage& row, Instant now) {
   leading.isr =
       Isr(row.isr, row.leader_epoch, row.partition_epoch, !row.elr.empty());
   leading.epoch_start = log_->end_offset();
+  leading.since = now;
   leading.recovering = row.recovering;
   for (const NodeId id : row.isr) {
     if (id != env_->self) leading.followers.emplace(id, FollowerState(now));

@@ -215,6 +215,10 @@ class Partition {
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
   PartitionEpoch partition_epoch() const { return partition_epoch_; }
   Offset high_watermark() const { return high_watermark_; }
+  // Of a leader: since when it leads this epoch.
+  Instant leads_since() const {
+    return leading() ? leading()->since : Instant();
+  }
   // Of a leader; of another, 0 and nobody.
   Offset epoch_start() const { return leading() ? leading()->epoch_start : 0; }
   const Isr& isr() const;
@@ -302,6 +306,7 @@ class Partition {
   struct Leading {
     Isr isr;
     Offset epoch_start = 0;
+    Instant since;
     std::map<NodeId, FollowerState> followers;
     Instant no_proposal_before{};
     bool recovering = false;  // elected uncleanly, not reported recovered yet

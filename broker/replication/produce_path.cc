@@ -6,6 +6,8 @@ namespace tidemark::replication {
 namespace {
 
 constexpr char kBehindRefused[] = "the batch before it was refused";
+// A batch that the leader before refused has been sent again by then.
+constexpr Duration kNewLeader = std::chrono::seconds(5);
 
 // Upon these a producer sends the same batch again.
 bool IsSentAgain(ErrorCode error) {
@@ -21,13 +23,28 @@ bool IsSentAgain(ErrorCode error) {
 // be the first, and the refused one out of order for ever.
 std::optional<ErrorCode> ProducePath::WhyBefore(const ProduceCall& call,
                                                 const Partition& partition) {
-  if (refused_.size() == 0 || partition.away()) return std::nullopt;
+  if (!partition.IsLeader() || partition.away()) return std::nullopt;
+  if (refused_.size() == 0 && !IsNew(partition)) return std::nullopt;
   const auto batch = record::ParseBatchHeader(call.item.batch.view());
   if (!batch || batch->base_sequence == 0 ||
       partition.log().KnowsProducer(batch->producer_id)) {
     return std::nullopt;
   }
-  return refused_.Excuse(call.item.partition, *batch);
+  return refused_.Excuse(call.item.partition, *batch, partition.leader_epoch(),
+                         IsNew(partition));
+}
+
+bool ProducePath::IsNew(const Partition& partition) const {
+  return state_.executor.Now() - partition.leads_since() < kNewLeader;
+}
+
+std::optional<ErrorCode> ProducePath::Excuse(const TopicPartition& name,
+                                             const record::BatchHeader& batch) {
+  const Slot* slot = state_.Find(name);
+  if (slot == nullptr) return std::nullopt;
+  const Partition& partition = slot->partition;
+  return refused_.Excuse(name, batch, partition.leader_epoch(),
+                         IsNew(partition));
 }
 
 ProduceOutcome ProducePath::Refuse(const ProduceCall& call, Error error) {
@@ -38,7 +55,7 @@ ProduceOutcome ProducePath::Refuse(const ProduceCall& call, Error error) {
     if (batch && !out_of_order) {
       refused_.Add(name, *batch, error.code);
     } else if (batch) {
-      if (const auto before = refused_.Excuse(name, *batch)) {
+      if (const auto before = Excuse(name, *batch)) {
         error = {*before, kBehindRefused};
       }
     }

@@ -40,6 +40,10 @@ class ProducePath {
 
   std::optional<ErrorCode> WhyBefore(const ProduceCall& call,
                                      const Partition& partition);
+  // RefusedBatches::Excuse with the partition's leader epoch.
+  std::optional<ErrorCode> Excuse(const TopicPartition& name,
+                                  const record::BatchHeader& batch);
+  bool IsNew(const Partition& partition) const;
 
   ShardState& state_;
   EffectRunner& effects_;

@@ -12,22 +12,32 @@ void RefusedBatches::Add(const TopicPartition& partition,
                                             batch.LastSequence(), error};
 }
 
+RefusedBatches::Refusal* RefusedBatches::Find(const Key& key) {
+  for (auto* generation : {&young_, &old_}) {
+    if (auto found = generation->find(key); found != generation->end()) {
+      return &found->second;
+    }
+  }
+  return nullptr;
+}
+
 std::optional<ErrorCode> RefusedBatches::Excuse(
-    const TopicPartition& partition, const record::BatchHeader& batch) {
+    const TopicPartition& partition, const record::BatchHeader& batch,
+    LeaderEpoch leader_epoch, bool new_leader) {
   if (!log::IsTracked(batch)) return std::nullopt;
-  const Key key{partition, batch.producer_id};
-  auto found = young_.find(key);
-  if (found == young_.end()) {
-    found = old_.find(key);
-    if (found == old_.end()) return std::nullopt;
+  Refusal* before = Find({partition, batch.producer_id});
+  if (before != nullptr && before->epoch == batch.producer_epoch) {
+    if (log::FollowsSequence(before->last_sequence, batch.base_sequence)) {
+      before->last_sequence = batch.LastSequence();
+      before->excused_in = leader_epoch;
+      return before->error;
+    }
+    if (before->excused_in == leader_epoch) return std::nullopt;
   }
-  Refusal& before = found->second;
-  if (before.epoch != batch.producer_epoch ||
-      !log::FollowsSequence(before.last_sequence, batch.base_sequence)) {
-    return std::nullopt;
-  }
-  before.last_sequence = batch.LastSequence();
-  return before.error;
+  if (!new_leader) return std::nullopt;
+  Add(partition, batch, ErrorCode::kNotLeaderOrFollower);
+  Find({partition, batch.producer_id})->excused_in = leader_epoch;
+  return ErrorCode::kNotLeaderOrFollower;
 }
 
 }  // namespace tidemark::replication

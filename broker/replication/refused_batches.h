@@ -23,6 +23,11 @@ namespace tidemark::replication {
 // yet they would be its first, and the refused one never got in. So a batch
 // behind a refused one is refused alike.
 //
+// The one before may have been refused by the leader before, too: librdkafka
+// asks the new leader with the next batch while the refused one still waits to
+// be sent again. So the first gap that a new leader sees of a producer is taken
+// for such a one.
+//
 // A plain value of bounded size; forgets the oldest. One thread.
 class RefusedBatches {
  public:
@@ -32,10 +37,12 @@ class RefusedBatches {
   void Add(const TopicPartition& partition, const record::BatchHeader& batch,
            ErrorCode error);
   // For a batch that is out of order, or of a producer the log does not know:
-  // the error of the one right before it, if that was refused here. Once for
-  // each, for the one before may have been given up.
+  // the error of the one right before it, if that was refused here, or may have
+  // been elsewhere since this is a `new_leader`. Once for each in a leader
+  // epoch, for the one before may have been given up.
   std::optional<ErrorCode> Excuse(const TopicPartition& partition,
-                                  const record::BatchHeader& batch);
+                                  const record::BatchHeader& batch,
+                                  LeaderEpoch leader_epoch, bool new_leader);
 
   size_t size() const { return young_.size() + old_.size(); }
 
@@ -46,7 +53,10 @@ class RefusedBatches {
     ProducerEpoch epoch = -1;
     int32_t last_sequence = -1;
     ErrorCode error = ErrorCode::kNone;
+    LeaderEpoch excused_in = -1;  // the leader epoch that excused the last one
   };
+
+  Refusal* Find(const Key& key);
 
   std::map<Key, Refusal> young_, old_;
 };

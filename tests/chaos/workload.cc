@@ -90,6 +90,10 @@ rd_kafka_t* NewClient(rd_kafka_type_t type, const Options& options,
                              {"socket.timeout.ms", "3000"},
                              {"broker.address.family", "v4"},
                              {"log_level", "2"}});
+  const std::string debug = Get(options, "debug", "");
+  if (!debug.empty()) {
+    more.insert(more.end(), {{"debug", debug}, {"log_level", "7"}});
+  }
   for (const auto& [name, value] : more) {
     if (rd_kafka_conf_set(conf, name, value.c_str(), why, sizeof why) !=
         RD_KAFKA_CONF_OK) {

@@ -14,6 +14,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 const TopicPartition kT0{"t", 0};
+// A leader is no longer new then.
+constexpr auto kLong = seconds(10);
 
 std::string Batch(int32_t sequence, int count, ProducerId producer = 7,
                   ProducerEpoch epoch = 0) {
@@ -86,6 +88,7 @@ TEST_F(RefusedBatchesTest, AlsoTheFirstOnesOfAProducer) {
   EXPECT_EQ(Send(2, Batch(9, 4, 8)), ErrorCode::kNone);
   EXPECT_EQ(Send(1, Batch(0, 5, 9)), ErrorCode::kNotLeaderOrFollower);
   cluster_.Elect("t", 0, 1, {1, 2});
+  cluster_.executor.RunFor(kLong);
   EXPECT_EQ(Send(1, Batch(5, 1, 10)), ErrorCode::kNone) << "another's";
 }
 
@@ -97,10 +100,37 @@ TEST_F(RefusedBatchesTest, ABatchIsExcusedOnce) {
   EXPECT_EQ(Send(2, Batch(6, 1)), ErrorCode::kOutOfOrderSequenceNumber);
 }
 
-TEST_F(RefusedBatchesTest, AGapThatNobodyRefusedIsAGap) {
+// As librdkafka does when it learns of the new leader before the refused batch
+// is to be sent again.
+TEST_F(RefusedBatchesTest, AlsoWhereTheLeaderBeforeRefusedTheFirst) {
+  cluster_.executor.RunFor(kLong);
+  cluster_.Elect("t", 0, 2, {1, 2});
+  EXPECT_EQ(Send(1, Batch(5, 1)), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(Send(2, Batch(6, 1)), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(Send(2, Batch(7, 1)), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(Send(2, Batch(5, 1)), ErrorCode::kNone);
+  EXPECT_EQ(Send(2, Batch(6, 1)), ErrorCode::kNone);
+  EXPECT_EQ(Send(2, Batch(9, 1)), ErrorCode::kOutOfOrderSequenceNumber);
+}
+
+TEST_F(RefusedBatchesTest, EveryNewLeaderExcusesAGapOnce) {
+  for (const NodeId leader : {2, 1, 2}) {
+    cluster_.executor.RunFor(kLong);
+    cluster_.Elect("t", 0, leader, {1, 2});
+    EXPECT_EQ(Send(leader, Batch(6, 1)), ErrorCode::kNotLeaderOrFollower);
+    EXPECT_EQ(Send(leader, Batch(6, 1)), ErrorCode::kOutOfOrderSequenceNumber);
+    EXPECT_EQ(Send(leader, Batch(7, 1)), ErrorCode::kNotLeaderOrFollower)
+        << "the next one of the excused";
+    EXPECT_EQ(Send(leader, Batch(9, 1)), ErrorCode::kOutOfOrderSequenceNumber);
+  }
+}
+
+TEST_F(RefusedBatchesTest, AGapAtALeaderOfLongIsAGap) {
+  cluster_.executor.RunFor(kLong);
   EXPECT_EQ(Send(1, Batch(6, 1)), ErrorCode::kOutOfOrderSequenceNumber);
   EXPECT_EQ(Send(2, Batch(5, 1)), ErrorCode::kNotLeaderOrFollower);
   cluster_.Elect("t", 0, 2, {1, 2});
+  cluster_.executor.RunFor(kLong);
   EXPECT_EQ(Send(2, Batch(7, 1)), ErrorCode::kOutOfOrderSequenceNumber);
 }
 
@@ -142,10 +172,11 @@ TEST_F(RefusedBatchesTest, ButNotBeforeItIsCommitted) {
 TEST(RefusedBatches, FollowsTheSequenceOfItsOwnProducerPartitionAndEpoch) {
   RefusedBatches refused;
   refused.Add(kT0, Header(INT32_MAX - 1, 2), ErrorCode::kNotEnoughReplicas);
-  EXPECT_FALSE(refused.Excuse({"t", 1}, Header(0, 1)));
-  EXPECT_FALSE(refused.Excuse(kT0, Header(0, 1, 8)));
-  EXPECT_FALSE(refused.Excuse(kT0, Header(0, 1, 7, 1)));
-  EXPECT_EQ(refused.Excuse(kT0, Header(0, 1)), ErrorCode::kNotEnoughReplicas);
+  EXPECT_FALSE(refused.Excuse({"t", 1}, Header(0, 1), 3, false));
+  EXPECT_FALSE(refused.Excuse(kT0, Header(0, 1, 8), 3, false));
+  EXPECT_FALSE(refused.Excuse(kT0, Header(0, 1, 7, 1), 3, false));
+  EXPECT_EQ(refused.Excuse(kT0, Header(0, 1), 3, false),
+            ErrorCode::kNotEnoughReplicas);
 }
 
 TEST(RefusedBatches, RemembersTheNewestOfMany) {
@@ -154,8 +185,12 @@ TEST(RefusedBatches, RemembersTheNewestOfMany) {
     refused.Add(kT0, Header(0, 1, id), ErrorCode::kNotEnoughReplicas);
   }
   EXPECT_LE(refused.size(), 2 * RefusedBatches::kGeneration);
-  EXPECT_TRUE(refused.Excuse(kT0, Header(1, 1, 99'999)));
-  EXPECT_FALSE(refused.Excuse(kT0, Header(1, 1, 0)));
+  EXPECT_TRUE(refused.Excuse(kT0, Header(1, 1, 99'999), 3, false));
+  EXPECT_FALSE(refused.Excuse(kT0, Header(1, 1, 0), 3, false));
+  for (ProducerId id = 0; id < 100'000; ++id) {
+    EXPECT_TRUE(refused.Excuse(kT0, Header(5, 1, id), 3, true));
+  }
+  EXPECT_LE(refused.size(), 2 * RefusedBatches::kGeneration);
 }
 
 }  // namespace
