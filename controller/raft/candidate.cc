@@ -6,7 +6,7 @@
 namespace tidemark::raft {
 
 void Raft::Campaign() {
-  if (!IsLeader()) BecomePreCandidate();
+  if (!IsLeader() && IsVoter()) BecomePreCandidate();
 }
 
 void Raft::BecomePreCandidate() {
@@ -28,7 +28,7 @@ void Raft::CountPreVotes() {
 }
 
 void Raft::BecomeCandidate(bool handed_over) {
-  hard_state_ = {term() + 1, config_.self};
+  hard_state_ = {term() + 1, config_.self, config_.directory};
   role_ = Candidate{.timeout = RandomTimeout()};
   // The own vote counts when it is durable: OnWritten().
   AskForVotes(MessageType::kVote, term(), handed_over ? kHandedOver : 0);
@@ -41,6 +41,7 @@ void Raft::AskForVotes(MessageType type, Term term, uint64_t context) {
     Send({.type = type,
           .from = config_.self,
           .to = voter,
+          .to_directory = followed_->Find(voter)->directory,
           .term = term,
           .index = last.index,
           .log_term = last.term,

@@ -6,7 +6,9 @@
 namespace tidemark::raft {
 
 void Raft::TickFollower(Follower& follower) {
-  if (++follower.elapsed >= follower.timeout) BecomePreCandidate();
+  if (++follower.elapsed < follower.timeout) return;
+  if (IsVoter()) return BecomePreCandidate();
+  follower.leader = kNoNode;
 }
 
 // What was known to match may be gone from the log, when a leader replaces in
@@ -70,7 +72,7 @@ Status Raft::FollowSnapshot(Message m) {
   auto& incoming = follower.incoming;
   if (!incoming || incoming->last != chunk.last) {
     if (incoming && chunk.last.index < incoming->last.index) return {};
-    incoming.emplace(Follower::Incoming{chunk.last, {}});
+    incoming.emplace(Follower::Incoming{chunk.last, {}, chunk.members});
   }
   if (incoming->bytes.size() + chunk.data.size() > config_.max_snapshot_bytes) {
     incoming.reset();
@@ -93,7 +95,9 @@ Status Raft::FollowSnapshot(Message m) {
 }
 
 // No pre-vote: the leader itself gives up its claim.
-void Raft::FollowTimeoutNow() { BecomeCandidate(/*handed_over=*/true); }
+void Raft::FollowTimeoutNow() {
+  if (IsVoter()) BecomeCandidate(/*handed_over=*/true);
+}
 
 void Raft::InstallSnapshot(Follower& follower) {
   Follower::Incoming incoming = std::move(*follower.incoming);
@@ -104,9 +108,10 @@ void Raft::InstallSnapshot(Follower& follower) {
     log_.CommitTo(incoming.last.index);
     return;
   }
-  log_.Restore(incoming.last);
+  log_.Restore(incoming.last, incoming.members);
   NoteMatch(follower, incoming.last.index);
-  installed_ = Snapshot{incoming.last, SharedBytes(std::move(incoming.bytes))};
+  installed_ = Snapshot{incoming.last, SharedBytes(std::move(incoming.bytes)),
+                        std::move(incoming.members)};
 }
 
 }  // namespace tidemark::raft

@@ -24,7 +24,7 @@ bool DiskHolds(const Stored& disk, LogPosition position) {
 std::optional<std::string> InvariantChecker::Check(
     std::span<const NodeView> nodes) {
   for (const NodeView& node : nodes) {
-    Seen& seen = seen_[node.id];
+    Seen& seen = seen_[{node.id, node.directory}];
     if (Failure f = CheckVote(node)) return f;
     if (node.core == nullptr) {
       seen.core = nullptr;
@@ -41,6 +41,7 @@ std::optional<std::string> InvariantChecker::Check(
     if (Failure f = CheckTerms(node, seen)) return f;
     if (Failure f = CheckLeader(node, seen)) return f;
     if (Failure f = CheckLog(node, seen)) return f;
+    if (Failure f = CheckMembers(node)) return f;
     if (Failure f = CheckCommitted(node, seen, nodes)) return f;
     Remember(node, &seen);
   }
@@ -77,15 +78,16 @@ InvariantChecker::Failure InvariantChecker::CheckLeader(const NodeView& node,
                                                         const Seen& seen) {
   if (!node.core->IsLeader()) return std::nullopt;
   const Term term = node.core->term();
-  auto [it, first] = leaders_.emplace(term, node.id);
-  if (!first && it->second != node.id)
+  const Identity self{node.id, node.directory};
+  auto [it, first] = leaders_.emplace(term, self);
+  if (!first && it->second != self)
     return Broken("R-01", node.id,
                   "leads term " + std::to_string(term) + " of node " +
-                      std::to_string(it->second));
+                      std::to_string(it->second.first));
   if (!(seen.led && seen.core == node.core) && seen.led_term == term)
     return Broken("R-11", node.id,
                   "leads term " + std::to_string(term) + " a second time");
-  if (node.disk->hard_state != HardState{term, node.id})
+  if (node.disk->hard_state != HardState{term, node.id, node.directory})
     return Broken("R-12", node.id, "leads without its vote on disk");
   return std::nullopt;
 }
@@ -93,8 +95,10 @@ InvariantChecker::Failure InvariantChecker::CheckLeader(const NodeView& node,
 InvariantChecker::Failure InvariantChecker::CheckVote(const NodeView& node) {
   const HardState& state = node.disk->hard_state;
   if (state.vote == kNoNode) return std::nullopt;
-  auto [it, first] = votes_.emplace(std::pair{node.id, state.term}, state.vote);
-  if (!first && it->second != state.vote)
+  const Identity vote{state.vote, state.vote_directory};
+  auto [it, first] = votes_.emplace(
+      std::pair{Identity{node.id, node.directory}, state.term}, vote);
+  if (!first && it->second != vote)
     return Broken("R-12", node.id,
                   "voted twice in term " + std::to_string(state.term));
   return std::nullopt;
@@ -117,8 +121,11 @@ InvariantChecker::Failure InvariantChecker::CheckLog(const NodeView& node,
   Term previous = log.base().term;
   for (LogIndex i = log.first(); i <= log.last_index(); ++i) {
     const Entry& entry = log.At(i);
-    const Fact fact{entry.term, previous,
-                    std::hash<std::string_view>()(entry.data.view())};
+    const Fact fact{
+        entry.term, previous,
+        std::hash<std::string_view>()(entry.data.view()) ^
+            (entry.members ? std::hash<std::string>()(Encode(*entry.members))
+                           : 0)};
     if (entry.index != i || entry.term < previous)
       return Broken("R-02", node.id,
                     "has a log out of order at " + std::to_string(i));
@@ -139,14 +146,47 @@ InvariantChecker::Failure InvariantChecker::CheckLog(const NodeView& node,
   return std::nullopt;
 }
 
+// `members`: those of the leader that committed it. Disks that were wiped do
+// not count.
 InvariantChecker::Failure InvariantChecker::CheckDurable(
-    LogPosition position, std::span<const NodeView> nodes) {
+    LogPosition position, const Members& members,
+    std::span<const NodeView> nodes) {
   size_t holders = 0;
   for (const NodeView& node : nodes)
-    if (voters_.Contains(node.id) && DiskHolds(*node.disk, position)) ++holders;
-  if (holders * 2 > voters_.voters().size()) return std::nullopt;
+    if (members.IsVoter(node.id) && members.Find(node.id)->Is(node.directory) &&
+        DiskHolds(*node.disk, position))
+      ++holders;
+  if (holders * 2 > members.Voters().size()) return std::nullopt;
   return "R-06: " + ToString(position) +
          " is committed but a majority does not have it on disk";
+}
+
+// majorities of configurations that follow each other overlap; at most
+// one is not committed; and a leader makes none before it has committed an
+// entry of its own term.
+InvariantChecker::Failure InvariantChecker::CheckMembers(const NodeView& node) {
+  const Log& log = node.core->log();
+  const auto* leader = std::get_if<Leader>(&node.core->role());
+  if (leader == nullptr) return std::nullopt;
+  int uncommitted = 0;
+  MembersPtr before = log.MembersAt(log.committed());
+  for (LogIndex i = std::max(log.committed() + 1, log.first());
+       i <= log.last_index(); ++i) {
+    const Entry& entry = log.At(i);
+    if (!entry.members) continue;
+    uncommitted += i > last_committed();
+    if (before && !CheckStep(*before, *entry.members))
+      return Broken("R-17", node.id,
+                    "goes from " + ToString(*before) + " to " +
+                        ToString(*entry.members) + " at once");
+    before = entry.members;
+    if (entry.term == node.core->term() && log.committed() < leader->term_start)
+      return Broken("R-17", node.id,
+                    "changes members before it has committed in its term");
+  }
+  if (uncommitted > 1)
+    return Broken("R-17", node.id, "has two configurations under way");
+  return std::nullopt;
 }
 
 InvariantChecker::Failure InvariantChecker::CheckCommitted(
@@ -167,7 +207,9 @@ InvariantChecker::Failure InvariantChecker::CheckCommitted(
                       "committed another entry at " + std::to_string(i));
       continue;
     }
-    if (Failure f = CheckDurable(entry.position(), nodes)) return f;
+    if (Failure f =
+            CheckDurable(entry.position(), *node.core->members(), nodes))
+      return f;
   }
   // The entry that moved a leader's commit index is of its own term.
   if (node.core->IsLeader() && seen.core == node.core && seen.led &&

@@ -14,18 +14,17 @@ namespace tidemark::raft {
 // One node as the checker sees it between two events.
 struct NodeView {
   NodeId id = kNoNode;
+  Uuid directory;                // a wiped node is another one
   const Raft* core = nullptr;    // nullptr: it is down
   const Stored* disk = nullptr;  // what would be found after losing power now
 };
 
 // Watches a whole group of nodes, as nothing inside the system can, and says
-// which promise of Raft (R-01 … R-14) the last event broke. For tests and the
-// simulator: call it after every event. It remembers what it saw, so one
+// which promise of Raft (R-01 …) the last event broke. For tests and
+// the simulator: call it after every event. It remembers what it saw, so one
 // checker belongs to one run.
 class InvariantChecker {
  public:
-  explicit InvariantChecker(Majority voters) : voters_(std::move(voters)) {}
-
   // nullopt: all hold. Else one line that begins with the invariant's id.
   std::optional<std::string> Check(std::span<const NodeView> nodes);
 
@@ -48,6 +47,7 @@ class InvariantChecker {
     uint32_t age = 0;
   };
   using Failure = std::optional<std::string>;
+  using Identity = std::pair<NodeId, Uuid>;
 
   Failure CheckLeader(const NodeView& node, const Seen& seen);
   Failure CheckTerms(const NodeView& node, const Seen& seen);
@@ -56,7 +56,9 @@ class InvariantChecker {
   Failure CheckCommitted(const NodeView& node, const Seen& seen,
                          std::span<const NodeView> nodes);
   Failure CheckLeaderComplete(const NodeView& node);
-  Failure CheckDurable(LogPosition position, std::span<const NodeView> nodes);
+  Failure CheckDurable(LogPosition position, const Members& members,
+                       std::span<const NodeView> nodes);
+  Failure CheckMembers(const NodeView& node);
   void Remember(const NodeView& node, Seen* seen);
 
   // What an entry is and what stood before it, under its position.
@@ -66,12 +68,11 @@ class InvariantChecker {
     size_t hash = 0;
   };
 
-  Majority voters_;
-  std::map<Term, NodeId> leaders_;
-  std::map<std::pair<NodeId, Term>, NodeId> votes_;
+  std::map<Term, Identity> leaders_;
+  std::map<std::pair<Identity, Term>, Identity> votes_;
   std::unordered_map<LogIndex, std::vector<Fact>> facts_;
   std::map<LogIndex, Entry> committed_;
-  std::map<NodeId, Seen> seen_;
+  std::map<Identity, Seen> seen_;
 };
 
 }  // namespace tidemark::raft

@@ -11,13 +11,7 @@ namespace tidemark::raft {
 void Raft::BecomeLeader() {
   Leader leader;
   leader.term_start = log_.last_index() + 1;
-  for (NodeId voter : voters_.voters()) {
-    if (voter == config_.self) continue;
-    leader.peers.emplace(
-        voter,
-        Progress(leader.term_start, Inflights(config_.max_inflight_messages,
-                                              config_.max_inflight_bytes)));
-  }
+  FollowPeers(leader);
   role_ = std::move(leader);
   // Entries of earlier terms commit only under one of the own term.
   log_.Append(term(), SharedBytes());
@@ -31,6 +25,14 @@ void Raft::TickLeader(Leader& leader) {
   std::map<NodeId, bool> heard{{config_.self, true}};
   for (auto& [id, progress] : leader.peers)
     heard[id] = ++progress.silent_ticks < config_.election_ticks_max;
+  // Who knows that it has left, or cannot be told.
+  std::erase_if(leader.peers, [&](const auto& peer) {
+    const Progress& progress = peer.second;
+    return progress.leaving &&
+           (progress.silent_ticks >= config_.election_ticks_max ||
+            (progress.match() >= log_.members_index() &&
+             progress.sent_commit() >= log_.members_index()));
+  });
   // Check-quorum: a leader without a majority would keep its clients waiting
   // while another one may already lead.
   if (voters_.Tally(heard) != VoteOutcome::kWon)
@@ -41,22 +43,35 @@ void Raft::TickLeader(Leader& leader) {
     leader.transfer.reset();
 }
 
-Status Raft::TransferLeadership() {
+Status Raft::TransferLeadership(NodeId to) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr)
     return Fail(ErrorCode::kNotController, "this controller does not lead");
-  if (leader->transfer) return {};
-  const std::pair<const NodeId, Progress>* best = nullptr;
-  for (const auto& peer : leader->peers) {
-    if (peer.second.silent_ticks >= config_.election_ticks_min) continue;
-    if (best == nullptr || peer.second.match() > best->second.match())
-      best = &peer;
-  }
-  if (best == nullptr)
+  if (to != kNoNode && (to == config_.self || !voters_.Contains(to)))
+    return Fail(ErrorCode::kInvalidRequest,
+                "controller " + std::to_string(to) + " is no other voter");
+  // What leaves hands over by itself.
+  if (leader->transfer || !IsVoter()) return {};
+  const NodeId best = Furthest(*leader, to);
+  if (best == kNoNode)
     return Fail(ErrorCode::kBrokerNotAvailable,
                 "no other controller is there to lead");
-  leader->transfer = Leader::Transfer{.to = best->first};
+  leader->transfer = Leader::Transfer{.to = best};
   return {};
+}
+
+// Of the voters heard lately, or of `only` if it is one; kNoNode: nobody.
+NodeId Raft::Furthest(const Leader& leader, NodeId only) const {
+  NodeId best = kNoNode;
+  LogIndex match = 0;
+  for (const auto& [id, progress] : leader.peers) {
+    if (!voters_.Contains(id) || (only != kNoNode && id != only)) continue;
+    if (progress.silent_ticks >= config_.election_ticks_min) continue;
+    if (best != kNoNode && progress.match() <= match) continue;
+    best = id;
+    match = progress.match();
+  }
+  return best;
 }
 
 // What it lacks goes out with the usual appends. Nothing is left uncommitted
@@ -64,13 +79,15 @@ Status Raft::TransferLeadership() {
 void Raft::MaybeHandOver(Leader& leader) {
   if (!leader.transfer || leader.transfer->sent) return;
   const NodeId to = leader.transfer->to;
-  if (std::min({leader.peers.at(to).match(), log_.committed(),
-                log_.durable()}) < log_.last_index())
+  const Progress& progress = leader.peers.at(to);
+  if (std::min({progress.match(), log_.committed(), log_.durable()}) <
+      log_.last_index())
     return;
   leader.transfer->sent = true;
   Send({.type = MessageType::kTimeoutNow,
         .from = config_.self,
         .to = to,
+        .to_directory = progress.directory,
         .term = term()});
 }
 
@@ -78,7 +95,7 @@ Result<LogPosition> Raft::Propose(SharedBytes data) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr)
     return Fail(ErrorCode::kNotController, "this controller does not lead");
-  if (leader->transfer)
+  if (leader->transfer || !IsVoter())
     return Fail(ErrorCode::kNotController,
                 "this controller hands leadership over");
   if (leader->uncommitted_bytes + data.size() > config_.max_uncommitted_bytes &&
@@ -197,6 +214,7 @@ void Raft::SendHeartbeats(Leader& leader) {
     Send({.type = MessageType::kHeartbeat,
           .from = config_.self,
           .to = id,
+          .to_directory = progress.directory,
           .term = term(),
           .commit = std::min(progress.match(), log_.committed()),
           .context = leader.reads.empty() ? 0 : leader.reads.round()});
@@ -225,6 +243,7 @@ void Raft::SendAppend(NodeId to, Progress& progress) {
   Message m{.type = MessageType::kAppend,
             .from = config_.self,
             .to = to,
+            .to_directory = progress.directory,
             .term = term(),
             .index = progress.next() - 1,
             .log_term = *log_.TermAt(progress.next() - 1),
@@ -257,10 +276,12 @@ void Raft::SendChunk(Leader& leader, NodeId to, Progress& progress) {
       kSnapshotChunkBytes, snapshot.data.size() - transfer.position);
   SnapshotChunk chunk{snapshot.last, transfer.position,
                       snapshot.data.Slice(transfer.position, size),
-                      transfer.position + size == snapshot.data.size()};
+                      transfer.position + size == snapshot.data.size(),
+                      snapshot.members};
   Send({.type = MessageType::kSnapshot,
         .from = config_.self,
         .to = to,
+        .to_directory = progress.directory,
         .term = term(),
         .snapshot = std::move(chunk)});
 }

@@ -7,15 +7,21 @@
 
 namespace tidemark::raft {
 
-Log::Log(Stored stored)
+Log::Log(Stored stored, MembersPtr otherwise)
     : base_(stored.base),
       entries_(std::make_move_iterator(stored.entries.begin()),
                std::make_move_iterator(stored.entries.end())),
+      members_(stored.snapshot.index, stored.members ? std::move(stored.members)
+                                                     : std::move(otherwise)),
       committed_(stored.snapshot.index),
       applied_(stored.snapshot.index) {
   CHECK_LE(base_.index, applied_);
   LogIndex next = base_.index + 1;
-  for (const Entry& entry : entries_) CHECK_EQ(entry.index, next++);
+  for (const Entry& entry : entries_) {
+    CHECK_EQ(entry.index, next++);
+    if (entry.members && entry.index > applied_)
+      members_.Add(entry.index, entry.members);
+  }
   CHECK_LE(applied_, last_index()) << "the log ends before the snapshot";
   handed_ = durable_ = last_index();
 }
@@ -54,9 +60,10 @@ LogPosition Log::ConflictHint(LogIndex index, Term term) const {
   return {index, TermAt(index).value_or(0)};
 }
 
-void Log::Append(Term term, SharedBytes data) {
+void Log::Append(Term term, SharedBytes data, MembersPtr members) {
   CHECK_GE(term, last().term);
-  entries_.push_back({last_index() + 1, term, std::move(data)});
+  entries_.push_back({last_index() + 1, term, std::move(data), members});
+  if (members) members_.Add(last_index(), std::move(members));
 }
 
 bool Log::Merge(const std::vector<Entry>& entries) {
@@ -69,12 +76,15 @@ bool Log::Merge(const std::vector<Entry>& entries) {
   CHECK_LE(fresh->index, last_index() + 1);
   if (fresh->index <= last_index()) Truncate(fresh->index);
   entries_.insert(entries_.end(), fresh, entries.end());
+  for (; fresh != entries.end(); ++fresh)
+    if (fresh->members) members_.Add(fresh->index, fresh->members);
   return true;
 }
 
 void Log::Truncate(LogIndex from) {
   CHECK_GT(from, committed_);
   entries_.resize(from - base_.index - 1);
+  members_.TruncateFrom(from);
   handed_ = std::min(handed_, from - 1);
   durable_ = std::min(durable_, from - 1);
   for (WriteInFlight& write : writes_)
@@ -113,9 +123,12 @@ void Log::EndWrite(uint64_t id) {
   writes_.pop_front();
 }
 
-void Log::Restore(LogPosition snapshot) {
+void Log::Restore(LogPosition snapshot, MembersPtr members) {
   CHECK_GT(snapshot.index, committed_);
   entries_.clear();
+  // A quorum that has agreed on no configuration yet keeps the one it has.
+  if (members == nullptr) members = members_.At(base_.index);
+  members_.Reset(snapshot.index, std::move(members));
   base_ = snapshot;
   committed_ = applied_ = handed_ = snapshot.index;
   // Earlier writes end with a log that the snapshot then replaces.
@@ -129,6 +142,7 @@ void Log::CompactTo(LogIndex index) {
   index = std::min(index, durable_);
   if (index <= base_.index) return;
   const LogPosition base = At(index).position();
+  members_.CompactTo(index);
   entries_.erase(entries_.begin(), entries_.begin() + (index - base_.index));
   base_ = base;
 }

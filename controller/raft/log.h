@@ -16,7 +16,8 @@ namespace tidemark::raft {
 // applied <= durable, except right after a snapshot was installed.
 class Log {
  public:
-  explicit Log(Stored stored);
+  // `otherwise`: the configuration while `stored` has none.
+  explicit Log(Stored stored, MembersPtr otherwise = nullptr);
 
   LogPosition base() const { return base_; }
   LogIndex first() const { return base_.index + 1; }
@@ -43,7 +44,7 @@ class Log {
   LogPosition ConflictHint(LogIndex index, Term term) const;
 
   // Leader: adds one entry at the end.
-  void Append(Term term, SharedBytes data);
+  void Append(Term term, SharedBytes data, MembersPtr members = nullptr);
   // Follower: entries that follow `prev`, which this log holds. Drops own
   // entries only from the first real conflict on. False, and nothing
   // changed: the conflict lies below the commit index.
@@ -66,8 +67,17 @@ class Log {
   void EndWrite(uint64_t id);
   bool writing() const { return !writes_.empty(); }
 
+  // The configuration in force, the newest in the log; nullptr: none known.
+  const MembersPtr& members() const { return members_.current(); }
+  // Of its entry, or where the log begins.
+  LogIndex members_index() const { return members_.index(); }
+  // In force after entry `index`. REQUIRES: index >= the newest snapshot's.
+  const MembersPtr& MembersAt(LogIndex index) const {
+    return members_.At(index);
+  }
+
   // An installed snapshot replaces everything.
-  void Restore(LogPosition snapshot);
+  void Restore(LogPosition snapshot, MembersPtr members);
   // Drops entries up to `index`. REQUIRES: index <= applied().
   void CompactTo(LogIndex index);
 
@@ -80,6 +90,7 @@ class Log {
   };
   LogPosition base_;
   std::deque<Entry> entries_;
+  MembersHistory members_;
   LogIndex committed_ = 0;
   LogIndex applied_ = 0;
   LogIndex handed_ = 0;

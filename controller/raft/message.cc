@@ -19,6 +19,8 @@ Status ValidateEntries(const Message& m) {
     if (entry.index != next++) return Refuse("entries are not dense");
     if (entry.term < floor) return Refuse("entry terms run backwards");
     if (entry.term > m.term) return Refuse("entry of a future term");
+    if (entry.members && !entry.data.empty())
+      return Refuse("an entry of two kinds");
     floor = entry.term;
   }
   return {};
@@ -83,6 +85,9 @@ std::string ToString(LogPosition p) {
 }
 
 std::string ToString(const Entry& entry) {
+  if (entry.members)
+    return ToString(entry.position()) + " members{" + ToString(*entry.members) +
+           "}";
   std::string text = ToString(entry.position());
   if (entry.data.empty()) return text + " noop";
   return text + " \"" + std::string(entry.data.view()) + "\"";

@@ -30,8 +30,7 @@ struct SnapshotChunk {
   uint64_t position = 0;  // of the first byte in `data`
   SharedBytes data;
   bool is_last = false;
-
-  bool operator==(const SnapshotChunk&) const = default;
+  MembersPtr members;  // of the snapshot
 };
 
 // What nodes say to each other. One flat struct, as on the wire: which fields
@@ -40,6 +39,8 @@ struct Message {
   MessageType type = MessageType::kHeartbeat;
   NodeId from = kNoNode;
   NodeId to = kNoNode;
+  // The disks that the two speak for. `to_directory` zero: whoever has the id.
+  Uuid from_directory, to_directory;
   Term term = 0;
   LogIndex index = 0;
   Term log_term = 0;
@@ -52,8 +53,6 @@ struct Message {
   uint64_t context = 0;
   std::vector<Entry> entries;
   SnapshotChunk snapshot;  // kSnapshot only
-
-  bool operator==(const Message&) const = default;
 };
 
 // A vote that breaks no lease: its leader wants to go (thesis 3.10).

@@ -57,6 +57,11 @@ class Progress {
   // Ticks since the follower was heard (check-quorum).
   uint32_t silent_ticks = 0;
 
+  // Whose log it is; as in Member.
+  Uuid directory;
+  // No member any more: it is served until it knows.
+  bool leaving = false;
+
  private:
   State state_ = State::kProbe;
   LogIndex match_ = 0;

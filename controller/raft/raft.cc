@@ -6,21 +6,41 @@
 #include <utility>
 
 namespace tidemark::raft {
+namespace {
+
+MembersPtr Static(const std::set<NodeId>& voters) {
+  if (voters.empty()) return nullptr;
+  return std::make_shared<Members>(Members::OfVoters(voters));
+}
+
+bool IsReply(MessageType type) {
+  switch (type) {
+    case MessageType::kPreVoteReply:
+    case MessageType::kVoteReply:
+    case MessageType::kAppendReply:
+    case MessageType::kHeartbeatReply:
+    case MessageType::kSnapshotReply:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 Raft::Raft(Config config, Stored stored)
     : config_(std::move(config)),
-      voters_(config_.voters),
       random_(static_cast<uint32_t>(config_.seed ^ (config_.seed >> 32))),
-      log_(stored),
+      log_(stored, Static(config_.voters)),
       hard_state_(stored.hard_state) {
-  CHECK(voters_.Contains(config_.self)) << "only voters run the core";
+  FollowMembers();
   CHECK_GE(config_.election_ticks_max, config_.election_ticks_min);
   CHECK_GT(config_.election_ticks_min, config_.heartbeat_ticks);
   random_.discard(16);  // near seeds begin alike
   handed_hard_state_ = durable_hard_state_ = hard_state_;
   // An entry of a later term proves that the term has begun.
   if (log_.last().term > hard_state_.term)
-    hard_state_ = {log_.last().term, kNoNode};
+    hard_state_ = {log_.last().term, kNoNode, {}};
   // Also an ex-leader starts as follower: it must not lead its term again,
   // since it may have forgotten entries it gave out.
   // Asking for pre-votes early is safe, and a group that starts together need
@@ -44,10 +64,16 @@ void Raft::Tick() {
 
 Status Raft::Step(Message m) {
   TM_RETURN_IF_ERROR(Validate(m));
-  if (m.to != config_.self || m.from == config_.self ||
-      !voters_.Contains(m.from))
+  if (m.to != config_.self || m.from == config_.self || m.from < 0)
     return Fail(ErrorCode::kInvalidRequest,
                 "raft message: wrong sender or receiver");
+  if (!IsForUs(m) || IsBlankBefore(m)) return {};
+  const Status status = StepTerm(std::move(m));
+  FollowMembers();
+  return status;
+}
+
+Status Raft::StepTerm(Message m) {
   // Pre-votes speak of a term that has not begun: they come before terms.
   if (m.type == MessageType::kPreVote) return StepPreVote(m), Status();
   if (m.type == MessageType::kPreVoteReply)
@@ -76,11 +102,54 @@ Status Raft::Step(Message m) {
   }
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr) return {};
-  leader->peers.at(m.from).silent_ticks = 0;
+  auto peer = leader->peers.find(m.from);
+  if (peer == leader->peers.end()) return {};
+  peer->second.silent_ticks = 0;
   if (m.type == MessageType::kAppendReply) return LeadAppendReply(m);
   if (m.type == MessageType::kHeartbeatReply) LeadHeartbeatReply(m);
   if (m.type == MessageType::kSnapshotReply) LeadSnapshotReply(m);
   return {};
+}
+
+// Not what was meant for this id on another disk, nor what somebody answers
+// whose answer counts for nothing. One that is leaving may still catch up, but
+// its term is no matter of ours.
+bool Raft::IsForUs(const Message& m) const {
+  if (!m.to_directory.IsZero() && m.to_directory != config_.directory)
+    return false;
+  if (!IsReply(m.type)) return true;
+  const Member* member = followed_ ? followed_->Find(m.from) : nullptr;
+  if (member != nullptr) return member->Is(m.from_directory);
+  const auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr || m.term > term()) return false;
+  auto peer = leader->peers.find(m.from);
+  return peer != leader->peers.end() &&
+         (peer->second.directory.IsZero() ||
+          peer->second.directory == m.from_directory);
+}
+
+// A node with nothing on its disk may have had everything there once. In a
+// quorum that has not agreed on directories it votes only for as blank ones,
+// which is how such a quorum forms; a leader elected without it brings it back
+// (R-18, F21).
+bool Raft::IsBlankBefore(const Message& m) const {
+  const bool asks =
+      m.type == MessageType::kVote || m.type == MessageType::kPreVote;
+  if (!asks || m.index == 0 || log_.last_index() > 0 || vote() != kNoNode)
+    return false;
+  return !(followed_ && followed_->IsAgreed() && IsVoter());
+}
+
+bool Raft::IsVoter() const {
+  const Member* self = followed_ ? followed_->Find(config_.self) : nullptr;
+  return self != nullptr && self->votes && self->Is(config_.directory);
+}
+
+void Raft::FollowMembers() {
+  if (followed_ == log_.members()) return;
+  followed_ = log_.members();
+  voters_ = Majority(followed_ ? followed_->Voters() : std::set<NodeId>());
+  if (auto* leader = std::get_if<Leader>(&role_)) FollowPeers(*leader);
 }
 
 // Whether a live leader has a claim on this node, so that it refuses votes: a
@@ -137,11 +206,13 @@ void Raft::StepPreVoteReply(const Message& m) {
 
 void Raft::StepVote(const Message& m) {
   Message reply = MakeReply(m, MessageType::kVoteReply);
-  const bool may =
-      vote() == m.from || (vote() == kNoNode && leader() == kNoNode);
+  const bool again =
+      vote() == m.from && hard_state_.vote_directory == m.from_directory;
+  const bool may = again || (vote() == kNoNode && leader() == kNoNode);
   reply.reject = !may || !log_.MayVoteFor({m.index, m.log_term});
   if (!reply.reject) {
     hard_state_.vote = m.from;
+    hard_state_.vote_directory = m.from_directory;
     // Only a granted vote restarts the clock.
     if (auto* follower = std::get_if<Follower>(&role_)) follower->elapsed = 0;
   }
@@ -174,7 +245,7 @@ Status Raft::StepFromLeader(Message m) {
 
 void Raft::BecomeFollower(Term term, NodeId leader) {
   CHECK_GE(term, this->term());
-  if (term > this->term()) hard_state_ = {term, kNoNode};
+  if (term > this->term()) hard_state_ = {term, kNoNode, {}};
   Follower next{.leader = leader, .timeout = RandomTimeout()};
   // A higher term alone is no reason to wait longer for a leader.
   const auto* before = std::get_if<Follower>(&role_);
@@ -212,10 +283,15 @@ uint32_t Raft::RandomTimeout() {
 }
 
 Message Raft::MakeReply(const Message& to, MessageType type) const {
-  return {.type = type, .from = config_.self, .to = to.from, .term = term()};
+  return {.type = type,
+          .from = config_.self,
+          .to = to.from,
+          .to_directory = to.from_directory,
+          .term = term()};
 }
 
 void Raft::Send(Message m) {
+  m.from_directory = config_.directory;
   bool promises = false;
   switch (m.type) {
     case MessageType::kPreVote:
@@ -245,6 +321,7 @@ void Raft::Send(Message m) {
 
 Ready Raft::TakeReady() {
   Ready ready;
+  LeaveIfRemoved();
   if (IsLeader()) FlushLeader(&ready);
   ready.snapshot = installed_;
   TakeWrite(&ready);

@@ -18,7 +18,9 @@ namespace tidemark::raft {
 
 struct Config {
   NodeId self = kNoNode;
-  std::set<NodeId> voters;  // `self` among them
+  Uuid directory;  // where this node's log and votes lie
+  // Who votes while the log has no configuration; empty: a node that joins.
+  std::set<NodeId> voters;
 
   // A follower that hears no leader asks for votes after a random number of
   // ticks in [min, max]; for `min` ticks after hearing one it refuses to vote
@@ -33,13 +35,22 @@ struct Config {
   size_t max_uncommitted_bytes = 64 << 20;   // more proposals are refused
   size_t max_apply_bytes = 4 << 20;          // entries to apply in one Ready
   uint64_t max_snapshot_bytes = 4ull << 30;  // accepted from a leader
+  // A learner that lacks more may not become a voter yet.
+  LogIndex max_promotion_lag = 256;
 
   uint64_t seed = 0;  // of the election timeouts
 };
 
 // One node's part in the Raft consensus (Ongaro & Ousterhout 2014; thesis
 // 2014): elections with pre-vote and check-quorum, log replication, ReadIndex,
-// snapshots. The voters are fixed.
+// snapshots, and a membership that changes by one voter at a time through the
+// log (thesis 4): the newest configuration in the log is in force, committed
+// or not; there is no second uncommitted one, and none before the leader has
+// committed an entry of its own term.
+//
+// A member is (id, directory). What is meant for another directory or
+// comes from one that is no member is dropped. Requests are taken from anyone:
+// who asks may know a newer configuration (thesis 4.1); the logs decide.
 //
 // Pure: no clock, thread, disk or network. Time is Tick(), the network is
 // Step() and Ready::messages, the disk is Ready::write and OnWritten(). The
@@ -69,7 +80,15 @@ class Raft {
   // once. Until it leads, or an election timeout is over, this leader takes
   // no proposals. kNotController; kBrokerNotAvailable when nobody is there.
   // A transfer under way goes on.
-  Status TransferLeadership();
+  // With `to` only that one takes over; kInvalidRequest when it is no other
+  // voter.
+  Status TransferLeadership(NodeId to = kNoNode);
+  // Makes `next` the configuration; committed like any entry. kInvalidRequest
+  // for more than one voter at a time, a voter who was no learner before, and
+  // where no majority of the new voters has been heard lately;
+  // kNotController; kRequestTimedOut, to be tried again, while another
+  // change is under way or the learner is behind.
+  Result<LogPosition> ChangeMembers(Members next);
   // The position the entry has if it is ever committed. kNotController, also
   // while leadership is handed over; kThrottlingQuotaExceeded when too much
   // is uncommitted.
@@ -97,10 +116,18 @@ class Raft {
   const Role& role() const { return role_; }
   const Log& log() const { return log_; }
   const Majority& voters() const { return voters_; }
+  // nullptr: none known.
+  const MembersPtr& members() const { return log_.members(); }
+  // Whether this node may vote and lead as far as it knows.
+  bool IsVoter() const;
   const Config& config() const { return config_; }
 
  private:
   // raft.cc
+  void FollowMembers();
+  bool IsForUs(const Message& message) const;
+  bool IsBlankBefore(const Message& message) const;
+  Status StepTerm(Message message);
   bool InLease() const;
   bool StepHigherTerm(const Message& message);
   void StepLowerTerm(const Message& message);
@@ -131,8 +158,14 @@ class Raft {
   void CountPreVotes();
   void CountVotes();
 
+  // reconfigure.cc
+  void FollowPeers(Leader& leader);
+  Status CheckChange(const Leader& leader, const Members& next) const;
+  void LeaveIfRemoved();
+
   // leader.cc
   void BecomeLeader();
+  NodeId Furthest(const Leader& leader, NodeId only) const;
   void TickLeader(Leader& leader);
   Status LeadAppendReply(const Message& message);
   void LeadHeartbeatReply(const Message& message);
@@ -152,9 +185,10 @@ class Raft {
   };
 
   Config config_;
-  Majority voters_;
   std::minstd_rand random_;
   Log log_;
+  MembersPtr followed_;  // the log's configuration that voters_ is made of
+  Majority voters_;
   Role role_;
 
   HardState hard_state_;

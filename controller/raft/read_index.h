@@ -28,6 +28,8 @@ class ReadIndexQueue {
 
   // `from` has answered a heartbeat of round `round`.
   void Acked(NodeId from, uint64_t round);
+  // `from` is no member any more.
+  void Forget(NodeId from) { acked_.erase(from); }
   // The reads that a majority, `self` included, confirms.
   std::vector<ReadState> TakeConfirmed(const Majority& voters, NodeId self);
 

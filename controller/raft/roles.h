@@ -19,6 +19,7 @@ struct Follower {
   struct Incoming {
     LogPosition last;
     std::string bytes;
+    MembersPtr members;
   };
 
   NodeId leader = kNoNode;
@@ -48,8 +49,9 @@ struct Leader {
     bool sent = false;     // told to ask for votes
   };
 
-  std::map<NodeId, Progress> peers;  // every voter but this one
-  LogIndex term_start = 0;           // index of the own term's no-op
+  // Every member but this one, and who has just been removed.
+  std::map<NodeId, Progress> peers;
+  LogIndex term_start = 0;  // index of the own term's no-op
   size_t uncommitted_bytes = 0;
   uint32_t heartbeat_elapsed = 0;
   bool heartbeat_due = false;

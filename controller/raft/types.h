@@ -6,6 +6,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/shared_bytes.h"
+#include "controller/raft/members.h"
 
 namespace tidemark::raft {
 
@@ -24,26 +25,33 @@ struct LogPosition {
 struct Entry {
   LogIndex index = 0;
   Term term = 0;
-  SharedBytes data;  // empty: the no-op a new leader starts with
+  SharedBytes data;    // empty: the no-op a new leader starts with
+  MembersPtr members;  // a new configuration of the quorum instead of data
 
   LogPosition position() const { return {index, term}; }
-  bool operator==(const Entry&) const = default;
+  bool operator==(const Entry& other) const {
+    return position() == other.position() && data == other.data &&
+           (members == other.members ||
+            (members && other.members && *members == *other.members));
+  }
 };
 
-// What a node must never forget: a vote is given once a term.
+// What a node must never forget: a vote is given once a term, to one
+// id on one disk.
 struct HardState {
   Term term = 0;
   NodeId vote = kNoNode;
+  Uuid vote_directory;
 
   bool operator==(const HardState&) const = default;
 };
 
-// The state machine's state after entry `last`.
+// The state machine's state after entry `last`, and who formed the quorum then
+// (nullptr: no configuration was in the log yet).
 struct Snapshot {
   LogPosition last;
   SharedBytes data;
-
-  bool operator==(const Snapshot&) const = default;
+  MembersPtr members;
 };
 
 // What a node finds on its disk when it starts.
@@ -55,6 +63,8 @@ struct Stored {
   LogPosition snapshot;
   LogPosition base;
   std::vector<Entry> entries;
+  // In force after the snapshot, or from the beginning; nullptr: not agreed.
+  MembersPtr members;
 };
 
 }  // namespace tidemark::raft

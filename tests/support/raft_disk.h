@@ -15,6 +15,7 @@ class RaftDisk {
     if (write.snapshot) {
       snapshot_ = *write.snapshot;
       stored_.snapshot = stored_.base = snapshot_.last;
+      if (snapshot_.members) stored_.members = snapshot_.members;
       stored_.entries.clear();
     }
     if (!write.entries.empty()) {
@@ -24,10 +25,14 @@ class RaftDisk {
     }
   }
 
+  // Freshly formatted for a quorum whose first members are known.
+  void Format(MembersPtr members) { stored_.members = std::move(members); }
+
   // A snapshot of the own state machine; entries up to `compact_to` go.
   void SaveSnapshot(Snapshot snapshot, LogIndex compact_to) {
     if (snapshot.last.index <= stored_.snapshot.index) return;
     stored_.snapshot = snapshot.last;
+    if (snapshot.members) stored_.members = snapshot.members;
     snapshot_ = std::move(snapshot);
     if (compact_to <= stored_.base.index) return;
     const size_t count = compact_to - stored_.base.index;

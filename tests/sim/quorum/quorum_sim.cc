@@ -170,7 +170,7 @@ Simulation::Simulation(const QuorumSimOptions& options)
     : options_(options), random_(options.seed), faults_left_(options.faults) {
   std::set<NodeId> voters;
   for (NodeId id = 1; id <= options.nodes; ++id) voters.insert(id);
-  checker_ = std::make_unique<raft::InvariantChecker>(raft::Majority(voters));
+  checker_ = std::make_unique<raft::InvariantChecker>();
   // Some runs with snapshots of many chunks, some with small windows.
   if (random_.Chance(10)) snapshot_padding_ = raft::kSnapshotChunkBytes * 5 / 2;
   snapshot_every_ = random_.Between(5, 60);
@@ -491,7 +491,8 @@ void Simulation::CheckAll() {
   std::vector<NodeView> views;
   views.reserve(nodes_.size());
   for (auto& [id, node] : nodes_)
-    views.push_back({id, node.core.get(), &node.disk.stored()});
+    views.push_back(
+        {id, node.config.directory, node.core.get(), &node.disk.stored()});
   if (auto broken = checker_->Check(views)) Fail(*broken);
 }
 

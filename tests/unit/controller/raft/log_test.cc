@@ -132,7 +132,7 @@ TEST(Log, RestoreForgetsWhatWritesInFlightPromised) {
   log.Append(1, {});
   log.TakeUnwritten();
   log.BeginWrite(1);
-  log.Restore({9, 2});
+  log.Restore({9, 2}, nullptr);
   log.BeginWrite(2);
   log.EndWrite(1);
   EXPECT_EQ(log.durable(), 0u);

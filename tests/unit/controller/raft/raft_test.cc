@@ -58,7 +58,7 @@ TEST(Raft, MessagesNoVoterSendsAreRefused) {
   const Case cases[] = {
       {"OtherReceiver", with([](Message& m) { m.to = 3; })},
       {"FromItself", with([](Message& m) { m.from = 2; })},
-      {"FromAStranger", with([](Message& m) { m.from = 9; })},
+      {"FromNobody", with([](Message& m) { m.from = kNoNode; })},
       {"TypeZero", with([](Message& m) { m.type = MessageType(0); })},
       {"TypeUnknown", with([](Message& m) { m.type = MessageType(200); })},
       {"NoTerm", with([](Message& m) { m.term = 0; })},
@@ -75,6 +75,10 @@ TEST(Raft, MessagesNoVoterSendsAreRefused) {
        })},
       {"EntryOfTheFuture", with([](Message& m) {
          m.entries = {{1, 6, {}}};
+       })},
+      {"EntryOfTwoKinds", with([](Message& m) {
+         m.entries = {{1, 1, SharedBytes("data"),
+                       std::make_shared<Members>(Members::OfVoters({1}))}};
        })},
       {"EntriesInAHeartbeat", with([](Message& m) {
          m.type = MessageType::kHeartbeat;

@@ -22,6 +22,13 @@ std::string Option(const std::vector<std::string>& words,
   return "";
 }
 
+Uuid DirectoryOf(NodeId id, uint8_t life) {
+  Uuid directory;
+  directory.bytes[14] = life;
+  directory.bytes[15] = static_cast<uint8_t>(id);
+  return directory;
+}
+
 std::string RoleName(const Role& role) {
   struct Namer {
     std::string operator()(const Follower&) { return "follower"; }
@@ -60,6 +67,8 @@ std::string Scenario::Run(const std::string& command) {
   }
   if (verb == "add-nodes") {
     AddNodes(words);
+  } else if (verb == "join") {
+    Join(number(1, 0));
   } else if (verb == "cut" || verb == "heal") {
     const NodeId a = number(1, 0), b = number(2, 0);
     for (auto pair : {std::pair{a, b}, std::pair{b, a}})
@@ -88,8 +97,13 @@ std::string Scenario::Run(const std::string& command) {
     } else if (verb == "unreachable") {
       node.core->LeaderUnreachable(number(2, 0));
     } else if (verb == "transfer") {
-      auto status = node.core->TransferLeadership();
+      auto status = node.core->TransferLeadership(
+          words.size() > 2 ? std::stoi(words[2]) : kNoNode);
       if (!status) Say(ToString(status.error()));
+    } else if (verb == "change") {
+      Change(node, words);
+    } else if (verb == "wipe") {
+      Wipe(node);
     } else if (verb == "process-ready") {
       if (!ProcessReady(id)) Say("nothing to do");
     } else if (verb == "async") {
@@ -127,6 +141,13 @@ void Scenario::AddNodes(const Words& words) {
   Config config;
   const int count = std::stoi(words.at(1));
   for (NodeId id = 1; id <= count; ++id) config.voters.insert(id);
+  MembersPtr agreed;
+  if (std::find(words.begin(), words.end(), "agreed") != words.end()) {
+    Members members;
+    for (NodeId id : config.voters)
+      members.Put({.id = id, .directory = DirectoryOf(id, 0)});
+    agreed = std::make_shared<Members>(std::move(members));
+  }
   if (auto text = Option(words, "election"); !text.empty()) {
     config.election_ticks_min = std::stoul(text);
     config.election_ticks_max = std::stoul(text.substr(text.find(',') + 1));
@@ -135,13 +156,60 @@ void Scenario::AddNodes(const Words& words) {
     config.max_inflight_messages = std::stoul(text);
   if (auto text = Option(words, "append-bytes"); !text.empty())
     config.max_append_bytes = std::stoul(text);
-  checker_ = std::make_unique<InvariantChecker>(Majority(config.voters));
-  for (NodeId id : config.voters) {
+  checker_ = std::make_unique<InvariantChecker>();
+  joining_ = config;
+  joining_.voters.clear();
+  const std::set<NodeId> ids = config.voters;
+  if (agreed) config.voters.clear();
+  for (NodeId id : ids) {
     config.self = id;
     config.seed = id;
+    config.directory = DirectoryOf(id, 0);
     nodes_[id].config = config;
+    nodes_[id].disk.Format(agreed);
     Start(nodes_[id]);
   }
+}
+
+void Scenario::Join(NodeId id) {
+  Node& node = nodes_[id];
+  node.config = joining_;
+  node.config.self = node.config.seed = id;
+  node.config.directory = DirectoryOf(id, 0);
+  Start(node);
+}
+
+void Scenario::Wipe(Node& node) {
+  node.core.reset();
+  node.writes.clear();
+  network_[node.config.self].clear();
+  node.role.clear();
+  node.disk = RaftDisk();
+  node.config.directory = DirectoryOf(node.config.self, ++wiped_);
+  Start(node);
+}
+
+void Scenario::Change(Node& node, const Words& words) {
+  Members next = *node.core->members();
+  for (size_t i = 2; i < words.size(); ++i) {
+    const size_t split = words[i].find('=');
+    const std::string what = words[i].substr(0, split);
+    if (what == "agree") {
+      for (NodeId id : next.Voters())
+        next.Put({.id = id, .directory = At(id).config.directory});
+      continue;
+    }
+    const NodeId id = std::stoi(words[i].substr(split + 1));
+    if (what == "remove") {
+      next.Remove(id);
+    } else {
+      next.Put({.id = id,
+                .directory = At(id).config.directory,
+                .votes = what == "voter"});
+    }
+  }
+  auto result = node.core->ChangeMembers(std::move(next));
+  Say(result ? "at " + ToString(*result) : ToString(result.error()));
 }
 
 void Scenario::Start(Node& node) {
@@ -266,7 +334,8 @@ void Scenario::Compact(NodeId id, LogIndex up_to) {
   Node& node = At(id);
   const Log& log = node.core->log();
   Snapshot snapshot{{log.applied(), *log.TermAt(log.applied())},
-                    SharedBytes(node.state)};
+                    SharedBytes(node.state),
+                    log.MembersAt(log.applied())};
   node.disk.SaveSnapshot(std::move(snapshot), up_to);
   node.core->Compact(up_to);
 }
@@ -296,6 +365,8 @@ void Scenario::PrintLog(NodeId id) {
 void Scenario::PrintStatus(NodeId id) {
   Node& node = At(id);
   out_ += node.role + " vote=" + std::to_string(node.core->vote()) + "\n";
+  if (node.core->log().members_index() > 0)
+    out_ += "  members " + ToString(*node.core->members()) + "\n";
   if (const auto* leader = std::get_if<Leader>(&node.core->role()))
     for (const auto& [peer, progress] : leader->peers)
       out_ += "  " + std::to_string(peer) + ": " + ToString(progress) + "\n";
@@ -304,7 +375,8 @@ void Scenario::PrintStatus(NodeId id) {
 void Scenario::Check() {
   std::vector<NodeView> views;
   for (auto& [id, node] : nodes_)
-    views.push_back({id, node.core.get(), &node.disk.stored()});
+    views.push_back(
+        {id, node.config.directory, node.core.get(), &node.disk.stored()});
   if (auto broken = checker_->Check(views)) out_ += "BROKEN " + *broken + "\n";
 }
 

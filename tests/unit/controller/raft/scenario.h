@@ -17,7 +17,11 @@ namespace tidemark::raft {
 // golden files in tests/data/raft. After every command all invariants are
 // checked.
 //
-//   add-nodes N [election=min,max] [inflight=N] [append-bytes=N]
+//   add-nodes N [election=min,max] [inflight=N] [append-bytes=N] [agreed]
+//                         agreed: with directories, as formatted together
+//   join N                one more node, of no quorum yet
+//   wipe N                its disk is replaced by a blank one, under its id
+//   change N verb=M...    learner, voter, remove or agree (all); as one change
 //   campaign N            propose N text...       read-index N context
 //   transfer N            hand leadership over
 //   tick N [count]        unreachable N leader    heartbeat N
@@ -47,6 +51,9 @@ class Scenario {
   using Words = std::vector<std::string>;
 
   void AddNodes(const Words& words);
+  void Join(NodeId id);
+  void Wipe(Node& node);
+  void Change(Node& node, const Words& words);
   void Start(Node& node);
   bool ProcessReady(NodeId id);
   bool Sync(NodeId id);
@@ -68,6 +75,8 @@ class Scenario {
   std::map<NodeId, Node> nodes_;
   std::map<NodeId, std::deque<Message>> network_;  // by receiver
   std::set<std::pair<NodeId, NodeId>> cuts_;
+  Config joining_;     // what joining nodes are like
+  uint8_t wiped_ = 0;  // directories made so far
   std::unique_ptr<InvariantChecker> checker_;
   std::string out_;
   bool quiet_ = false;
