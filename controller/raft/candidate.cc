@@ -6,7 +6,7 @@
 namespace tidemark::raft {
 
 void Raft::Campaign() {
-  if (!IsLeader() && IsVoter()) BecomePreCandidate();
+  if (!IsLeader() && MayCampaign()) BecomePreCandidate();
 }
 
 void Raft::BecomePreCandidate() {

@@ -7,7 +7,7 @@ namespace tidemark::raft {
 
 void Raft::TickFollower(Follower& follower) {
   if (++follower.elapsed < follower.timeout) return;
-  if (IsVoter()) return BecomePreCandidate();
+  if (MayCampaign()) return BecomePreCandidate();
   follower.leader = kNoNode;
 }
 
@@ -96,7 +96,7 @@ Status Raft::FollowSnapshot(Message m) {
 
 // No pre-vote: the leader itself gives up its claim.
 void Raft::FollowTimeoutNow() {
-  if (IsVoter()) BecomeCandidate(/*handed_over=*/true);
+  if (MayCampaign()) BecomeCandidate(/*handed_over=*/true);
 }
 
 void Raft::InstallSnapshot(Follower& follower) {

@@ -76,6 +76,11 @@ class Log {
     return members_.At(index);
   }
 
+  // Whether it votes in a configuration that may still be the one.
+  bool MayVote(NodeId id, const Uuid& directory) const {
+    return members_.VotesSince(committed_, id, directory);
+  }
+
   // An installed snapshot replaces everything.
   void Restore(LogPosition snapshot, MembersPtr members);
   // Drops entries up to `index`. REQUIRES: index <= applied().

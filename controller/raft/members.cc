@@ -64,6 +64,11 @@ bool Members::IsVoter(NodeId id) const {
   return member != nullptr && member->votes;
 }
 
+bool Members::IsVoter(NodeId id, const Uuid& directory) const {
+  const Member* member = Find(id);
+  return member != nullptr && member->votes && member->Is(directory);
+}
+
 std::set<NodeId> Members::Voters() const {
   std::set<NodeId> voters;
   for (const auto& [id, member] : all_)
@@ -153,6 +158,15 @@ const MembersPtr& MembersHistory::At(uint64_t index) const {
   auto it = std::find_if(known_.rbegin(), known_.rend(),
                          [&](const Known& k) { return k.index <= index; });
   return it == known_.rend() ? known_.front().members : it->members;
+}
+
+bool MembersHistory::VotesSince(uint64_t index, NodeId id,
+                                const Uuid& directory) const {
+  for (auto it = known_.rbegin(); it != known_.rend(); ++it) {
+    if (it->members && it->members->IsVoter(id, directory)) return true;
+    if (it->index <= index) return false;
+  }
+  return false;
 }
 
 void MembersHistory::TruncateFrom(uint64_t index) {

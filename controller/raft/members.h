@@ -42,6 +42,7 @@ class Members {
   // nullptr: not a member.
   const Member* Find(NodeId id) const;
   bool IsVoter(NodeId id) const;
+  bool IsVoter(NodeId id, const Uuid& directory) const;
   std::set<NodeId> Voters() const;
   // Every voter's directory is known to all: the quorum is (id, directory).
   bool IsAgreed() const;
@@ -87,6 +88,8 @@ class MembersHistory {
   uint64_t index() const { return known_.back().index; }
   // REQUIRES: at or after what was last compacted to.
   const MembersPtr& At(uint64_t index) const;
+  // Whether it votes in one of those in force at `index` or later.
+  bool VotesSince(uint64_t index, NodeId id, const Uuid& directory) const;
 
   void Add(uint64_t index, MembersPtr members) {
     known_.push_back({index, std::move(members)});

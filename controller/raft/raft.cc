@@ -141,8 +141,14 @@ bool Raft::IsBlankBefore(const Message& m) const {
 }
 
 bool Raft::IsVoter() const {
-  const Member* self = followed_ ? followed_->Find(config_.self) : nullptr;
-  return self != nullptr && self->votes && self->Is(config_.directory);
+  return followed_ && followed_->IsVoter(config_.self, config_.directory);
+}
+
+// Also one that is no voter in the newest configuration it has, while that is
+// not known to be committed: its log may be the only one that can still win
+// (thesis 4.2.2, figure 4.6). It does not count itself.
+bool Raft::MayCampaign() const {
+  return IsVoter() || log_.MayVote(config_.self, config_.directory);
 }
 
 void Raft::FollowMembers() {

@@ -126,6 +126,7 @@ class Raft {
   // raft.cc
   void FollowMembers();
   bool IsForUs(const Message& message) const;
+  bool MayCampaign() const;
   bool IsBlankBefore(const Message& message) const;
   Status StepTerm(Message message);
   bool InLease() const;

@@ -19,6 +19,8 @@ namespace tidemark::sim {
 namespace {
 
 using raft::LogIndex;
+using raft::Members;
+using raft::MembersPtr;
 using raft::Message;
 using raft::NodeView;
 using raft::Raft;
@@ -54,7 +56,7 @@ uint64_t Fold(uint64_t digest, std::string_view text) {
 // What a node applies: how many entries, and a chain over their data.
 struct State {
   LogIndex applied = 0;
-  uint64_t chain = 14695981039346656037ull;
+  uint64_t chain = 14695981039346656037ull;  // members too
 
   std::string Pack(size_t padding) const {
     return std::to_string(applied) + " " + std::to_string(chain) + " " +
@@ -119,7 +121,14 @@ class Simulation {
        });
   }
 
+  Node& Make(NodeId id, MembersPtr members, const std::set<NodeId>& voters);
   void Start(NodeId id);
+  void Wipe(NodeId id);
+  bool CanLose(NodeId id);
+  bool Outlives(const Members& members, NodeId without);
+  std::vector<MembersPtr> Configurations(const Node& node);
+  void Operator();
+  std::optional<Members> Wish(NodeId leader);
   void Kill(NodeId id);
   void Tick(NodeId id);
   void SchedulePump(NodeId id);
@@ -140,6 +149,12 @@ class Simulation {
   void Fail(const std::string& what);
   bool Settled();
   NodeId Any() { return static_cast<NodeId>(1 + random_.Below(nodes_.size())); }
+  Uuid NewDirectory() {
+    Uuid directory;
+    directory.bytes[15] = static_cast<uint8_t>(++directories_);
+    directory.bytes[14] = static_cast<uint8_t>(directories_ >> 8);
+    return directory;
+  }
   void Note(const std::string& what) {
     result_.digest = Fold(result_.digest, std::to_string(now_) + what);
   }
@@ -150,6 +165,13 @@ class Simulation {
   uint64_t next_order_ = 0;
   std::priority_queue<Event> events_;
   std::map<NodeId, Node> nodes_;
+  // What they held when they were last seen: who acknowledged it had it.
+  struct LostDisk {
+    NodeId id;
+    Uuid directory;
+    raft::RaftDisk disk;
+  };
+  std::vector<LostDisk> lost_;
   std::set<std::pair<NodeId, NodeId>> cuts_;
   uint32_t drop_percent_ = 0;
   uint32_t duplicate_percent_ = 0;
@@ -158,9 +180,13 @@ class Simulation {
   LogIndex snapshot_every_ = 20;
   uint64_t next_value_ = 1;
   uint64_t next_context_ = 1;
+  size_t window_ = 128;
+  size_t append_bytes_ = 512 * 1024;
+  uint32_t directories_ = 0;
   int faults_left_;
   bool healing_ = false;
-  std::map<LogIndex, uint64_t> chains_;  // the state after each entry
+  std::map<LogIndex, uint64_t> chains_;     // the state after each entry
+  std::map<LogIndex, MembersPtr> members_;  // as they were committed
   std::set<raft::Term> terms_led_;
   std::unique_ptr<raft::InvariantChecker> checker_;
   QuorumSimResult result_;
@@ -174,17 +200,38 @@ Simulation::Simulation(const QuorumSimOptions& options)
   // Some runs with snapshots of many chunks, some with small windows.
   if (random_.Chance(10)) snapshot_padding_ = raft::kSnapshotChunkBytes * 5 / 2;
   snapshot_every_ = random_.Between(5, 60);
-  const size_t window = random_.Chance(50) ? random_.Between(1, 4) : 128;
-  const size_t append_bytes = random_.Chance(50) ? 30 : 512 * 1024;
+  if (random_.Chance(50)) window_ = random_.Between(1, 4);
+  if (random_.Chance(50)) append_bytes_ = 30;
+  Members first;
+  for (NodeId id : voters) first.Put({.id = id, .directory = NewDirectory()});
+  MembersPtr agreed;
+  if (options.changes && random_.Chance(50)) {
+    agreed = std::make_shared<Members>(first);
+    members_[0] = agreed;
+  }
   for (NodeId id : voters) {
-    raft::Config& config = nodes_[id].config;
-    config.self = id;
-    config.voters = voters;
-    config.max_inflight_messages = window;
-    config.max_append_bytes = append_bytes;
-    config.max_apply_bytes = random_.Chance(50) ? 20 : 4 << 20;
+    Node& node = Make(id, agreed, agreed ? std::set<NodeId>() : voters);
+    node.config.directory = first.Find(id)->directory;
     Start(id);
   }
+  for (NodeId id = options.nodes + 1;
+       options.changes && id <= options.nodes + 2; ++id) {
+    Make(id, nullptr, {}).config.directory = NewDirectory();
+    Start(id);
+  }
+}
+
+Simulation::Node& Simulation::Make(NodeId id, MembersPtr members,
+                                   const std::set<NodeId>& voters) {
+  Node& node = nodes_[id];
+  node.config.self = id;
+  node.config.voters = voters;
+  node.config.max_inflight_messages = window_;
+  node.config.max_append_bytes = append_bytes_;
+  node.config.max_apply_bytes = random_.Chance(50) ? 20 : 4 << 20;
+  node.config.max_promotion_lag = random_.Chance(50) ? 3 : 256;
+  node.disk.Format(std::move(members));
+  return node;
 }
 
 void Simulation::Start(NodeId id) {
@@ -227,6 +274,94 @@ void Simulation::Kill(NodeId id) {
       SchedulePump(other);
     });
   }
+}
+
+// The disk is gone; a blank one takes its place, under the same id.
+void Simulation::Wipe(NodeId id) {
+  Kill(id);
+  Node& node = nodes_[id];
+  lost_.push_back({id, node.config.directory, node.disk});
+  node.disk = raft::RaftDisk();
+  node.config.directory = NewDirectory();
+  node.config.voters.clear();
+  Start(id);
+  ++result_.wiped;
+}
+
+// Whether enough of the voters are there, or will be, for a majority.
+bool Simulation::Outlives(const Members& members, NodeId without) {
+  size_t left = 0;
+  const std::set<NodeId> voters = members.Voters();
+  for (NodeId id : voters) {
+    const Uuid& directory = members.Find(id)->directory;
+    left += id != without && directory == nodes_[id].config.directory;
+  }
+  return left * 2 > voters.size();
+}
+
+// All that may be in force for a node from now on.
+std::vector<MembersPtr> Simulation::Configurations(const Node& node) {
+  std::vector<MembersPtr> all;
+  auto add = [&](MembersPtr members) {
+    if (members) all.push_back(std::move(members));
+  };
+  auto stored = raft::Log(
+      node.disk.stored(),
+      node.config.voters.empty()
+          ? nullptr
+          : std::make_shared<Members>(Members::OfVoters(node.config.voters)));
+  const raft::Log& log = node.core ? node.core->log() : stored;
+  add(log.MembersAt(log.committed()));
+  for (LogIndex i = std::max(log.committed() + 1, log.first());
+       i <= log.last_index(); ++i)
+    add(log.At(i).members);
+  return all;
+}
+
+bool Simulation::CanLose(NodeId id) {
+  for (auto& [unused, node] : nodes_)
+    for (const MembersPtr& members : Configurations(node))
+      if (!members->IsAgreed() || !Outlives(*members, id)) return false;
+  return true;
+}
+
+// Changes the quorum as an operator would who does not destroy it knowingly,
+// at whoever believes to lead.
+void Simulation::Operator() {
+  for (auto& [id, node] : nodes_) {
+    if (healing_ || !node.core || node.paused || !node.core->IsLeader())
+      continue;
+    auto next = Wish(id);
+    if (!next || (next->IsAgreed() && !Outlives(*next, kNoNode))) continue;
+    (void)node.core->ChangeMembers(std::move(*next));
+    SchedulePump(id);
+  }
+  At(random_.Between(5'000, 400'000), [this] { Operator(); });
+}
+
+std::optional<Members> Simulation::Wish(NodeId leader) {
+  Members next = *nodes_[leader].core->members();
+  if (!next.IsAgreed()) {
+    for (NodeId id : next.Voters())
+      next.Put({.id = id, .directory = nodes_[id].config.directory});
+    return next;
+  }
+  const NodeId id = Any();
+  const raft::Member* member = next.Find(id);
+  const Uuid& directory = nodes_[id].config.directory;
+  if (member == nullptr) {
+    next.Put({.id = id, .directory = directory, .votes = random_.Chance(10)});
+  } else if (!member->votes && random_.Chance(80)) {
+    next.Put({.id = id, .directory = member->directory, .votes = true});
+  } else if (member->directory != directory || random_.Chance(30)) {
+    next.Remove(id);
+    // What is refused, mostly.
+    if (random_.Chance(10)) next.Remove(Any());
+    if (random_.Chance(10)) next.Put({.id = id, .directory = directory});
+  } else {
+    return std::nullopt;
+  }
+  return next;
 }
 
 void Simulation::Tick(NodeId id) {
@@ -298,6 +433,12 @@ void Simulation::Load(NodeId id, const raft::Snapshot& snapshot) {
   if (node.state.applied != snapshot.last.index || known == chains_.end() ||
       known->second != node.state.chain)
     Fail("R-10: snapshot " + ToString(snapshot.last) + " holds another state");
+  auto members = members_.upper_bound(snapshot.last.index);
+  const MembersPtr expected =
+      members == members_.begin() ? nullptr : std::prev(members)->second;
+  if ((expected == nullptr) != (snapshot.members == nullptr) ||
+      (expected && *expected != *snapshot.members))
+    Fail("R-17: snapshot " + ToString(snapshot.last) + " has other members");
 }
 
 void Simulation::Apply(NodeId id, const std::vector<raft::Entry>& entries) {
@@ -307,7 +448,10 @@ void Simulation::Apply(NodeId id, const std::vector<raft::Entry>& entries) {
       return Fail("node " + std::to_string(id) + " applies out of order");
     node.state.chain =
         Fold(node.state.chain,
-             std::to_string(entry.term) + ":" + std::string(entry.data.view()));
+             std::to_string(entry.term) + ":" + std::string(entry.data.view()) +
+                 (entry.members ? Encode(*entry.members) : std::string()));
+    if (entry.members && members_.emplace(entry.index, entry.members).second)
+      ++result_.changes;
     auto [known, first] = chains_.emplace(entry.index, node.state.chain);
     if (known->second != node.state.chain)
       return Fail("R-10: node " + std::to_string(id) +
@@ -322,8 +466,12 @@ void Simulation::MaybeSnapshot(NodeId id) {
     return;
   node.snapshot_queued = true;
   const LogIndex slack = random_.Below(snapshot_every_);
+  MembersPtr members = node.core->log().MembersAt(applied);
+  // Of a list in a configuration file nothing is known to the log.
+  if (members && !members->IsAgreed()) members = nullptr;
   raft::Snapshot snapshot{{applied, *node.core->log().TermAt(applied)},
-                          SharedBytes(node.state.Pack(snapshot_padding_))};
+                          SharedBytes(node.state.Pack(snapshot_padding_)),
+                          members};
   node.jobs.push_back(
       {{}, std::move(snapshot), applied > slack ? applied - slack : 0, false});
   if (node.jobs.size() == 1) StartJob(id);
@@ -420,7 +568,17 @@ void Simulation::Client() {
 void Simulation::Fault() {
   if (faults_left_-- <= 0) return Heal();
   const NodeId a = Any(), b = Any();
-  switch (random_.Below(12)) {
+  switch (random_.Below(options_.changes ? 15 : 13)) {
+    case 12:  // the stream of somebody who lives breaks
+      if (nodes_[b].core && !nodes_[b].paused) {
+        nodes_[b].core->LeaderUnreachable(a);
+        SchedulePump(b);
+      }
+      break;
+    case 13:
+    case 14:
+      if (CanLose(a)) Wipe(a);
+      break;
     case 0:
     case 1:
       Kill(a);
@@ -493,14 +651,29 @@ void Simulation::CheckAll() {
   for (auto& [id, node] : nodes_)
     views.push_back(
         {id, node.config.directory, node.core.get(), &node.disk.stored()});
+  for (const LostDisk& lost : lost_)
+    views.push_back({lost.id, lost.directory, nullptr, &lost.disk.stored()});
   if (auto broken = checker_->Check(views)) Fail(*broken);
 }
 
 void Simulation::Fail(const std::string& what) {
-  if (!result_.failure)
-    result_.failure = "seed " + std::to_string(options_.seed) + ", " +
-                      std::to_string(options_.nodes) + " nodes, at " +
-                      std::to_string(now_ / 1000) + " ms: " + what;
+  if (result_.failure) return;
+  std::string text = "seed " + std::to_string(options_.seed) + ", " +
+                     std::to_string(options_.nodes) + " nodes, at " +
+                     std::to_string(now_ / 1000) + " ms: " + what;
+  for (auto& [id, node] : nodes_) {
+    text += "\n  node " + std::to_string(id);
+    if (!node.core) continue;
+    const raft::Log& log = node.core->log();
+    text += " term=" + std::to_string(node.core->term()) +
+            " leader=" + std::to_string(node.core->leader()) +
+            " log=" + ToString(log.last()) +
+            " committed=" + std::to_string(log.committed()) + " members={" +
+            (log.members() ? ToString(*log.members()) : "") + "} since " +
+            std::to_string(log.members_index()) +
+            (node.core->IsVoter() ? " votes" : "");
+  }
+  result_.failure = text;
 }
 
 // Everyone has applied everything, under one leader, and it is something new.
@@ -508,8 +681,10 @@ bool Simulation::Settled() {
   const Node* leader = nullptr;
   for (auto& [id, node] : nodes_)
     if (node.core->IsLeader()) leader = &node;
-  if (leader == nullptr) return false;
+  if (leader == nullptr || !leader->core->IsVoter()) return false;
   for (auto& [id, node] : nodes_) {
+    const raft::Member* member = leader->core->members()->Find(id);
+    if (member == nullptr || !member->Is(node.config.directory)) continue;
     if (node.core->term() != leader->core->term() ||
         node.state.applied + 5 < checker_->last_committed())
       return false;
@@ -521,6 +696,7 @@ bool Simulation::Settled() {
 QuorumSimResult Simulation::Run() {
   At(0, [this] { Client(); });
   At(100'000, [this] { Fault(); });
+  if (options_.changes) At(random_.Below(2'000'000), [this] { Operator(); });
   uint64_t deadline = UINT64_MAX;
   LogIndex committed_at_heal = 0;
   while (!result_.failure && !events_.empty()) {

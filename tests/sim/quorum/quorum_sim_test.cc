@@ -10,7 +10,7 @@ namespace tidemark::sim {
 namespace {
 
 // TIDEMARK_SIM_SEEDS=from,count runs others than the usual ones.
-void RunSeeds(int nodes, uint64_t count) {
+QuorumSimResult RunSeeds(int nodes, uint64_t count, bool changes = false) {
   uint64_t from = 1;
   if (const char* text = std::getenv("TIDEMARK_SIM_SEEDS")) {
     from = std::strtoull(text, nullptr, 10);
@@ -19,31 +19,47 @@ void RunSeeds(int nodes, uint64_t count) {
   }
   QuorumSimResult sum;
   for (uint64_t seed = from; seed < from + count; ++seed) {
-    const auto result = RunQuorumSim({.seed = seed, .nodes = nodes});
-    ASSERT_EQ(result.failure.value_or(""), "");
+    const auto result =
+        RunQuorumSim({.seed = seed, .nodes = nodes, .changes = changes});
+    EXPECT_EQ(result.failure.value_or(""), "");
+    if (result.failure) break;
     sum.events += result.events;
     sum.elections += result.elections;
     sum.committed += result.committed;
     sum.reads += result.reads;
     sum.snapshots += result.snapshots;
     sum.transfers += result.transfers;
+    sum.changes += result.changes;
+    sum.wiped += result.wiped;
     sum.virtual_ms += result.virtual_ms;
   }
   std::cout << nodes << " nodes: " << count << " seeds, " << sum.events
             << " events, " << sum.virtual_ms / 1000 << " virtual s, "
             << sum.elections << " elections, " << sum.committed << " entries, "
             << sum.reads << " reads, " << sum.snapshots << " snapshots, "
-            << sum.transfers << " transfers\n";
+            << sum.transfers << " transfers, " << sum.changes
+            << " changes of members, " << sum.wiped << " disks lost\n";
   // A simulation in which nothing happens proves nothing.
   EXPECT_GT(sum.elections, 2 * count);
   EXPECT_GT(sum.committed, 50 * count);
   EXPECT_GT(sum.reads, count);
   EXPECT_GT(sum.snapshots, count / 10);
   EXPECT_GT(sum.transfers, count / 2);
+  return sum;
 }
 
 TEST(QuorumSim, ThreeNodes) { RunSeeds(3, 120); }
 TEST(QuorumSim, FiveNodes) { RunSeeds(5, 80); }
+
+// F21, R-17, R-18: one, two, three and five nodes and two more to come and go,
+// with disks that are lost and replaced under the same id.
+TEST(QuorumSim, MembersComeAndGo) {
+  for (int nodes : {1, 2, 3, 5}) {
+    const auto sum = RunSeeds(nodes, 60, /*changes=*/true);
+    EXPECT_GT(sum.changes, 60u * 3);
+    EXPECT_GT(sum.wiped, 60u / 2);
+  }
+}
 
 TEST(QuorumSim, SeedReplaysExactly) {
   const QuorumSimOptions options{.seed = 42, .nodes = 5};
