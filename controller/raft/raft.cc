@@ -128,16 +128,15 @@ bool Raft::IsForUs(const Message& m) const {
           peer->second.directory == m.from_directory);
 }
 
-// A node with nothing on its disk may have had everything there once. In a
-// quorum that has not agreed on directories it votes only for as blank ones,
-// which is how such a quorum forms; a leader elected without it brings it back
-// (R-18, F21).
+// A node with nothing on its disk may have had everything there once. While the
+// candidate does not know its directory from the log it votes only for as
+// blank ones, which is how a quorum forms that knows ids only; a leader elected
+// without it brings it back (R-18, F21).
 bool Raft::IsBlankBefore(const Message& m) const {
   const bool asks =
       m.type == MessageType::kVote || m.type == MessageType::kPreVote;
-  if (!asks || m.index == 0 || log_.last_index() > 0 || vote() != kNoNode)
-    return false;
-  return !(followed_ && followed_->IsAgreed() && IsVoter());
+  return asks && m.to_directory.IsZero() && m.index > 0 &&
+         log_.last_index() == 0 && vote() == kNoNode;
 }
 
 bool Raft::IsVoter() const {
