@@ -110,6 +110,7 @@ quorum::Options QuorumOptions(const ControllerConfig& config) {
   out.tick_ms = config.tick_ms;
   out.election_ticks_min = config.election_ticks_min;
   out.election_ticks_max = config.election_ticks_max;
+  out.disk_timeout_ms = config.disk_timeout_ms;
   // Two may get lost before somebody asks for votes.
   out.heartbeat_ticks = std::clamp(config.election_ticks_min / 3, 1u, 2u);
   return out;

@@ -54,6 +54,9 @@ constexpr ConfigKey kOwnKeys[] = {
     {"controller.quorum.election.timeout.ms", ConfigType::kInt, "300",
      "Silence after which another leader is sought; up to twice that.", 20,
      600'000},
+    {"tidemark.metadata.disk.timeout.ms", ConfigType::kInt, "30000",
+     "A write of the metadata that takes longer ends the process.", 1'000,
+     kMaxInt},
     {"metadata.max.idle.interval.ms", ConfigType::kInt, "60000",
      "The log moves at least so often.", 100, kMaxInt},
     {"auto.leader.rebalance.enable", ConfigType::kBool, "true",
@@ -254,6 +257,7 @@ Result<ControllerConfig> MakeControllerConfig(const Config& config) {
   }
   out.election_ticks_min = static_cast<uint32_t>(election / out.tick_ms);
   out.election_ticks_max = 2 * out.election_ticks_min;
+  out.disk_timeout_ms = config.GetInt("tidemark.metadata.disk.timeout.ms");
   FillOptions(config, out.node_id, &out.options);
   out.options.settings.cluster_id = config.GetString("cluster.id");
   return out;

@@ -24,6 +24,7 @@ struct ControllerConfig {
   std::vector<quorum::Voter> voters;
   int64_t tick_ms = 50;
   uint32_t election_ticks_min = 6, election_ticks_max = 12;
+  int64_t disk_timeout_ms = 30'000;
   ControllerOptions options;  // cluster id not set
 };
 

@@ -99,6 +99,7 @@ class Driver final : public RaftQuorum {
             std::function<void(Status)> done);
   void Receive(raft::Message message);
   void Tick(Instant due);
+  void WatchDisk();
   void SchedulePump();
   void Pump();
   void FollowLeadership();
@@ -123,6 +124,7 @@ class Driver final : public RaftQuorum {
   bool active_ = false;     // the state machine knows
   NodeId known_leader_ = kNoNode;
   bool pump_scheduled_ = false;
+  bool disk_hangs_ = false;  // said so in the log
   uint64_t refused_messages_ = 0;
   std::function<void()> handed_over_;     // to call
   std::map<NodeId, Uuid> directories_;    // of the other voters
@@ -254,6 +256,7 @@ void Driver::Receive(raft::Message message) {
 void Driver::Tick(Instant due) {
   core_.Tick();
   for (auto& [id, peer] : peers_) peer->Tick();
+  WatchDisk();
   Pump();
   const Instant now = executor_.Now();
   const auto period = std::chrono::milliseconds(options_.tick_ms);
@@ -261,6 +264,25 @@ void Driver::Tick(Instant due) {
   executor_.PostAfter(due - now, [weak = std::weak_ptr(self_), due] {
     if (auto self = weak.lock()) self->driver->Tick(due);
   });
+}
+
+// By ticks, so that a process that was stopped does not blame its disk.
+void Driver::WatchDisk() {
+  const uint64_t ticks = core_.oldest_write_ticks();
+  const int64_t ms = static_cast<int64_t>(ticks) * options_.tick_ms;
+  const bool hangs = ticks > options_.election_ticks_max;
+  if (hangs && !disk_hangs_)
+    LOG(ERROR) << "the disk of " << options_.directory
+               << " has not ended a write for " << ms
+               << " ms: no vote and no leadership before it does";
+  if (!hangs && disk_hangs_) LOG(INFO) << "the disk ends its writes again";
+  disk_hangs_ = hangs;
+  LOG_IF(FATAL, ms > options_.disk_timeout_ms)
+      << "the disk of " << options_.directory << " has not ended a write for "
+      << ms / 1000
+      << " s, stopping: look for the disk in the kernel's log (a volume that "
+         "does not answer, a controller that resets); nothing acknowledged is "
+         "lost";
 }
 
 // Everything that arrives in one turn of the executor shares one Ready: one

@@ -32,6 +32,10 @@ struct Options {
   uint64_t snapshot_every_entries = 100'000;
   uint64_t snapshot_slack_entries = 1'000;
 
+  // A write that takes so long is taken for one that never ends: the process
+  // does, so that whoever watches it notices.
+  int64_t disk_timeout_ms = 30'000;
+
   uint64_t seed = 0;  // of the election timeouts; 0: random
 };
 
@@ -39,7 +43,7 @@ struct Options {
 // one thread of its own, gRPC streams to the other voters.
 //
 // Heartbeats never wait for the disk; what promises something does. A storage
-// error ends the process: LOG(FATAL).
+// error ends the process, as does a write that does not end: LOG(FATAL).
 //
 // Who is a voter: the directory ids of the other voters are remembered,
 // durably, as they are first seen. A voter that comes with another directory

@@ -37,10 +37,34 @@ void Raft::TickLeader(Leader& leader) {
   // while another one may already lead.
   if (voters_.Tally(heard) != VoteOutcome::kWon)
     return BecomeFollower(term(), kNoNode);
+  if (DiskIsBehind(leader)) return GiveUp(leader);
   // The other one did not make it: lead on.
   if (leader.transfer &&
       ++leader.transfer->elapsed >= config_.election_ticks_max)
     leader.transfer.reset();
+}
+
+// By the majority, not by the time a write takes: where all disks are slow
+// another leader would be no better.
+bool Raft::DiskIsBehind(Leader& leader) {
+  auto& behind = leader.behind;
+  if (behind && log_.durable() < behind->index)
+    return ++behind->elapsed >= config_.election_ticks_max;
+  behind.reset();
+  if (log_.durable() < log_.committed())
+    behind = Leader::Behind{.index = log_.committed()};
+  return false;
+}
+
+// Nothing can be waited for as in a usual hand over: what is not committed has
+// an unknown outcome.
+void Raft::GiveUp(const Leader& leader) {
+  if (const NodeId to = Furthest(leader, kNoNode); to != kNoNode)
+    Send({.type = MessageType::kTimeoutNow,
+          .from = config_.self,
+          .to = to,
+          .term = term()});
+  BecomeFollower(term(), kNoNode);
 }
 
 Status Raft::TransferLeadership(NodeId to) {

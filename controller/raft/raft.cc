@@ -51,12 +51,14 @@ Raft::Raft(Config config, Stored stored)
 }
 
 void Raft::Tick() {
+  write_clock_.Tick();
   if (auto* follower = std::get_if<Follower>(&role_)) {
     TickFollower(*follower);
   } else if (auto* pre = std::get_if<PreCandidate>(&role_)) {
-    if (++pre->elapsed >= pre->timeout) BecomePreCandidate();
+    if (++pre->elapsed >= pre->timeout && !DiskHangs()) BecomePreCandidate();
   } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
-    if (++candidate->elapsed >= candidate->timeout) BecomePreCandidate();
+    if (++candidate->elapsed >= candidate->timeout && !DiskHangs())
+      BecomePreCandidate();
   } else {
     TickLeader(std::get<Leader>(role_));
   }
@@ -147,7 +149,8 @@ bool Raft::IsVoter() const {
 // not known to be committed: its log may be the only one that can still win
 // (thesis 4.2.2, figure 4.6). It does not count itself.
 bool Raft::MayCampaign() const {
-  return IsVoter() || log_.MayVote(config_.self, config_.directory);
+  return !DiskHangs() &&
+         (IsVoter() || log_.MayVote(config_.self, config_.directory));
 }
 
 void Raft::FollowMembers() {
@@ -165,6 +168,11 @@ bool Raft::InLease() const {
   const auto* follower = std::get_if<Follower>(&role_);
   return follower != nullptr && follower->leader != kNoNode &&
          follower->elapsed < config_.election_ticks_min;
+}
+
+// No vote of this node would become durable, not even its own.
+bool Raft::DiskHangs() const {
+  return write_clock_.oldest() >= config_.election_ticks_max;
 }
 
 // False: the message is to be ignored.
@@ -194,8 +202,8 @@ void Raft::StepLowerTerm(const Message& m) {
 
 void Raft::StepPreVote(const Message& m) {
   Message reply = MakeReply(m, MessageType::kPreVoteReply);
-  reply.reject =
-      m.term <= term() || InLease() || !log_.MayVoteFor({m.index, m.log_term});
+  reply.reject = m.term <= term() || InLease() || DiskHangs() ||
+                 !log_.MayVoteFor({m.index, m.log_term});
   if (!reply.reject) reply.term = m.term;
   Send(std::move(reply));
 }
@@ -353,6 +361,7 @@ void Raft::TakeWrite(Ready* ready) {
   }
   write.id = next_write_++;
   log_.BeginWrite(write.id);
+  write_clock_.Begin();
   if (write.hard_state)
     hard_state_writes_.push_back({write.id, *write.hard_state});
   ready->write = std::move(write);
@@ -360,6 +369,7 @@ void Raft::TakeWrite(Ready* ready) {
 
 void Raft::OnWritten(uint64_t id) {
   log_.EndWrite(id);
+  write_clock_.End();
   if (!hard_state_writes_.empty() && hard_state_writes_.front().id == id) {
     durable_hard_state_ = hard_state_writes_.front().state;
     hard_state_writes_.pop_front();

@@ -13,6 +13,7 @@
 #include "controller/raft/ready.h"
 #include "controller/raft/roles.h"
 #include "controller/raft/types.h"
+#include "controller/raft/write_clock.h"
 
 namespace tidemark::raft {
 
@@ -59,6 +60,11 @@ struct Config {
 // Writes are asynchronous: the core goes on while one is on its way to the
 // disk, and holds back only the messages that promise what it stores. A
 // leader counts itself like a follower: for what it has durably.
+//
+// A leader whose disk has lacked for an election timeout what a majority has
+// on theirs can apply nothing, and its followers do not miss it: it gives
+// leadership up, to the voter that is furthest. Whose disk has kept a write
+// for so long neither asks for votes nor promises one before it is done.
 class Raft {
  public:
   // `stored` is what the disk holds; the state machine holds the snapshot.
@@ -107,6 +113,9 @@ class Raft {
   // the entries up to it. REQUIRES: index <= log().applied().
   void Compact(LogIndex index) { log_.CompactTo(index); }
 
+  // Ticks for which the disk has kept the oldest write; 0: it has none.
+  uint64_t oldest_write_ticks() const { return write_clock_.oldest(); }
+
   NodeId self() const { return config_.self; }
   Term term() const { return hard_state_.term; }
   NodeId vote() const { return hard_state_.vote; }
@@ -130,6 +139,7 @@ class Raft {
   bool IsBlankBefore(const Message& message) const;
   Status StepTerm(Message message);
   bool InLease() const;
+  bool DiskHangs() const;
   bool StepHigherTerm(const Message& message);
   void StepLowerTerm(const Message& message);
   void StepPreVote(const Message& message);
@@ -168,6 +178,8 @@ class Raft {
   void BecomeLeader();
   NodeId Furthest(const Leader& leader, NodeId only) const;
   void TickLeader(Leader& leader);
+  bool DiskIsBehind(Leader& leader);
+  void GiveUp(const Leader& leader);
   Status LeadAppendReply(const Message& message);
   void LeadHeartbeatReply(const Message& message);
   void LeadSnapshotReply(const Message& message);
@@ -198,6 +210,7 @@ class Raft {
   std::deque<HardStateWrite> hard_state_writes_;
 
   uint64_t next_write_ = 1;
+  WriteClock write_clock_;
   std::vector<Message> now_;
   std::vector<Message> after_write_;
   std::optional<Snapshot> installed_;  // not yet in a Ready

@@ -49,6 +49,12 @@ struct Leader {
     bool sent = false;     // told to ask for votes
   };
 
+  // An entry that a majority has, and the own disk not yet.
+  struct Behind {
+    LogIndex index = 0;
+    uint32_t elapsed = 0;  // ticks
+  };
+
   // Every member but this one, and who has just been removed.
   std::map<NodeId, Progress> peers;
   LogIndex term_start = 0;  // index of the own term's no-op
@@ -60,6 +66,7 @@ struct Leader {
   std::optional<Snapshot> snapshot;  // in transfer to at least one follower
   bool snapshot_asked = false;
   std::optional<Transfer> transfer;  // no proposals meanwhile
+  std::optional<Behind> behind;
 };
 
 using Role = std::variant<Follower, PreCandidate, Candidate, Leader>;

@@ -1,5 +1,5 @@
-"""The disks of a cluster on tidemark-forgetfs: one file system, on it each node's data folders; power cuts and failures
-of a folder at will (needs /dev/fuse)."""
+"""The disks of a cluster on tidemark-forgetfs: one file system, on it each node's data folders; power cuts, failures
+and hangs of a folder at will (needs /dev/fuse)."""
 import os
 import subprocess
 import time
@@ -45,6 +45,10 @@ class ForgetfulDisk:
     def fail(self, node, folder, what):
         """I/O errors from now on: for 'writes' (and syncs), or for 'all'."""
         self.command('fail', node, folder, what)
+
+    def hang(self, node, folder):
+        """Syncs wait from now on, and nothing fails. Mend it before you wait for the end of a process."""
+        self.command('hang', node, folder)
 
     def mend(self, node, folder):
         self.command('mend', node, folder)

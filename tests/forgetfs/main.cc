@@ -12,14 +12,21 @@
 //
 // makes the folder NAME of the root answer EIO to writes, syncs and whatever
 // changes names ("all": to everything), until "mend NAME".
+//
+//   echo "hang NAME" > MOUNTPOINT/.control
+//
+// makes syncs in that folder wait for "mend NAME", and fails nothing. Who waits
+// cannot be killed, as with a disk that does not answer.
 #define FUSE_USE_VERSION 31
 #include <fcntl.h>
 #include <fuse3/fuse.h>
 
 #include <cerrno>
+#include <condition_variable>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <mutex>
 #include <sstream>
 #include <string_view>
 
@@ -29,6 +36,10 @@ namespace tidemark::forgetfs {
 namespace {
 
 constexpr char kControl[] = "/.control";
+
+// Operations run one at a time; only a sync that hangs lets others in.
+std::mutex mutex;
+std::condition_variable mended;
 
 NodePtr root;
 NodePtr control;  // in no directory
@@ -106,7 +117,8 @@ int CutPower(Node& node, std::istringstream& words) {
 int Fail(const Node& node, std::istringstream& words) {
   std::string what;
   if (!(words >> what) || (what != "writes" && what != "all")) return -EINVAL;
-  *node.disk = {.writes_fail = true, .reads_fail = what == "all"};
+  node.disk->writes_fail = true;
+  node.disk->reads_fail = what == "all";
   return 0;
 }
 
@@ -118,8 +130,10 @@ int Command(const std::string& line) {
   if (node == nullptr) return -ENOENT;
   if (verb == "cut") return CutPower(*node, words);
   if (verb == "fail") return Fail(*node, words);
+  if (verb == "hang") return node->disk->syncs_hang = true, 0;
   if (verb != "mend") return -EINVAL;
   *node->disk = {};
+  mended.notify_all();
   return 0;
 }
 
@@ -215,7 +229,10 @@ int Fallocate(const char* path, int mode, off_t at, off_t count,
 }
 
 int Fsync(const char* path, int, fuse_file_info* info) {
+  std::unique_lock lock(mutex);
   const NodePtr node = Handle(path, info);
+  if (node != nullptr)
+    mended.wait(lock, [&node] { return !node->disk->syncs_hang; });
   if (const int failed = Writable(node); failed != 0) return failed;
   node->Sync();
   return 0;
@@ -302,30 +319,41 @@ void* Init(fuse_conn_info*, fuse_config* config) {
   return nullptr;
 }
 
+template <auto kOperation>
+struct Alone;
+
+template <typename... Args, int (*kOperation)(Args...)>
+struct Alone<kOperation> {
+  static int Run(Args... args) {
+    std::lock_guard lock(mutex);
+    return kOperation(args...);
+  }
+};
+
 fuse_operations Operations() {
   fuse_operations all{};
   all.init = Init;
-  all.getattr = GetAttr;
-  all.open = Open;
-  all.create = Create;
-  all.release = Release;
-  all.read = Read;
-  all.write = Write;
-  all.truncate = Truncate;
-  all.fallocate = Fallocate;
+  all.getattr = Alone<GetAttr>::Run;
+  all.open = Alone<Open>::Run;
+  all.create = Alone<Create>::Run;
+  all.release = Alone<Release>::Run;
+  all.read = Alone<Read>::Run;
+  all.write = Alone<Write>::Run;
+  all.truncate = Alone<Truncate>::Run;
+  all.fallocate = Alone<Fallocate>::Run;
   all.fsync = Fsync;
   all.fsyncdir = Fsync;
-  all.opendir = OpenDir;
-  all.releasedir = Release;
-  all.readdir = ReadDir;
-  all.mkdir = MakeDir;
-  all.unlink = Unlink;
-  all.rmdir = RemoveDir;
-  all.rename = Rename;
-  all.chmod = ChangeMode;
-  all.chown = ChangeOwner;
-  all.utimens = SetTimes;
-  all.statfs = StatFs;
+  all.opendir = Alone<OpenDir>::Run;
+  all.releasedir = Alone<Release>::Run;
+  all.readdir = Alone<ReadDir>::Run;
+  all.mkdir = Alone<MakeDir>::Run;
+  all.unlink = Alone<Unlink>::Run;
+  all.rmdir = Alone<RemoveDir>::Run;
+  all.rename = Alone<Rename>::Run;
+  all.chmod = Alone<ChangeMode>::Run;
+  all.chown = Alone<ChangeOwner>::Run;
+  all.utimens = Alone<SetTimes>::Run;
+  all.statfs = Alone<StatFs>::Run;
   return all;
 }
 
@@ -340,8 +368,7 @@ int main(int argc, char** argv) {
   tidemark::forgetfs::root = tidemark::forgetfs::NewNode(true, 0755);
   tidemark::forgetfs::control = tidemark::forgetfs::NewNode(false, 0600);
   const auto operations = tidemark::forgetfs::Operations();
-  // One thread, in the foreground.
-  char single[] = "-s", foreground[] = "-f";
-  char* args[] = {argv[0], single, foreground, argv[1], nullptr};
-  return fuse_main(4, args, &operations, nullptr);
+  char foreground[] = "-f";
+  char* args[] = {argv[0], foreground, argv[1], nullptr};
+  return fuse_main(3, args, &operations, nullptr);
 }

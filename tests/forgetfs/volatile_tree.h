@@ -20,6 +20,7 @@ constexpr size_t kSector = 512;
 struct Disk {
   bool writes_fail = false;  // and syncs, and whatever changes names
   bool reads_fail = false;
+  bool syncs_hang = false;
 };
 
 struct Node;

@@ -98,6 +98,7 @@ class Simulation {
     bool pump_scheduled = false;
     bool snapshot_queued = false;
     bool slow_disk = false;
+    uint64_t hung_until = 0;  // its disk finishes nothing before
     LogIndex snapshot_index = 0;
     std::map<uint64_t, LogIndex> reads;  // context -> committed at the time
   };
@@ -130,6 +131,7 @@ class Simulation {
   void Operator();
   std::optional<Members> Wish(NodeId leader);
   void Kill(NodeId id);
+  NodeId LeaderId() const;
   void Tick(NodeId id);
   void SchedulePump(NodeId id);
   void Pump(NodeId id);
@@ -144,6 +146,9 @@ class Simulation {
   void Deliver(const Message& message);
   void Client();
   void Fault();
+  void HangDisk(NodeId id, uint64_t duration_us);
+  void HangLeader();
+  void WatchProgress();
   void Heal();
   void CheckAll();
   void Fail(const std::string& what);
@@ -185,6 +190,8 @@ class Simulation {
   uint32_t directories_ = 0;
   int faults_left_;
   bool healing_ = false;
+  uint64_t progress_at_ = 0;  // a leader applied something new
+  LogIndex progress_to_ = 0;
   std::map<LogIndex, uint64_t> chains_;     // the state after each entry
   std::map<LogIndex, MembersPtr> members_;  // as they were committed
   std::set<raft::Term> terms_led_;
@@ -494,6 +501,8 @@ void Simulation::Persist(Node& node, const Job& job) {
 
 void Simulation::FinishJob(NodeId id) {
   Node& node = nodes_[id];
+  if (now_ < node.hung_until)
+    return AtNode(kTickUs, id, [this, id](Node&) { FinishJob(id); });
   Job job = std::move(node.jobs.front());
   node.jobs.pop_front();
   if (!node.jobs.empty()) StartJob(id);
@@ -567,16 +576,17 @@ void Simulation::Client() {
 
 void Simulation::Fault() {
   if (faults_left_-- <= 0) return Heal();
+  if (options_.only_hung_disks) return HangLeader();
   const NodeId a = Any(), b = Any();
-  switch (random_.Below(options_.changes ? 15 : 13)) {
-    case 12:  // the stream of somebody who lives breaks
+  switch (random_.Below(options_.changes ? 16 : 14)) {
+    case 13:  // the stream of somebody who lives breaks
       if (nodes_[b].core && !nodes_[b].paused) {
         nodes_[b].core->LeaderUnreachable(a);
         SchedulePump(b);
       }
       break;
-    case 13:
     case 14:
+    case 15:
       if (CanLose(a)) Wipe(a);
       break;
     case 0:
@@ -618,6 +628,9 @@ void Simulation::Fault() {
     case 9:
       nodes_[a].slow_disk = !nodes_[a].slow_disk;
       break;
+    case 12:
+      HangDisk(a, random_.Between(500'000, 20'000'000));
+      break;
     case 10: {
       Node& node = nodes_[a];
       if (!node.core || node.paused) break;
@@ -634,6 +647,47 @@ void Simulation::Fault() {
   At(random_.Between(5'000, 1'200'000), [this] { Fault(); });
 }
 
+void Simulation::HangDisk(NodeId id, uint64_t duration_us) {
+  nodes_[id].hung_until = now_ + duration_us;
+  Note("hang" + std::to_string(id));
+}
+
+NodeId Simulation::LeaderId() const {
+  for (const auto& [id, node] : nodes_)
+    if (node.core && node.core->IsLeader()) return id;
+  return kNoNode;
+}
+
+// The one fault that a leader does not notice by its connections: it hears
+// its followers, and they have everything, but its own disk stands still.
+void Simulation::HangLeader() {
+  // Whoever stood still has to catch up first: the others must be a majority.
+  const bool all_wait =
+      std::all_of(nodes_.begin(), nodes_.end(),
+                  [](const auto& node) { return node.second.jobs.size() < 2; });
+  if (!all_wait || !Settled()) return At(200'000, [this] { HangLeader(); });
+  const uint64_t lasts = random_.Between(5'000'000, 60'000'000);
+  progress_at_ = now_;
+  HangDisk(LeaderId(), lasts);
+  ++result_.hung_leaders;
+  At(lasts + random_.Between(1'000'000, 4'000'000), [this] { Fault(); });
+}
+
+// All others have a disk and each other: two election timeouts after it stood
+// still, and ever after, there is a leader that applies what it is told.
+void Simulation::WatchProgress() {
+  for (auto& [id, node] : nodes_) {
+    if (!node.core->IsLeader() || node.state.applied <= progress_to_) continue;
+    progress_to_ = node.state.applied;
+    progress_at_ = now_;
+  }
+  const raft::Config& config = nodes_.begin()->second.config;
+  if (result_.hung_leaders > 0 &&
+      now_ > progress_at_ + 2 * config.election_ticks_max * kTickUs)
+    Fail("R-27: no leader has applied anything for two election timeouts");
+  At(10'000, [this] { WatchProgress(); });
+}
+
 void Simulation::Heal() {
   healing_ = true;
   cuts_.clear();
@@ -641,6 +695,7 @@ void Simulation::Heal() {
   max_delay_us_ = 2'000;
   for (auto& [id, node] : nodes_) {
     node.slow_disk = false;
+    node.hung_until = std::min(node.hung_until, now_);
     if (!node.core) Start(id);
   }
 }
@@ -695,7 +750,8 @@ bool Simulation::Settled() {
 
 QuorumSimResult Simulation::Run() {
   At(0, [this] { Client(); });
-  At(100'000, [this] { Fault(); });
+  At(options_.only_hung_disks ? 3'000'000 : 100'000, [this] { Fault(); });
+  if (options_.only_hung_disks) At(0, [this] { WatchProgress(); });
   if (options_.changes) At(random_.Below(2'000'000), [this] { Operator(); });
   uint64_t deadline = UINT64_MAX;
   LogIndex committed_at_heal = 0;

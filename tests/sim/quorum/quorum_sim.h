@@ -9,11 +9,15 @@ namespace tidemark::sim {
 struct QuorumSimOptions {
   uint64_t seed = 1;
   int nodes = 3;
-  // Faults before everything is healed: cuts, kills, pauses, slow disks.
+  // Faults before everything is healed: cuts, kills, pauses, slow disks, hung
+  // disks.
   int faults = 40;
   // Members come and go, disks are lost. Half of such runs begin with a quorum
   // that knows ids only and agrees on directories later.
   bool changes = false;
+  // The only fault is the leader's disk, which stands still for up to a
+  // minute; meanwhile the others must go on.
+  bool only_hung_disks = false;
   // A disk that says "durable" before it is: what the checkers are for.
   bool disk_lies = false;
 };
@@ -29,6 +33,7 @@ struct QuorumSimResult {
   uint64_t transfers = 0;  // of leadership, begun
   uint64_t changes = 0;    // of the members, committed
   uint64_t wiped = 0;      // disks lost
+  uint64_t hung_leaders = 0;
   uint64_t virtual_ms = 0;
   // Of everything that happened: equal for equal options.
   uint64_t digest = 0;
