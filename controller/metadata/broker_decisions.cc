@@ -34,24 +34,25 @@ bool IsInPageCacheOnly(const Image& state, const std::string& topic,
 void Evict(const Image& state, NodeId broker, const Eligibility& eligible,
            const std::function<bool(const PartitionImage&)>& which,
            bool unclean, const Settings& settings, Records* out) {
-  for (const auto& [name, topic] : state.topics()) {
-    for (size_t i = 0; i < topic->partitions.size(); ++i) {
-      const PartitionImage& now = *topic->partitions[i];
-      if ((!Contains(now.isr, broker) && !Contains(now.elr, broker)) ||
-          !which(now)) {
-        continue;
-      }
-      PartitionChange change(*topic, static_cast<PartitionIndex>(i), eligible,
-                             settings);
-      if (unclean && IsInPageCacheOnly(state, name, settings)) {
-        change.LogLost(broker);
-      }
-      change.WithoutIsrMember(broker).UncleanIf([&, topic_name = &name] {
-        return UncleanElectionEnabled(state, *topic_name, settings);
+  const metadata::BrokerPartitions& of = state.topics().Of(broker);
+  if (of.in_sync == 0 && of.eligible == 0) return;
+  state.topics().ForEach(
+      of.replicas, [&](const TopicImage& topic, PartitionIndex index,
+                       const PartitionImage& now) {
+        if ((!Contains(now.isr, broker) && !Contains(now.elr, broker)) ||
+            !which(now)) {
+          return true;
+        }
+        PartitionChange change(topic, index, eligible, settings);
+        if (unclean && IsInPageCacheOnly(state, topic.name, settings)) {
+          change.LogLost(broker);
+        }
+        change.WithoutIsrMember(broker).UncleanIf([&] {
+          return UncleanElectionEnabled(state, topic.name, settings);
+        });
+        if (auto record = change.Build()) out->push_back(std::move(*record));
+        return true;
       });
-      if (auto record = change.Build()) out->push_back(std::move(*record));
-    }
-  }
 }
 
 void EvictEverywhere(const Image& state, NodeId broker, bool unclean,
@@ -65,22 +66,25 @@ void EvictEverywhere(const Image& state, NodeId broker, bool unclean,
 void ElectLeaderless(const Image& state, NodeId broker,
                      const Eligibility& eligible, const Settings& settings,
                      Records* out) {
-  for (const auto& [name, topic] : state.topics()) {
-    for (size_t i = 0; i < topic->partitions.size(); ++i) {
-      const PartitionImage& now = *topic->partitions[i];
-      if (now.leader != kNoNode ||
-          std::find(now.replicas.begin(), now.replicas.end(), broker) ==
-              now.replicas.end()) {
-        continue;
-      }
-      PartitionChange change(*topic, static_cast<PartitionIndex>(i), eligible,
-                             settings);
-      change.UncleanIf([&, topic_name = &name] {
-        return UncleanElectionEnabled(state, *topic_name, settings);
+  const metadata::TopicsImage& topics = state.topics();
+  const metadata::PartitionSet& replicas = topics.Of(broker).replicas;
+  const bool few = topics.leaderless().size() < replicas.size();
+  topics.ForEach(
+      few ? topics.leaderless() : replicas,
+      [&](const TopicImage& topic, PartitionIndex index,
+          const PartitionImage& now) {
+        if (now.leader != kNoNode || !Contains(now.replicas, broker)) {
+          return true;
+        }
+        PartitionChange change(topic, index, eligible, settings);
+        change.UncleanIf([&] {
+          return UncleanElectionEnabled(state, topic.name, settings);
+        });
+        if (auto record = change.Build()) {
+          out->push_back(std::move(*record));
+        }
+        return true;
       });
-      if (auto record = change.Build()) out->push_back(std::move(*record));
-    }
-  }
 }
 
 record_v1::Record ChangeOf(const BrokerImage& broker, bool fenced) {

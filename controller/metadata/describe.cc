@@ -156,13 +156,6 @@ admin_v1::DescribeClusterResponse DescribeCluster(const Image& image,
                                                   const Settings& settings) {
   admin_v1::DescribeClusterResponse out;
   out.set_cluster_id(settings.cluster_id);
-  std::map<NodeId, std::pair<int32_t, int32_t>> load;  // leaders, replicas
-  for (const auto& [name, topic] : image.topics()) {
-    for (const auto& partition : topic->partitions) {
-      if (partition->leader != kNoNode) ++load[partition->leader].first;
-      for (NodeId id : partition->replicas) ++load[id].second;
-    }
-  }
   for (const auto& [id, broker] : image.brokers()) {
     admin_v1::Broker* to = out.add_brokers();
     to->set_id(id);
@@ -180,8 +173,9 @@ admin_v1::DescribeClusterResponse DescribeCluster(const Image& image,
     to->set_fenced(broker->fenced);
     to->set_in_controlled_shutdown(broker->in_controlled_shutdown);
     to->set_epoch(broker->epoch);
-    to->set_leaders(load[id].first);
-    to->set_replicas(load[id].second);
+    const metadata::BrokerPartitions& of = image.topics().Of(id);
+    to->set_leaders(of.leads);
+    to->set_replicas(static_cast<int32_t>(of.replicas.size()));
   }
   Counts counts = Count(image);
   out.set_topics(static_cast<int32_t>(counts.topics));
@@ -194,17 +188,12 @@ admin_v1::DescribeClusterResponse DescribeCluster(const Image& image,
 
 Counts Count(const Image& image) {
   Counts out;
-  for (const auto& [name, topic] : image.topics()) {
-    ++out.topics;
-    for (const auto& partition : topic->partitions) {
-      ++out.partitions;
-      if (partition->leader == kNoNode) ++out.offline;
-      if (partition->isr.size() < partition->replicas.size()) {
-        ++out.under_replicated;
-      }
-      if (partition->leader != partition->replicas[0]) ++out.not_preferred;
-    }
-  }
+  const metadata::TopicsImage& topics = image.topics();
+  out.topics = static_cast<int64_t>(topics.size());
+  out.partitions = topics.partitions();
+  out.offline = static_cast<int64_t>(topics.leaderless().size());
+  out.under_replicated = topics.under_replicated();
+  out.not_preferred = static_cast<int64_t>(topics.not_preferred().size());
   for (const auto& [id, broker] : image.brokers()) {
     ++(broker->fenced ? out.fenced_brokers : out.active_brokers);
   }

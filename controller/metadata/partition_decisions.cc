@@ -206,11 +206,15 @@ Decision<admin_v1::ElectLeadersResponse> DecideElectLeaders(
     elect(wanted.topic(), wanted.partition(), false);
   }
   if (request.partitions().empty()) {
-    for (const auto& [name, topic] : state.topics()) {
-      for (size_t i = 0; i < topic->partitions.size(); ++i) {
-        elect(name, static_cast<PartitionIndex>(i), true);
-      }
-    }
+    // Elsewhere none is needed.
+    const metadata::TopicsImage& topics = state.topics();
+    topics.ForEach(
+        request.unclean() ? topics.leaderless() : topics.not_preferred(),
+        [&](const TopicImage& topic, PartitionIndex index,
+            const PartitionImage&) {
+          elect(topic.name, index, true);
+          return true;
+        });
   }
   return out;
 }
@@ -218,45 +222,45 @@ Decision<admin_v1::ElectLeadersResponse> DecideElectLeaders(
 Records DecidePreferredLeaders(const Image& state, const Settings& settings,
                                size_t limit) {
   Records out;
-  for (const auto& [name, topic] : state.topics()) {
-    for (size_t i = 0; i < topic->partitions.size(); ++i) {
-      if (out.size() >= limit) return out;
-      auto outcome = ElectPreferred(state, *topic,
-                                    static_cast<PartitionIndex>(i), settings);
-      if (outcome.record) out.push_back(std::move(*outcome.record));
-    }
-  }
+  state.topics().ForEach(state.topics().not_preferred(),
+                         [&](const TopicImage& topic, PartitionIndex index,
+                             const PartitionImage&) {
+                           auto outcome =
+                               ElectPreferred(state, topic, index, settings);
+                           if (outcome.record)
+                             out.push_back(std::move(*outcome.record));
+                           return out.size() < limit;
+                         });
   return out;
 }
 
 Records DecideUncleanLeaders(const Image& state, const Settings& settings,
                              size_t limit) {
   Records out;
-  for (const auto& [name, topic] : state.topics()) {
-    for (size_t i = 0; i < topic->partitions.size(); ++i) {
-      if (out.size() >= limit) return out;
-      if (topic->partitions[i]->leader != kNoNode) continue;
-      if (!UncleanElectionEnabled(state, name, settings)) break;
-      auto outcome =
-          ElectUnclean(state, *topic, static_cast<PartitionIndex>(i), settings);
-      if (outcome.record) out.push_back(std::move(*outcome.record));
-    }
-  }
+  state.topics().ForEach(
+      state.topics().leaderless(),
+      [&](const TopicImage& topic, PartitionIndex index,
+          const PartitionImage&) {
+        if (!UncleanElectionEnabled(state, topic.name, settings)) return true;
+        auto outcome = ElectUnclean(state, topic, index, settings);
+        if (outcome.record) out.push_back(std::move(*outcome.record));
+        return out.size() < limit;
+      });
   return out;
 }
 
 Records DecideEligibleLeaders(const Image& state, const Settings& settings,
                               size_t limit) {
   Records out;
-  for (const auto& [name, topic] : state.topics()) {
-    for (size_t i = 0; i < topic->partitions.size(); ++i) {
-      if (out.size() >= limit) return out;
-      if (topic->partitions[i]->elr.empty()) continue;
-      PartitionChange change(*topic, static_cast<PartitionIndex>(i),
-                             Eligibility(state), settings);
-      if (auto record = change.Build()) out.push_back(std::move(*record));
-    }
-  }
+  state.topics().ForEach(state.topics().with_eligible(),
+                         [&](const TopicImage& topic, PartitionIndex index,
+                             const PartitionImage&) {
+                           PartitionChange change(topic, index,
+                                                  Eligibility(state), settings);
+                           if (auto record = change.Build())
+                             out.push_back(std::move(*record));
+                           return out.size() < limit;
+                         });
   return out;
 }
 

@@ -102,7 +102,7 @@ tl::unexpected<Error> TooMany() {
                   " records (partitions and configurations) per request.");
 }
 
-// Names already taken, with what they collide with.
+// Names already taken, by the topics there are and by those of the request.
 class Names {
  public:
   explicit Names(const Image& state) : state_(state) {}
@@ -113,24 +113,23 @@ class Names {
       return Fail(ErrorCode::kTopicAlreadyExists,
                   "Topic '" + name + "' already exists.");
     }
-    if (forms_.empty()) {
-      for (const auto& [other, topic] : state_.topics()) {
-        forms_[CollisionForm(other)] = other;
-      }
-    }
-    auto found = forms_.find(CollisionForm(name));
-    if (found != forms_.end()) {
-      return Fail(ErrorCode::kInvalidTopicException,
-                  "Topic '" + name +
-                      "' collides with existing topic: " + found->second);
+    const std::string* other = state_.topics().FindColliding(name);
+    auto found = added_.find(metadata::CollisionForm(name));
+    if (found != added_.end()) other = &found->second;
+    if (other != nullptr) {
+      return Fail(
+          ErrorCode::kInvalidTopicException,
+          "Topic '" + name + "' collides with existing topic: " + *other);
     }
     return {};
   }
-  void Add(const std::string& name) { forms_[CollisionForm(name)] = name; }
+  void Add(const std::string& name) {
+    added_[metadata::CollisionForm(name)] = name;
+  }
 
  private:
   const Image& state_;
-  std::map<std::string, std::string> forms_;
+  std::map<std::string, std::string> added_;  // by collision form
 };
 
 Result<Assignment> AssignNewTopic(const Image& state,

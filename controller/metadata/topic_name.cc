@@ -32,10 +32,4 @@ Status CheckTopicName(std::string_view name) {
   return {};
 }
 
-std::string CollisionForm(std::string_view name) {
-  std::string out(name);
-  std::replace(out.begin(), out.end(), '.', '_');
-  return out;
-}
-
 }  // namespace tidemark::controller

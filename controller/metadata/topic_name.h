@@ -11,8 +11,4 @@ namespace tidemark::controller {
 // Error kInvalidTopicException says what is wrong.
 Status CheckTopicName(std::string_view name);
 
-// Names that differ only in '.' and '_' give one metric name, so only one of
-// them may exist: the form they share.
-std::string CollisionForm(std::string_view name);
-
 }  // namespace tidemark::controller

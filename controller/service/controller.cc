@@ -64,12 +64,16 @@ size_t EndOfBatch(const Records& records, size_t from) {
   return end;
 }
 
-ImagePtr ApplyCommitted(ImagePtr base, const quorum::Committed& entry) {
-  auto next =
-      ApplyBatch(std::move(base), Parse(entry.data), entry.offset, nullptr);
-  LOG_IF(FATAL, !next) << "a committed entry contradicts the metadata: "
-                       << next.error().message;
-  return *next;
+// With one builder: a tail of many entries copies each part of the image once.
+ImagePtr ApplyCommitted(ImagePtr base,
+                        std::span<const quorum::Committed> entries) {
+  metadata::ImageBuilder builder(std::move(base));
+  for (const quorum::Committed& entry : entries) {
+    Status applied = builder.Apply(Parse(entry.data), entry.offset);
+    LOG_IF(FATAL, !applied) << "a committed entry contradicts the metadata: "
+                            << applied.error().message;
+  }
+  return builder.Build(entries.back().offset, nullptr);
 }
 
 }  // namespace
@@ -100,10 +104,14 @@ Error Controller::NotActive() const {
 void Controller::Apply(std::span<const quorum::Committed> entries) {
   std::vector<std::pair<MetadataOffset, std::vector<Done>>> answers;
   for (const quorum::Committed& entry : entries) {
-    auto done = ApplyOne(entry);
-    if (!done.empty()) answers.emplace_back(entry.offset, std::move(done));
     feed_.Append(entry.offset, entry.data);
   }
+  for (; !entries.empty() && !in_flight_.empty();
+       entries = entries.subspan(1)) {
+    auto done = ApplyOne(entries[0]);
+    if (!done.empty()) answers.emplace_back(entries[0].offset, std::move(done));
+  }
+  if (!entries.empty()) committed_ = ApplyCommitted(committed_, entries);
   if (in_flight_.empty()) {
     pending_ = committed_;
     draining_ = false;
@@ -121,7 +129,7 @@ std::vector<Controller::Done> Controller::ApplyOne(
   if (own && !draining_ && in_flight_.front().offset == entry.offset) {
     committed_ = in_flight_.front().image;
   } else {
-    committed_ = ApplyCommitted(committed_, entry);
+    committed_ = ApplyCommitted(committed_, {&entry, 1});
   }
   std::vector<Done> done;
   bool as_expected = own && in_flight_.front().offset == entry.offset;
@@ -330,16 +338,17 @@ void Controller::LogOffline(const Records& records) const {
 
 std::string Controller::LostBy(const rpc_v1::RegisterRequest& request) const {
   size_t lost = 0, last = 0;
-  for (const auto& [name, topic] : pending_->topics()) {
-    for (const auto& partition : topic->partitions) {
-      if (!IsLost(*partition, request)) continue;
-      ++lost;
-      last += partition->isr.size() == 1 &&
-              partition->isr[0] == request.broker_id();
-    }
-  }
+  const NodeId id = request.broker_id();
+  const metadata::TopicsImage& topics = pending_->topics();
+  topics.ForEach(topics.Of(id).replicas, [&](const TopicImage&, PartitionIndex,
+                                             const PartitionImage& partition) {
+    if (!IsLost(partition, request)) return true;
+    ++lost;
+    last += partition.isr.size() == 1 && partition.isr[0] == id;
+    return true;
+  });
   if (lost == 0) return "";
-  return "controller: broker=" + std::to_string(request.broker_id()) +
+  return "controller: broker=" + std::to_string(id) +
          " comes back without the directories of replicas=" +
          std::to_string(lost) + "; of partitions=" + std::to_string(last) +
          " it was the last in sync: these have no leader until it comes with "

@@ -59,9 +59,9 @@ void Cluster::MakeOrRemoveTopic() {
 
 Cluster::Configs Cluster::ConfigsOf(const std::string& topic) {
   const auto image = controllers_.image();
-  const auto found =
-      image->configs().find({metadata::ResourceType::kTopic, topic});
-  return found == image->configs().end() ? Configs() : Configs(found->second);
+  const Configs* found =
+      image->FindConfigs({metadata::ResourceType::kTopic, topic});
+  return found == nullptr ? Configs() : *found;
 }
 
 void Cluster::AlterConfigs(const std::string& topic, const Configs& from,

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "common/metadata/snapshot.h"
@@ -187,6 +188,27 @@ TEST(Apply, RefusesWhatContradictsTheImage) {
   EXPECT_TRUE(w.Refuses(ids));
 }
 
+// A node that catches up takes many entries with one builder.
+TEST(Apply, OneBuilderForManyEntriesIsTheSame) {
+  ImageBuilder builder(nullptr);
+  World w;
+  MetadataOffset offset = 1;
+  for (uint8_t topic = 1; topic <= 100; ++topic) {
+    std::vector<v1::Record> records = {
+        Topic("t" + std::to_string(topic), topic), Partition(topic, 0, {1, 2}),
+        Partition(topic, 1, {2, 3})};
+    if (topic > 10) records.push_back(ChangeP(topic - 10, 1, {2}));
+    if (topic > 20) records.push_back(RemoveTopic(topic - 20));
+    ASSERT_TRUE(builder.Apply(Batch(records), offset++));
+    w.Do(std::move(records));
+  }
+  Delta delta;
+  ImagePtr once = builder.Build(offset - 1, &delta);
+  EXPECT_TRUE(Equal(*once, *w.image));
+  EXPECT_EQ(delta.changed_topics.size(), 20u);
+  EXPECT_TRUE(delta.deleted_topics.empty()) << "they came and went";
+}
+
 TEST(Difference, FindsDeletions) {
   World w;
   w.Do({Register(1, 7), Topic("a", 1), Partition(1, 0, {1}),
@@ -201,11 +223,51 @@ TEST(Difference, FindsDeletions) {
   EXPECT_TRUE(delta.changed_topics.empty());
 }
 
+// Some share a collision form.
+const std::string kNames[] = {"a.b", "a_b", "a.b_c", "a_b.c", "plain"};
+
+// Some of five brokers, in any order.
+std::vector<NodeId> RandomBrokers(std::mt19937& rng) {
+  std::vector<NodeId> out = {1, 2, 3, 4, 5};
+  std::shuffle(out.begin(), out.end(), rng);
+  out.resize(rng() % 5);
+  return out;
+}
+
+v1::Record RandomChange(std::mt19937& rng, uint8_t topic, int partition,
+                        const Image& image) {
+  auto pick = [&](int n) { return static_cast<int>(rng() % n); };
+  v1::Record out = ChangeP(topic, partition, {});
+  auto* change = out.mutable_change_partition();
+  const TopicImage* found = image.FindTopic(Id(topic));
+  const PartitionImage* now = found ? found->Find(partition) : nullptr;
+  if (now == nullptr) return out;
+  // Each replica in the ISR, eligible, or neither.
+  if (pick(2)) change->mutable_eligible_leader_replicas();
+  for (NodeId id : pick(3) ? now->replicas : RandomBrokers(rng)) {
+    const int where = pick(3);
+    if (where == 0) change->add_isr(id);
+    if (where == 1 && change->has_eligible_leader_replicas()) {
+      change->mutable_eligible_leader_replicas()->add_replicas(id);
+    }
+  }
+  if (pick(5) == 0) {
+    for (NodeId id : RandomBrokers(rng)) change->add_replicas(id);
+  }
+  if (pick(3)) {
+    change->set_leader(pick(3) && change->isr_size() ? change->isr(0)
+                                                     : pick(6) - 1);
+    change->set_leader_epoch(now->leader_epoch + pick(3));
+    change->set_recovery(pick(2) ? v1::RECOVERING : v1::RECOVERED);
+  }
+  return out;
+}
+
 // Any record at all; many are refused.
 v1::Record RandomRecord(std::mt19937& rng, const Image& image) {
   auto pick = [&](int n) { return static_cast<int>(rng() % n); };
   uint8_t topic = static_cast<uint8_t>(1 + pick(5));
-  std::string name = "t" + std::to_string(topic);
+  std::string name = kNames[topic - 1];
   const TopicImage* found = image.FindTopic(Id(topic));
   int count = found == nullptr ? 0 : static_cast<int>(found->partitions.size());
   switch (pick(9)) {
@@ -221,21 +283,9 @@ v1::Record RandomRecord(std::mt19937& rng, const Image& image) {
     case 3:
       return pick(3) == 0 ? RemoveTopic(topic) : Topic(name, topic);
     case 4:
-      return Partition(topic, count, {1, 2, 3});
-    case 5: {
-      std::vector<NodeId> isr;
-      for (NodeId id = 1; id <= 3; ++id) {
-        if (pick(2)) isr.push_back(id);
-      }
-      v1::Record out = ChangeP(topic, count == 0 ? 0 : pick(count), isr);
-      if (pick(2)) {
-        out.mutable_change_partition()->set_leader(pick(4) - 1);
-        out.mutable_change_partition()->set_leader_epoch(pick(50));
-        out.mutable_change_partition()->set_recovery(pick(2) ? v1::RECOVERING
-                                                             : v1::RECOVERED);
-      }
-      return out;
-    }
+      return Partition(topic, count, RandomBrokers(rng));
+    case 5:
+      return RandomChange(rng, topic, count == 0 ? 0 : pick(count), image);
     case 6:
       return Config(v1::TOPIC, name, "k" + std::to_string(pick(3)),
                     pick(3) == 0 ? nullptr : "v");
@@ -247,6 +297,58 @@ v1::Record RandomRecord(std::mt19937& rng, const Image& image) {
       out.mutable_allocate_producer_ids()->set_next_producer_id(pick(9000));
       return out;
     }
+  }
+}
+
+using Keys = std::set<PartitionKey>;
+
+Keys KeysOf(const PartitionSet& set) {
+  Keys out;
+  for (const auto& [key, nothing] : set) out.insert(key);
+  return out;
+}
+
+// All that is asked of all partitions, found by looking at all.
+void ExpectIndexesAreRight(const TopicsImage& topics) {
+  Keys leaderless, not_preferred, eligible;
+  std::map<NodeId, Keys> replicas, leads, in_sync, eligible_of;
+  int64_t partitions = 0, under_replicated = 0;
+  for (const auto& [name, topic] : topics) {
+    ASSERT_EQ(topics.Find(topic->id), topic.get());
+    for (int i = 0; topic->Find(i) != nullptr; ++i) {
+      const PartitionImage& p = *topic->Find(i);
+      const PartitionKey key{topic->id, i};
+      ++partitions;
+      under_replicated += p.isr.size() < p.replicas.size();
+      if (p.leader == kNoNode) leaderless.insert(key);
+      if (p.leader != p.replicas[0]) not_preferred.insert(key);
+      if (!p.elr.empty()) eligible.insert(key);
+      for (NodeId id : p.replicas) replicas[id].insert(key);
+      for (NodeId id : p.isr) in_sync[id].insert(key);
+      for (NodeId id : p.elr) eligible_of[id].insert(key);
+      leads[p.leader].insert(key);
+    }
+  }
+  ASSERT_EQ(topics.partitions(), partitions);
+  ASSERT_EQ(topics.under_replicated(), under_replicated);
+  ASSERT_EQ(KeysOf(topics.leaderless()), leaderless);
+  ASSERT_EQ(KeysOf(topics.not_preferred()), not_preferred);
+  ASSERT_EQ(KeysOf(topics.with_eligible()), eligible);
+  for (NodeId id = 0; id <= 6; ++id) {
+    const BrokerPartitions& of = topics.Of(id);
+    ASSERT_EQ(KeysOf(of.replicas), replicas[id]);
+    ASSERT_EQ(static_cast<size_t>(of.leads), leads[id].size());
+    ASSERT_EQ(static_cast<size_t>(of.in_sync), in_sync[id].size());
+    ASSERT_EQ(static_cast<size_t>(of.eligible), eligible_of[id].size());
+  }
+  for (const std::string& name : kNames) {
+    std::set<std::string> colliding;
+    for (const auto& [other, topic] : topics) {
+      if (CollisionForm(other) == CollisionForm(name)) colliding.insert(other);
+    }
+    const std::string* found = topics.FindColliding(name);
+    ASSERT_EQ(found != nullptr, !colliding.empty());
+    ASSERT_TRUE(found == nullptr || colliding.contains(*found));
   }
 }
 
@@ -284,6 +386,7 @@ TEST(ApplyProperty, ReplayEqualsSnapshotPlusTail) {
       }
       live = *next;
       from_snapshot = *twin;
+      ExpectIndexesAreRight(live->topics());
       ASSERT_TRUE(Equal(*live, *from_snapshot)) << "seed " << seed;
       if (rng() % 10 == 0) {
         auto reloaded = FromRecords(ToRecords(*live), offset);
@@ -292,6 +395,7 @@ TEST(ApplyProperty, ReplayEqualsSnapshotPlusTail) {
         ASSERT_EQ(ToRecords(*live).SerializeAsString(),
                   ToRecords(**reloaded).SerializeAsString());
         from_snapshot = *reloaded;
+        ExpectIndexesAreRight(from_snapshot->topics());
       }
     }
     EXPECT_GT(accepted, 20);
