@@ -5,8 +5,11 @@
 namespace tidemark::quorum {
 namespace {
 
-constexpr char kLost[] =
+constexpr char kUnknown[] =
     "this controller lost leadership; whether the change was made is unknown";
+constexpr char kOvertaken[] =
+    "this controller lost leadership; the change was not made";
+constexpr char kLost[] = "this controller lost leadership";
 
 }  // namespace
 
@@ -20,7 +23,7 @@ void Proposals::Applied(const raft::Entry& entry) {
     if (node.key() == entry.index && node.mapped().term == entry.term) {
       node.mapped().done(static_cast<MetadataOffset>(entry.index));
     } else {
-      node.mapped().done(Fail(ErrorCode::kNotController, kLost));
+      node.mapped().done(Fail(ErrorCode::kNotController, kOvertaken));
     }
   }
 }
@@ -48,7 +51,7 @@ void Proposals::FailAll() {
   auto reads = std::exchange(reads_, {});
   auto confirmed = std::exchange(confirmed_, {});
   for (auto& [index, waiting] : proposals)
-    waiting.done(Fail(ErrorCode::kNotController, kLost));
+    waiting.done(Fail(kOutcomeUnknown, kUnknown));
   for (auto& [context, done] : reads)
     done(Fail(ErrorCode::kNotController, kLost));
   for (auto& [index, done] : confirmed)

@@ -5,6 +5,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/result.h"
+#include "controller/quorum/quorum.h"
 #include "controller/raft/ready.h"
 
 namespace tidemark::quorum {
@@ -18,7 +19,7 @@ class Proposals {
 
   void Add(raft::LogPosition position, Proposed done);
   // `entry` was applied: the entry someone waits for, or the one that took
-  // its place.
+  // its place (kNotController: it never happens).
   void Applied(const raft::Entry& entry);
 
   // The context for Raft::ReadIndex.
@@ -27,7 +28,8 @@ class Proposals {
   // Everything up to `applied` has been applied: confirmed reads may go.
   void AppliedTo(raft::LogIndex applied);
 
-  // Leadership is lost: the outcome of every proposal is unknown.
+  // Leadership is lost: kOutcomeUnknown for every proposal, kNotController for
+  // every read.
   void FailAll();
 
  private:

@@ -18,6 +18,10 @@ namespace tidemark::quorum {
 // stays below gRPC's 4 MiB.
 inline constexpr size_t kMaxEntryBytes = 3 << 20;
 
+// How a proposal fails that may yet be committed, or is. Any other failure says
+// that it is not, and never will be (C-26).
+inline constexpr ErrorCode kOutcomeUnknown = ErrorCode::kRequestTimedOut;
+
 // One entry that a majority of the controllers has on stable storage.
 struct Committed {
   MetadataOffset offset;  // raft index; dense, from 1
@@ -40,7 +44,7 @@ class StateMachine {
   // This node leads `term` and has applied every entry of earlier terms.
   virtual void BecomeActive(uint64_t term) = 0;
   // It does not any more. Proposals not yet answered fail right after this
-  // call, with kNotController: their outcome is unknown.
+  // call, with kOutcomeUnknown.
   virtual void Resign() = 0;
 };
 
@@ -73,13 +77,15 @@ class Quorum {
   virtual ~Quorum() = default;
 
   // Replicates `data`; `done` runs on the executor after the entry has been
-  // applied, with its offset, or with kNotController (this node does not lead
-  // or lost leadership: outcome unknown unless it failed at once).
+  // applied, with its offset. kNotController: this node did not lead, or
+  // another entry has taken the place of this one; it was not done.
+  // kOutcomeUnknown: this node has lost leadership meanwhile.
   virtual void Propose(std::string data,
                        std::function<void(Result<MetadataOffset>)> done) = 0;
 
   // Linearizable read barrier (raft thesis 6.4): `done` runs when everything
   // committed before this call has been applied here and this node still led.
+  // kNotController.
   virtual void ReadIndex(std::function<void(Status)> done) = 0;
 
   virtual QuorumStatus status() const = 0;

@@ -92,9 +92,11 @@ class AdminCall
       return call_->Finish(Fail(ErrorCode::kRequestTimedOut, "too late"));
     }
     if (std::chrono::system_clock::now() >= deadline_) {
-      return call_->Finish(
-          Fail(ErrorCode::kNotController,
-               "no active controller: is a majority of them running?"));
+      return call_->Finish(Fail(
+          unknown_ ? quorum::kOutcomeUnknown : ErrorCode::kNotController,
+          std::string("no active controller: is a majority of them "
+                      "running?") +
+              (unknown_ ? " Whether the change was made is unknown." : "")));
     }
     if (controller_->active()) return RunHere();
     quorum::Quorum* quorum = controller_->quorum();
@@ -118,6 +120,11 @@ class AdminCall
     bool done = false;  // executor only
   };
 
+  bool WorthAnother(ErrorCode code) {
+    unknown_ |= code == quorum::kOutcomeUnknown;
+    return code == ErrorCode::kNotController || code == quorum::kOutcomeUnknown;
+  }
+
   void Retry() {
     executor_->PostAfter(
         kRetry, [self = this->shared_from_this()] { self->Attempt(); });
@@ -126,9 +133,7 @@ class AdminCall
   void RunHere() {
     (controller_->*local_)(
         *request_, [self = this->shared_from_this()](Result<Response> r) {
-          if (!r && r.error().code == ErrorCode::kNotController) {
-            return self->Retry();
-          }
+          if (!r && self->WorthAnother(r.error().code)) return self->Retry();
           if (!r) return self->call_->Finish(Fail(r.error()));
           *self->response_ = std::move(*r);
           self->call_->Finish({});
@@ -165,9 +170,10 @@ class AdminCall
 
   void Forwarded(Flight* flight, const grpc::Status& status) {
     flight->done = true;
-    bool again = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                 status.error_code() == grpc::StatusCode::CANCELLED;
-    if (again) return Retry();
+    if (!status.ok() &&
+        WorthAnother(rpc::FromGrpc(status, &flight->context).code)) {
+      return Retry();
+    }
     if (status.ok()) {
       *response_ = std::move(flight->response);
     } else {
@@ -192,6 +198,8 @@ class AdminCall
   Executor* const executor_;
   Peers* const peers_;
   const int hops_;
+  // An attempt has ended without saying whether it changed anything.
+  bool unknown_ = false;
   Deadline deadline_;
 };
 

@@ -99,6 +99,13 @@ Error Controller::NotActive() const {
   return {ErrorCode::kNotController, std::move(message)};
 }
 
+Error Controller::OutcomeUnknown() const {
+  Error error = NotActive();
+  error.code = quorum::kOutcomeUnknown;
+  error.message += "; whether the change was made is unknown";
+  return error;
+}
+
 // ---- The log.
 
 void Controller::Apply(std::span<const quorum::Committed> entries) {
@@ -200,7 +207,7 @@ void Controller::Stop() {
 
 void Controller::FailInFlight() {
   ++failures_;
-  Error error = NotActive();
+  Error error = OutcomeUnknown();
   for (InFlight& entry : std::exchange(in_flight_, {})) {
     for (Done& done : entry.done) done(Fail(error));
   }
@@ -210,7 +217,11 @@ void Controller::Commit(Records records, Done done) {
   if (!active_ || draining_) return done(Fail(NotActive()));
   if (records.empty()) {
     if (in_flight_.empty()) return done(committed_->offset());
-    in_flight_.back().done.push_back(std::move(done));
+    in_flight_.back().done.push_back(
+        [this, done = std::move(done)](Result<MetadataOffset> offset) {
+          // Whatever becomes of what it saw, it changes nothing itself.
+          done(offset ? offset : Fail(NotActive()));
+        });
     return;
   }
   done = AndNoteUnclean(records, std::move(done));
@@ -232,6 +243,12 @@ void Controller::Commit(Records records, Done done) {
     }
     image = *next;
     entries.push_back({++next_id_, last, batch.SerializeAsString(), image, {}});
+  }
+  if (entries.size() > 1) {
+    // Of more than one entry the first may be committed alone.
+    done = [this, done = std::move(done)](Result<MetadataOffset> offset) {
+      done(offset ? offset : Fail(OutcomeUnknown()));
+    };
   }
   entries.back().done.push_back(std::move(done));
   last_commit_ = executor_->Now();
@@ -276,7 +293,9 @@ void Controller::ProposalFailed(uint64_t generation, uint64_t id,
     pending_ = committed_;
   }
   // Too large, for instance: trying again would not help.
-  Error answer = error.code == ErrorCode::kNotController ? NotActive() : error;
+  Error answer = error;
+  if (error.code == ErrorCode::kNotController) answer = NotActive();
+  if (error.code == quorum::kOutcomeUnknown) answer = OutcomeUnknown();
   for (Done& each : done) each(Fail(answer));
 }
 

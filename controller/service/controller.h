@@ -38,8 +38,8 @@ struct ControllerOptions {
 // Two images: `committed` is what the log says, and all that anyone outside
 // is told; `pending` adds what this node has proposed, so that a decision
 // never contradicts one still on its way. Losing leadership makes pending
-// committed again and answers kNotController to who waits: their outcome is
-// unknown. A committed entry that does not apply ends the process, on every
+// committed again and answers quorum::kOutcomeUnknown to who waits for a
+// change. A committed entry that does not apply ends the process, on every
 // controller alike (KAFKA-14275).
 //
 // Everything on one executor, the quorum's; any call on it only.
@@ -107,6 +107,8 @@ class Controller final : public quorum::StateMachine {
   size_t feed_subscribers() const { return feed_.subscribers(); }
   // "this is not the active controller", with where it is, if known.
   Error NotActive() const;
+  // It has stopped to be, amid a change.
+  Error OutcomeUnknown() const;
 
   struct Counters {
     uint64_t became_active = 0;
@@ -127,6 +129,7 @@ class Controller final : public quorum::StateMachine {
 
   // Proposes, in order, and calls `done` when all is committed. Without
   // records: when all that is on its way is, since the decision saw it.
+  // kNotController: nothing has changed and will. quorum::kOutcomeUnknown.
   void Commit(Records records, Done done);
   void Propose(InFlight entry);
   void ProposalFailed(uint64_t generation, uint64_t id, const Error& error);

@@ -202,7 +202,7 @@ void Controllers::Change(Duration gap, Duration paused) {
   old.process.paused_until = scheduler_.Now() + paused;
   old.executor->Post([&old, lost = EndTerm()] {
     for (const Proposal& proposal : lost) {
-      proposal.done(Fail(ErrorCode::kNotController));
+      proposal.done(Fail(quorum::kOutcomeUnknown));
     }
     old.controller->Resign();
   });

@@ -148,11 +148,29 @@ TEST_F(ControllerTest, LosingLeadershipForgetsWhatIsPending) {
   auto lost = Create("t", 1, 1);
   quorum_.Depose(2, /*commit=*/false);
   ASSERT_TRUE(*lost);
-  EXPECT_EQ((**lost).error().code, ErrorCode::kNotController);
+  EXPECT_EQ((**lost).error().code, quorum::kOutcomeUnknown);
   quorum_.hold = false;
   quorum_.Elect(5);
   auto again = Create("t", 1, 1);
   EXPECT_EQ((**again)->topics(0).code(), 0) << "pending was dropped";
+}
+
+// C-26: who gets kNotController may do the same again.
+TEST_F(ControllerTest, AFailureSaysWhetherSomethingMayHaveChanged) {
+  quorum_.Elect(1);
+  Join(1);
+  quorum_.hold = true;
+  auto lost = Create("t", 1, 1);
+  auto decided_on_it = Create("t", 1, 1);  // changes nothing
+  quorum_.refuse = true;
+  auto refused = Create("u", 1, 1);
+  quorum_.Depose(2, /*commit=*/true);
+  auto late = Create("v", 1, 1);
+  EXPECT_EQ((**lost).error().code, quorum::kOutcomeUnknown);
+  EXPECT_EQ((**decided_on_it).error().code, ErrorCode::kNotController);
+  EXPECT_EQ((**refused).error().code, ErrorCode::kNotController);
+  EXPECT_EQ((**late).error().code, ErrorCode::kNotController);
+  EXPECT_TRUE(rpc::ParseActiveHint((**lost).error().message));
 }
 
 TEST_F(ControllerTest, WhatCommitsAfterTheLossIsApplied) {
@@ -411,44 +429,67 @@ TEST_F(ControllerTest, UncleanElectionsCountOnceCommitted) {
   EXPECT_EQ(controller_.counters().unclean_elections, 1u);
 }
 
-// D-20d: a broker of ever so many replicas can be fenced and removed.
-TEST_F(ControllerTest, WhatHappensToABrokerIsSplitByItsBytes) {
-  constexpr int kBrokers = 250, kPartitions = 9'000;
-  record_v1::RecordBatch batch;
-  for (int id = 1; id <= kBrokers; ++id) {
-    auto* broker = batch.add_records()->mutable_register_broker();
-    broker->set_broker_id(id);
-    broker->set_incarnation_id(TestUuid(id).ToBytes());
-    broker->add_directory_ids(TestUuid(1000 + id).ToBytes());
-    auto* endpoint = broker->add_endpoints();
-    endpoint->set_name("PLAINTEXT");
-    endpoint->set_host("h");
-    endpoint->set_port(9092);
-  }
-  auto* topic = batch.add_records()->mutable_add_topic();
-  topic->set_name("t");
-  topic->set_topic_id(TestUuid(4000).ToBytes());
-  for (int i = 0; i < kPartitions; ++i) {
-    auto* partition = batch.add_records()->mutable_add_partition();
-    partition->set_topic_id(topic->topic_id());
-    partition->set_partition(i);
+// A broker of so many replicas that one entry cannot remove it.
+class LargeBrokerTest : public ControllerTest {
+ protected:
+  static constexpr int kBrokers = 250, kPartitions = 9'000;
+
+  void SetUp() override {
+    record_v1::RecordBatch batch;
     for (int id = 1; id <= kBrokers; ++id) {
-      partition->add_replicas(id);
-      partition->add_isr(id);
+      auto* broker = batch.add_records()->mutable_register_broker();
+      broker->set_broker_id(id);
+      broker->set_incarnation_id(TestUuid(id).ToBytes());
+      broker->add_directory_ids(TestUuid(1000 + id).ToBytes());
+      auto* endpoint = broker->add_endpoints();
+      endpoint->set_name("PLAINTEXT");
+      endpoint->set_host("h");
+      endpoint->set_port(9092);
     }
-    partition->set_leader(1);
-    partition->set_recovery(record_v1::RECOVERED);
+    auto* topic = batch.add_records()->mutable_add_topic();
+    topic->set_name("t");
+    topic->set_topic_id(TestUuid(4000).ToBytes());
+    for (int i = 0; i < kPartitions; ++i) {
+      auto* partition = batch.add_records()->mutable_add_partition();
+      partition->set_topic_id(topic->topic_id());
+      partition->set_partition(i);
+      for (int id = 1; id <= kBrokers; ++id) {
+        partition->add_replicas(id);
+        partition->add_isr(id);
+      }
+      partition->set_leader(1);
+      partition->set_recovery(record_v1::RECOVERED);
+    }
+    quorum_.ApplyEntry(1, batch.SerializeAsString());
+    quorum_.Elect(1);
   }
-  quorum_.ApplyEntry(1, batch.SerializeAsString());
-  quorum_.Elect(1);
-  admin_v1::UnregisterBrokerRequest request;
-  request.set_broker_id(1);
-  std::optional<Result<admin_v1::UnregisterBrokerResponse>> answer;
-  controller_.UnregisterBroker(request, [&](auto r) { answer = std::move(r); });
-  ASSERT_TRUE(answer);
-  ASSERT_TRUE(*answer) << ToString(answer->error());
+  void Unregister() {
+    admin_v1::UnregisterBrokerRequest request;
+    request.set_broker_id(1);
+    controller_.UnregisterBroker(request,
+                                 [&](auto r) { answer_ = std::move(r); });
+  }
+  std::optional<Result<admin_v1::UnregisterBrokerResponse>> answer_;
+};
+
+// D-20d: a broker of ever so many replicas can be fenced and removed.
+TEST_F(LargeBrokerTest, WhatHappensToItIsSplitByItsBytes) {
+  Unregister();
+  ASSERT_TRUE(answer_);
+  ASSERT_TRUE(*answer_) << ToString(answer_->error());
   EXPECT_EQ(controller_.committed()->FindBroker(1), nullptr);
   EXPECT_NE(P("t", kPartitions - 1).leader, 1);
+}
+
+// C-26: the first entry is there, and the last one, refused, is not.
+TEST_F(LargeBrokerTest, HalfOfAChangeIsAnUnknownOutcome) {
+  quorum_.hold = true;
+  Unregister();
+  quorum_.CommitOne();
+  ASSERT_FALSE(answer_);
+  quorum_.FailOne(ErrorCode::kNotController);
+  ASSERT_TRUE(answer_);
+  EXPECT_EQ(answer_->error().code, quorum::kOutcomeUnknown);
 }
 
 // D-16: no answer is much larger than its request.

@@ -87,6 +87,12 @@ class FakeQuorum final : public quorum::Quorum {
     ApplyEntry(next.offset, next.data);
     next.done(next.offset);
   }
+  void FailOne(ErrorCode code) {
+    Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    last_ = committed_;
+    next.done(Fail(code));
+  }
   void CommitAll() {
     while (!waiting_.empty()) CommitOne();
   }
@@ -101,7 +107,7 @@ class FakeQuorum final : public quorum::Quorum {
     leader_ = other;
     auto waiting = std::exchange(waiting_, {});
     machine_->Resign();
-    for (auto& each : waiting) each.done(Fail(ErrorCode::kNotController));
+    for (auto& each : waiting) each.done(Fail(quorum::kOutcomeUnknown));
     if (!commit) last_ = committed_;
     for (auto& each : waiting) {
       if (commit) ApplyEntry(each.offset, each.data);
