@@ -97,6 +97,7 @@ struct ControllerSession::State
 
   std::vector<metadata::EndpointImage> endpoints;
   std::vector<metadata::OfflineDirectoryImage> offline;
+  std::vector<NodeId> refusing_peers, silent_peers;
   bool registering = false;
   bool beating = false;  // a heartbeat is under way
   bool hurry = false;    // another one is wanted when it is back
@@ -199,6 +200,8 @@ void ControllerSession::State::Beat() {
     if (IsUtf8(directory.path)) told->set_path(directory.path);
     if (IsUtf8(directory.reason)) told->set_reason(directory.reason);
   }
+  for (const NodeId peer : refusing_peers) request.add_refusing_brokers(peer);
+  for (const NodeId peer : silent_peers) request.add_silent_brokers(peer);
   auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
                  const HeartbeatRequest* from, HeartbeatResponse* to,
                  std::function<void(grpc::Status)> done) {
@@ -313,6 +316,20 @@ void ControllerSession::ReportOffline(
     metadata::OfflineDirectoryImage directory) {
   state_->Post([directory = std::move(directory)](State& state) {
     state.offline.push_back(directory);
+    state.hurry = true;
+    state.Beat();
+  });
+}
+
+void ControllerSession::ReportPeers(std::vector<NodeId> refusing,
+                                    std::vector<NodeId> silent) {
+  state_->Post([refusing = std::move(refusing),
+                silent = std::move(silent)](State& state) {
+    if (state.refusing_peers == refusing && state.silent_peers == silent) {
+      return;
+    }
+    state.refusing_peers = refusing;
+    state.silent_peers = silent;
     state.hurry = true;
     state.Beat();
   });

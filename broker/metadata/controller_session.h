@@ -60,6 +60,9 @@ class ControllerSession final : public ControllerClient {
   void SetReadyToUnfence();
   // The replicas in this directory are lost to this process (C-09). Any thread.
   void ReportOffline(metadata::OfflineDirectoryImage directory);
+  // Brokers that nobody listens at, and such as do not answer fetches. The
+  // controllers hear of a change at once. Any thread.
+  void ReportPeers(std::vector<NodeId> refusing, std::vector<NodeId> silent);
   // A heartbeat now rather than at the next tick. Any thread.
   void Hurry();
   // Asks to hand over all leaderships (C-06); `done` runs once, on the

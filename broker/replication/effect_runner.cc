@@ -48,6 +48,7 @@ void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
     case Effect::kFollow:
       return fetchers_.Follow(slot);
     case Effect::kAnnounce:
+      fetchers_.LeadershipChanged(slot, slot.partition.IsLeader());
       return Announce(slot, false);
     case Effect::kCount:
       return Count(slot, false);
@@ -83,6 +84,7 @@ void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
 
 void EffectRunner::Dismiss(Slot& slot) {
   fetchers_.Unfollow(slot);
+  fetchers_.LeadershipChanged(slot, false);
   slot.readers.WakeAll();
   Announce(slot, true);
   Count(slot, true);

@@ -26,7 +26,8 @@ struct FetcherOptions {
   // Of one partition that gets nowhere: doubles up to the maximum.
   Duration error_backoff_min = std::chrono::milliseconds(20);
   Duration error_backoff_max = std::chrono::milliseconds(500);
-  Duration reconnect_min = std::chrono::milliseconds(50);
+  // The first time soon: it tells whether the leader's process is gone.
+  Duration reconnect_min = std::chrono::milliseconds(10);
   Duration reconnect_max = std::chrono::seconds(1);
   // A parked fetch is called back for partitions of a new epoch at most this
   // often: many change one after the other.

@@ -17,7 +17,11 @@ Fetcher::Fetcher(Executor& executor, const FetcherOptions& options,
       target_(target),
       loop_(options, leader),
       main_(connect(executor, host_, port_)),
-      reports_(connect(executor, host_, port_)) {}
+      reports_(connect(executor, host_, port_)),
+      watcher_(executor, std::chrono::milliseconds(options.max_wait_ms),
+               [&target, leader](PeerStanding standing) {
+                 target.Standing(leader, standing);
+               }) {}
 
 Fetcher::~Fetcher() {
   *alive_ = false;
@@ -65,6 +69,7 @@ void Fetcher::Run() {
       loop_.Take(executor_.Now(), target_.broker_epoch(),
                  [this](const TopicPartition& n) { return PositionOf(n); });
   if (ready.fetch) {
+    watcher_.Sent();
     main_->Send(std::move(*ready.fetch),
                 [this, alive = alive_, round = ready.round](
                     const Result<kafka::FetchResponse>& response) {
@@ -94,6 +99,7 @@ void Fetcher::WakeAt(Instant when) {
 
 void Fetcher::FetchDone(uint64_t round,
                         const Result<kafka::FetchResponse>& response) {
+  watcher_.Done(response ? Status() : Fail(response.error()));
   for (const auto& arrival :
        loop_.FetchDone(round, response, executor_.Now())) {
     Handle(arrival);

@@ -7,6 +7,7 @@
 
 #include "broker/replication/fetch_loop.h"
 #include "broker/replication/partition.h"
+#include "broker/replication/peer_watch.h"
 #include "common/base/executor.h"
 #include "common/base/ids.h"
 #include "common/kafka/messages/fetch.h"
@@ -14,9 +15,9 @@
 namespace tidemark::replication {
 
 // A connection to a broker that speaks Fetch. Answers come in order; after an
-// error or Close every call that is still out fails with kNetworkException,
-// and the next Send connects anew. On one executor; callbacks never run inside
-// Send or Close.
+// error or Close every call that is still out fails with kNetworkException, or
+// kBrokerNotAvailable when nobody listens there, and the next Send connects
+// anew. On one executor; callbacks never run inside Send or Close.
 class FetchTransport {
  public:
   using Done = std::function<void(Result<kafka::FetchResponse>)>;
@@ -36,6 +37,7 @@ class FetchTarget {
   // After calls that changed `partition`.
   virtual void Changed(Partition& partition) = 0;
   virtual BrokerEpoch broker_epoch() const = 0;
+  virtual void Standing(NodeId leader, PeerStanding standing) = 0;
 };
 
 // Carries out what a FetchLoop says over two connections to the leader, and
@@ -77,6 +79,7 @@ class Fetcher {
   FetchLoop loop_;
   std::unique_ptr<FetchTransport> main_;
   std::unique_ptr<FetchTransport> reports_;
+  PeerWatcher watcher_;
   bool kicked_ = false;
   std::optional<Instant> armed_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

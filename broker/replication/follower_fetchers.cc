@@ -2,20 +2,56 @@
 
 namespace tidemark::replication {
 
+const metadata::EndpointImage* FollowerFetchers::EndpointOf(NodeId id) const {
+  const auto* broker = state_.env.image->FindBroker(id);
+  return broker == nullptr
+             ? nullptr
+             : broker->FindEndpoint(state_.options.inter_broker_listener);
+}
+
 Fetcher* FollowerFetchers::FetcherFor(NodeId leader) {
   if (const auto it = fetchers_.find(leader); it != fetchers_.end()) {
     return it->second.get();
   }
-  const auto* broker = state_.env.image->FindBroker(leader);
-  const auto* endpoint =
-      broker == nullptr
-          ? nullptr
-          : broker->FindEndpoint(state_.options.inter_broker_listener);
+  const auto* endpoint = EndpointOf(leader);
   if (endpoint == nullptr) return nullptr;
+  probes_.erase(leader);
   auto fetcher = std::make_unique<Fetcher>(
       state_.executor, state_.options.fetcher, leader, endpoint->host,
       endpoint->port, state_.services.connect, target_);
   return fetchers_.emplace(leader, std::move(fetcher)).first->second.get();
+}
+
+void FollowerFetchers::LeadershipChanged(Slot& slot, bool leads) {
+  std::vector<NodeId> watched;
+  if (leads) watched = slot.partition.replicas();
+  std::erase(watched, state_.options.self);
+  for (const NodeId id : watched) ++followed_by_[id];
+  for (const NodeId id : slot.watched) {
+    if (--followed_by_[id] == 0) followed_by_.erase(id);
+  }
+  slot.watched.swap(watched);
+  for (const NodeId id : slot.watched) UpdateProbe(id);
+  for (const NodeId id : watched) UpdateProbe(id);
+}
+
+void FollowerFetchers::UpdateProbe(NodeId peer) {
+  const auto* endpoint = EndpointOf(peer);
+  const auto it = probes_.find(peer);
+  if (endpoint == nullptr || !followed_by_.contains(peer) ||
+      fetchers_.contains(peer)) {
+    if (it != probes_.end()) probes_.erase(it);
+    return;
+  }
+  if (it != probes_.end() && it->second->host() == endpoint->host &&
+      it->second->port() == endpoint->port) {
+    return;
+  }
+  probes_.erase(peer);
+  probes_.emplace(
+      peer, std::make_unique<PeerProbe>(state_.executor, state_.options.fetcher,
+                                        peer, endpoint->host, endpoint->port,
+                                        state_.services.connect, target_));
 }
 
 void FollowerFetchers::Follow(Slot& slot) {
@@ -43,7 +79,9 @@ void FollowerFetchers::Unfollow(Slot& slot) {
   state_.executor.Post([this, alive = state_.alive, id = it->first] {
     if (!*alive) return;
     const auto it = fetchers_.find(id);
-    if (it != fetchers_.end() && it->second->empty()) fetchers_.erase(it);
+    if (it == fetchers_.end() || !it->second->empty()) return;
+    fetchers_.erase(it);
+    UpdateProbe(id);
   });
 }
 
@@ -55,13 +93,10 @@ void FollowerFetchers::Flushed(const Slot& slot) {
 void FollowerFetchers::BrokersChanged(const std::vector<NodeId>& brokers) {
   bool moved = false;
   for (const NodeId id : brokers) {
+    UpdateProbe(id);
     const auto it = fetchers_.find(id);
     if (it == fetchers_.end()) continue;
-    const auto* broker = state_.env.image->FindBroker(id);
-    const auto* endpoint =
-        broker == nullptr
-            ? nullptr
-            : broker->FindEndpoint(state_.options.inter_broker_listener);
+    const auto* endpoint = EndpointOf(id);
     if (endpoint == nullptr || (endpoint->host == it->second->host() &&
                                 endpoint->port == it->second->port())) {
       continue;

@@ -47,7 +47,7 @@ class PeerConnection::Link : public std::enable_shared_from_this<Link> {
                               [self](const asio::error_code& error,
                                      const asio::ip::tcp::endpoint&) {
                                 if (self->failed_) return;
-                                if (error) return self->Fail(error.message());
+                                if (error) return self->Unconnected(error);
                                 self->Connected();
                               });
         });
@@ -67,7 +67,8 @@ class PeerConnection::Link : public std::enable_shared_from_this<Link> {
 
   bool failed() const { return failed_; }
 
-  void Fail(const std::string& why) {
+  void Fail(const std::string& why,
+            ErrorCode code = ErrorCode::kNetworkException) {
     if (failed_) return;
     failed_ = true;
     asio::error_code ignored;
@@ -77,11 +78,12 @@ class PeerConnection::Link : public std::enable_shared_from_this<Link> {
     auto waiting = std::exchange(waiting_, {});
     if (waiting.empty()) return;
     // Never inside Send or Close.
-    asio::post(socket_.get_executor(), [waiting = std::move(waiting), why] {
-      for (const Waiting& one : waiting) {
-        one.call.done(tidemark::Fail(ErrorCode::kNetworkException, why));
-      }
-    });
+    asio::post(socket_.get_executor(),
+               [waiting = std::move(waiting), why, code] {
+                 for (const Waiting& one : waiting) {
+                   one.call.done(tidemark::Fail(code, why));
+                 }
+               });
   }
 
  private:
@@ -95,6 +97,12 @@ class PeerConnection::Link : public std::enable_shared_from_this<Link> {
     timer_.async_wait([self = shared_from_this()](const asio::error_code& e) {
       if (!e && !self->failed_) self->Fail("timed out");
     });
+  }
+
+  void Unconnected(const asio::error_code& error) {
+    Fail(error.message(), error == asio::error::connection_refused
+                              ? ErrorCode::kBrokerNotAvailable
+                              : ErrorCode::kNetworkException);
   }
 
   void Connected() {

@@ -23,7 +23,8 @@ namespace tidemark::replication {
 // within a second. A peer that is silent for `silence` longer than an answer
 // may take (replica.socket.timeout.ms) is given up; then, and after Close or an
 // answer that cannot be read, every request that is out fails with
-// kNetworkException, and the next one connects anew.
+// kNetworkException (kBrokerNotAvailable: nobody listens there), and the next
+// one connects anew.
 //
 // On the thread of `context`; callbacks run there, never inside Ask or Close.
 class PeerConnection {

@@ -38,6 +38,12 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
       isr_updater_->Submit(std::move(proposal));
     };
     services.tell_damage = options_.tell_damage;
+    if (options_.tell_standing) {
+      services.tell_standing = [this, shard = shards_.size()](
+                                   NodeId peer, PeerStanding standing) {
+        options_.tell_standing(shard, peer, standing);
+      };
+    }
     services.connect = connect;
     services.listeners = &listeners_;
     services.readers = options_.readers;

@@ -19,6 +19,8 @@ struct ReplicaManagerOptions {
   // Where it goes that a follower's log is damaged: the controllers take the
   // replica out of the ISR, and then it cuts its log and fetches anew.
   TellDamage tell_damage;
+  // What a shard sees of a broker that it fetches from. Any thread.
+  std::function<void(size_t shard, NodeId peer, PeerStanding)> tell_standing;
   // Threads that wait for a disk where shards would have to in order to read.
   std::vector<Executor*> readers;
   // replica.high.watermark.checkpoint.interval.ms

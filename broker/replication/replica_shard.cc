@@ -20,6 +20,10 @@ class ReplicaShard::Target final : public FetchTarget {
     const auto* self = state.env.image->FindBroker(state.options.self);
     return self == nullptr ? -1 : self->epoch;
   }
+  void Standing(NodeId leader, PeerStanding standing) override {
+    const auto& tell = shard_.state_.services.tell_standing;
+    if (tell) tell(leader, standing);
+  }
 
  private:
   ReplicaShard& shard_;

@@ -48,6 +48,8 @@ struct ShardServices {
   TransportFactory connect;
   const std::map<std::string, std::vector<LeadershipListener*>>* listeners =
       nullptr;
+  // What a fetcher of this shard sees of a leader. Any thread; may be empty.
+  std::function<void(NodeId leader, PeerStanding)> tell_standing;
   // Threads that may wait for a disk to read; none: the shard waits itself.
   std::vector<Executor*> readers;
 };
@@ -64,6 +66,8 @@ struct Slot {
   bool sync_wanted = false;
   bool syncing = false;
   NodeId fetching_from = kNoNode;
+  // FollowerFetchers::LeadershipChanged
+  std::vector<NodeId> watched;
   // What has been counted in the gauges.
   bool counted_leader = false;
   bool counted_under_replicated = false;

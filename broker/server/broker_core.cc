@@ -157,6 +157,15 @@ void BrokerCore::Assemble() {
                                        const Uuid& topic_id) {
     locations_->Damaged(partition, topic_id);
   };
+  replica_options.tell_standing = [this](size_t shard, NodeId peer,
+                                         replication::PeerStanding standing) {
+    environment_.control->Post([this, shard, peer, standing] {
+      standings_.Set(shard, peer, standing);
+      auto report = standings_.Report();
+      session_->ReportPeers(std::move(report.refusing),
+                            std::move(report.silent));
+    });
+  };
   replicas_ = std::make_unique<replication::ReplicaManagerImpl>(
       environment_.shards, std::move(replica_options), *store_, *session_,
       environment_.connect);

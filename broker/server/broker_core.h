@@ -108,6 +108,7 @@ class BrokerCore {
 
   std::atomic<bool> joined_ = false;
   std::set<std::string> reported_;              // on the control executor
+  replication::PeerStandings standings_;        // likewise
   mutable std::mutex offline_mutex_;            // guards the next
   std::map<std::string, std::string> offline_;  // log dir -> why
   std::unique_ptr<log::LogManager> logs_;

@@ -49,6 +49,11 @@ constexpr ConfigKey kOwnKeys[] = {
     {"broker.reconnect.grace.ms", ConfigType::kInt, "300",
      "A broker whose metadata feed broke and is not back in time is fenced.", 0,
      kMaxInt},
+    {"broker.suspicion.timeout.ms", ConfigType::kInt, "700",
+     "A broker not heard of for so long, of which another broker gets no "
+     "answer "
+     "either, is fenced.",
+     100, kMaxInt},
     {"controller.quorum.tick.ms", ConfigType::kInt, "50",
      "Interval of the quorum's heartbeats.", 5, 10'000},
     {"controller.quorum.election.timeout.ms", ConfigType::kInt, "300",
@@ -159,6 +164,8 @@ void FillOptions(const Config& config, NodeId self, ControllerOptions* out) {
       MillisecondsOf(config.GetInt("broker.session.timeout.ms"));
   out->liveness.reconnect_grace =
       MillisecondsOf(config.GetInt("broker.reconnect.grace.ms"));
+  out->liveness.suspicion =
+      MillisecondsOf(config.GetInt("broker.suspicion.timeout.ms"));
   out->balance_leaders = config.GetBool("auto.leader.rebalance.enable");
   out->balance_interval = std::chrono::seconds(
       config.GetInt("leader.imbalance.check.interval.seconds"));

@@ -1,6 +1,7 @@
 #include "controller/metadata/liveness.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tidemark::controller {
 
@@ -32,6 +33,14 @@ void Liveness::Contact(const metadata::BrokerImage& broker,
   state.applied = std::max(state.applied, applied);
 }
 
+void Liveness::Report(NodeId from, std::set<NodeId> refusing,
+                      std::set<NodeId> silent) {
+  auto found = brokers_.find(from);
+  if (found == brokers_.end()) return;
+  found->second.refusing = std::move(refusing);
+  found->second.silent = std::move(silent);
+}
+
 Liveness::State* Liveness::StateOf(NodeId broker, const Uuid& incarnation) {
   auto found = brokers_.find(broker);
   if (found == brokers_.end() || found->second.incarnation != incarnation) {
@@ -44,6 +53,7 @@ void Liveness::FeedOpened(NodeId broker, const Uuid& incarnation, Instant now) {
   ++feeds_[{broker, incarnation}];
   if (State* state = StateOf(broker, incarnation)) {
     state->feed_due.reset();
+    state->feed_broke = false;
     state->last_contact = std::max(state->last_contact, now);
   }
 }
@@ -54,6 +64,7 @@ void Liveness::FeedClosed(NodeId broker, const Uuid& incarnation, Instant now) {
   feeds_.erase(open);
   if (State* state = StateOf(broker, incarnation)) {
     state->feed_due = now + options_.reconnect_grace;
+    state->feed_broke = true;
   }
 }
 
@@ -73,21 +84,48 @@ bool Liveness::Connected(NodeId broker) const {
   return found != brokers_.end() && !found->second.feed_due;
 }
 
-std::vector<NodeId> Liveness::Lost(const metadata::Image& image, Instant now) {
-  const Duration pause = now - last_check_;
-  if (pause > options_.session / 2) {
-    for (auto& [id, state] : brokers_) {
-      state.last_contact = now;
-      if (state.feed_due) {
-        state.feed_due =
-            std::max(*state.feed_due + pause, now + options_.reconnect_grace);
-      }
+void Liveness::ForgiveOwnPause(Instant now) {
+  const Duration pause = now - std::exchange(last_check_, now);
+  if (pause <= std::min(options_.session, options_.suspicion) / 2) return;
+  for (auto& [id, state] : brokers_) {
+    state.last_contact = now;
+    if (state.feed_due) {
+      state.feed_due =
+          std::max(*state.feed_due + pause, now + options_.reconnect_grace);
     }
   }
-  last_check_ = now;
+}
+
+Liveness::Seen Liveness::SeenByOthers(const metadata::Image& image,
+                                      Instant now) const {
+  Seen seen;
+  for (const auto& [id, state] : brokers_) {
+    if (state.refusing.empty() && state.silent.empty()) continue;
+    const metadata::BrokerImage* broker = image.FindBroker(id);
+    if (broker == nullptr || broker->fenced || state.feed_due ||
+        now - state.last_contact >= options_.suspicion) {
+      continue;
+    }
+    seen.refusing.insert(state.refusing.begin(), state.refusing.end());
+    seen.silent.insert(state.silent.begin(), state.silent.end());
+  }
+  return seen;
+}
+
+bool Liveness::Suspected(NodeId broker, const State& state, const Seen& seen,
+                         Instant now) const {
+  const bool refuses = seen.refusing.contains(broker);
+  if (state.feed_broke && refuses) return true;
+  return now - state.last_contact >= options_.suspicion &&
+         (refuses || seen.silent.contains(broker));
+}
+
+std::vector<NodeId> Liveness::Lost(const metadata::Image& image, Instant now) {
+  ForgiveOwnPause(now);
   std::erase_if(brokers_, [&](const auto& known) {
     return image.FindBroker(known.first) == nullptr;
   });
+  const Seen seen = SeenByOthers(image, now);
   std::vector<NodeId> out;
   for (const auto& [id, broker] : image.brokers()) {
     if (broker->fenced) continue;
@@ -95,9 +133,22 @@ std::vector<NodeId> Liveness::Lost(const metadata::Image& image, Instant now) {
     if (found == brokers_.end()) {
       found = brokers_.emplace(id, NewState(*broker, now)).first;
     }
-    if (!Alive(found->second, now)) out.push_back(id);
+    if (!Alive(found->second, now) || Suspected(id, found->second, seen, now)) {
+      out.push_back(id);
+    }
   }
   return out;
+}
+
+std::string Liveness::WhyLost(NodeId broker, Instant now) const {
+  auto found = brokers_.find(broker);
+  if (found == brokers_.end()) return "not known";
+  const State& state = found->second;
+  if (!Alive(state, now)) {
+    return state.feed_due ? "no feed" : "no heartbeat";
+  }
+  return state.feed_broke ? "no feed, and another broker is refused"
+                          : "no heartbeat, and another broker gets no answer";
 }
 
 void Liveness::SetShutdownOffset(NodeId broker, MetadataOffset offset) {

@@ -40,6 +40,17 @@ Uuid IncarnationOf(const rpc_v1::SubscribeRequest& request) {
   return Uuid::FromBytes(request.incarnation_id()).value_or(Uuid());
 }
 
+// Of what a broker says about others: a row each, at most.
+std::set<NodeId> KnownOf(const google::protobuf::RepeatedField<int32_t>& ids,
+                         const Image& image) {
+  std::set<NodeId> known;
+  const int most = static_cast<int>(image.brokers().size());
+  for (int i = 0; i < std::min(ids.size(), most); ++i) {
+    if (image.FindBroker(ids[i]) != nullptr) known.insert(ids[i]);
+  }
+  return known;
+}
+
 // What a record takes in a batch, at most.
 size_t BatchBytes(const record_v1::Record& record) {
   constexpr size_t kTagAndLength = 1 + 5;
@@ -417,6 +428,12 @@ void Controller::Heartbeat(const rpc_v1::HeartbeatRequest& request,
   const BrokerImage* broker = pending_->FindBroker(id);
   if (broker != nullptr && broker->epoch == request.broker_epoch()) {
     liveness_.Contact(*broker, request.metadata_offset(), executor_->Now());
+    liveness_.Report(id, KnownOf(request.refusing_brokers(), *pending_),
+                     KnownOf(request.silent_brokers(), *pending_));
+    if (request.refusing_brokers_size() + request.silent_brokers_size() > 0) {
+      FenceLost();
+      broker = pending_->FindBroker(id);
+    }
   }
   HeartbeatFacts facts{liveness_.Connected(id),
                        liveness_.ShutdownSeenByAll(*pending_, id)};
@@ -501,6 +518,7 @@ void Controller::FeedEnded(const rpc_v1::SubscribeRequest& request,
   liveness_.FeedClosed(request.broker_id(), IncarnationOf(request),
                        executor_->Now());
   if (!active_) return;
+  FenceLost();  // another one may have seen it before
   executor_->PostAfter(options_.liveness.reconnect_grace,
                        [this, generation = generation_] {
                          if (generation == generation_) FenceLost();
@@ -621,7 +639,7 @@ void Controller::FenceLost() {
   for (NodeId id : liveness_.Lost(*pending_, executor_->Now())) {
     if (draining_ || BeingRegistered(id)) continue;
     Records records = DecideFence(*pending_, id, options_.settings);
-    const char* why = liveness_.Connected(id) ? "no heartbeat" : "no feed";
+    const std::string why = liveness_.WhyLost(id, executor_->Now());
     const size_t changed = records.size() - 1;
     Commit(std::move(records), [=, this](Result<MetadataOffset> offset) {
       if (!offset) return;

@@ -35,6 +35,7 @@ void Connection::Arrive(const Serve& serve, const std::shared_ptr<Call>& call) {
     now->Serves(shared_from_this());
   }
   if (broker_ == nullptr || broker_ != now || !now->listening()) {
+    refused_ = broker_ == nullptr;
     return PeerDied();
   }
   serving_.push_back(call);
@@ -129,7 +130,13 @@ class PeerLink final : public FetchTransport {
                 });
               });
         },
-        [shared] { (*shared)(Fail(ErrorCode::kNetworkException, "broken")); });
+        [shared, link = std::weak_ptr<Connection>(connection_)] {
+          const auto connection = link.lock();
+          const bool refused = connection != nullptr && connection->refused();
+          (*shared)(Fail(refused ? ErrorCode::kBrokerNotAvailable
+                                 : ErrorCode::kNetworkException,
+                         "broken"));
+        });
   }
 
   void Close() override {

@@ -43,6 +43,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // From this side; `failed` of what is out runs from a turn of its own.
   void Close();
   bool failed() const { return failed_; }
+  // It failed since nobody listened.
+  bool refused() const { return refused_; }
   // The broker's process is gone.
   void PeerDied();
 
@@ -63,6 +65,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::function<BrokerProcess*(NodeId)> peer_;
   Pipe there_, back_;
   bool failed_ = false;
+  bool refused_ = false;
   std::vector<std::shared_ptr<Call>> waiting_;
 
   // The broker's end.

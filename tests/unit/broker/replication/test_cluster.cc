@@ -20,11 +20,13 @@ void TestTransport::Send(kafka::FetchRequest request, Done done) {
   }
   TestBroker& peer = cluster_.broker(to_);
   if (cluster_.cut.contains({from_, to_}) || !peer.reachable) {
-    cluster_.executor.PostAfter(cluster_.latency, [finish] {
-      finish(Fail(ErrorCode::kNetworkException));
-    });
+    const ErrorCode error = peer.reachable ? ErrorCode::kNetworkException
+                                           : ErrorCode::kBrokerNotAvailable;
+    cluster_.executor.PostAfter(cluster_.latency,
+                                [finish, error] { finish(Fail(error)); });
     return;
   }
+  if (cluster_.deaf.contains(to_)) return;
   FetchCall call;
   call.version = 16;
   call.listener = "PLAINTEXT";
@@ -78,6 +80,9 @@ TestBroker::TestBroker(TestCluster& c, NodeId node, size_t batch_cache_bytes)
   options.shard.fetcher.self = id;
   options.shard.batch_cache_bytes = batch_cache_bytes;
   options.readers = {&reader};
+  options.tell_standing = [this](size_t, NodeId peer, PeerStanding standing) {
+    standings[peer] = standing;
+  };
   options.tell_damage = [this](const TopicPartition& name, const Uuid&) {
     cluster.executor.PostAfter(std::chrono::milliseconds(1),
                                [this, name] { cluster.LogLost(name, id); });

@@ -205,6 +205,7 @@ struct TestBroker final : public ControllerClient {
   int shard_waits = 0;  // for the disk
   TestLogStore logs;
   ImageHolder metadata;
+  std::map<NodeId, PeerStanding> standings;  // of those fetched from
   std::unique_ptr<ReplicaManagerImpl> replicas;
   std::unique_ptr<FetchService> fetch;
   bool reachable = true;
@@ -331,6 +332,7 @@ class TestCluster {
   // Answers with records that a connection would have written.
   int written = 0;
   std::set<std::pair<NodeId, NodeId>> cut;
+  std::set<NodeId> deaf;  // never answer
 
  private:
   metadata::ImagePtr image_ = std::make_shared<const metadata::Image>();

@@ -401,6 +401,100 @@ TEST(LivenessTest, OwnPauseCostsNobodyItsSession) {
   EXPECT_EQ(liveness.Lost(*state, At(7000)), (Ids{1, 2}));
 }
 
+class SuspicionTest : public testing::Test {
+ protected:
+  // Three brokers, heard of at 0.
+  SuspicionTest() {
+    state_.Broker(1).Broker(2).Broker(3);
+    for (NodeId id : {1, 2, 3}) liveness_.FeedOpened(id, TestId(id), At(0));
+    liveness_.Start(*state_, At(0));
+  }
+  // Two and three are alive all the time.
+  Ids LostAt(int ms) {
+    for (; now_ <= ms; now_ += 50) {
+      for (NodeId id : {2, 3}) {
+        liveness_.Contact(*state_->FindBroker(id), 1, At(now_));
+      }
+      lost_ = liveness_.Lost(*state_, At(now_));
+    }
+    return lost_;
+  }
+
+  State state_;
+  Liveness liveness_{{}};
+  int now_ = 0;
+  Ids lost_;
+};
+
+TEST_F(SuspicionTest, ABrokenFeedAndARefusingAddressAreADeadProcess) {
+  liveness_.Contact(*state_->FindBroker(1), 1, At(100));
+  liveness_.Report(2, {1}, {});
+  EXPECT_EQ(LostAt(100), Ids{});
+  liveness_.FeedClosed(1, TestId(1), At(101));
+  EXPECT_EQ(LostAt(150), Ids{1});
+}
+
+TEST_F(SuspicionTest, InWhateverOrderTheyAreSeen) {
+  liveness_.FeedClosed(1, TestId(1), At(1));
+  EXPECT_EQ(LostAt(50), Ids{});
+  liveness_.Report(2, {1}, {});
+  EXPECT_EQ(LostAt(100), Ids{1});
+}
+
+// It is there again, and who was refused has not tried since.
+TEST_F(SuspicionTest, ANewFeedIsNoBrokenOne) {
+  liveness_.FeedClosed(1, TestId(1), At(1));
+  liveness_.FeedOpened(1, TestId(1), At(20));
+  liveness_.Report(2, {1}, {});
+  EXPECT_EQ(LostAt(650), Ids{});
+}
+
+TEST_F(SuspicionTest, NoWordAndNoAnswerToAnother) {
+  liveness_.Report(2, {}, {1});
+  EXPECT_EQ(LostAt(650), Ids{});
+  EXPECT_EQ(LostAt(700), Ids{1});
+}
+
+TEST_F(SuspicionTest, NeitherAloneIsEnough) {
+  liveness_.Report(2, {}, {1});
+  for (int ms = 0; ms < 3000; ms += 50) {
+    liveness_.Contact(*state_->FindBroker(1), 1, At(ms));
+    ASSERT_EQ(LostAt(ms), Ids{}) << ms;
+  }
+  liveness_.Report(2, {}, {});
+  EXPECT_EQ(LostAt(4900), Ids{});
+  EXPECT_EQ(LostAt(4950), Ids{1}) << "after its session";
+}
+
+TEST_F(SuspicionTest, WhoAnswersAgainIsNotSuspected) {
+  liveness_.Report(2, {}, {1});
+  EXPECT_EQ(LostAt(600), Ids{});
+  liveness_.Report(2, {}, {});
+  EXPECT_EQ(LostAt(1950), Ids{});
+}
+
+// Two that are cut off from everybody say nothing about each other.
+TEST_F(SuspicionTest, OnlyWhoIsHeardOfIsBelieved) {
+  liveness_.Report(1, {}, {2});
+  liveness_.Report(2, {}, {1});
+  EXPECT_EQ(LostBy(&liveness_, state_, 0, 1950), Ids{});
+  EXPECT_EQ(LostBy(&liveness_, state_, 1950, 2000), (Ids{1, 2, 3}));
+}
+
+TEST_F(SuspicionTest, NorIsWhoIsFenced) {
+  state_ = State();
+  state_.Broker(1).Broker(2, true).Broker(3);
+  liveness_.Report(2, {1}, {1});
+  liveness_.FeedClosed(1, TestId(1), At(1));
+  EXPECT_EQ(LostAt(250), Ids{});
+}
+
+TEST_F(SuspicionTest, OwnPauseIsNoSilence) {
+  liveness_.Report(2, {}, {1});
+  EXPECT_EQ(LostAt(300), Ids{});
+  EXPECT_EQ(liveness_.Lost(*state_, At(900)), Ids{});
+}
+
 TEST(LivenessTest, NewActiveGivesEveryoneASession) {
   State state;
   state.Broker(1);
