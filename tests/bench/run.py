@@ -10,6 +10,7 @@ Sections:
   idle      10,000 idle partitions: CPU of the brokers, and the latency of one record beside them
   scale     10,000 partitions: made and in full ISR; a broker killed -9: serves again, is in all ISRs again
   delete    a topic of 1,000 partitions deleted beside 9,000 others: how long, and the pauses of a producer meanwhile
+  failover  a broker killed -9, and one paused: until every partition acknowledges writes of all replicas in sync again
   limit     one broker beside a bare program that receives, checks, writes and syncs the same requests
   calls     system calls of the brokers for each record, one at a time and at full speed (needs strace)
   work      tasks that shards are given and allocations of the brokers for each batch, one record at a time and at full speed
@@ -30,6 +31,7 @@ import os
 import shutil
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -211,6 +213,41 @@ def killed_and_started(system, topics):
     for name in topics:
         system.healthy(name)
     yield 'killed -9, started: in all ISRs, s', time.monotonic() - began
+
+
+def failover(system):
+    system.topic('failing', 12)
+    for signal_, figure, back in ((signal.SIGKILL, 'killed -9', lambda name, pid: system.do('start', name)),
+                                  (signal.SIGSTOP, 'paused', lambda name, pid: os.kill(pid, signal.SIGCONT))):
+        leaders = [p['leader'] for p in wire.metadata(system.ports[0], ['failing'])['topics']['failing']['partitions']]
+        victim = statistics.mode(leaders)
+        name = 'broker-%d' % victim
+        others = [port for node, port in wire.metadata(system.ports[0])['brokers'].items() if node != victim]
+        pid = system.brokers()[name]
+        began = time.monotonic()
+        os.kill(pid, signal_)
+        while not acknowledge(others, 'failing'):
+            if time.monotonic() - began > 60:
+                raise RuntimeError('no writes a minute after a broker was ' + figure)
+        yield 'broker %s: all partitions acknowledge again, ms' % figure, (time.monotonic() - began) * 1000
+        back(name, pid)
+        system.healthy('failing')
+        time.sleep(1)
+
+
+def acknowledge(ports, topic):
+    """Whether the leader of every partition, one of these brokers, acknowledges a record with acks=all."""
+    try:
+        meta = wire.metadata(ports[0], [topic], timeout=0.3)
+        for p in meta['topics'][topic]['partitions']:
+            port = meta['brokers'].get(p['leader'])
+            if port not in ports:
+                return False
+            if wire.produce(port, topic, wire.batch([b'x' * 100]), p['index'], timeout_ms=100)[0]:
+                return False
+        return True
+    except (OSError, struct.error, KeyError):
+        return False
 
 
 def delete(system):
@@ -436,8 +473,8 @@ def evict(home):
             os.close(fd)
 
 
-SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, limit=limit, calls=calls,
-                work=work, syncs=syncs, restart=restart, cold=cold)
+SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, failover=failover,
+                limit=limit, calls=calls, work=work, syncs=syncs, restart=restart, cold=cold)
 
 
 def table(lines):
