@@ -154,8 +154,8 @@ class PersistentMap {
   }
 
  private:
-  static constexpr size_t kCapacity = 32;  // of a node
-  static constexpr size_t kLeast = 8;      // smaller after an erasure: joined
+  static constexpr size_t kEntries = 32;   // of a leaf, at most
+  static constexpr size_t kChildren = 16;  // of a node above
   static constexpr size_t kMaxHeight = 16;
 
   // Room for N objects, of which the first `count` exist.
@@ -209,16 +209,19 @@ class PersistentMap {
   };
   struct Leaf : Node {
     Leaf() : Node(0) {}
-    Slots<Entry, kCapacity> entries;
+    Slots<Entry, kEntries> entries;
   };
   // Child i has the keys from lows[i] to before lows[i + 1]. The first low
   // bounds nothing by itself: what is before it goes to the first child too.
   struct Inner : Node {
     explicit Inner(size_t h) : Node(h) {}
-    Slots<Key, kCapacity> lows;
-    Slots<Node*, kCapacity> children;  // each a reference
+    Slots<Key, kChildren> lows;
+    Slots<Node*, kChildren> children;  // each a reference
   };
 
+  static size_t Capacity(const Node& node) {
+    return node.height == 0 ? kEntries : kChildren;
+  }
   static Leaf* AsLeaf(Node* node) { return static_cast<Leaf*>(node); }
   static Inner* AsInner(Node* node) { return static_cast<Inner*>(node); }
   static const Leaf* AsLeaf(const Node* node) {
@@ -262,6 +265,11 @@ class PersistentMap {
       copy = leaf;
     } else {
       Inner* inner = new Inner(slot->height);
+      // Nothing else of the children is looked at, so they are seldom in the
+      // caches: fetched at once, not one after the other.
+      for (size_t i = 0; i < slot->count; ++i) {
+        __builtin_prefetch(AsInner(slot)->children[i], 1);
+      }
       inner->lows.CopyFrom(AsInner(slot)->lows, slot->count);
       inner->children.CopyFrom(AsInner(slot)->children, slot->count);
       for (size_t i = 0; i < slot->count; ++i) Acquire(inner->children[i]);
@@ -310,8 +318,8 @@ class PersistentMap {
 
   // Where a full node is split for one more at `at`. In the middle, or, when
   // it comes last, with `few` after it: sorted input leaves full nodes.
-  static size_t SplitAt(size_t at, size_t few) {
-    return at == kCapacity ? kCapacity - few : kCapacity / 2;
+  static size_t SplitAt(size_t at, size_t full, size_t few) {
+    return at == full ? full - few : full / 2;
   }
 
   // Finds or makes `key` under `slot`. A node that came to be behind `slot`'s,
@@ -324,16 +332,16 @@ class PersistentMap {
     Node* added = Insert(inner->children[child], key, value);
     if (added == nullptr) return nullptr;
     const size_t at = child + 1;
-    if (inner->count < kCapacity) {
+    if (inner->count < kChildren) {
       InsertChild(inner, at, added);
       return nullptr;
     }
     // At least two children each.
-    const size_t keep = SplitAt(at, 1);
+    const size_t keep = SplitAt(at, kChildren, 1);
     Inner* right = new Inner(inner->height);
-    right->lows.Take(inner->lows, keep, kCapacity - keep, 0);
-    right->children.Take(inner->children, keep, kCapacity - keep, 0);
-    right->count = static_cast<uint16_t>(kCapacity - keep);
+    right->lows.Take(inner->lows, keep, kChildren - keep, 0);
+    right->children.Take(inner->children, keep, kChildren - keep, 0);
+    right->count = static_cast<uint16_t>(kChildren - keep);
     inner->count = static_cast<uint16_t>(keep);
     if (at > keep) {
       InsertChild(right, at - keep, added);
@@ -352,13 +360,13 @@ class PersistentMap {
     Leaf* to = leaf;
     size_t index = at;
     Leaf* right = nullptr;
-    if (leaf->count == kCapacity) {
-      const size_t keep = SplitAt(at, 0);
+    if (leaf->count == kEntries) {
+      const size_t keep = SplitAt(at, kEntries, 0);
       right = new Leaf;
-      right->entries.Take(leaf->entries, keep, kCapacity - keep, 0);
-      right->count = static_cast<uint16_t>(kCapacity - keep);
+      right->entries.Take(leaf->entries, keep, kEntries - keep, 0);
+      right->count = static_cast<uint16_t>(kEntries - keep);
       leaf->count = static_cast<uint16_t>(keep);
-      if (at > keep || keep == kCapacity) {
+      if (at > keep || keep == kEntries) {
         to = right;
         index = at - keep;
       }
@@ -390,7 +398,8 @@ class PersistentMap {
     Inner* inner = AsInner(slot);
     const size_t child = ChildFor(*inner, key);
     EraseIn(inner->children[child], key);
-    if (inner->children[child]->count < kLeast) {
+    const Node& node = *inner->children[child];
+    if (node.count < Capacity(node) / 4) {
       Join(inner, child > 0 ? child - 1 : 0);
     }
   }
@@ -402,7 +411,7 @@ class PersistentMap {
     Node* left = inner->children[at];
     Node* right = inner->children[at + 1];
     const size_t all = left->count + right->count;
-    const size_t want = all <= kCapacity ? all : all / 2;  // at the left
+    const size_t want = all <= Capacity(*left) ? all : all / 2;  // at the left
     if (left->height == 0) {
       Shift(AsLeaf(left)->entries, AsLeaf(right)->entries, *left, *right, want);
     } else {
@@ -518,7 +527,7 @@ class PersistentMap {
   static bool Sound(const Node& node, const Key* from, const Key* before,
                     size_t* entries) {
     const Less less;
-    if (node.count == 0 || node.count > kCapacity) return false;
+    if (node.count == 0 || node.count > Capacity(node)) return false;
     if (node.height == 0) {
       for (size_t i = 0; i < node.count; ++i) {
         const Key& key = AsLeaf(&node)->entries[i].first;

@@ -1,6 +1,7 @@
 #include "controller/service/controller.h"
 
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include "common/metadata/apply.h"
 #include "common/metadata/snapshot.h"
@@ -106,6 +107,96 @@ class ControllerTest : public ::testing::Test {
   FakeQuorum quorum_;
   std::map<NodeId, std::shared_ptr<TestSink>> feeds_;
 };
+
+// Entries of a log: topics, then changes of their partitions.
+class Tail {
+ public:
+  explicit Tail(Controller* controller) : controller_(controller) {}
+
+  void Add(const std::vector<record_v1::Record>& records) {
+    record_v1::RecordBatch batch;
+    for (const auto& record : records) *batch.add_records() = record;
+    entries_.push_back({++last_, 1, batch.SerializeAsString()});
+  }
+  static record_v1::Record Topic(int n) {
+    record_v1::Record record;
+    record.mutable_add_topic()->set_name("topic-" + std::to_string(n));
+    record.mutable_add_topic()->set_topic_id(TestUuid(n).ToBytes());
+    return record;
+  }
+  static record_v1::Record Partition(int topic, int index) {
+    record_v1::Record record;
+    auto* add = record.mutable_add_partition();
+    add->set_topic_id(TestUuid(topic).ToBytes());
+    add->set_partition(index);
+    for (int i = 0; i < 3; ++i) {
+      add->add_replicas((topic + i) % 50);
+      add->add_isr((topic + i) % 50);
+    }
+    add->set_leader(topic % 50);
+    return record;
+  }
+  static record_v1::Record Isr(int topic, int index, int size) {
+    record_v1::Record record;
+    auto* change = record.mutable_change_partition();
+    change->set_topic_id(TestUuid(topic).ToBytes());
+    change->set_partition(index);
+    for (int i = 0; i < size; ++i) change->add_isr((topic + i) % 50);
+    return record;
+  }
+
+  // As the quorum gives them: so many bytes a turn. The longest turn, and all
+  // of them, in seconds of this thread's processor time.
+  std::pair<double, double> Apply(size_t bytes_a_turn) {
+    std::pair<double, double> out;
+    std::span<const quorum::Committed> left = entries_;
+    while (!left.empty()) {
+      size_t n = 0;
+      for (size_t bytes = 0; n < left.size() && bytes < bytes_a_turn; ++n) {
+        bytes += left[n].data.size();
+      }
+      timespec from, to;
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+      controller_->Apply(left.first(n));
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+      const double turn = static_cast<double>(to.tv_sec - from.tv_sec) +
+                          static_cast<double>(to.tv_nsec - from.tv_nsec) / 1e9;
+      out = {std::max(out.first, turn), out.second + turn};
+      left = left.subspan(n);
+    }
+    return out;
+  }
+  MetadataOffset last() const { return last_; }
+
+ private:
+  Controller* controller_;
+  std::vector<quorum::Committed> entries_;
+  MetadataOffset last_ = 0;
+};
+
+// D-7: a controller that starts, or was away, has up to 100,000 entries to
+// apply. With an image copied for each that would be two minutes.
+TEST_F(ControllerTest, ALongTailIsAppliedInShortTurns) {
+  constexpr int kTopics = 10'000;
+  Tail tail(&controller_);
+  for (int topic = 1; topic <= kTopics; ++topic) {
+    tail.Add({Tail::Topic(topic), Tail::Partition(topic, 0),
+              Tail::Partition(topic, 1)});
+  }
+  for (int i = 0; tail.last() < 100'000; ++i) {
+    tail.Add({Tail::Isr(1 + i * 7 % kTopics, i % 2, 1 + i / 3 % 3)});
+  }
+  const auto [longest, all] = tail.Apply(64 << 10);
+  EXPECT_LT(longest, 0.5);
+  EXPECT_LT(all, 20);
+  EXPECT_EQ(controller_.committed()->offset(), 100'000);
+  EXPECT_EQ(controller_.committed()->topics().size(), kTopics + 0u);
+  // And it is the state a snapshot of it gives.
+  auto again = metadata::FromRecords(
+      metadata::ToRecords(*controller_.committed()), 100'000);
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(metadata::Equal(*controller_.committed(), **again));
+}
 
 TEST_F(ControllerTest, NotActiveSaysWhoIs) {
   quorum_.SetLeader(2);
