@@ -210,6 +210,12 @@ std::string_view ErrorName(ErrorCode code) {
       return "INELIGIBLE_REPLICA";
     case ErrorCode::kNewLeaderElected:
       return "NEW_LEADER_ELECTED";
+    case ErrorCode::kInvalidVoterKey:
+      return "INVALID_VOTER_KEY";
+    case ErrorCode::kDuplicateVoter:
+      return "DUPLICATE_VOTER";
+    case ErrorCode::kVoterNotFound:
+      return "VOTER_NOT_FOUND";
   }
   return "UNKNOWN_ERROR_CODE";
 }

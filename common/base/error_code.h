@@ -117,6 +117,9 @@ enum class ErrorCode : int16_t {
   kFetchSessionTopicIdError = 106,
   kIneligibleReplica = 107,
   kNewLeaderElected = 108,
+  kInvalidVoterKey = 125,
+  kDuplicateVoter = 126,
+  kVoterNotFound = 127,
 };
 
 // "NOT_LEADER_OR_FOLLOWER": the name Kafka's documentation uses.

@@ -35,21 +35,6 @@ Status SyncPath(const std::string& path, int flags) {
   return {};
 }
 
-Status WriteDurably(const std::string& directory, const std::string& text) {
-  const std::string path = directory + "/" + kMetaPropertiesFile;
-  const std::string temporary = path + ".tmp";
-  {
-    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    out << text;
-    out.flush();
-    if (!out) return StorageError("write", temporary, errno);
-  }
-  TM_RETURN_IF_ERROR(SyncPath(temporary, O_RDWR));
-  if (::rename(temporary.c_str(), path.c_str()) != 0)
-    return StorageError("rename", temporary, errno);
-  return SyncPath(directory, O_RDONLY | O_DIRECTORY);
-}
-
 // A new directory is there after a power cut when its parent was synced.
 Status CreateDurably(const fs::path& directory) {
   std::error_code error;
@@ -92,7 +77,8 @@ std::map<std::string, std::string> Parse(std::istream& in) {
 
 Result<MetaProperties> FormatDirectory(const std::string& directory,
                                        const std::string& cluster_id,
-                                       NodeId node_id, Use use) {
+                                       NodeId node_id, Use use,
+                                       Uuid directory_id) {
   if (cluster_id.empty() ||
       cluster_id.find_first_of("\r\n") != std::string::npos)
     return Fail(ErrorCode::kInvalidConfig,
@@ -110,11 +96,13 @@ Result<MetaProperties> FormatDirectory(const std::string& directory,
                            : ""));
   }
   if (use == Use::kMetadata) TM_RETURN_IF_ERROR(Mark(directory, kUnusedMark));
-  MetaProperties meta{cluster_id, node_id, Uuid::Random()};
+  MetaProperties meta{cluster_id, node_id,
+                      directory_id.IsZero() ? Uuid::Random() : directory_id};
   std::ostringstream text;
   text << "version=1\ncluster.id=" << cluster_id << "\nnode.id=" << node_id
        << "\ndirectory.id=" << ToString(meta.directory_id) << "\n";
-  TM_RETURN_IF_ERROR(WriteDurably(directory, text.str()));
+  TM_RETURN_IF_ERROR(
+      WriteFileDurably(directory, kMetaPropertiesFile, text.str()));
   return meta;
 }
 
@@ -160,6 +148,22 @@ Result<MetaProperties> LoadMetaProperties(const std::string& directory,
                     ", not to node " + std::to_string(node_id) +
                     "; check node.id and the configured directory");
   return meta;
+}
+
+Status WriteFileDurably(const std::string& directory, const std::string& name,
+                        const std::string& text) {
+  const std::string path = directory + "/" + name;
+  const std::string temporary = path + ".tmp";
+  {
+    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+    out << text;
+    out.flush();
+    if (!out) return StorageError("write", temporary, errno);
+  }
+  TM_RETURN_IF_ERROR(SyncPath(temporary, O_RDWR));
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return StorageError("rename", temporary, errno);
+  return SyncPath(directory, O_RDONLY | O_DIRECTORY);
 }
 
 bool IsMarked(const std::string& directory, const std::string& mark) {

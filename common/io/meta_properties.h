@@ -37,11 +37,13 @@ inline constexpr char kUnusedMark[] = "raft.unused";
 enum class Use { kLogs, kMetadata };
 
 // Makes `directory` (created if missing) belong to (cluster, node), durably;
-// one for metadata gets the kUnusedMark. kInvalidConfig if it belongs to
-// anyone already; kKafkaStorageError if it cannot be written. Blocking.
+// one for metadata gets the kUnusedMark. Its id is `directory_id`, or a random
+// one. kInvalidConfig if it belongs to anyone already; kKafkaStorageError if it
+// cannot be written. Blocking.
 Result<MetaProperties> FormatDirectory(const std::string& directory,
                                        const std::string& cluster_id,
-                                       NodeId node_id, Use use);
+                                       NodeId node_id, Use use,
+                                       Uuid directory_id = {});
 
 // What the directory says. kInvalidConfig with what to do when it is not
 // formatted, or its file is damaged or of a version this program is too old
@@ -54,6 +56,11 @@ Result<MetaProperties> LoadMetaProperties(const std::string& directory);
 Result<MetaProperties> LoadMetaProperties(const std::string& directory,
                                           const std::string& cluster_id,
                                           NodeId node_id);
+
+// The file `name` of `directory` with all of `text`, or as it was before.
+// Blocking.
+Status WriteFileDurably(const std::string& directory, const std::string& name,
+                        const std::string& text);
 
 // An empty file that says something about the directory. `Mark` makes it
 // durable; `Unmark` every other name in the directory, and then its end.

@@ -25,6 +25,8 @@ class PeerClient : public std::enable_shared_from_this<PeerClient> {
   // just been heard.
   void Connect();
   void Send(const raft::Message& message);
+  // What the next stream begins with.
+  void SetHello(raft::v1::Hello hello) { hello_ = std::move(hello); }
   // Something came from this peer.
   void Heard() { unanswered_since_ = {}; }
   // Every so often. A stream on which nothing was ever answered for a while
@@ -42,7 +44,7 @@ class PeerClient : public std::enable_shared_from_this<PeerClient> {
 
   Executor& executor_;
   const Voter peer_;
-  const raft::v1::Hello hello_;
+  raft::v1::Hello hello_;
   std::shared_ptr<Stream> stream_;
   bool established_ = false;
   bool writing_ = false;

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/executor.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
+#include "controller/raft/members.h"
 
 namespace tidemark::quorum {
 
@@ -54,6 +56,15 @@ struct Voter {
   uint16_t port;
 };
 
+// What is to become of one controller.
+struct MemberChange {
+  enum class Kind : uint8_t { kAdd, kRemove };
+  Kind kind = Kind::kAdd;
+  raft::Member member;  // to remove: zero directory for whichever it is
+  // Add: let it follow, without a vote. Remove: refuse a voter.
+  bool only_learner = false;
+};
+
 struct QuorumStatus {
   NodeId self = kNoNode;
   NodeId leader = kNoNode;
@@ -61,10 +72,13 @@ struct QuorumStatus {
   MetadataOffset last = 0, committed = 0, applied = 0, snapshot = 0;
   struct Peer {
     Voter voter;
+    Uuid directory;  // zero: not agreed on
+    bool votes = true;
     MetadataOffset match = 0;  // known only on the leader
     bool recently_active = false;
   };
-  std::vector<Peer> peers;  // all voters, this one too
+  std::vector<Peer> peers;  // all members, this one too
+  Uuid directory;           // of this one
 };
 
 // The replicated log of the controllers: the pure raft core (controller/raft)
@@ -87,6 +101,17 @@ class Quorum {
   // committed before this call has been applied here and this node still led.
   // kNotController.
   virtual void ReadIndex(std::function<void(Status)> done) = 0;
+
+  // Adds or removes a voter, step by step: a new one follows first, and votes
+  // once it has caught up. `done` runs on the executor when the change is
+  // committed, or it is so already; repeating it is safe. kNotController,
+  // kDuplicateVoter, kVoterNotFound, kInvalidRequest; kRequestTimedOut after
+  // `limit`, when it may still come.
+  virtual void Change(MemberChange change, Duration limit,
+                      std::function<void(Status)> done) = 0;
+  // Asks that voter to lead; it does or not within an election timeout.
+  // kNotController, kInvalidRequest, kBrokerNotAvailable.
+  virtual Status Transfer(NodeId to) = 0;
 
   virtual QuorumStatus status() const = 0;
   // kNoNode when none is known.

@@ -7,7 +7,8 @@
 #include <set>
 #include <utility>
 
-#include "controller/quorum/peer_client.h"
+#include "controller/quorum/member_changes.h"
+#include "controller/quorum/peers.h"
 #include "controller/quorum/proposals.h"
 #include "controller/quorum/raft_service.h"
 #include "controller/quorum/storage_thread.h"
@@ -33,7 +34,7 @@ Status CheckOptions(const Options& options) {
                   "controller.quorum.voters names node " +
                       std::to_string(voter.id) + " twice");
   }
-  if (!ids.contains(options.self))
+  if (!ids.empty() && !ids.contains(options.self))
     return Fail(ErrorCode::kInvalidConfig,
                 "node.id " + std::to_string(options.self) +
                     " is not in controller.quorum.voters");
@@ -46,9 +47,10 @@ Status CheckOptions(const Options& options) {
   return {};
 }
 
-raft::Config CoreConfig(const Options& options) {
+raft::Config CoreConfig(const Options& options, const Uuid& directory) {
   raft::Config config;
   config.self = options.self;
+  config.directory = directory;
   for (const Voter& voter : options.voters) config.voters.insert(voter.id);
   config.election_ticks_min = options.election_ticks_min;
   config.election_ticks_max = options.election_ticks_max;
@@ -57,6 +59,18 @@ raft::Config CoreConfig(const Options& options) {
   config.max_apply_bytes = kApplySliceBytes;
   config.seed = options.seed != 0 ? options.seed : std::random_device()();
   return config;
+}
+
+// Who this node is to others.
+Peers::Self SelfOf(const Options& options, const io::MetaProperties& meta) {
+  Peers::Self self{options.self, meta.directory_id, meta.cluster_id,
+                   options.host, options.port};
+  for (const Voter& voter : options.voters)
+    if (voter.id == options.self && self.port == 0) {
+      self.host = voter.host;
+      self.port = voter.port;
+    }
+  return self;
 }
 
 class Driver final : public RaftQuorum {
@@ -75,9 +89,14 @@ class Driver final : public RaftQuorum {
   void Propose(std::string data,
                std::function<void(Result<MetadataOffset>)> done) override;
   void ReadIndex(std::function<void(Status)> done) override;
+  void Change(MemberChange change, Duration limit,
+              std::function<void(Status)> done) override;
+  Status Transfer(NodeId to) override;
   QuorumStatus status() const override;
   NodeId leader() const override { return core_.leader(); }
-  std::optional<Voter> FindVoter(NodeId id) const override;
+  std::optional<Voter> FindVoter(NodeId id) const override {
+    return peers_.Find(id);
+  }
 
  private:
   // What tasks and streams hold weakly: gone when the driver is.
@@ -86,17 +105,20 @@ class Driver final : public RaftQuorum {
     void Receive(raft::Message message) override {
       driver->Receive(std::move(message));
     }
-    void Meet(NodeId from, const Uuid& directory,
+    void Meet(const raft::v1::Hello& hello,
               std::function<void(Status)> done) override {
-      driver->Meet(from, directory, std::move(done));
+      driver->peers_.Meet(hello, std::move(done));
     }
-    void StreamBegan(NodeId from) override;
-    void StreamEnded(NodeId from) override;
+    void StreamBegan(NodeId from, const Uuid& directory) override {
+      driver->peers_.StreamBegan(from, directory);
+    }
+    void StreamEnded(NodeId from, const Uuid& directory) override;
     Driver* driver;
   };
 
-  void Meet(NodeId from, const Uuid& directory,
-            std::function<void(Status)> done);
+  Peers::Save SaveDirectory();
+  void FollowMembers();
+  void MaybeAgree();
   void Receive(raft::Message message);
   void Tick(Instant due);
   void WatchDisk();
@@ -126,15 +148,15 @@ class Driver final : public RaftQuorum {
   bool pump_scheduled_ = false;
   bool disk_hangs_ = false;  // said so in the log
   uint64_t refused_messages_ = 0;
-  std::function<void()> handed_over_;     // to call
-  std::map<NodeId, Uuid> directories_;    // of the other voters
-  std::set<NodeId> unsaved_directories_;  // not yet durable
-  std::map<NodeId, Uuid> foreign_;        // said so in the log
+  std::function<void()> handed_over_;  // to call
+  MemberChanges changes_;
+  raft::MembersPtr members_;  // what peers_ follows
+  std::set<NodeId> leaving_;
 
   std::shared_ptr<Self> self_;
   std::shared_ptr<StorageThread::Written> written_;
   std::unique_ptr<RaftService> service_;
-  std::map<NodeId, std::shared_ptr<PeerClient>> peers_;
+  Peers peers_;
   std::unique_ptr<StorageThread> storage_;
 };
 
@@ -145,26 +167,18 @@ Driver::Driver(Options options, Executor& executor, StateMachine& machine,
     : options_(std::move(options)),
       executor_(executor),
       machine_(machine),
-      core_(CoreConfig(options_), std::move(stored)),
+      core_(CoreConfig(options_, storage->meta().directory_id),
+            std::move(stored)),
       initial_snapshot_(std::move(snapshot)),
-      directories_(std::move(directories)),
-      self_(std::make_shared<Self>(this)) {
+      self_(std::make_shared<Self>(this)),
+      peers_(executor, SelfOf(options_, storage->meta()), options_.voters,
+             std::move(directories), SaveDirectory()) {
   written_ = std::make_shared<StorageThread::Written>(
       [weak = std::weak_ptr(self_)](std::vector<raft::Write> writes) {
         if (auto self = weak.lock()) self->driver->OnWritten(std::move(writes));
       });
-  Admission admission{storage->meta().cluster_id, options_.self, {}};
-  for (const Voter& voter : options_.voters) {
-    admission.voters.insert(voter.id);
-    if (voter.id == options_.self) continue;
-    raft::v1::Hello hello;
-    hello.set_cluster_id(storage->meta().cluster_id);
-    hello.set_from(options_.self);
-    hello.set_to(voter.id);
-    hello.set_directory_id(storage->meta().directory_id.ToBytes());
-    peers_[voter.id] =
-        std::make_shared<PeerClient>(executor_, voter, std::move(hello));
-  }
+  Admission admission{storage->meta().cluster_id, options_.self,
+                      storage->meta().directory_id};
   service_ = MakeRaftService(std::move(admission), executor_, self_);
   storage_ = std::make_unique<StorageThread>(std::move(storage), executor_);
 }
@@ -172,7 +186,17 @@ Driver::Driver(Options options, Executor& executor, StateMachine& machine,
 Driver::~Driver() {
   self_.reset();
   storage_.reset();
-  peers_.clear();
+}
+
+Peers::Save Driver::SaveDirectory() {
+  return [weak = std::weak_ptr(self_)](NodeId id, const Uuid& directory,
+                                       std::function<void()> done) {
+    auto self = weak.lock();
+    if (!self) return;
+    self->driver->storage_->SavePeer(id, directory, [weak, done] {
+      if (weak.lock()) done();
+    });
+  };
 }
 
 void Driver::Start() {
@@ -182,49 +206,20 @@ void Driver::Start() {
     machine_.LoadSnapshot(
         std::string(std::exchange(initial_snapshot_, {}).data.view()),
         static_cast<MetadataOffset>(applied_.index));
-  for (auto& [id, peer] : peers_) peer->Connect();
+  FollowMembers();
+  peers_.Connect();
   // Nobody to wait for.
   if (core_.voters().IsSingle()) core_.Campaign();
   Tick(executor_.Now());
 }
 
-void Driver::Self::StreamBegan(NodeId from) {
-  // It can be reached again: do not wait for the end of a pause.
-  driver->peers_.at(from)->Connect();
-}
-
-void Driver::Self::StreamEnded(NodeId from) {
+void Driver::Self::StreamEnded(NodeId from, const Uuid& directory) {
+  // Not of somebody who only has the leader's number.
+  const auto& members = driver->core_.members();
+  const raft::Member* member = members ? members->Find(from) : nullptr;
+  if (member != nullptr && !member->Is(directory)) return;
   driver->core_.LeaderUnreachable(from);
   driver->SchedulePump();
-}
-
-// Not taken before it is durable: a vote of a voter that could be forgotten
-// again would be worth nothing.
-void Driver::Meet(NodeId from, const Uuid& directory,
-                  std::function<void(Status)> done) {
-  auto [known, first] = directories_.emplace(from, directory);
-  if (first) unsaved_directories_.insert(from);
-  if (known->second != directory) {
-    const std::string what =
-        "controller " + std::to_string(from) + " comes from directory " +
-        ToString(directory) + " but was known from " + ToString(known->second) +
-        ": a wiped disk must not vote again. Restore its directory, or format "
-        "it under a new node.id and put that in the place of " +
-        std::to_string(from) +
-        " in controller.quorum.voters of every controller, restarting them "
-        "one at a time";
-    if (std::exchange(foreign_[from], directory) != directory)
-      LOG(ERROR) << "refused: " << what;
-    return done(Fail(ErrorCode::kInconsistentVoterSet, what));
-  }
-  if (!unsaved_directories_.contains(from)) return done({});
-  storage_->SavePeer(from, directory,
-                     [weak = std::weak_ptr(self_), from, done] {
-                       auto self = weak.lock();
-                       if (!self) return;
-                       self->driver->unsaved_directories_.erase(from);
-                       done({});
-                     });
 }
 
 void Driver::HandOver(Duration limit, std::function<void()> done) {
@@ -241,8 +236,7 @@ void Driver::HandOver(Duration limit, std::function<void()> done) {
 
 void Driver::Receive(raft::Message message) {
   const NodeId from = message.from;
-  if (auto peer = peers_.find(from); peer != peers_.end())
-    peer->second->Heard();
+  peers_.Heard(from, message.from_directory);
   auto status = core_.Step(std::move(message));
   // The first few say enough; a hostile peer must not fill the disk.
   if (!status && ++refused_messages_ <= 10)
@@ -255,7 +249,8 @@ void Driver::Receive(raft::Message message) {
 // for long does not make up for it: it would believe its leader dead.
 void Driver::Tick(Instant due) {
   core_.Tick();
-  for (auto& [id, peer] : peers_) peer->Tick();
+  peers_.Tick();
+  MaybeAgree();
   WatchDisk();
   Pump();
   const Instant now = executor_.Now();
@@ -302,6 +297,8 @@ void Driver::Pump() {
   const Instant end = executor_.Now() + kTurn;
   while (true) {
     FollowLeadership();
+    changes_.Progress(core_, executor_.Now());
+    FollowMembers();
     raft::Ready ready = core_.TakeReady();
     if (ready.empty()) break;
     CarryOut(std::move(ready));
@@ -311,6 +308,43 @@ void Driver::Pump() {
     }
   }
   MaybeTakeSnapshot();
+}
+
+void Driver::FollowMembers() {
+  std::set<NodeId> leaving;
+  if (const auto* leads = std::get_if<raft::Leader>(&core_.role()))
+    for (const auto& [id, progress] : leads->peers)
+      if (progress.leaving) leaving.insert(id);
+  if (core_.members() == members_ && leaving == leaving_) return;
+  members_ = core_.members();
+  leaving_ = std::move(leaving);
+  peers_.Follow(members_, leaving_);
+}
+
+// The leader of a quorum that began with ids writes down whose they are, and
+// where members are now that have moved.
+void Driver::MaybeAgree() {
+  if (!active_ || !changes_.empty() || !core_.IsLeader()) return;
+  raft::Members next = *core_.members();
+  if (!next.IsAgreed()) {
+    auto agreed = peers_.Agreed();
+    if (!agreed || agreed->Voters() != next.Voters()) return;
+    next = std::move(*agreed);
+  } else {
+    const auto moved = peers_.Moved(next);
+    if (moved.empty()) return;
+    for (const auto& [id, address] : moved) {
+      raft::Member member = *next.Find(id);
+      member.host = address.host;
+      member.port = address.port;
+      next.Put(std::move(member));
+    }
+  }
+  const std::string text = ToString(next);
+  // Refused while another change is under way: the next tick comes.
+  if (auto position = core_.ChangeMembers(std::move(next)))
+    LOG(INFO) << "quorum members at " << position->index
+              << " with directories and addresses: " << text;
 }
 
 void Driver::FollowLeadership() {
@@ -325,6 +359,7 @@ void Driver::FollowLeadership() {
       // First, so that it has forgotten them: it need not see each one fail.
       if (std::exchange(active_, false)) machine_.Resign();
       proposals_.FailAll();
+      changes_.FailAll();
     }
     leading_ = leads;
   }
@@ -378,8 +413,7 @@ void Driver::OnWritten(std::vector<raft::Write> writes) {
 }
 
 void Driver::Send(const std::vector<raft::Message>& messages) {
-  for (const raft::Message& message : messages)
-    peers_.at(message.to)->Send(message);
+  for (const raft::Message& message : messages) peers_.Send(message);
 }
 
 void Driver::MaybeTakeSnapshot() {
@@ -392,7 +426,11 @@ void Driver::MaybeTakeSnapshot() {
   const raft::LogPosition last = applied_;
   const raft::LogIndex slack = options_.snapshot_slack_entries;
   const raft::LogIndex compact_to = last.index > slack ? last.index - slack : 0;
-  raft::Snapshot snapshot{last, SharedBytes(machine_.TakeSnapshot())};
+  raft::MembersPtr members = core_.log().MembersAt(last.index);
+  // A list of ids is in the configuration, not in the log.
+  if (members && !members->IsAgreed()) members = nullptr;
+  raft::Snapshot snapshot{last, SharedBytes(machine_.TakeSnapshot()),
+                          std::move(members)};
   LOG(INFO) << "took snapshot offset=" << last.index
             << " bytes=" << snapshot.data.size();
   storage_->SaveSnapshot(std::move(snapshot), compact_to,
@@ -441,6 +479,22 @@ void Driver::ReadIndex(std::function<void(Status)> done) {
   SchedulePump();
 }
 
+void Driver::Change(MemberChange change, Duration limit,
+                    std::function<void(Status)> done) {
+  if (!active_)
+    return done(
+        Fail(ErrorCode::kNotController, "this controller does not lead"));
+  changes_.Add(std::move(change), executor_.Now() + limit, std::move(done));
+  SchedulePump();
+}
+
+Status Driver::Transfer(NodeId to) {
+  TM_RETURN_IF_ERROR(core_.TransferLeadership(to));
+  LOG(INFO) << "handing leadership over to=" << to << " term=" << core_.term();
+  SchedulePump();
+  return {};
+}
+
 QuorumStatus Driver::status() const {
   QuorumStatus status;
   status.self = options_.self;
@@ -450,29 +504,28 @@ QuorumStatus Driver::status() const {
   status.committed = static_cast<MetadataOffset>(core_.log().committed());
   status.applied = static_cast<MetadataOffset>(applied_.index);
   status.snapshot = static_cast<MetadataOffset>(snapshot_index_);
+  status.directory = peers_.self().directory;
+  if (!core_.members()) return status;
   const auto* leads = std::get_if<raft::Leader>(&core_.role());
-  for (const Voter& voter : options_.voters) {
-    QuorumStatus::Peer peer{.voter = voter};
-    if (voter.id == options_.self) {
+  for (const auto& [id, member] : core_.members()->all()) {
+    QuorumStatus::Peer peer{.voter = {id, member.host, member.port},
+                            .directory = member.directory,
+                            .votes = member.votes};
+    if (auto seen = FindVoter(id); seen && member.port == 0) peer.voter = *seen;
+    if (id == options_.self) {
       peer.match = static_cast<MetadataOffset>(core_.log().durable());
       peer.recently_active = true;
     } else if (leads != nullptr) {
-      const raft::Progress& progress = leads->peers.at(voter.id);
+      const raft::Progress& progress = leads->peers.at(id);
       peer.match = static_cast<MetadataOffset>(progress.match());
       peer.recently_active =
           progress.silent_ticks < options_.election_ticks_max;
     } else {
-      peer.recently_active = voter.id == core_.leader();
+      peer.recently_active = id == core_.leader();
     }
     status.peers.push_back(std::move(peer));
   }
   return status;
-}
-
-std::optional<Voter> Driver::FindVoter(NodeId id) const {
-  for (const Voter& voter : options_.voters)
-    if (voter.id == id) return voter;
-  return std::nullopt;
 }
 
 }  // namespace

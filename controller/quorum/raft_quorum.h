@@ -16,9 +16,14 @@ namespace tidemark::quorum {
 
 struct Options {
   NodeId self = kNoNode;
-  std::string directory;      // formatted for `self`
-  std::string cluster_id;     // empty: whatever the directory says
-  std::vector<Voter> voters;  // `self` among them
+  std::string directory;   // formatted for `self`
+  std::string cluster_id;  // empty: whatever the directory says
+  // Who votes until the log says it; `self` among them. Empty: the log says it
+  // from the start, or this node is to be added to a quorum.
+  std::vector<Voter> voters;
+  // Where others reach this node; if not set, as `voters` say.
+  std::string host;
+  uint16_t port = 0;
 
   int64_t tick_ms = 50;
   uint32_t heartbeat_ticks = 2;
@@ -45,13 +50,11 @@ struct Options {
 // Heartbeats never wait for the disk; what promises something does. A storage
 // error ends the process, as does a write that does not end: LOG(FATAL).
 //
-// Who is a voter: the directory ids of the other voters are remembered,
-// durably, as they are first seen. A voter that comes with another directory
-// has forgotten its votes and entries; nothing of it is taken any more, until
-// its directory is back. A disk that is lost for good comes back as another
-// voter: with a new node id, in its place in controller.quorum.voters of every
-// controller, restarted one at a time. That is safe because the old voter can
-// take part in no majority any more.
+// Who is a voter is in the log, as (id, directory), and changes through
+// it, one voter at a time. A quorum that begins with a list of ids agrees on
+// the directories as soon as its leader has met all of them; see Peers for how
+// it knows them until then. A disk that is lost for good is replaced by
+// removing the voter and adding it again, under its id or another.
 //
 // Order of life: Open; register service() with the gRPC server and start it;
 // Start. At the end HandOver, then EndStreams and shut the server down, then

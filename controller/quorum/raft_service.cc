@@ -4,6 +4,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -33,8 +34,9 @@ class Service final : public RaftPeer::CallbackService, public RaftService {
 
   // Empty: welcome, as far as the Hello alone can tell.
   std::string Refuse(const raft::v1::Hello& hello) const;
-  uint64_t Begin(NodeId from);
-  void End(NodeId from, uint64_t stream);
+  using Sender = std::pair<NodeId, Uuid>;
+  uint64_t Begin(const Sender& from);
+  void End(const Sender& from, uint64_t stream);
   void Forget(Reader* reader);
 
   Executor& executor() { return executor_; }
@@ -45,7 +47,8 @@ class Service final : public RaftPeer::CallbackService, public RaftService {
   Executor& executor_;
   const std::weak_ptr<Inbox> inbox_;
   std::mutex mutex_;
-  std::map<NodeId, uint64_t> streams_;  // newest stream by sender
+  std::map<Sender, std::set<uint64_t>> streams_;  // open ones, numbered
+  uint64_t next_stream_ = 1;
   std::map<Reader*, std::weak_ptr<Reader>> readers_;
 };
 
@@ -66,7 +69,7 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
   void Close(grpc::Status status) {
     std::lock_guard lock(mutex_);
     if (std::exchange(closed_, true)) return;
-    if (stream_ != 0) service_.End(from_, stream_);
+    if (stream_ != 0) service_.End({from_, directory_}, stream_);
     Finish(std::move(status));
   }
   // Not the sender's doing: it is as alive as before.
@@ -82,7 +85,13 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
     if (!envelope_.has_message() || envelope_.message().from() != from_)
       return Close({grpc::StatusCode::INVALID_ARGUMENT,
                     "raft stream: not a message of its sender"});
-    Pass(Decode(std::move(*envelope_.mutable_message())));
+    auto message = Decode(std::move(*envelope_.mutable_message()));
+    if (!message)
+      return Close(
+          {grpc::StatusCode::INVALID_ARGUMENT, message.error().message});
+    message->from_directory = directory_;
+    message->to_directory = to_directory_;
+    Pass(std::move(*message));
   }
   void OnDone() override {
     service_.Forget(this);
@@ -117,17 +126,18 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
                                 : "raft stream: no hello";
     if (!why.empty())
       return Close({grpc::StatusCode::FAILED_PRECONDITION, why});
-    from_ = envelope_.hello().from();
+    const raft::v1::Hello& hello = envelope_.hello();
+    from_ = hello.from();
+    directory_ = *Uuid::FromBytes(hello.directory_id());
+    to_directory_ = Uuid::FromBytes(hello.to_directory_id()).value_or(Uuid());
     auto turn = std::make_shared<Turn>(shared_from_this());
-    service_.executor().Post(
-        [turn, weak = service_.inbox(), from = from_,
-         directory = *Uuid::FromBytes(envelope_.hello().directory_id())] {
-          auto inbox = weak.lock();
-          if (!inbox) return;
-          inbox->Meet(from, directory, [turn](Status status) {
-            if (auto reader = turn->Take()) reader->Met(status);
-          });
-        });
+    service_.executor().Post([turn, weak = service_.inbox(), hello] {
+      auto inbox = weak.lock();
+      if (!inbox) return;
+      inbox->Meet(hello, [turn](Status status) {
+        if (auto reader = turn->Take()) reader->Met(status);
+      });
+    });
   }
 
   void Met(const Status& status) {
@@ -137,7 +147,7 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
     {
       std::lock_guard lock(mutex_);
       if (closed_) return;
-      stream_ = service_.Begin(from_);
+      stream_ = service_.Begin({from_, directory_});
       StartSendInitialMetadata();
       StartRead(&envelope_);
     }
@@ -158,6 +168,7 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
   std::shared_ptr<Reader> self_;
   Envelope envelope_;
   NodeId from_ = kNoNode;
+  Uuid directory_, to_directory_;
   std::mutex mutex_;  // reads and writes that start, against Close
   bool closed_ = false;
   uint64_t stream_ = 0;  // once it was met
@@ -194,30 +205,40 @@ std::string Service::Refuse(const raft::v1::Hello& hello) const {
     return "raft stream: this is cluster " + admission_.cluster_id;
   if (hello.to() != admission_.self)
     return "raft stream: this is controller " + std::to_string(admission_.self);
-  if (hello.from() == admission_.self ||
-      !admission_.voters.contains(hello.from()))
+  if (hello.from() == admission_.self || hello.from() < 0)
     return "raft stream: the sender is not one of the other voters";
-  if (!Uuid::FromBytes(hello.directory_id()))
-    return "raft stream: no directory id";
+  const auto directory = Uuid::FromBytes(hello.directory_id());
+  if (!directory || directory->IsZero()) return "raft stream: no directory id";
+  if (!hello.to_directory_id().empty() &&
+      hello.to_directory_id() != admission_.directory.ToBytes())
+    return "raft stream: controller " + std::to_string(admission_.self) +
+           " is on another disk: its directory is " +
+           ToString(admission_.directory);
   return "";
 }
 
-uint64_t Service::Begin(NodeId from) {
+uint64_t Service::Begin(const Sender& from) {
   executor_.Post([weak = inbox_, from] {
-    if (auto inbox = weak.lock()) inbox->StreamBegan(from);
+    if (auto inbox = weak.lock()) inbox->StreamBegan(from.first, from.second);
   });
   std::lock_guard lock(mutex_);
-  return ++streams_[from];
+  streams_[from].insert(next_stream_);
+  return next_stream_++;
 }
 
-void Service::End(NodeId from, uint64_t stream) {
+void Service::End(const Sender& from, uint64_t stream) {
   {
     std::lock_guard lock(mutex_);
+    auto open = streams_.find(from);
+    if (open == streams_.end()) return;
     // A newer stream has taken over: nothing is lost.
-    if (streams_[from] != stream) return;
+    const bool newest = *open->second.rbegin() == stream;
+    open->second.erase(stream);
+    if (open->second.empty()) streams_.erase(open);
+    if (!newest) return;
   }
   executor_.Post([weak = inbox_, from] {
-    if (auto inbox = weak.lock()) inbox->StreamEnded(from);
+    if (auto inbox = weak.lock()) inbox->StreamEnded(from.first, from.second);
   });
 }
 

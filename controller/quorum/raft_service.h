@@ -4,13 +4,13 @@
 
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "common/base/executor.h"
 #include "common/base/result.h"
 #include "common/base/uuid.h"
 #include "controller/raft/message.h"
+#include "proto/raft.pb.h"
 
 namespace tidemark::quorum {
 
@@ -18,22 +18,23 @@ namespace tidemark::quorum {
 class Inbox {
  public:
   virtual ~Inbox() = default;
-  // `from` comes from `directory`: may its messages be taken? `done` is called
-  // on this thread, now or later; a refusal's message goes to the sender.
-  virtual void Meet(NodeId from, const Uuid& directory,
+  // Somebody says Hello: may its messages be taken? `done` is called on this
+  // thread, now or later; a refusal's message goes to the sender.
+  virtual void Meet(const raft::v1::Hello& hello,
                     std::function<void(Status)> done) = 0;
+  // Its directories are those of the Hello.
   virtual void Receive(raft::Message message) = 0;
-  // `from` has said Hello on a new stream.
-  virtual void StreamBegan(NodeId from) = 0;
-  // The newest stream of `from` has ended: its process or the link is gone.
-  virtual void StreamEnded(NodeId from) = 0;
+  // (from, directory) has been met on a new stream.
+  virtual void StreamBegan(NodeId from, const Uuid& directory) = 0;
+  // The newest stream of it has ended: its process or the link is gone.
+  virtual void StreamEnded(NodeId from, const Uuid& directory) = 0;
 };
 
-// Who may send here.
+// For whom others send here.
 struct Admission {
   std::string cluster_id;
   NodeId self = kNoNode;
-  std::set<NodeId> voters;
+  Uuid directory;
 };
 
 // The RaftPeer gRPC service: one reader per stream, no thread of its own. A

@@ -9,6 +9,11 @@ SharedBytes TakeBytes(std::string* bytes) {
   return bytes->empty() ? SharedBytes() : SharedBytes(std::move(*bytes));
 }
 
+Result<raft::MembersPtr> TakeMembers(const std::string& bytes) {
+  if (bytes.empty()) return nullptr;
+  return raft::DecodeMembers(bytes);
+}
+
 }  // namespace
 
 raft::v1::Message Encode(const raft::Message& m) {
@@ -29,6 +34,7 @@ raft::v1::Message Encode(const raft::Message& m) {
     to->set_index(entry.index);
     to->set_term(entry.term);
     to->set_data(entry.data.data(), entry.data.size());
+    if (entry.members) to->set_members(raft::Encode(*entry.members));
   }
   if (m.type == raft::MessageType::kSnapshot) {
     auto* to = wire.mutable_snapshot();
@@ -37,11 +43,12 @@ raft::v1::Message Encode(const raft::Message& m) {
     to->set_position(m.snapshot.position);
     to->set_data(m.snapshot.data.data(), m.snapshot.data.size());
     to->set_last(m.snapshot.is_last);
+    if (m.snapshot.members) to->set_members(raft::Encode(*m.snapshot.members));
   }
   return wire;
 }
 
-raft::Message Decode(raft::v1::Message&& wire) {
+Result<raft::Message> Decode(raft::v1::Message&& wire) {
   raft::Message m;
   // 0 is no type; so is everything a byte cannot hold.
   m.type = static_cast<raft::MessageType>(wire.type() > 255 ? 0 : wire.type());
@@ -56,15 +63,18 @@ raft::Message Decode(raft::v1::Message&& wire) {
   m.hint_term = wire.hint_term();
   m.context = wire.context();
   m.entries.reserve(wire.entries_size());
-  for (auto& entry : *wire.mutable_entries())
+  for (auto& entry : *wire.mutable_entries()) {
     m.entries.push_back(
         {entry.index(), entry.term(), TakeBytes(entry.mutable_data())});
+    TM_ASSIGN_OR_RETURN(m.entries.back().members, TakeMembers(entry.members()));
+  }
   if (wire.has_snapshot()) {
     auto* from = wire.mutable_snapshot();
     m.snapshot = {{from->index(), from->term()},
                   from->position(),
                   TakeBytes(from->mutable_data()),
                   from->last()};
+    TM_ASSIGN_OR_RETURN(m.snapshot.members, TakeMembers(from->members()));
   }
   return m;
 }

@@ -6,9 +6,10 @@
 
 namespace tidemark::quorum {
 
-// raft::Message as protobuf and back. Decode takes the bytes out of `wire`;
-// it accepts any bytes: what makes no sense is for raft::Validate to refuse.
+// raft::Message as protobuf and back, without the directories, which the stream
+// tells. Decode takes the bytes out of `wire` and refuses members that are none
+// (kInvalidRequest); what else makes no sense is for raft::Validate to refuse.
 raft::v1::Message Encode(const raft::Message& message);
-raft::Message Decode(raft::v1::Message&& wire);
+Result<raft::Message> Decode(raft::v1::Message&& wire);
 
 }  // namespace tidemark::quorum

@@ -9,15 +9,21 @@
 // width; in keys big-endian, so that RocksDB's byte order is theirs.
 //
 //   column family  key             value
-//   raft_log       index (8, BE)   term (8, LE), data
-//   raft_state     "format"        "1"
+//   raft_log       index (8, BE)   term (8, LE), data; with the highest bit of
+//                                  the term set the data are the members
+//   raft_state     "format"        "1"; "2" once members are in the log
 //                  "identity"      cluster id, '\n', node id, '\n', directory
 //                  "hard_state"    term (8, LE), vote (4, LE)
+//                  "vote_disk"     the same, directory id (16): where they
+//                  agree
+//                                  the vote is that disk's
+//                  "members"       of the quorum that this one began with
 //                  "peer/" + id    directory id (16): of the other voters, as
 //                                  first seen
 //                  "base"          index (8, LE), term (8, LE): the last entry
 //                                  compacted away
-//   snapshot       "meta"          index (8, LE), term (8, LE), bytes (8, LE)
+//   snapshot       "meta"          index (8, LE), term (8, LE), bytes (8, LE),
+//                                  members, if any were agreed on
 //                  index, n (8+4)  part n of the data of the snapshot
 namespace tidemark::storage {
 

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
+#include "common/io/initial_voters.h"
 #include "controller/storage/keys.h"
 #include "controller/storage/log_check.h"
 
@@ -26,9 +28,13 @@ constexpr size_t kSnapshotPartBytes = 1 << 20;
 constexpr char kCurrent[] = "CURRENT";
 constexpr char kFormat[] = "format";
 constexpr char kFormatVersion[] = "1";
+constexpr char kFormatWithMembers[] = "2";
+constexpr uint64_t kMembersBit = 1ull << 63;  // of an entry's term
 constexpr char kDatabase[] = "raft";
 constexpr char kIdentity[] = "identity";
 constexpr char kHardState[] = "hard_state";
+constexpr char kVoteDisk[] = "vote_disk";
+constexpr char kMembers[] = "members";
 constexpr char kBase[] = "base";
 constexpr char kPeer[] = "peer/";
 constexpr char kMeta[] = "meta";
@@ -120,6 +126,10 @@ class RocksRaftStorage final : public RaftStorage {
   Result<std::optional<std::string>> Get(rocksdb::ColumnFamilyHandle* family,
                                          const char* key);
   Status CheckIdentity(bool unused);
+  Status PutIdentity(const std::string& identity);
+  Status LoadSnapshotRow();
+  Result<raft::HardState> LoadHardState();
+  void NoteMembers(rocksdb::WriteBatch* batch);
   Status LoadPositions();
   Status LoadEntries(std::vector<Entry>* entries);
   Status Commit(rocksdb::WriteBatch* batch);
@@ -139,6 +149,8 @@ class RocksRaftStorage final : public RaftStorage {
   // What the rows say, to know what to overwrite.
   LogPosition snapshot_last_;
   size_t snapshot_bytes_ = 0;
+  raft::MembersPtr snapshot_members_;
+  bool has_members_ = false;  // format "2"
   LogPosition base_;
   LogIndex last_ = 0;
 };
@@ -246,23 +258,62 @@ Status RocksRaftStorage::CheckIdentity(bool unused) {
                                ToString(meta_.directory_id);
   TM_ASSIGN_OR_RETURN(const auto format, Get(state_, kFormat));
   TM_ASSIGN_OR_RETURN(const auto known, Get(state_, kIdentity));
-  if (unused && !format && !known) {
-    rocksdb::WriteBatch batch;
-    batch.Put(state_, kFormat, kFormatVersion);
-    batch.Put(state_, kIdentity, identity);
-    return Commit(&batch);
-  }
+  if (unused && !format && !known) return PutIdentity(identity);
   if (!format || !known) return Damaged("it does not say whose it is");
-  if (format != kFormatVersion)
+  has_members_ = format == kFormatWithMembers;
+  if (format != kFormatVersion && !has_members_)
     return Fail(ErrorCode::kUnsupportedVersion,
                 path_ + " has storage format " + *format +
-                    ", this program knows only " + kFormatVersion);
+                    ", this program knows only " + kFormatVersion + " and " +
+                    kFormatWithMembers);
   if (known != identity)
     return Fail(ErrorCode::kInvalidConfig,
                 path_ +
                     " was written for another directory, node or "
                     "cluster than its meta.properties says; restore the "
                     "directory as a whole");
+  return {};
+}
+
+// The first time: with the quorum that the directory was formatted for.
+Status RocksRaftStorage::PutIdentity(const std::string& identity) {
+  rocksdb::WriteBatch batch;
+  batch.Put(state_, kFormat, kFormatVersion);
+  batch.Put(state_, kIdentity, identity);
+  TM_ASSIGN_OR_RETURN(const auto voters, io::LoadInitialVoters(directory_));
+  if (!voters.empty()) {
+    raft::Members members;
+    for (const io::InitialVoter& voter : voters)
+      members.Put({voter.id, voter.directory, true, voter.host, voter.port});
+    batch.Put(state_, kMembers, raft::Encode(members));
+    NoteMembers(&batch);
+  }
+  return Commit(&batch);
+}
+
+// A program that does not know them must not take them for data.
+void RocksRaftStorage::NoteMembers(rocksdb::WriteBatch* batch) {
+  if (std::exchange(has_members_, true)) return;
+  batch->Put(state_, kFormat, kFormatWithMembers);
+}
+
+Status RocksRaftStorage::LoadSnapshotRow() {
+  TM_ASSIGN_OR_RETURN(const auto meta, Get(snapshot_, kMeta));
+  TM_ASSIGN_OR_RETURN(const auto first, Get(state_, kMembers));
+  std::string_view members = first ? std::string_view(*first) : "";
+  if (meta) {
+    std::string_view rest = *meta;
+    const auto position = TakePosition(&rest);
+    const auto bytes = TakeFixed(&rest, 8);
+    if (!position || !bytes) return Damaged("snapshot row");
+    snapshot_last_ = *position;
+    snapshot_bytes_ = *bytes;
+    if (!rest.empty()) members = rest;
+  }
+  if (members.empty()) return {};
+  auto decoded = raft::DecodeMembers(members);
+  if (!decoded) return Damaged(decoded.error().message);
+  snapshot_members_ = std::move(*decoded);
   return {};
 }
 
@@ -274,15 +325,7 @@ Status RocksRaftStorage::LoadPositions() {
     if (!position || !rest.empty()) return Damaged("log base");
     base_ = *position;
   }
-  TM_ASSIGN_OR_RETURN(const auto meta, Get(snapshot_, kMeta));
-  if (meta) {
-    std::string_view rest = *meta;
-    const auto position = TakePosition(&rest);
-    const auto bytes = TakeFixed(&rest, 8);
-    if (!position || !bytes || !rest.empty()) return Damaged("snapshot row");
-    snapshot_last_ = *position;
-    snapshot_bytes_ = *bytes;
-  }
+  TM_RETURN_IF_ERROR(LoadSnapshotRow());
   if (base_.index > snapshot_last_.index)
     return Damaged("entries are missing behind the snapshot");
   last_ = base_.index;
@@ -296,18 +339,32 @@ Status RocksRaftStorage::LoadPositions() {
   return Check(it->status(), "read");
 }
 
+// A program before the disk of a vote mattered writes the one row only.
+Result<raft::HardState> RocksRaftStorage::LoadHardState() {
+  TM_ASSIGN_OR_RETURN(const auto row, Get(state_, kHardState));
+  TM_ASSIGN_OR_RETURN(const auto disk, Get(state_, kVoteDisk));
+  raft::HardState state;
+  if (!row) return state;
+  std::string_view rest = *row;
+  const auto term = TakeFixed(&rest, 8);
+  const auto vote = TakeFixed(&rest, 4);
+  if (!term || !vote || !rest.empty()) return Damaged("hard state");
+  state.term = *term;
+  state.vote = static_cast<NodeId>(*vote);
+  if (!disk || !disk->starts_with(*row)) return state;
+  const auto directory =
+      Uuid::FromBytes(std::string_view(*disk).substr(row->size()));
+  if (!directory) return Damaged("disk of the vote");
+  state.vote_directory = *directory;
+  return state;
+}
+
 Result<raft::Stored> RocksRaftStorage::Load() {
   raft::Stored stored;
   stored.snapshot = snapshot_last_;
   stored.base = base_;
-  TM_ASSIGN_OR_RETURN(const auto state, Get(state_, kHardState));
-  if (state) {
-    std::string_view rest = *state;
-    const auto term = TakeFixed(&rest, 8);
-    const auto vote = TakeFixed(&rest, 4);
-    if (!term || !vote || !rest.empty()) return Damaged("hard state");
-    stored.hard_state = {*term, static_cast<NodeId>(*vote)};
-  }
+  stored.members = snapshot_members_;
+  TM_ASSIGN_OR_RETURN(stored.hard_state, LoadHardState());
   TM_RETURN_IF_ERROR(LoadEntries(&stored.entries));
   if (last_ < snapshot_last_.index)
     return Damaged("the log ends before the snapshot");
@@ -323,12 +380,20 @@ Status RocksRaftStorage::LoadEntries(std::vector<Entry>* entries) {
     std::string_view value(it->value().data(), it->value().size());
     if (key.size() != 8 || FromOrderedKey(key) != previous.index + 1)
       return Damaged("no log entry " + std::to_string(previous.index + 1));
-    const auto term = TakeFixed(&value, 8);
-    if (!term || *term < previous.term)
+    const auto first = TakeFixed(&value, 8);
+    const uint64_t term = first.value_or(0) & ~kMembersBit;
+    if (!first || term < previous.term)
       return Damaged("log entry " + std::to_string(previous.index + 1));
-    entries->push_back(
-        {previous.index + 1, *term,
-         value.empty() ? SharedBytes() : SharedBytes(std::string(value))});
+    entries->push_back({previous.index + 1, term, {}, nullptr});
+    if (*first & kMembersBit) {
+      auto members = raft::DecodeMembers(value);
+      if (!members)
+        return Damaged("log entry " + std::to_string(previous.index + 1) +
+                       ": " + members.error().message);
+      entries->back().members = std::move(*members);
+    } else if (!value.empty()) {
+      entries->back().data = SharedBytes(std::string(value));
+    }
     previous = entries->back().position();
   }
   return Check(it->status(), "read");
@@ -337,6 +402,7 @@ Status RocksRaftStorage::LoadEntries(std::vector<Entry>* entries) {
 Result<raft::Snapshot> RocksRaftStorage::LoadSnapshot() {
   raft::Snapshot snapshot;
   snapshot.last = snapshot_last_;
+  snapshot.members = snapshot_members_;
   std::string data;
   for (size_t part = 0; data.size() < snapshot_bytes_; ++part) {
     std::string value;
@@ -394,10 +460,15 @@ void RocksRaftStorage::PutEntries(const std::vector<Entry>& entries,
     batch->Delete(log_, OrderedKey(index));
   for (const Entry& entry : entries) {
     std::string term;
-    AppendFixed(&term, entry.term, 8);
+    AppendFixed(&term, entry.term | (entry.members ? kMembersBit : 0), 8);
+    if (entry.members) NoteMembers(batch);
+    const std::string members =
+        entry.members ? raft::Encode(*entry.members) : "";
     const std::string key_bytes = OrderedKey(entry.index);
     const rocksdb::Slice key(key_bytes);
-    const rocksdb::Slice parts[] = {term, ToSlice(entry.data.view())};
+    const rocksdb::Slice parts[] = {
+        term,
+        ToSlice(entry.members ? std::string_view(members) : entry.data.view())};
     batch->Put(log_, rocksdb::SliceParts(&key, 1),
                rocksdb::SliceParts(parts, 2));
   }
@@ -417,6 +488,11 @@ void RocksRaftStorage::PutSnapshot(const raft::Snapshot& snapshot,
   }
   std::string meta = PackPosition(snapshot.last);
   AppendFixed(&meta, snapshot.data.size(), 8);
+  if (snapshot.members) {
+    meta += raft::Encode(*snapshot.members);
+    NoteMembers(batch);
+    snapshot_members_ = snapshot.members;
+  }
   batch->Put(snapshot_, kMeta, meta);
   snapshot_last_ = snapshot.last;
   snapshot_bytes_ = snapshot.data.size();
@@ -437,6 +513,8 @@ Status RocksRaftStorage::Write(std::span<const raft::Write> writes) {
       AppendFixed(&value, write.hard_state->term, 8);
       AppendFixed(&value, static_cast<uint32_t>(write.hard_state->vote), 4);
       batch.Put(state_, kHardState, value);
+      batch.Put(state_, kVoteDisk,
+                value + write.hard_state->vote_directory.ToBytes());
     }
     if (write.snapshot) {
       PutSnapshot(*write.snapshot, &batch);
@@ -466,7 +544,7 @@ Status RocksRaftStorage::SaveSnapshot(const raft::Snapshot& snapshot,
     std::string_view rest = value;
     const auto term = TakeFixed(&rest, 8);
     if (!term) return Damaged("log entry " + std::to_string(compact_to));
-    CutPrefix({compact_to, *term}, &batch);
+    CutPrefix({compact_to, *term & ~kMembersBit}, &batch);
   }
   return Commit(&batch);
 }

@@ -51,6 +51,13 @@ class Controllers::Node final : public quorum::Quorum {
   void ReadIndex(std::function<void(Status)> done) override {
     done(all_.leader_ == id_ ? Status() : Fail(ErrorCode::kNotController));
   }
+  void Change(quorum::MemberChange, Duration,
+              std::function<void(Status)> done) override {
+    done(Fail(ErrorCode::kUnsupportedVersion));
+  }
+  Status Transfer(NodeId) override {
+    return Fail(ErrorCode::kUnsupportedVersion);
+  }
   quorum::QuorumStatus status() const override {
     quorum::QuorumStatus status;
     status.self = id_;

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "common/io/event_loop.h"
+#include "common/io/initial_voters.h"
 #include "controller/quorum/raft_quorum.h"
 #include "proto/raft.grpc.pb.h"
 
@@ -87,10 +88,11 @@ class Node {
     }
     quorum_ = std::move(*opened);
     grpc::ServerBuilder builder;
+    uint16_t port = options_.port;
     for (const Voter& voter : options_.voters)
-      if (voter.id == options_.self)
-        builder.AddListeningPort("127.0.0.1:" + std::to_string(voter.port),
-                                 grpc::InsecureServerCredentials());
+      if (voter.id == options_.self) port = voter.port;
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port),
+                             grpc::InsecureServerCredentials());
     builder.RegisterService(&quorum_->service());
     server_ = builder.BuildAndStart();
     Run([this] { quorum_->Start(); });
@@ -150,6 +152,21 @@ class Node {
     });
     return future.get();
   }
+  Status Change(MemberChange change,
+                Duration limit = std::chrono::seconds(10)) {
+    auto promise = std::make_shared<std::promise<Status>>();
+    auto future = promise->get_future();
+    loop_.Post([this, change, limit, promise] {
+      quorum_->Change(change, limit, [promise](Status status) {
+        promise->set_value(std::move(status));
+      });
+    });
+    return future.get();
+  }
+  Status Transfer(NodeId to) {
+    return Run([this, to] { return quorum_->Transfer(to); });
+  }
+  const io::MetaProperties& meta() { return quorum_->meta(); }
   void HandOver() {
     auto promise = std::make_shared<std::promise<void>>();
     auto future = promise->get_future();
@@ -232,6 +249,62 @@ class QuorumTest : public testing::Test {
   }
   NodeId IdOf(Node* node) { return node->status().self; }
 
+  // A controller of no quorum yet, on a blank disk.
+  void StartJoining(NodeId id, uint16_t port) {
+    Options options = options_;
+    options.self = id;
+    options.directory = DirectoryOf(id);
+    options.voters.clear();
+    options.host = "127.0.0.1";
+    options.port = port;
+    if (!fs::exists(options.directory)) {
+      ASSERT_TRUE(
+          io::FormatDirectory(options.directory, "c1", id, io::Use::kMetadata));
+    }
+    nodes_[id] = std::make_unique<Node>(options);
+    ASSERT_EQ(nodes_[id]->error(), "");
+  }
+  // Retries like an operator's tool. The last answer.
+  Status ChangeSomewhere(const MemberChange& change) {
+    Status status;
+    EXPECT_TRUE(Eventually([&] {
+      for (auto& [id, node] : nodes_) {
+        if (!node->active()) continue;
+        status = node->Change(change);
+        return status || (status.error().code != ErrorCode::kNotController &&
+                          status.error().code != ErrorCode::kRequestTimedOut);
+      }
+      return false;
+    }));
+    return status;
+  }
+  MemberChange Add(NodeId id, uint16_t port) {
+    return {.member = {.id = id,
+                       .directory = nodes_[id]->meta().directory_id,
+                       .host = "127.0.0.1",
+                       .port = port}};
+  }
+  static MemberChange Remove(NodeId id) {
+    return {.kind = MemberChange::Kind::kRemove, .member = {.id = id}};
+  }
+  // "1 2 -4": voters, learners with a minus; once all of them say so.
+  bool AllSay(const std::string& wanted) {
+    return Eventually([&] {
+      for (auto& [id, node] : nodes_)
+        if (MembersOf(*node) != wanted) return false;
+      return true;
+    });
+  }
+  std::string MembersOf(Node& node) {
+    std::string text;
+    for (const auto& peer : node.status().peers) {
+      if (peer.directory.IsZero()) return "not agreed";
+      text += (text.empty() ? "" : " ") + std::string(peer.votes ? "" : "-") +
+              std::to_string(peer.voter.id);
+    }
+    return text;
+  }
+
   static constexpr auto kLimit = std::chrono::seconds(30);
   std::string directory_;
   Options options_;
@@ -280,6 +353,7 @@ TEST_F(QuorumTest, ALongTailIsAppliedInTurnsWithAllElse) {
   Start(1);
   Node* node = WaitForActive();
   ASSERT_NE(node, nullptr);
+  ASSERT_TRUE(AllSay("1"));
   constexpr int kEntries = 3000;
   std::atomic<int> committed = 0;
   node->ProposeMany(kEntries, std::string(1000, 'e'),
@@ -301,7 +375,7 @@ TEST_F(QuorumTest, ALongTailIsAppliedInTurnsWithAllElse) {
   }
   EXPECT_GE(Clock::now() - began, std::chrono::milliseconds(900));
   EXPECT_LT(longest, std::chrono::milliseconds(300));
-  EXPECT_EQ(node->status().applied, kEntries + 2);
+  EXPECT_EQ(node->status().applied, kEntries + 3);
 }
 
 TEST_F(QuorumTest, ThreeVotersReplicateAndSurviveTheLeader) {
@@ -455,6 +529,139 @@ TEST_F(QuorumTest, MisfitOptionsAreRefusedWithWhatToDo) {
               HasSubstr("tidemark storage format"));
 }
 
+// D-4: the list of ids in the configuration becomes (id, directory) in the log.
+TEST_F(QuorumTest, AConfiguredQuorumAgreesOnItsDirectories) {
+  MakeVoters(3);
+  Start(1);
+  Start(2);
+  ProposeSomewhere("a");
+  EXPECT_EQ(MembersOf(*nodes_[1]), "not agreed");
+  Start(3);
+  EXPECT_TRUE(AllSay("1 2 3"));
+  const uint64_t term = nodes_[1]->status().term;
+  for (const auto& peer : nodes_[1]->status().peers) {
+    EXPECT_EQ(peer.directory, nodes_[peer.voter.id]->meta().directory_id);
+    EXPECT_EQ(peer.voter.port, options_.voters[peer.voter.id - 1].port);
+  }
+  ProposeSomewhere("b");
+  // Nobody was taken for dead because of it.
+  EXPECT_EQ(nodes_[1]->status().term, term);
+  nodes_.clear();
+  StartAll();
+  EXPECT_TRUE(AllSay("1 2 3"));
+  ProposeSomewhere("c");
+}
+
+TEST_F(QuorumTest, AQuorumFormattedTogetherKnowsItsDirectoriesFromTheStart) {
+  std::vector<io::InitialVoter> voters;
+  for (NodeId id = 1; id <= 3; ++id)
+    voters.push_back({id, "127.0.0.1", FreePort(), Uuid::Random()});
+  for (const auto& voter : voters) {
+    const std::string directory = DirectoryOf(voter.id);
+    fs::create_directory(directory);
+    ASSERT_TRUE(io::SaveInitialVoters(directory, voters));
+    ASSERT_TRUE(io::FormatDirectory(directory, "c1", voter.id,
+                                    io::Use::kMetadata, voter.directory));
+  }
+  StartJoining(1, voters[0].port);
+  StartJoining(2, voters[1].port);
+  EXPECT_TRUE(AllSay("1 2 3"));
+  ProposeSomewhere("a");
+  StartJoining(3, voters[2].port);
+  EXPECT_TRUE(Eventually([&] { return nodes_[3]->state() == "a\n"; }));
+}
+
+TEST_F(QuorumTest, AFourthVoterIsAddedAndALeaderRemoved) {
+  MakeVoters(3);
+  StartAll();
+  ProposeSomewhere("a");
+  ASSERT_TRUE(AllSay("1 2 3"));
+  const uint16_t port = FreePort();
+  StartJoining(4, port);
+  MemberChange add = Add(4, port);
+  add.only_learner = true;
+  EXPECT_TRUE(ChangeSomewhere(add));
+  EXPECT_TRUE(AllSay("1 2 3 -4"));
+  EXPECT_TRUE(Eventually([&] { return nodes_[4]->state() == "a\n"; }));
+  add.only_learner = false;
+  EXPECT_TRUE(ChangeSomewhere(add));
+  EXPECT_TRUE(AllSay("1 2 3 4"));
+  EXPECT_TRUE(ChangeSomewhere(add));  // it is so already
+
+  // Three of four are needed, and the fourth is one.
+  Node* leader = WaitForActive();
+  NodeId gone = IdOf(leader) == 1 ? 2 : 1;
+  nodes_.erase(gone);
+  ProposeSomewhere("b");
+  if (gone == 1) {
+    Start(1);
+  } else {
+    Start(2);
+  }
+
+  leader = WaitForActive();
+  const NodeId old = IdOf(leader);
+  EXPECT_TRUE(ChangeSomewhere(Remove(old)));
+  ProposeSomewhere("c");
+  EXPECT_TRUE(Eventually([&] { return !nodes_[old]->active(); }));
+  for (auto& [id, node] : nodes_) {
+    if (id == old) continue;
+    EXPECT_TRUE(Eventually([&] { return node->state() == "a\nb\nc\n"; }));
+  }
+  // It does not come back, nor disturbs.
+  Node* next = WaitForActive();
+  const uint64_t term = next->status().term;
+  nodes_.erase(old);
+  if (old == 4) {
+    StartJoining(4, port);
+  } else {
+    Start(old);
+  }
+  ProposeSomewhere("d");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  EXPECT_EQ(next->status().term, term);
+  EXPECT_TRUE(next->active());
+}
+
+// F21, R-18: the way back of a controller whose disk is lost, under its id.
+TEST_F(QuorumTest, ALostDiskIsReplacedUnderTheSameId) {
+  MakeVoters(3);
+  StartAll();
+  ProposeSomewhere("a");
+  ASSERT_TRUE(AllSay("1 2 3"));
+  nodes_.erase(3);
+  fs::remove_all(DirectoryOf(3));
+  ASSERT_TRUE(io::FormatDirectory(DirectoryOf(3), "c1", 3, io::Use::kMetadata));
+  Start(3);
+  ProposeSomewhere("b");
+  EXPECT_EQ(nodes_[3]->state(), "");
+  const MemberChange add = Add(3, options_.voters[2].port);
+  EXPECT_EQ(ChangeSomewhere(add).error().code, ErrorCode::kDuplicateVoter);
+  MemberChange other = Remove(3);
+  other.member.directory = nodes_[3]->meta().directory_id;
+  EXPECT_EQ(ChangeSomewhere(other).error().code, ErrorCode::kVoterNotFound);
+  EXPECT_TRUE(ChangeSomewhere(Remove(3)));
+  EXPECT_TRUE(ChangeSomewhere(add));
+  EXPECT_TRUE(AllSay("1 2 3"));
+  EXPECT_TRUE(Eventually([&] { return nodes_[3]->state() == "a\nb\n"; }));
+  // With it there is a majority.
+  nodes_.erase(2);
+  ProposeSomewhere("c");
+}
+
+TEST_F(QuorumTest, LeadershipGoesToTheOneThatIsNamed) {
+  MakeVoters(3);
+  StartAll();
+  ASSERT_TRUE(AllSay("1 2 3"));
+  for (NodeId to : {1, 2, 3, 1}) {
+    Node* leader = WaitForActive();
+    if (IdOf(leader) == to) continue;
+    EXPECT_EQ(leader->Transfer(9).error().code, ErrorCode::kInvalidRequest);
+    EXPECT_TRUE(leader->Transfer(to));
+    EXPECT_TRUE(Eventually([&] { return nodes_[to]->active(); })) << to;
+  }
+}
+
 // What a stranger may write into the peer port.
 class HostileTest : public QuorumTest {
  protected:
@@ -538,6 +745,24 @@ TEST_F(HostileTest, WipedVoterIsRefusedUntilItsDirectoryIsBack) {
   fs::rename(directory_ + "/saved", DirectoryOf(3));
   Start(3);
   EXPECT_TRUE(Eventually([&] { return nodes_[3]->state() == "a\nb\n"; }));
+}
+
+// D-4: whoever says to be 3 from another directory does not lock 3 out.
+TEST_F(HostileTest, AStrangerDoesNotTakeTheNumberOfAVoter) {
+  MakeVoters(3);
+  StartAll();
+  ASSERT_TRUE(AllSay("1 2 3"));
+  nodes_.erase(3);
+  auto hello = Hello("c1", 3, 1);
+  hello.mutable_hello()->set_directory_id(Uuid::Random().ToBytes());
+  hello.mutable_hello()->set_knows_members(true);
+  EXPECT_EQ(Talk({hello}).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  // A number nobody has.
+  hello.mutable_hello()->set_from(8);
+  EXPECT_EQ(Talk({hello}).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  Start(3);
+  ProposeSomewhere("a");
+  EXPECT_TRUE(Eventually([&] { return nodes_[3]->state() == "a\n"; }));
 }
 
 TEST_F(HostileTest, NonsenseAfterAGoodHelloChangesNothing) {

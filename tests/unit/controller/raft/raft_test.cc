@@ -102,6 +102,69 @@ TEST(Raft, MessagesNoVoterSendsAreRefused) {
   }
 }
 
+Uuid DirectoryOf(uint8_t n) {
+  Uuid directory;
+  directory.bytes[15] = n;
+  return directory;
+}
+
+// One of three that know each other's directories: node n's is n.
+Raft MakeAgreed(NodeId self) {
+  Members members;
+  for (NodeId id = 1; id <= 3; ++id)
+    members.Put({.id = id, .directory = DirectoryOf(id)});
+  Config config;
+  config.self = self;
+  config.directory = DirectoryOf(self);
+  return Raft(config, {.members = std::make_shared<Members>(members)});
+}
+
+// two disks under one id do not both get the vote of a term.
+TEST(Raft, AVoteIsForOneIdOnOneDisk) {
+  Raft node = MakeAgreed(2);
+  Message ask = Make(MessageType::kVote, 3, 2, 5);
+  ask.from_directory = DirectoryOf(3);
+  ask.to_directory = DirectoryOf(2);
+  ask.index = ask.log_term = 4;
+  auto granted = [&] {
+    EXPECT_TRUE(node.Step(ask));
+    const auto said = Drain(node);
+    EXPECT_EQ(said.size(), 1u);
+    return !said.empty() && !said[0].reject;
+  };
+  EXPECT_TRUE(granted());
+  EXPECT_TRUE(granted());
+  ask.from_directory = DirectoryOf(33);
+  EXPECT_FALSE(granted());
+}
+
+// R-18, F21: what a blank disk says under an old id makes no majority.
+TEST(Raft, AnswersOfAnotherDiskCountForNothing) {
+  Raft node = MakeAgreed(1);
+  auto say = [&](MessageType type, uint8_t directory, Term term) {
+    Message m = Make(type, 2, 1, term);
+    m.from_directory = DirectoryOf(directory);
+    m.to_directory = DirectoryOf(1);
+    m.index = type == MessageType::kAppendReply ? 1 : 0;
+    EXPECT_TRUE(node.Step(m));
+    Drain(node);
+  };
+  node.Campaign();
+  Drain(node);
+  say(MessageType::kPreVoteReply, 22, 1);
+  EXPECT_EQ(node.term(), 0u);
+  say(MessageType::kPreVoteReply, 2, 1);
+  EXPECT_EQ(node.term(), 1u);
+  say(MessageType::kVoteReply, 22, 1);
+  EXPECT_FALSE(node.IsLeader());
+  say(MessageType::kVoteReply, 2, 1);
+  ASSERT_TRUE(node.IsLeader());
+  say(MessageType::kAppendReply, 22, 1);
+  EXPECT_EQ(node.log().committed(), 0u);
+  say(MessageType::kAppendReply, 2, 1);
+  EXPECT_EQ(node.log().committed(), 1u);
+}
+
 TEST(Raft, SecondLeaderInOneTermIsRefused) {
   Raft node = MakeNode(2);
   EXPECT_TRUE(node.Step(Make(MessageType::kHeartbeat, 1, 2, 1)));

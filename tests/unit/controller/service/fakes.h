@@ -65,6 +65,17 @@ class FakeQuorum final : public quorum::Quorum {
   void ReadIndex(std::function<void(Status)> done) override {
     done(leader_ == self_ ? Status() : Fail(ErrorCode::kNotController));
   }
+  void Change(quorum::MemberChange change, Duration,
+              std::function<void(Status)> done) override {
+    changes.push_back(std::move(change));
+    done(leader_ == self_ ? Status() : Fail(ErrorCode::kNotController));
+  }
+  Status Transfer(NodeId to) override {
+    transfers.push_back(to);
+    return leader_ == self_ ? Status() : Fail(ErrorCode::kNotController);
+  }
+  std::vector<quorum::MemberChange> changes;
+  std::vector<NodeId> transfers;
   quorum::QuorumStatus status() const override {
     quorum::QuorumStatus out;
     out.self = self_;

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/io/initial_voters.h"
+
 namespace tidemark::storage {
 namespace {
 
@@ -89,6 +91,88 @@ TEST_F(RaftStorageTest, NoVoteIsKeptAsNoVote) {
   Write({.hard_state = HardState{9, kNoNode}});
   Open();
   EXPECT_EQ(Load().hard_state, (HardState{9, kNoNode}));
+}
+
+raft::MembersPtr MakeMembers(NodeId learner) {
+  raft::Members members;
+  members.Put({1, Uuid::Random(), true, "one", 9093});
+  members.Put({learner, Uuid::Random(), false, "two", 9094});
+  return std::make_shared<raft::Members>(std::move(members));
+}
+
+// also a vote remembers the disk; a program that did not know of disks
+// leaves a row behind that is of another vote.
+TEST_F(RaftStorageTest, TheDiskOfAVoteIsKeptWithIt) {
+  Format();
+  Open();
+  const HardState state{7, 3, Uuid::Random()};
+  Write({.hard_state = state});
+  Open();
+  EXPECT_EQ(Load().hard_state, state);
+  Write({.hard_state = HardState{8, 3, {}}});
+  Open();
+  EXPECT_EQ(Load().hard_state, (HardState{8, 3, {}}));
+}
+
+TEST_F(RaftStorageTest, MembersAreKeptInTheLogAndInSnapshots) {
+  Format();
+  Open();
+  EXPECT_EQ(Load().members, nullptr);
+  const auto first = MakeMembers(2), second = MakeMembers(3);
+  Write({.entries = {MakeEntry(1, 1, "a"),
+                     {2, 1, {}, first},
+                     MakeEntry(3, 1, "b"),
+                     {4, 2, {}, second}}});
+  Open();
+  raft::Stored stored = Load();
+  ASSERT_EQ(stored.entries.size(), 4u);
+  EXPECT_EQ(stored.entries[1], (Entry{2, 1, {}, first}));
+  EXPECT_EQ(stored.entries[3], (Entry{4, 2, {}, second}));
+  EXPECT_EQ(stored.members, nullptr);
+  ASSERT_TRUE(storage_->SaveSnapshot({{3, 1}, SharedBytes("state"), first}, 2));
+  Open();
+  stored = Load();
+  EXPECT_EQ(stored.base, (LogPosition{2, 1}));
+  ASSERT_NE(stored.members, nullptr);
+  EXPECT_EQ(*stored.members, *first);
+  EXPECT_EQ(*storage_->LoadSnapshot()->members, *first);
+  Write({.snapshot = raft::Snapshot{{9, 3}, SharedBytes("more"), second}});
+  Open();
+  EXPECT_EQ(*Load().members, *second);
+}
+
+// The quorum a directory was formatted for is its configuration from the start.
+TEST_F(RaftStorageTest, InitialVotersBecomeMembersAtTheFirstStart) {
+  const Uuid own = Uuid::Random(), other = Uuid::Random();
+  ASSERT_TRUE(io::SaveInitialVoters(
+      directory_, {{1, "one", 9093, own}, {2, "::1", 9094, other}}));
+  ASSERT_TRUE(
+      io::FormatDirectory(directory_, "c1", 1, io::Use::kMetadata, own));
+  Open();
+  EXPECT_EQ(storage_->meta().directory_id, own);
+  raft::Members expected;
+  expected.Put({1, own, true, "one", 9093});
+  expected.Put({2, other, true, "::1", 9094});
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_NE(Load().members, nullptr);
+    EXPECT_EQ(*Load().members, expected);
+    Open();
+  }
+}
+
+TEST(InitialVoters, AreKafkasForm) {
+  const Uuid id = Uuid::Random();
+  const std::string d = ToString(id);
+  auto voters = io::ParseInitialVoters("1@host:9093:" + d);
+  ASSERT_TRUE(voters);
+  EXPECT_EQ(voters->at(0), (io::InitialVoter{1, "host", 9093, id}));
+  const std::string v6 = "7@[::1]:9093:" + d;
+  EXPECT_EQ(io::ToString(*io::ParseInitialVoters(v6)), v6);
+  for (const std::string& bad :
+       {std::string(), std::string("1@host:9093"), "1@host:" + d, "x@h:1:" + d,
+        "1@:9093:" + d, "1@h:0:" + d, "1@h:99999:" + d, "-1@h:1:" + d,
+        "1@h:1:" + d + ",2@h:2:" + d, "1@h:1:" + d + ",1@h:2:" + d + "x"})
+    EXPECT_FALSE(io::ParseInitialVoters(bad)) << bad;
 }
 
 TEST_F(RaftStorageTest, DirectoriesOfPeersAreKept) {
