@@ -113,6 +113,7 @@ TIDEMARK_ADMIN_CALL(AlterConfigs)
 TIDEMARK_ADMIN_CALL(DescribeConfigs)
 TIDEMARK_ADMIN_CALL(DescribeCluster)
 TIDEMARK_ADMIN_CALL(DescribeQuorum)
+TIDEMARK_ADMIN_CALL(ChangeQuorum)
 #undef TIDEMARK_ADMIN_CALL
 
 }  // namespace tidemark::cli

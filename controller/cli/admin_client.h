@@ -34,6 +34,8 @@ class AdminClient {
       const admin::v1::DescribeClusterRequest& request);
   Result<admin::v1::DescribeQuorumResponse> Call(
       const admin::v1::DescribeQuorumRequest& request);
+  Result<admin::v1::ChangeQuorumResponse> Call(
+      const admin::v1::ChangeQuorumRequest& request);
 
  private:
   struct Impl;

@@ -63,6 +63,7 @@ void Raft::GiveUp(const Leader& leader) {
     Send({.type = MessageType::kTimeoutNow,
           .from = config_.self,
           .to = to,
+          .to_directory = leader.peers.at(to).directory,
           .term = term()});
   BecomeFollower(term(), kNoNode);
 }

@@ -93,14 +93,7 @@ void Raft::LeaveIfRemoved() {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || IsVoter() || log_.applied() < log_.members_index())
     return;
-  const NodeId to = Furthest(*leader, kNoNode);
-  if (to != kNoNode)
-    Send({.type = MessageType::kTimeoutNow,
-          .from = config_.self,
-          .to = to,
-          .to_directory = leader->peers.at(to).directory,
-          .term = term()});
-  BecomeFollower(term(), kNoNode);
+  GiveUp(*leader);
 }
 
 }  // namespace tidemark::raft

@@ -261,8 +261,16 @@ class AdminService final : public admin_v1::Admin::CallbackService {
       grpc::CallbackServerContext* context,
       const admin_v1::DescribeQuorumRequest* request,
       admin_v1::DescribeQuorumResponse* response) override {
+    if (request->local()) return DescribeHere(context, response);
     return Serve(context, request, response, &Controller::DescribeQuorum,
                  &Forwarder::DescribeQuorum);
+  }
+  grpc::ServerUnaryReactor* ChangeQuorum(
+      grpc::CallbackServerContext* context,
+      const admin_v1::ChangeQuorumRequest* request,
+      admin_v1::ChangeQuorumResponse* response) override {
+    return Serve(context, request, response, &Controller::ChangeQuorum,
+                 &Forwarder::ChangeQuorum);
   }
   grpc::ServerUnaryReactor* ElectLeaders(
       grpc::CallbackServerContext* context,
@@ -280,6 +288,20 @@ class AdminService final : public admin_v1::Admin::CallbackService {
   }
 
  private:
+  // Also where nobody leads: then it is needed most.
+  grpc::ServerUnaryReactor* DescribeHere(
+      grpc::CallbackServerContext* context,
+      admin_v1::DescribeQuorumResponse* response) {
+    auto call = std::make_shared<Call>(context);
+    auto* reactor = call->reactor();
+    executor_->Post(
+        [call = std::move(call), response, controller = controller_] {
+          *response = controller->QuorumSeenHere();
+          call->Finish({});
+        });
+    return reactor;
+  }
+
   template <class Request, class Response>
   grpc::ServerUnaryReactor* Serve(
       grpc::CallbackServerContext* context, const Request* request,

@@ -99,6 +99,10 @@ class Controller final : public quorum::StateMachine {
                        Reply<admin_v1::DescribeClusterResponse> reply);
   void DescribeQuorum(const admin_v1::DescribeQuorumRequest& request,
                       Reply<admin_v1::DescribeQuorumResponse> reply);
+  // What this controller sees of it, whoever leads.
+  admin_v1::DescribeQuorumResponse QuorumSeenHere() const;
+  void ChangeQuorum(const admin_v1::ChangeQuorumRequest& request,
+                    Reply<admin_v1::ChangeQuorumResponse> reply);
 
   bool active() const { return active_; }
   uint64_t term() const { return term_; }
