@@ -21,6 +21,7 @@
 #include "controller/service/admin_service.h"
 #include "controller/service/broker_service.h"
 #include "controller/service/grpc_server.h"
+#include "controller/service/joiner.h"
 
 extern char** environ;
 
@@ -107,6 +108,8 @@ quorum::Options QuorumOptions(const ControllerConfig& config) {
   out.directory = config.data_directory;
   out.cluster_id = config.options.settings.cluster_id;
   out.voters = config.voters;
+  out.host = config.advertised_host;
+  out.port = config.advertised_port;
   out.tick_ms = config.tick_ms;
   out.election_ticks_min = config.election_ticks_min;
   out.election_ticks_max = config.election_ticks_max;
@@ -114,6 +117,16 @@ quorum::Options QuorumOptions(const ControllerConfig& config) {
   // Two may get lost before somebody asks for votes.
   out.heartbeat_ticks = std::clamp(config.election_ticks_min / 3, 1u, 2u);
   return out;
+}
+
+Joiner::Options JoinerOptions(const ControllerConfig& config,
+                              const io::MetaProperties& meta) {
+  return {.servers = config.bootstrap_servers,
+          .self = {.id = config.node_id,
+                   .directory = meta.directory_id,
+                   .host = config.advertised_host,
+                   .port = config.advertised_port},
+          .votes = config.auto_join};
 }
 
 // Blocked in every thread, so that Run can wait for them.
@@ -175,6 +188,7 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   }
   if (started) {
     loop.Post([&] { quorum->Start(); });
+    Joiner joiner(JoinerOptions(config, meta), quorum.get(), &loop);
     // As /readyz.
     (*server)->ServeWhile(
         &loop, [quorum = quorum.get()] { return quorum->leader() != kNoNode; });

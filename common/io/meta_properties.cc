@@ -78,7 +78,8 @@ std::map<std::string, std::string> Parse(std::istream& in) {
 Result<MetaProperties> FormatDirectory(const std::string& directory,
                                        const std::string& cluster_id,
                                        NodeId node_id, Use use,
-                                       Uuid directory_id) {
+                                       Uuid directory_id,
+                                       std::function<Status()> first) {
   if (cluster_id.empty() ||
       cluster_id.find_first_of("\r\n") != std::string::npos)
     return Fail(ErrorCode::kInvalidConfig,
@@ -96,6 +97,7 @@ Result<MetaProperties> FormatDirectory(const std::string& directory,
                            : ""));
   }
   if (use == Use::kMetadata) TM_RETURN_IF_ERROR(Mark(directory, kUnusedMark));
+  if (first) TM_RETURN_IF_ERROR(first());
   MetaProperties meta{cluster_id, node_id,
                       directory_id.IsZero() ? Uuid::Random() : directory_id};
   std::ostringstream text;

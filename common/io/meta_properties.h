@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -38,12 +39,14 @@ enum class Use { kLogs, kMetadata };
 
 // Makes `directory` (created if missing) belong to (cluster, node), durably;
 // one for metadata gets the kUnusedMark. Its id is `directory_id`, or a random
-// one. kInvalidConfig if it belongs to anyone already; kKafkaStorageError if it
-// cannot be written. Blocking.
+// one; `first` is done before it counts as formatted. kInvalidConfig if it
+// belongs to anyone already; kKafkaStorageError if it cannot be written.
+// Blocking.
 Result<MetaProperties> FormatDirectory(const std::string& directory,
                                        const std::string& cluster_id,
                                        NodeId node_id, Use use,
-                                       Uuid directory_id = {});
+                                       Uuid directory_id = {},
+                                       std::function<Status()> first = {});
 
 // What the directory says. kInvalidConfig with what to do when it is not
 // formatted, or its file is damaged or of a version this program is too old

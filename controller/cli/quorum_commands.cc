@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "common/base/ids.h"
 #include "common/base/uuid.h"
 #include "controller/cli/admin_client.h"
 #include "controller/cli/command.h"

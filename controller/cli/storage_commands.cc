@@ -7,6 +7,7 @@
 
 #include "common/base/config.h"
 #include "common/base/uuid.h"
+#include "common/io/initial_voters.h"
 #include "common/io/meta_properties.h"
 #include "controller/cli/command.h"
 #include "controller/cli/output.h"
@@ -22,6 +23,10 @@ struct StorageOptions {
   std::string cluster_id;
   std::string path;
   bool ignore_formatted = false;
+  // How the quorum begins, as Kafka's tool has it.
+  bool standalone = false;
+  bool no_initial_controllers = false;
+  std::string initial_controllers;
 };
 
 constexpr ConfigKey kKeys[] = {
@@ -31,6 +36,11 @@ constexpr ConfigKey kKeys[] = {
     {.name = "log.dir", .type = ConfigType::kString},
     {.name = "metadata.log.dir", .type = ConfigType::kString},
     {.name = "controller.quorum.voters", .type = ConfigType::kList},
+    {.name = "listeners", .type = ConfigType::kList},
+    {.name = "advertised.listeners", .type = ConfigType::kList},
+    {.name = "controller.listener.names",
+     .type = ConfigType::kList,
+     .default_value = "CONTROLLER"},
 };
 
 // The directories of a server.properties, each once.
@@ -94,17 +104,59 @@ Json ToJson(const std::string& dir, const io::MetaProperties& meta) {
           {"directory_id", ToString(meta.directory_id)}};
 }
 
+// host:port of the controller's listener, where others reach it.
+Result<std::string> ControllerAddress(const Config& config) {
+  const auto names = config.GetList("controller.listener.names");
+  for (const char* key : {"advertised.listeners", "listeners"}) {
+    for (const std::string& listener : config.GetList(key)) {
+      const size_t split = listener.find("://");
+      if (split != std::string::npos &&
+          std::find(names.begin(), names.end(), listener.substr(0, split)) !=
+              names.end())
+        return listener.substr(split + 3);
+    }
+  }
+  return Fail(ErrorCode::kInvalidConfig,
+              "--standalone needs the controller's address: set listeners to "
+              "CONTROLLER://host:port in the file");
+}
+
+// Those that the quorum begins with; empty: nothing is said about it here.
+Result<std::vector<io::InitialVoter>> InitialVoters(
+    const StorageOptions& options, const Config& config, NodeId node_id) {
+  if (options.standalone + options.no_initial_controllers +
+          !options.initial_controllers.empty() >
+      1)
+    return Fail(ErrorCode::kInvalidRequest,
+                "--standalone, --initial-controllers and "
+                "--no-initial-controllers exclude each other");
+  if (!options.initial_controllers.empty())
+    return io::ParseInitialVoters(options.initial_controllers);
+  if (!options.standalone) return std::vector<io::InitialVoter>();
+  TM_ASSIGN_OR_RETURN(const std::string address, ControllerAddress(config));
+  return io::ParseInitialVoters(std::to_string(node_id) + "@" + address + ":" +
+                                ToString(Uuid::Random()));
+}
+
 // The directory's owner, made now unless it has one that is fine.
 Result<io::MetaProperties> FormatOne(const std::string& dir,
                                      const StorageOptions& options,
                                      const std::string& cluster_id,
-                                     NodeId node_id, io::Use use) {
+                                     NodeId node_id, io::Use use,
+                                     const std::vector<io::InitialVoter>& all) {
   bool formatted = std::filesystem::exists(std::filesystem::path(dir) /
                                            io::kMetaPropertiesFile);
   if (formatted && options.ignore_formatted) {
     return io::LoadMetaProperties(dir, options.cluster_id, node_id);
   }
-  return io::FormatDirectory(dir, cluster_id, node_id, use);
+  const auto self = std::find_if(
+      all.begin(), all.end(),
+      [&](const io::InitialVoter& voter) { return voter.id == node_id; });
+  if (use != io::Use::kMetadata || self == all.end())
+    return io::FormatDirectory(dir, cluster_id, node_id, use);
+  // First: a directory that is formatted is complete.
+  return io::FormatDirectory(dir, cluster_id, node_id, use, self->directory,
+                             [&] { return io::SaveInitialVoters(dir, all); });
 }
 
 Status FormatStorage(const Context& context, const StorageOptions& options) {
@@ -113,11 +165,13 @@ Status FormatStorage(const Context& context, const StorageOptions& options) {
   if (cluster_id.empty()) cluster_id = ToString(Uuid::Random());
   TM_ASSIGN_OR_RETURN(NodeId node_id, NodeIdOf(config));
   TM_ASSIGN_OR_RETURN(auto dirs, DirectoriesOf(config));
+  TM_ASSIGN_OR_RETURN(const auto voters,
+                      InitialVoters(options, config, node_id));
   Json json = Json::array();
   for (const std::string& dir : dirs) {
     TM_ASSIGN_OR_RETURN(auto meta,
                         FormatOne(dir, options, cluster_id, node_id,
-                                  UseOf(dir, dirs, config, node_id)));
+                                  UseOf(dir, dirs, config, node_id), voters));
     json.push_back(ToJson(dir, meta));
     if (context.format == Format::kTable) {
       Print("formatted " + dir + " for node " + std::to_string(meta.node_id) +
@@ -181,6 +235,14 @@ void AddStorageCommands(CLI::App& app, Context& context) {
       "The same for all nodes of a cluster (default: a new one)");
   format->add_flag("--ignore-formatted", options->ignore_formatted,
                    "Leave directories alone that are this node's already");
+  format->add_flag("-s,--standalone", options->standalone,
+                   "This controller begins a quorum of its own");
+  format->add_option("-I,--initial-controllers", options->initial_controllers,
+                     "The quorum begins with these: "
+                     "id@host:port:directory-id,...");
+  format->add_flag("-N,--no-initial-controllers",
+                   options->no_initial_controllers,
+                   "This controller is let into a quorum that is there");
   auto* info = AddCommand(
       *noun, context, "info", "Show whom directories belong to",
       [&context, options] { return ShowStorage(context, *options); });

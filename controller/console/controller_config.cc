@@ -21,12 +21,18 @@ constexpr ConfigKey kOwnKeys[] = {
     {"cluster.id", ConfigType::kString, "",
      "Refuse a directory of another cluster."},
     {"controller.quorum.voters", ConfigType::kString, "",
-     "All controllers: id@host:port, separated by commas.", 1, 0, "", true},
+     "All controllers, until their log says who they are: id@host:port, "
+     "separated by commas."},
+    {"controller.quorum.bootstrap.servers", ConfigType::kList, "",
+     "Controllers that let this one into their quorum: host:port."},
+    {"controller.quorum.auto.join.enable", ConfigType::kBool, "false",
+     "Vote as soon as it has caught up, without tidemark quorum add."},
     {"listeners", ConfigType::kList, "",
      "CONTROLLER://host:port to listen on; this controller's address among "
      "the voters if not set."},
     {"advertised.listeners", ConfigType::kList, "",
-     "Accepted; the voters' addresses are what others use."},
+     "CONTROLLER://host:port where the other controllers reach this one; "
+     "listeners, or its address among the voters, if not set."},
     {"controller.listener.names", ConfigType::kList, "CONTROLLER",
      "Name of the listener for controllers, brokers and operators."},
     {"listener.security.protocol.map", ConfigType::kList, "",
@@ -122,9 +128,10 @@ std::optional<Address> ParseAddress(std::string_view text) {
   return out;
 }
 
-Result<Address> ListenAddress(const Config& config, const quorum::Voter& self) {
-  auto listeners = config.GetList("listeners");
-  if (listeners.empty()) return Address{self.host, self.port};
+// The controller's one among the listeners in `key`; nullopt: there is none.
+Result<std::optional<Address>> FindListener(const Config& config,
+                                            const std::string& key) {
+  auto listeners = config.GetList(key);
   auto names = config.GetList("controller.listener.names");
   for (const std::string& listener : listeners) {
     size_t split = listener.find("://");
@@ -135,15 +142,58 @@ Result<Address> ListenAddress(const Config& config, const quorum::Voter& self) {
     }
     auto address = ParseAddress(std::string_view(listener).substr(split + 3));
     if (!address) {
-      return Bad("Invalid value '" + listener +
-                 "' for configuration listeners: must be NAME://host:port");
+      return Bad("Invalid value '" + listener + "' for configuration " + key +
+                 ": must be NAME://host:port");
     }
-    if (address->host.empty()) address->host = "0.0.0.0";
-    return *address;
+    return address;
   }
-  return Bad(
-      "Invalid configuration listeners: none is named in "
-      "controller.listener.names (CONTROLLER://host:port)");
+  return std::nullopt;
+}
+
+bool IsAnyAddress(const Address& address) {
+  return address.host.empty() || address.host == "0.0.0.0" ||
+         address.host == "::";
+}
+
+// Where it listens and where others reach it. `self`: its address among the
+// voters, if it is one.
+Status ReadAddresses(const Config& config, const quorum::Voter* self,
+                     ControllerConfig* out) {
+  TM_ASSIGN_OR_RETURN(auto listen, FindListener(config, "listeners"));
+  TM_ASSIGN_OR_RETURN(auto reached,
+                      FindListener(config, "advertised.listeners"));
+  if (!listen && (config.IsSet("listeners") || self == nullptr))
+    return Bad(
+        "Invalid configuration listeners: none is named in "
+        "controller.listener.names (CONTROLLER://host:port)");
+  if (!listen) listen = Address{self->host, self->port};
+  if (self != nullptr) reached = Address{self->host, self->port};
+  if (!reached) reached = listen;
+  if (IsAnyAddress(*reached) || reached->port == 0)
+    return Bad(
+        "Invalid configuration advertised.listeners: the other controllers "
+        "cannot reach this one at '" +
+        reached->host + ":" + std::to_string(reached->port) +
+        "' (CONTROLLER://host:port)");
+  if (listen->host.empty()) listen->host = "0.0.0.0";
+  out->listen_host = listen->host;
+  out->listen_port = listen->port;
+  out->advertised_host = reached->host;
+  out->advertised_port = reached->port;
+  return {};
+}
+
+Status ReadBootstrapServers(const Config& config, ControllerConfig* out) {
+  for (const std::string& entry :
+       config.GetList("controller.quorum.bootstrap.servers")) {
+    auto address = ParseAddress(entry);
+    if (!address || address->host.empty() || address->port == 0)
+      return Bad("Invalid value '" + entry +
+                 "' for configuration controller.quorum.bootstrap.servers: "
+                 "must be host:port,...");
+    out->bootstrap_servers.push_back({kNoNode, address->host, address->port});
+  }
+  return {};
 }
 
 Result<std::string> DataDirectory(const Config& config) {
@@ -231,12 +281,20 @@ Result<std::vector<quorum::Voter>> ParseVoters(const std::string& text) {
 Result<ControllerConfig> MakeControllerConfig(const Config& config) {
   ControllerConfig out;
   out.node_id = static_cast<NodeId>(config.GetInt("node.id"));
-  TM_ASSIGN_OR_RETURN(
-      out.voters, ParseVoters(config.GetString("controller.quorum.voters")));
-  auto self = std::find_if(
-      out.voters.begin(), out.voters.end(),
-      [&](const quorum::Voter& voter) { return voter.id == out.node_id; });
-  if (self == out.voters.end()) {
+  const std::string voters = config.GetString("controller.quorum.voters");
+  TM_RETURN_IF_ERROR(ReadBootstrapServers(config, &out));
+  if (!voters.empty()) {
+    TM_ASSIGN_OR_RETURN(out.voters, ParseVoters(voters));
+  } else if (!config.IsSet("controller.quorum.bootstrap.servers")) {
+    return Bad(
+        "missing required configuration controller.quorum.voters, or "
+        "controller.quorum.bootstrap.servers");
+  }
+  out.auto_join = config.GetBool("controller.quorum.auto.join.enable");
+  const quorum::Voter* self = nullptr;
+  for (const quorum::Voter& voter : out.voters)
+    if (voter.id == out.node_id) self = &voter;
+  if (self == nullptr && !out.voters.empty()) {
     return Bad("node.id " + std::to_string(out.node_id) +
                " is not among controller.quorum.voters");
   }
@@ -247,9 +305,7 @@ Result<ControllerConfig> MakeControllerConfig(const Config& config) {
     TM_RETURN_IF_ERROR(
         metadata::CheckHasEffect(key.name, config.GetString(key.name)));
   }
-  TM_ASSIGN_OR_RETURN(Address listen, ListenAddress(config, *self));
-  out.listen_host = listen.host;
-  out.listen_port = listen.port;
+  TM_RETURN_IF_ERROR(ReadAddresses(config, self, &out));
   TM_ASSIGN_OR_RETURN(out.data_directory, DataDirectory(config));
   out.http_host = config.GetString("http.host");
   if (const int64_t port = config.GetInt("http.port"); port >= 0) {

@@ -21,7 +21,12 @@ struct ControllerConfig {
   uint16_t listen_port = 0;
   std::string http_host;
   std::optional<uint16_t> http_port;  // none: no HTTP
-  std::vector<quorum::Voter> voters;
+  std::string advertised_host;        // where the other controllers reach it
+  uint16_t advertised_port = 0;
+  std::vector<quorum::Voter> voters;  // empty: the log says who votes
+  // Whom a controller of no quorum yet asks to be let in; ids not set.
+  std::vector<quorum::Voter> bootstrap_servers;
+  bool auto_join = false;
   int64_t tick_ms = 50;
   uint32_t election_ticks_min = 6, election_ticks_max = 12;
   int64_t disk_timeout_ms = 30'000;

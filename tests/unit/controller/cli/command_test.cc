@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/io/initial_voters.h"
 #include "common/io/meta_properties.h"
 
 namespace tidemark::cli {
@@ -102,6 +103,42 @@ TEST_F(CommandTest, FormatMarksTheMetadataOfVotersOnly) {
   EXPECT_EQ(marked(voters + "node.id=1\nmetadata.log.dir=" +
                    (base / "b").string() + "\n"),
             "b");
+  fs::remove_all(base);
+}
+
+// A quorum begins with the directories that its controllers are formatted with.
+TEST_F(CommandTest, FormatWritesDownWhomTheQuorumBeginsWith) {
+  namespace fs = std::filesystem;
+  std::string name = fs::temp_directory_path() / "command_test_XXXXXX";
+  const fs::path base = ::mkdtemp(name.data());
+  const fs::path config = base / "config", data = base / "data";
+  std::ofstream(config) << "node.id=2\nlog.dirs=" << data.string()
+                        << "\nlisteners=CONTROLLER://h:9093\n";
+  auto format = [&](const std::string& flags) {
+    fs::remove_all(data);
+    Context context =
+        Parse("storage format --config " + config.string() + " " + flags);
+    return context.action().has_value();
+  };
+  const Uuid own = Uuid::Random(), other = Uuid::Random();
+  ASSERT_TRUE(format("--initial-controllers 2@h:9093:" + ToString(own) +
+                     ",3@i:9093:" + ToString(other)));
+  EXPECT_EQ(io::LoadMetaProperties(data)->directory_id, own);
+  auto voters = io::LoadInitialVoters(data);
+  ASSERT_TRUE(voters);
+  EXPECT_EQ(*voters, (std::vector<io::InitialVoter>{{2, "h", 9093, own},
+                                                    {3, "i", 9093, other}}));
+  ASSERT_TRUE(format("--standalone"));
+  voters = io::LoadInitialVoters(data);
+  ASSERT_EQ(voters->size(), 1u);
+  EXPECT_EQ(voters->at(0).directory,
+            io::LoadMetaProperties(data)->directory_id);
+  EXPECT_EQ(voters->at(0).port, 9093);
+  ASSERT_TRUE(format("--no-initial-controllers"));
+  EXPECT_TRUE(io::LoadInitialVoters(data)->empty());
+  EXPECT_TRUE(io::IsMarked(data, io::kUnusedMark));
+  EXPECT_FALSE(format("--standalone --no-initial-controllers"));
+  EXPECT_FALSE(format("--initial-controllers 2@h:9093"));
   fs::remove_all(base);
 }
 

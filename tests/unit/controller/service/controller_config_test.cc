@@ -36,6 +36,30 @@ TEST(ControllerConfigTest, ReadsVotersAndOwnAddress) {
   EXPECT_EQ(listening->listen_port, 19093);
 }
 
+// A controller whose quorum is in its log, or that is let into one.
+TEST(ControllerConfigTest, KnowsWhomToAskWithoutAListOfVoters) {
+  std::vector<std::string> base = {
+      "node.id=4", "log.dirs=/d",
+      "controller.quorum.bootstrap.servers=a:9093,[::1]:9094",
+      "listeners=CONTROLLER://:9095"};
+  // Nobody reaches it anywhere.
+  EXPECT_FALSE(Make(base));
+  base.push_back("advertised.listeners=CONTROLLER://here:9096");
+  auto config = Make(base);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_TRUE(config->voters.empty());
+  ASSERT_EQ(config->bootstrap_servers.size(), 2u);
+  EXPECT_EQ(config->bootstrap_servers[1].host, "::1");
+  EXPECT_EQ(config->listen_port, 9095);
+  EXPECT_EQ(config->advertised_host, "here");
+  EXPECT_EQ(config->advertised_port, 9096);
+  EXPECT_FALSE(config->auto_join);
+  base.push_back("controller.quorum.auto.join.enable=true");
+  EXPECT_TRUE(Make(base)->auto_join);
+  base.push_back("controller.quorum.bootstrap.servers=a");
+  EXPECT_FALSE(Make(base));
+}
+
 TEST(ControllerConfigTest, DefaultsOfTopicsGoToTheDeciders) {
   auto config = Make(With("min.insync.replicas=2"));
   ASSERT_TRUE(config);

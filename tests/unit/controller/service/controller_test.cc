@@ -583,6 +583,51 @@ TEST_F(LargeBrokerTest, HalfOfAChangeIsAnUnknownOutcome) {
   EXPECT_EQ(answer_->error().code, quorum::kOutcomeUnknown);
 }
 
+TEST_F(ControllerTest, CallsAboutTheQuorumAreCheckedAndPassedOn) {
+  using Request = admin_v1::ChangeQuorumRequest;
+  quorum_.Elect(1);
+  auto change = [&](const Request& request) {
+    std::optional<ErrorCode> code;
+    controller_.ChangeQuorum(request, [&](const auto& r) {
+      code = r ? ErrorCode::kNone : r.error().code;
+    });
+    return code;
+  };
+  Request add;
+  add.set_id(4);
+  add.set_host("h");
+  add.set_port(9093);
+  EXPECT_EQ(change(add), ErrorCode::kInvalidVoterKey);
+  add.set_directory_id(std::string(15, 'x'));
+  EXPECT_EQ(change(add), ErrorCode::kInvalidVoterKey);
+  add.set_directory_id(Uuid::Random().ToBytes());
+  add.set_port(70000);
+  EXPECT_EQ(change(add), ErrorCode::kInvalidRequest);
+  add.set_port(9093);
+  add.set_host(std::string(300, 'h'));
+  EXPECT_EQ(change(add), ErrorCode::kInvalidRequest);
+  add.set_host("h");
+  EXPECT_TRUE(quorum_.changes.empty());
+  EXPECT_EQ(change(add), ErrorCode::kNone);
+  ASSERT_EQ(quorum_.changes.size(), 1u);
+  EXPECT_EQ(quorum_.changes[0].member.id, 4);
+  EXPECT_EQ(quorum_.changes[0].member.port, 9093);
+
+  Request forget;
+  forget.set_kind(Request::FORGET);
+  forget.set_id(4);
+  EXPECT_EQ(change(forget), ErrorCode::kNone);
+  EXPECT_TRUE(quorum_.changes[1].only_learner);
+  EXPECT_EQ(quorum_.changes[1].kind, quorum::MemberChange::Kind::kRemove);
+  Request transfer;
+  transfer.set_kind(Request::TRANSFER);
+  transfer.set_id(3);
+  EXPECT_EQ(change(transfer), ErrorCode::kNone);
+  EXPECT_EQ(quorum_.transfers, std::vector<NodeId>{3});
+  quorum_.Depose(2, false);
+  EXPECT_EQ(change(transfer), ErrorCode::kNotController);
+}
+
 // D-16: no answer is much larger than its request.
 TEST_F(ControllerTest, ARequestMayNameSoManyAndNotMore) {
   quorum_.Elect(1);
