@@ -81,6 +81,14 @@ struct QuorumStatus {
   Uuid directory;           // of this one
 };
 
+// Whether this node was taken out of the quorum: nobody will tell it who leads.
+inline bool IsRemoved(const QuorumStatus& status) {
+  if (status.leader != kNoNode || status.peers.empty()) return false;
+  for (const QuorumStatus::Peer& peer : status.peers)
+    if (peer.voter.id == status.self) return false;
+  return true;
+}
+
 // The replicated log of the controllers: the pure raft core (controller/raft)
 // with a disk (controller/storage), a network (gRPC) and a clock.
 //

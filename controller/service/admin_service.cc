@@ -101,6 +101,11 @@ class AdminCall
     if (controller_->active()) return RunHere();
     quorum::Quorum* quorum = controller_->quorum();
     NodeId leader = quorum->leader();
+    if (quorum::IsRemoved(quorum->status())) {
+      return call_->Finish(
+          Fail(ErrorCode::kNotController,
+               "this controller is no member of the quorum any more"));
+    }
     auto voter = quorum->FindVoter(leader);
     if (leader == kNoNode || leader == quorum->status().self || !voter) {
       return Retry();

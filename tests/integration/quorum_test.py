@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import process
 from cases import Cases, equal, until
@@ -100,6 +101,10 @@ def main():
             assert leader not in voters(), voters()
             until(lambda: status()['leader'] not in (-1, leader), 'another one leads')
             assert len(voters()) == 3, voters()
+            # Its process still runs, and says at once that it is not the one to ask.
+            began = time.monotonic()
+            until(lambda: tidemark('topic', 'list', ids=(leader, 104)).returncode == 0, 'another one answers')
+            assert time.monotonic() - began < 3, time.monotonic() - began
             return leader
 
         def lost_disk_replaced():
