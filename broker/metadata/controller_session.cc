@@ -2,6 +2,8 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
+
 #include "broker/metadata/unary_call.h"
 #include "common/base/utf8.h"
 
@@ -21,11 +23,10 @@ using std::chrono::milliseconds;
 // One lifecycle call; its own loop goes on after a failure.
 constexpr Duration kCallTimeout = milliseconds(1500);
 constexpr Duration kRetryRegistration = milliseconds(100);
+// A broker that has just registered asks often, to be unfenced soon; the longer
+// that takes the less often, for where it takes long many start.
 constexpr Duration kStartingHeartbeat = milliseconds(10);
 constexpr Duration kShutdownHeartbeat = milliseconds(50);
-// After this long a broker that stays fenced stops asking a hundred times a
-// second.
-constexpr Duration kStartingFor = std::chrono::seconds(5);
 constexpr Duration kFencedHeartbeat = milliseconds(100);
 
 template <class Response>
@@ -292,8 +293,8 @@ Duration ControllerSession::State::NextHeartbeat() const {
   if (shutting_down)
     return std::min(kShutdownHeartbeat, options.heartbeat_interval);
   if (!fenced) return options.heartbeat_interval;
-  const bool starting = executor.Now() - registered_at < kStartingFor;
-  return std::min(starting ? kStartingHeartbeat : kFencedHeartbeat,
+  const Duration since = executor.Now() - registered_at;
+  return std::min(std::clamp(since / 8, kStartingHeartbeat, kFencedHeartbeat),
                   options.heartbeat_interval);
 }
 

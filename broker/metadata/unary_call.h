@@ -11,6 +11,7 @@
 #include "broker/metadata/controller_channels.h"
 #include "common/base/executor.h"
 #include "common/base/result.h"
+#include "common/rpc/request_id.h"
 
 namespace tidemark {
 
@@ -40,6 +41,7 @@ class UnaryCall
   static void Start(std::shared_ptr<ControllerChannels> channels,
                     Executor& executor, Method method, Request request,
                     Duration timeout, Done done) {
+    rpc::SetRequestId(&request);
     auto call = std::shared_ptr<UnaryCall>(new UnaryCall(
         std::move(channels), executor, std::move(method), std::move(request),
         executor.Now() + timeout, std::move(done)));

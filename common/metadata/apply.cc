@@ -29,6 +29,8 @@ Status ImageBuilder::Apply(const v1::Record& record, MetadataOffset offset) {
       return to.configs_.Apply(record.set_config(), to.topics_, &delta_);
     case v1::Record::kAllocateProducerIds:
       return to.producer_ids_.Apply(record.allocate_producer_ids());
+    case v1::Record::kAnswerRequest:
+      return to.requests_.Apply(record.answer_request());
     case v1::Record::kNoOp:
       return {};
     case v1::Record::KIND_NOT_SET:

@@ -8,6 +8,7 @@
 #include "common/metadata/brokers_image.h"
 #include "common/metadata/configs_image.h"
 #include "common/metadata/producer_ids_image.h"
+#include "common/metadata/requests_image.h"
 #include "common/metadata/topics_image.h"
 
 namespace tidemark::metadata {
@@ -26,6 +27,7 @@ class Image {
   const BrokersImage& brokers() const { return brokers_; }
   const ConfigsImage& configs() const { return configs_; }
   const ProducerIdsImage& producer_ids() const { return producer_ids_; }
+  const RequestsImage& requests() const { return requests_; }
 
   // nullptr when there is none.
   const TopicImage* FindTopic(const std::string& name) const {
@@ -47,6 +49,7 @@ class Image {
   BrokersImage brokers_;
   ConfigsImage configs_;
   ProducerIdsImage producer_ids_;
+  RequestsImage requests_;
 };
 
 using ImagePtr = std::shared_ptr<const Image>;

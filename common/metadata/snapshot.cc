@@ -13,6 +13,7 @@ v1::RecordBatch ToRecords(const Image& image) {
   image.topics().ToRecords(sink);
   image.configs().ToRecords(sink);
   image.producer_ids().ToRecords(sink);
+  image.requests().ToRecords(sink);
   return out;
 }
 
@@ -31,7 +32,8 @@ Delta Difference(const Image& from, const Image& to) {
 }
 
 bool Equal(const Image& a, const Image& b) {
-  if (a.offset() != b.offset() || a.producer_ids() != b.producer_ids()) {
+  if (a.offset() != b.offset() || a.producer_ids() != b.producer_ids() ||
+      !(a.requests() == b.requests())) {
     return false;
   }
   Delta delta = Difference(a, b);

@@ -1,7 +1,11 @@
 #include "common/rpc/http_endpoint.h"
 
 #include <httplib.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -12,8 +16,73 @@
 
 namespace tidemark::rpc {
 
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// A connection that ends at its deadline, however it spends its time.
+class TimedStream final : public httplib::Stream {
+ public:
+  explicit TimedStream(socket_t socket) : socket_(socket) {}
+  void SetDeadline(SteadyTime deadline) { deadline_ = deadline; }
+
+  bool is_readable() const override { return Wait(POLLIN); }
+  bool is_writable() const override { return Wait(POLLOUT); }
+  ssize_t read(char* to, size_t size) override {
+    return Wait(POLLIN) ? ::recv(socket_, to, size, MSG_DONTWAIT) : -1;
+  }
+  ssize_t write(const char* from, size_t size) override {
+    return Wait(POLLOUT)
+               ? ::send(socket_, from, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+               : -1;
+  }
+  void get_remote_ip_and_port(std::string&, int&) const override {}
+  void get_local_ip_and_port(std::string&, int&) const override {}
+  socket_t socket() const override { return socket_; }
+
+ private:
+  bool Wait(int16_t events) const {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        deadline_ - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    pollfd waiting{socket_, events, 0};
+    return ::poll(&waiting, 1, static_cast<int>(left.count())) > 0;
+  }
+
+  const socket_t socket_;
+  SteadyTime deadline_;
+};
+
+constexpr auto kFirstByte = std::chrono::seconds(1);
+constexpr auto kRequest = std::chrono::seconds(2);
+constexpr auto kAnswer = std::chrono::seconds(3);
+
+// The library's own deadlines begin anew with every byte.
+class TimedServer final : public httplib::Server {
+  bool process_and_close_socket(socket_t socket) override {
+    TimedStream stream(socket);
+    const auto begin = std::chrono::steady_clock::now();
+    stream.SetDeadline(begin + kFirstByte);
+    bool served = stream.is_readable();
+    if (served) {
+      stream.SetDeadline(begin + kRequest);
+      bool closed = false;
+      served = process_request(
+          stream, /*close_connection=*/true, closed, [&](httplib::Request&) {
+            // The head is there; the rest of the request is of no interest.
+            stream.SetDeadline(std::chrono::steady_clock::now() + kAnswer);
+          });
+    }
+    ::shutdown(socket, SHUT_RDWR);
+    ::close(socket);
+    return served;
+  }
+};
+
+}  // namespace
+
 struct HttpEndpoint::Impl {
-  httplib::Server server;
+  TimedServer server;
   std::thread thread;
   uint16_t port = 0;
   std::promise<void> ended;
@@ -30,9 +99,8 @@ constexpr char kPlain[] = "text/plain; charset=utf-8";
 // How long a stop waits for the threads.
 constexpr auto kPatience = std::chrono::milliseconds(20);
 
-// How long a connection may say nothing, and how many may do so at a time
-// before the next has to wait for the end of one.
-constexpr time_t kSilenceSeconds = 1;
+// How many connections may be open before the next has to wait for the end of
+// one.
 constexpr size_t kMaxThreads = 64;
 
 // A thread for each connection that is open at the same time, since the
@@ -87,8 +155,12 @@ class ConnectionThreads : public httplib::TaskQueue {
 // The server dies with `impl`, and the routes with it.
 void HttpEndpoint::Route(Impl* impl) {
   httplib::Server& server = impl->server;
-  server.Get("/livez", [](const httplib::Request&, httplib::Response& out) {
-    out.set_content("ok\n", kPlain);
+  server.Get("/livez", [impl](const httplib::Request&, httplib::Response& out) {
+    std::shared_lock lock(impl->mutex);
+    Status status;
+    if (!impl->closed && impl->handlers.alive) status = impl->handlers.alive();
+    if (!status) out.status = 503;
+    out.set_content(status ? "ok\n" : status.error().message + "\n", kPlain);
   });
   server.Get(
       "/readyz", [impl](const httplib::Request&, httplib::Response& out) {
@@ -123,9 +195,6 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
   httplib::Server& server = impl->server;
   server.new_task_queue = [] { return new ConnectionThreads; };
   server.set_keep_alive_max_count(1);
-  server.set_keep_alive_timeout(kSilenceSeconds);
-  server.set_read_timeout(2, 0);
-  server.set_write_timeout(2, 0);
   server.set_payload_max_length(64 << 10);
   int listening = -1;
   server.set_socket_options([&listening](socket_t socket) {

@@ -11,8 +11,10 @@ namespace tidemark::rpc {
 
 // The HTTP port every process has for its operators: GET /livez, /readyz and
 // /metrics. Own threads, one more than there are open connections (up to 64);
-// the callbacks run on them, several at a time. A connection that says nothing
-// is closed after a second and holds up nobody, nor does a callback that hangs.
+// the callbacks run on them, several at a time. A connection has one request,
+// a second for its first byte and two for all of it, and then three for the
+// answer: one that says nothing, or little at a time, holds up nobody, nor does
+// a callback that hangs.
 class HttpEndpoint {
  public:
   struct Handlers {
@@ -23,6 +25,9 @@ class HttpEndpoint {
     // What an operator should know either way, as lines under the answer of
     // /readyz. May be null.
     std::function<std::string()> notes = nullptr;
+    // Whether the process is alive, or what is wrong with it (503 of /livez). A
+    // moment's work that waits for nothing. May be null: it is.
+    std::function<Status()> alive = nullptr;
   };
 
   // `port` 0: any free one. Fails with one line that names the address.

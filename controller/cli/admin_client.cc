@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/rpc/request_id.h"
 #include "controller/cli/command.h"
 #include "proto/admin.grpc.pb.h"
 
@@ -48,7 +49,7 @@ struct AdminClient::Impl {
   size_t next = 0;
 
   template <class Response, class Request>
-  Result<Response> Call(const Request& request,
+  Result<Response> Call(Request request,
                         grpc::Status (Admin::Stub::*method)(
                             grpc::ClientContext*, const Request&, Response*)) {
     if (stubs.empty()) {
@@ -56,6 +57,8 @@ struct AdminClient::Impl {
                   "name at least one controller: --bootstrap-controllers "
                   "host:port,...");
     }
+    // All attempts are one request: it is done once, and answered alike.
+    rpc::SetRequestId(&request);
     const auto deadline = Time::now() + timeout;
     grpc::Status status;
     for (size_t attempt = 0;; ++attempt) {

@@ -4,12 +4,14 @@
 #include <mutex>
 #include <optional>
 
+#include "controller/console/loop_watch.h"
 #include "controller/console/metrics.h"
 
 namespace tidemark::controller {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(1);
+constexpr Duration kStuck = std::chrono::seconds(10);
 
 // Runs `ask` on the executor; nothing when it does not come in time.
 template <class T>
@@ -38,6 +40,11 @@ Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
     const std::string& host, uint16_t port, Controller* controller,
     Executor* executor) {
   rpc::HttpEndpoint::Handlers handlers;
+  auto watch = std::make_shared<LoopWatch>(executor);
+  handlers.alive = [watch]() -> Status {
+    if (watch->Silent() < kStuck) return {};
+    return Fail(ErrorCode::kRequestTimedOut, "the controller's loop is stuck");
+  };
   handlers.ready = [controller, executor]() -> Status {
     auto leader = Ask<NodeId>(
         executor, [controller] { return controller->quorum()->leader(); });
@@ -48,12 +55,12 @@ Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
     return Fail(ErrorCode::kNotController,
                 "no leader known: is a majority of the controllers running?");
   };
-  handlers.metrics = [controller, executor] {
-    auto view = Ask<MetricsView>(executor, [controller] {
-      return MetricsView{controller->committed(),
-                         controller->quorum()->status(), controller->active(),
-                         controller->feed_subscribers(),
-                         controller->counters()};
+  handlers.metrics = [controller, executor, watch] {
+    auto view = Ask<MetricsView>(executor, [controller, watch] {
+      return MetricsView{
+          controller->committed(), controller->quorum()->status(),
+          controller->active(),    controller->feed_subscribers(),
+          controller->counters(),  watch->lag()};
     });
     return view ? RenderMetrics(*view) : std::string();
   };

@@ -10,9 +10,10 @@ namespace tidemark::controller {
 
 class Controller;
 
-// The controller's HTTP port. Ready when it knows a leader. Questions run on
-// the controller's executor, so an executor that is stuck is not ready; stop
-// the server before the executor.
+// The controller's HTTP port. Ready when it knows a leader; not alive, to be
+// started again, when the executor has not got to anything for ten seconds.
+// Questions run on the controller's executor, so an executor that is stuck is
+// not ready; stop the server before the executor.
 Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
     const std::string& host, uint16_t port, Controller* controller,
     Executor* executor);

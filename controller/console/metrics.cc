@@ -23,6 +23,31 @@ class Families {
   void Counter(const char* name, const char* help, double value) {
     Add(name, help, MetricType::Counter).counter.value = value;
   }
+  // One of them, of the peer with this id.
+  void OfPeer(const char* name, const char* help, MetricType type, NodeId id,
+              double value) {
+    if (families_.empty() || families_.back().name != name) {
+      MetricFamily& family = families_.emplace_back();
+      family.name = name;
+      family.help = help;
+      family.type = type;
+    }
+    ClientMetric& metric = families_.back().metric.emplace_back();
+    metric.label.push_back({"voter", std::to_string(id)});
+    (type == MetricType::Gauge ? metric.gauge.value : metric.counter.value) =
+        value;
+  }
+  // As `name`_seconds_count, _sum and _longest.
+  void Times(const std::string& name, const std::string& help, uint64_t count,
+             Duration sum, Duration longest) {
+    auto seconds = [](Duration d) {
+      return std::chrono::duration<double>(d).count();
+    };
+    Counter((name + "_seconds_count").c_str(), help.c_str(),
+            static_cast<double>(count));
+    Counter((name + "_seconds_sum").c_str(), help.c_str(), seconds(sum));
+    Gauge((name + "_seconds_longest").c_str(), help.c_str(), seconds(longest));
+  }
   std::string Render() const {
     std::ostringstream out;
     prometheus::TextSerializer().Serialize(out, families_);
@@ -39,6 +64,36 @@ class Families {
   }
   std::vector<MetricFamily> families_;
 };
+
+void AddQuorum(const quorum::QuorumStatus& status, Families* out) {
+  const auto& times = status.times;
+  out->Times("tidemark_raft_commit", "From proposal to applied",
+             times.commit.count, times.commit.sum, times.commit.longest);
+  out->Times("tidemark_raft_disk_write", "Writes of the raft log, synced",
+             times.write.count, times.write.sum, times.write.longest);
+  out->Times("tidemark_raft_snapshot", "Taking and storing snapshots",
+             times.snapshot.count, times.snapshot.sum, times.snapshot.longest);
+  out->Gauge("tidemark_raft_snapshot_bytes",
+             "Size of the newest snapshot taken",
+             static_cast<double>(status.snapshot_bytes));
+  out->Counter("tidemark_raft_elections_lost_total",
+               "Elections in which this node asked for votes in vain",
+               static_cast<double>(status.elections_lost));
+  for (const auto& peer : status.peers) {
+    out->OfPeer("tidemark_raft_voter_lag_entries",
+                "Entries that the voter lacks (active controller)",
+                MetricType::Gauge, peer.voter.id,
+                status.leader == status.self
+                    ? static_cast<double>(status.last - peer.match)
+                    : 0);
+  }
+  for (const auto& peer : status.peers) {
+    out->OfPeer("tidemark_raft_messages_dropped_total",
+                "Messages to the voter that did not fit into its queue",
+                MetricType::Counter, peer.voter.id,
+                static_cast<double>(peer.dropped_messages));
+  }
+}
 
 }  // namespace
 
@@ -94,6 +149,10 @@ std::string RenderMetrics(const MetricsView& view) {
             static_cast<double>(view.quorum.last));
   out.Gauge("tidemark_raft_snapshot_offset", "Offset of the newest snapshot",
             static_cast<double>(view.quorum.snapshot));
+  AddQuorum(view.quorum, &out);
+  out.Times("tidemark_controller_loop_lag",
+            "How late the controller's loop gets to its tasks", view.loop.count,
+            view.loop.sum, view.loop.longest);
   return out.Render();
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/metadata/image.h"
+#include "controller/console/loop_watch.h"
 #include "controller/quorum/quorum.h"
 #include "controller/service/controller.h"
 
@@ -16,6 +17,7 @@ struct MetricsView {
   bool active = false;
   size_t feed_subscribers = 0;
   Controller::Counters counters;
+  LoopWatch::Lag loop;
 };
 
 // Prometheus text format. Any thread.

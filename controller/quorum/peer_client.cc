@@ -19,10 +19,9 @@ using raft::v1::StreamEnd;
 
 constexpr int64_t kMinPauseMs = 50;
 constexpr int64_t kMaxPauseMs = 500;
-constexpr size_t kMaxQueuedBytes = 32 << 20;
-constexpr size_t kMaxQueued = 4096;
+constexpr Outbox::Limits kConnected{.messages = 4096, .bytes = 32 << 20};
 // While there is no stream only the newest messages are worth keeping.
-constexpr size_t kMaxQueuedUnconnected = 64;
+constexpr Outbox::Limits kUnconnected{.messages = 64, .bytes = 32 << 20};
 constexpr auto kDeadAfter = std::chrono::seconds(2);
 
 std::shared_ptr<grpc::Channel> MakeChannel(const Voter& peer) {
@@ -142,28 +141,20 @@ void PeerClient::Connect() {
 }
 
 void PeerClient::Send(const raft::Message& message) {
-  const size_t limit = established_ ? kMaxQueued : kMaxQueuedUnconnected;
-  while (queue_.size() >= limit && !established_) DropQueue();
-  if (queue_.size() >= limit || queued_bytes_ > kMaxQueuedBytes) return;
   Envelope envelope;
   *envelope.mutable_message() = Encode(message);
-  queued_bytes_ += envelope.ByteSizeLong();
-  queue_.push_back(std::move(envelope));
+  outbox_.Push(std::move(envelope), established_ ? kConnected : kUnconnected,
+               !established_);
   if (unanswered_since_ == Instant{}) unanswered_since_ = executor_.Now();
   WriteNext();
 }
 
-void PeerClient::DropQueue() {
-  queued_bytes_ -= queue_.front().ByteSizeLong();
-  queue_.pop_front();
-}
-
 void PeerClient::WriteNext() {
-  if (!stream_ || !established_ || writing_ || queue_.empty()) return;
-  queued_bytes_ -= queue_.front().ByteSizeLong();
+  if (!stream_ || !established_ || writing_) return;
+  auto next = outbox_.Pop();
+  if (!next) return;
   writing_ = true;
-  stream_->Write(std::move(queue_.front()));
-  queue_.pop_front();
+  stream_->Write(std::move(*next));
 }
 
 void PeerClient::OnEstablished(const Stream* stream) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
 
 #include "common/base/executor.h"
+#include "controller/quorum/outbox.h"
 #include "controller/quorum/quorum.h"
 #include "controller/raft/message.h"
 #include "proto/raft.pb.h"
@@ -12,7 +12,7 @@
 namespace tidemark::quorum {
 
 // One voter's outgoing stream to another: keeps it open, says Hello, sends
-// messages in order. What cannot be sent is dropped: raft sends again.
+// messages in the order of an Outbox.
 //
 // Owner: the executor's thread; no call blocks, except the destructor, for
 // the moment gRPC needs to cancel a stream.
@@ -27,6 +27,8 @@ class PeerClient : public std::enable_shared_from_this<PeerClient> {
   void Send(const raft::Message& message);
   // What the next stream begins with.
   void SetHello(raft::v1::Hello hello) { hello_ = std::move(hello); }
+  // Messages that did not fit, ever.
+  uint64_t dropped() const { return outbox_.dropped(); }
   // Something came from this peer.
   void Heard() { unanswered_since_ = {}; }
   // Every so often. A stream on which nothing was ever answered for a while
@@ -40,7 +42,6 @@ class PeerClient : public std::enable_shared_from_this<PeerClient> {
   void OnWritten(const Stream* stream);
   void OnEnded(const Stream* stream, std::string error, bool refused);
   void WriteNext();
-  void DropQueue();
 
   Executor& executor_;
   const Voter peer_;
@@ -51,8 +52,7 @@ class PeerClient : public std::enable_shared_from_this<PeerClient> {
   bool waiting_ = false;  // for the end of the pause after a failure
   bool refused_ = false;  // said so in the log
   int64_t pause_ms_;
-  std::deque<raft::v1::Envelope> queue_;
-  size_t queued_bytes_ = 0;
+  Outbox outbox_;
   Instant unanswered_since_{};
 };
 

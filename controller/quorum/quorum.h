@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -65,6 +66,18 @@ struct MemberChange {
   bool only_learner = false;
 };
 
+// How long something took, each time.
+struct Times {
+  uint64_t count = 0;
+  Duration sum{}, longest{};
+
+  void Add(Duration took) {
+    ++count;
+    sum += took;
+    longest = std::max(longest, took);
+  }
+};
+
 struct QuorumStatus {
   NodeId self = kNoNode;
   NodeId leader = kNoNode;
@@ -76,9 +89,18 @@ struct QuorumStatus {
     bool votes = true;
     MetadataOffset match = 0;  // known only on the leader
     bool recently_active = false;
+    uint64_t dropped_messages = 0;
   };
   std::vector<Peer> peers;  // all members, this one too
   Uuid directory;           // of this one
+  // Since the process began.
+  struct {
+    Times commit;    // from proposal to applied, here
+    Times write;     // of the log, synced
+    Times snapshot;  // taken and stored
+  } times;
+  size_t snapshot_bytes = 0;  // of the newest one taken
+  uint64_t elections_lost = 0;
 };
 
 // Whether this node was taken out of the quorum: nobody will tell it who leads.

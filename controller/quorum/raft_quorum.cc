@@ -148,6 +148,10 @@ class Driver final : public RaftQuorum {
   bool pump_scheduled_ = false;
   bool disk_hangs_ = false;  // said so in the log
   uint64_t refused_messages_ = 0;
+  bool asks_for_votes_ = false;
+  uint64_t elections_lost_ = 0;
+  Times commit_times_, snapshot_times_;
+  size_t snapshot_bytes_ = 0;
   std::function<void()> handed_over_;  // to call
   MemberChanges changes_;
   raft::MembersPtr members_;  // what peers_ follows
@@ -352,6 +356,9 @@ void Driver::FollowLeadership() {
     known_leader_ = core_.leader();
     LOG(INFO) << "quorum leader=" << known_leader_ << " term=" << core_.term();
   }
+  const bool asks = std::holds_alternative<raft::Candidate>(core_.role());
+  if (std::exchange(asks_for_votes_, asks) && !asks && !core_.IsLeader())
+    ++elections_lost_;
   const raft::Term leads = core_.IsLeader() ? core_.term() : 0;
   if (leads != leading_) {
     if (leading_ != 0) {
@@ -426,6 +433,7 @@ void Driver::MaybeTakeSnapshot() {
   const raft::LogPosition last = applied_;
   const raft::LogIndex slack = options_.snapshot_slack_entries;
   const raft::LogIndex compact_to = last.index > slack ? last.index - slack : 0;
+  const Instant began = executor_.Now();
   raft::MembersPtr members = core_.log().MembersAt(last.index);
   // A list of ids is in the configuration, not in the log.
   if (members && !members->IsAgreed()) members = nullptr;
@@ -433,16 +441,18 @@ void Driver::MaybeTakeSnapshot() {
                           std::move(members)};
   LOG(INFO) << "took snapshot offset=" << last.index
             << " bytes=" << snapshot.data.size();
-  storage_->SaveSnapshot(std::move(snapshot), compact_to,
-                         [weak = std::weak_ptr(self_), last, compact_to] {
-                           auto self = weak.lock();
-                           if (!self) return;
-                           Driver& driver = *self->driver;
-                           driver.taking_snapshot_ = false;
-                           driver.snapshot_index_ =
-                               std::max(driver.snapshot_index_, last.index);
-                           driver.core_.Compact(compact_to);
-                         });
+  snapshot_bytes_ = snapshot.data.size();
+  storage_->SaveSnapshot(
+      std::move(snapshot), compact_to,
+      [weak = std::weak_ptr(self_), last, compact_to, began] {
+        auto self = weak.lock();
+        if (!self) return;
+        Driver& driver = *self->driver;
+        driver.taking_snapshot_ = false;
+        driver.snapshot_times_.Add(driver.executor_.Now() - began);
+        driver.snapshot_index_ = std::max(driver.snapshot_index_, last.index);
+        driver.core_.Compact(compact_to);
+      });
 }
 
 void Driver::FetchSnapshot() {
@@ -466,7 +476,11 @@ void Driver::Propose(std::string data,
     return done(Fail(ErrorCode::kInvalidRequest, "an empty metadata change"));
   auto position = core_.Propose(SharedBytes(std::move(data)));
   if (!position) return done(Fail(position.error()));
-  proposals_.Add(*position, std::move(done));
+  proposals_.Add(*position, [this, began = executor_.Now(),
+                             done = std::move(done)](auto offset) {
+    if (offset) commit_times_.Add(executor_.Now() - began);
+    done(std::move(offset));
+  });
   SchedulePump();
 }
 
@@ -523,8 +537,15 @@ QuorumStatus Driver::status() const {
     } else {
       peer.recently_active = id == core_.leader();
     }
+    if (auto to = peers_.find(id); to != peers_.end())
+      peer.dropped_messages = to->second->dropped();
     status.peers.push_back(std::move(peer));
   }
+  status.times.commit = commit_times_;
+  status.times.write = storage_->write_times();
+  status.times.snapshot = snapshot_times_;
+  status.snapshot_bytes = snapshot_bytes_;
+  status.elections_lost = elections_lost_;
   return status;
 }
 

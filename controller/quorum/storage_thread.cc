@@ -104,7 +104,12 @@ void StorageThread::RunWrites(std::vector<Job> jobs) {
   std::vector<raft::Write> writes;
   writes.reserve(jobs.size());
   for (Job& job : jobs) writes.push_back(std::move(job.write));
+  const Instant began = executor_.Now();
   DieOn(storage_->Write(writes));
+  {
+    std::lock_guard lock(mutex_);
+    write_times_.Add(executor_.Now() - began);
+  }
   for (raft::Write& write : writes) {
     write.entries.clear();
     write.snapshot.reset();

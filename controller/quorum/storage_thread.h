@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/executor.h"
+#include "controller/quorum/quorum.h"
 #include "controller/storage/raft_storage.h"
 
 namespace tidemark::quorum {
@@ -31,6 +32,11 @@ class StorageThread {
   void SavePeer(NodeId id, const Uuid& directory, std::function<void()> done);
   void LoadSnapshot(std::function<void(raft::Snapshot)> done);
 
+  // Of Write. Any thread.
+  Times write_times() const {
+    std::lock_guard lock(mutex_);
+    return write_times_;
+  }
   const io::MetaProperties& meta() const { return storage_->meta(); }
 
  private:
@@ -46,9 +52,10 @@ class StorageThread {
 
   std::unique_ptr<storage::RaftStorage> storage_;
   Executor& executor_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
+  Times write_times_;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -63,16 +63,19 @@ Status Raft::FollowSnapshot(Message m) {
   auto& follower = std::get<Follower>(role_);
   const SnapshotChunk& chunk = m.snapshot;
   if (chunk.last.index <= log_.committed()) {
-    follower.incoming.reset();
+    incoming_.reset();
     Message reply = MakeReply(m, MessageType::kAppendReply);
     reply.index = log_.committed();
     Send(std::move(reply));
     return {};
   }
-  auto& incoming = follower.incoming;
-  if (!incoming || incoming->last != chunk.last) {
-    if (incoming && chunk.last.index < incoming->last.index) return {};
-    incoming.emplace(Follower::Incoming{chunk.last, {}, chunk.members});
+  auto& incoming = incoming_;
+  // Of the same state another node makes other bytes.
+  if (!incoming || incoming->from != m.from || incoming->last != chunk.last) {
+    if (incoming && incoming->from == m.from &&
+        chunk.last.index < incoming->last.index)
+      return {};
+    incoming.emplace(Incoming{m.from, chunk.last, {}, chunk.members});
   }
   if (incoming->bytes.size() + chunk.data.size() > config_.max_snapshot_bytes) {
     incoming.reset();
@@ -100,8 +103,8 @@ void Raft::FollowTimeoutNow() {
 }
 
 void Raft::InstallSnapshot(Follower& follower) {
-  Follower::Incoming incoming = std::move(*follower.incoming);
-  follower.incoming.reset();
+  Incoming incoming = std::move(*incoming_);
+  incoming_.reset();
   if (log_.Holds(incoming.last)) {
     // The log has it all: what follows the snapshot is worth keeping.
     NoteMatch(follower, incoming.last.index);

@@ -9,6 +9,7 @@
 namespace tidemark::raft {
 
 void Raft::BecomeLeader() {
+  incoming_.reset();
   Leader leader;
   leader.term_start = log_.last_index() + 1;
   FollowPeers(leader);

@@ -214,6 +214,16 @@ class Raft {
   std::vector<Message> now_;
   std::vector<Message> after_write_;
   std::optional<Snapshot> installed_;  // not yet in a Ready
+
+  // A snapshot that arrives in chunks. No role drops it: when the stream of
+  // the leader breaks, what has come is still good if it goes on.
+  struct Incoming {
+    NodeId from = kNoNode;
+    LogPosition last;
+    std::string bytes;
+    MembersPtr members;
+  };
+  std::optional<Incoming> incoming_;
 };
 
 }  // namespace tidemark::raft

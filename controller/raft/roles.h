@@ -15,18 +15,10 @@ namespace tidemark::raft {
 // the old role's state, so nothing of an earlier term is left behind.
 
 struct Follower {
-  // A snapshot arriving in chunks.
-  struct Incoming {
-    LogPosition last;
-    std::string bytes;
-    MembersPtr members;
-  };
-
   NodeId leader = kNoNode;
   uint32_t elapsed = 0;  // ticks since the leader was heard or a vote given
   uint32_t timeout = 0;  // election at this many
   LogIndex matched = 0;  // known to equal the leader's log up to here
-  std::optional<Incoming> incoming;
 };
 
 struct PreCandidate {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "common/rpc/channel.h"
+#include "common/rpc/request_id.h"
 #include "controller/service/call.h"
 #include "controller/service/controller.h"
 #include "proto/admin.grpc.pb.h"
@@ -75,7 +76,7 @@ class AdminCall
             std::shared_ptr<void> place)
       : place_(std::move(place)),
         call_(std::move(call)),
-        request_(request),
+        request_(*request),
         response_(response),
         local_(local),
         remote_(remote),
@@ -83,6 +84,8 @@ class AdminCall
         executor_(executor),
         peers_(peers),
         hops_(HopsOf(*call_->context())) {
+    // Whoever forwards it, and whoever tries again, does it once.
+    rpc::SetRequestId(&request_);
     deadline_ = std::min(call_->context()->deadline(),
                          std::chrono::system_clock::now() + kDefaultDeadline);
   }
@@ -137,7 +140,7 @@ class AdminCall
 
   void RunHere() {
     (controller_->*local_)(
-        *request_, [self = this->shared_from_this()](Result<Response> r) {
+        request_, [self = this->shared_from_this()](Result<Response> r) {
           if (!r && self->WorthAnother(r.error().code)) return self->Retry();
           if (!r) return self->call_->Finish(Fail(r.error()));
           *self->response_ = std::move(*r);
@@ -151,7 +154,7 @@ class AdminCall
     flight->context.set_deadline(deadline_);
     flight->context.AddMetadata(kHopsKey, std::to_string(hops_ + 1));
     (flight->stub->async()->*remote_)(
-        &flight->context, request_, &flight->response,
+        &flight->context, &request_, &flight->response,
         [self = this->shared_from_this(), flight](grpc::Status status) {
           self->executor_->Post([self, flight, status] {
             self->Forwarded(flight.get(), status);
@@ -175,6 +178,10 @@ class AdminCall
 
   void Forwarded(Flight* flight, const grpc::Status& status) {
     flight->done = true;
+    const auto& trailers = flight->context.GetServerTrailingMetadata();
+    const auto code = trailers.find(rpc::kErrorCodeKey);
+    // The connection broke, or was never there.
+    unknown_ |= !status.ok() && code == trailers.end();
     if (!status.ok() &&
         WorthAnother(rpc::FromGrpc(status, &flight->context).code)) {
       return Retry();
@@ -182,8 +189,6 @@ class AdminCall
     if (status.ok()) {
       *response_ = std::move(flight->response);
     } else {
-      const auto& trailers = flight->context.GetServerTrailingMetadata();
-      auto code = trailers.find(rpc::kErrorCodeKey);
       if (code != trailers.end()) {
         call_->context()->AddTrailingMetadata(
             rpc::kErrorCodeKey,
@@ -195,7 +200,7 @@ class AdminCall
 
   const std::shared_ptr<void> place_;  // among kMaxCalls; given back at the end
   const std::shared_ptr<Call> call_;
-  const Request* const request_;
+  Request request_;
   Response* const response_;
   const Local local_;
   const Remote remote_;

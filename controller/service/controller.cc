@@ -62,7 +62,8 @@ size_t BatchBytes(const record_v1::Record& record) {
 // says something by itself, as what happens to a broker does: half of a topic
 // is none.
 size_t EndOfBatch(const Records& records, size_t from) {
-  const size_t end = std::min(records.size(), from + kMaxRecordsPerBatch);
+  // With the answer to remember, which goes with what it is about.
+  const size_t end = std::min(records.size(), from + kMaxRecordsPerBatch + 1);
   size_t bytes = BatchBytes(records[from]);
   for (size_t to = from + 1; to < end; ++to) {
     bytes += BatchBytes(records[to]);
@@ -320,6 +321,36 @@ void Controller::Answer(Decision<Response> decision, Reply<Response> reply) {
          });
 }
 
+template <class Request, class Response, class Decide>
+void Controller::AnswerOnce(const Request& request, Reply<Response> reply,
+                            const Decide& decide) {
+  if (!active_) return reply(Fail(NotActive()));
+  const std::string call(Response::descriptor()->full_name());
+  const auto id = Uuid::FromBytes(request.request_id());
+  if (!request.request_id().empty() && (!id || id->IsZero())) {
+    return reply(Fail(ErrorCode::kInvalidRequest,
+                      "a request id is 16 bytes, not all of them zero"));
+  }
+  if (const auto* known = id ? pending_->requests().Find(*id) : nullptr) {
+    Decision<Response> again;
+    if (known->call != call || !again.response.ParseFromString(known->answer)) {
+      return reply(Fail(ErrorCode::kInvalidRequest,
+                        "the request id was that of another call"));
+    }
+    return Answer(std::move(again), std::move(reply));
+  }
+  Result<Decision<Response>> decision = decide();
+  if (!decision) return reply(Fail(decision.error()));
+  if (id && !decision->records.empty()) {
+    auto* answer = decision->records.emplace_back().mutable_answer_request();
+    answer->set_request_id(request.request_id());
+    answer->set_call(call);
+    answer->set_answer(decision->response.SerializeAsString());
+    answer->set_time_ms(executor_->WallMs());
+  }
+  Answer(std::move(*decision), std::move(reply));
+}
+
 Controller::Done Controller::AndNoteUnclean(const Records& records, Done done) {
   std::vector<std::string> elections;
   for (const record_v1::Record& record : records) {
@@ -529,22 +560,23 @@ void Controller::FeedEnded(const rpc_v1::SubscribeRequest& request,
 
 void Controller::CreateTopics(const admin_v1::CreateTopicsRequest& request,
                               Reply<admin_v1::CreateTopicsResponse> reply) {
-  if (!active_) return reply(Fail(NotActive()));
-  Answer(DecideCreateTopics(*pending_, request, options_.settings, random_),
-         std::move(reply));
+  AnswerOnce(request, std::move(reply), [&] {
+    return DecideCreateTopics(*pending_, request, options_.settings, random_);
+  });
 }
 
 void Controller::DeleteTopics(const admin_v1::DeleteTopicsRequest& request,
                               Reply<admin_v1::DeleteTopicsResponse> reply) {
-  if (!active_) return reply(Fail(NotActive()));
-  Answer(DecideDeleteTopics(*pending_, request), std::move(reply));
+  AnswerOnce(request, std::move(reply),
+             [&] { return DecideDeleteTopics(*pending_, request); });
 }
 
 void Controller::CreatePartitions(
     const admin_v1::CreatePartitionsRequest& request,
     Reply<admin_v1::CreatePartitionsResponse> reply) {
-  if (!active_) return reply(Fail(NotActive()));
-  Answer(DecideCreatePartitions(*pending_, request, random_), std::move(reply));
+  AnswerOnce(request, std::move(reply), [&] {
+    return DecideCreatePartitions(*pending_, request, random_);
+  });
 }
 
 void Controller::AlterConfigs(const admin_v1::AlterConfigsRequest& request,
@@ -552,28 +584,30 @@ void Controller::AlterConfigs(const admin_v1::AlterConfigsRequest& request,
   if (!active_) return reply(Fail(NotActive()));
   // What was just allowed may be needed now.
   next_unclean_ = executor_->Now();
-  Answer(DecideAlterConfigs(*pending_, request), std::move(reply));
+  AnswerOnce(request, std::move(reply),
+             [&] { return DecideAlterConfigs(*pending_, request); });
 }
 
 void Controller::ElectLeaders(const admin_v1::ElectLeadersRequest& request,
                               Reply<admin_v1::ElectLeadersResponse> reply) {
-  if (!active_) return reply(Fail(NotActive()));
-  Answer(DecideElectLeaders(*pending_, request, options_.settings),
-         std::move(reply));
+  AnswerOnce(request, std::move(reply), [&] {
+    return DecideElectLeaders(*pending_, request, options_.settings);
+  });
 }
 
 void Controller::UnregisterBroker(
     const admin_v1::UnregisterBrokerRequest& request,
     Reply<admin_v1::UnregisterBrokerResponse> reply) {
-  if (!active_) return reply(Fail(NotActive()));
-  if (BeingRegistered(request.broker_id())) {
-    return reply(Fail(ErrorCode::kRequestTimedOut,
-                      "the broker is registering right now: try again"));
-  }
-  auto decision = DecideUnregister(*pending_, request, options_.settings);
-  if (!decision) return reply(Fail(decision.error()));
-  LOG(INFO) << "controller: unregistering broker=" << request.broker_id();
-  Answer(std::move(*decision), std::move(reply));
+  using Decided = Result<Decision<admin_v1::UnregisterBrokerResponse>>;
+  AnswerOnce(request, std::move(reply), [&]() -> Decided {
+    if (BeingRegistered(request.broker_id())) {
+      // As if there was no controller yet: it is asked again in a moment.
+      return Fail(ErrorCode::kNotController,
+                  "the broker is registering right now: try again");
+    }
+    LOG(INFO) << "controller: unregistering broker=" << request.broker_id();
+    return DecideUnregister(*pending_, request, options_.settings);
+  });
 }
 
 void Controller::DescribeTopics(const admin_v1::DescribeTopicsRequest& request,

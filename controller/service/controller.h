@@ -142,6 +142,12 @@ class Controller final : public quorum::StateMachine {
   void RebuildPending();
   template <class Response>
   void Answer(Decision<Response> decision, Reply<Response> reply);
+  // What an operator asks for, once: a request with an id that has been
+  // answered is answered alike, and `decide` is not called. Its failure
+  // changes nothing.
+  template <class Request, class Response, class Decide>
+  void AnswerOnce(const Request& request, Reply<Response> reply,
+                  const Decide& decide);
   template <class Response>
   void Read(Reply<Response> reply, std::function<Response()> make);
 

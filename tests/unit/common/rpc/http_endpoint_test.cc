@@ -76,6 +76,46 @@ TEST(HttpEndpoint, SilentConnectionsHoldUpNobody) {
   for (int socket : silent) close(socket);
 }
 
+// P-3: a byte now and then is no request.
+TEST(HttpEndpoint, AConnectionThatTricklesIsClosedInTime) {
+  auto endpoint =
+      StartAnywhere({[]() -> Status { return {}; }, [] { return "x 1\n"; }});
+  ASSERT_TRUE(endpoint) << endpoint.error().message;
+  const int slow = SilentConnections((*endpoint)->port(), 1)[0];
+  const auto begin = std::chrono::steady_clock::now();
+  const std::string head = "GET /livez HTTP/1.1\r\nX-Slow: ";
+  size_t sent = 0;
+  auto closed = [slow] {
+    char byte;
+    const ssize_t got = recv(slow, &byte, 1, MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN);
+  };
+  while (!closed()) {
+    const char byte = sent < head.size() ? head[sent] : 'x';
+    ++sent;
+    send(slow, &byte, 1, MSG_NOSIGNAL);
+    ASSERT_LT(sent, 1000u) << "it went on";
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  close(slow);
+  EXPECT_GT(sent, head.size());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
+}
+
+TEST(HttpEndpoint, LivezSaysWhatIsWrong) {
+  Status status;
+  HttpEndpoint::Handlers handlers{[]() -> Status { return {}; },
+                                  [] { return std::string("x 1\n"); }};
+  handlers.alive = [&] { return status; };
+  auto endpoint = StartAnywhere(handlers);
+  ASSERT_TRUE(endpoint) << endpoint.error().message;
+  httplib::Client client("127.0.0.1", (*endpoint)->port());
+  EXPECT_EQ(client.Get("/livez")->status, 200);
+  status = Fail(ErrorCode::kRequestTimedOut, "stuck");
+  EXPECT_EQ(client.Get("/livez")->status, 503);
+  EXPECT_EQ(client.Get("/livez")->body, "stuck\n");
+}
+
 TEST(HttpEndpoint, AHangingHandlerHoldsUpNobodyButIsWaitedForAtTheEnd) {
   std::promise<void> entered, released;
   std::atomic<bool> left = false;

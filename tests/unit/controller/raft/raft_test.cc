@@ -165,6 +165,35 @@ TEST(Raft, AnswersOfAnotherDiskCountForNothing) {
   EXPECT_EQ(node.log().committed(), 1u);
 }
 
+// P-4: a proxy closes the stream amid a snapshot, and the leader goes on.
+TEST(Raft, HalfASnapshotOutlivesTheStreamItCameOn) {
+  Raft node = MakeNode(2);
+  auto chunk = [](NodeId from, uint64_t position, bool is_last) {
+    Message m = Make(MessageType::kSnapshot, from, 2, 1);
+    m.snapshot = {{5, 1}, position, SharedBytes("half"), is_last};
+    return m;
+  };
+  ASSERT_TRUE(node.Step(chunk(1, 0, false)));
+  node.LeaderUnreachable(1);
+  for (int i = 0; i < 20; ++i) node.Tick();
+  EXPECT_EQ(node.leader(), kNoNode);
+  Drain(node);
+  ASSERT_TRUE(node.Step(chunk(1, 4, true)));
+  EXPECT_EQ(node.log().committed(), 5u);
+}
+
+// Its bytes may be others.
+TEST(Raft, HalfASnapshotOfAnotherLeaderIsNotGoneOnWith) {
+  Raft node = MakeNode(2);
+  Message first = Make(MessageType::kSnapshot, 1, 2, 1);
+  first.snapshot = {{5, 1}, 0, SharedBytes("half"), false};
+  ASSERT_TRUE(node.Step(first));
+  Message other = Make(MessageType::kSnapshot, 3, 2, 2);
+  other.snapshot = {{5, 1}, 4, SharedBytes("half"), true};
+  ASSERT_TRUE(node.Step(other));
+  EXPECT_EQ(node.log().committed(), 0u);
+}
+
 TEST(Raft, SecondLeaderInOneTermIsRefused) {
   Raft node = MakeNode(2);
   EXPECT_TRUE(node.Step(Make(MessageType::kHeartbeat, 1, 2, 1)));

@@ -520,6 +520,102 @@ TEST_F(ControllerTest, UncleanElectionsCountOnceCommitted) {
   EXPECT_EQ(controller_.counters().unclean_elections, 1u);
 }
 
+// D-15, C-26: the active controller dies between commit and answer. Whoever
+// asks again is answered as the first time.
+TEST_F(ControllerTest, ARequestAskedAgainIsDoneOnceAndAnsweredAlike) {
+  quorum_.Elect(1);
+  Join(1);
+  Join(2);
+  auto id = [](int n) { return TestUuid(7000 + n).ToBytes(); };
+  // The first answer is lost, the change is not; the second is compared with
+  // what is there.
+  auto twice = [&]<class Request, class Response>(
+                   void (Controller::*call)(const Request&, Reply<Response>),
+                   const Request& request) {
+    std::optional<Result<Response>> first, again;
+    quorum_.hold = true;
+    (controller_.*call)(request, [&](auto r) { first = std::move(r); });
+    quorum_.Depose(2, /*commit=*/true);
+    EXPECT_EQ(first->error().code, quorum::kOutcomeUnknown);
+    quorum_.hold = false;
+    quorum_.Elect(quorum_.status().term + 1);
+    const MetadataOffset before = controller_.committed()->offset();
+    (controller_.*call)(request, [&](auto r) { again = std::move(r); });
+    EXPECT_EQ(controller_.committed()->offset(), before) << "changed again";
+    EXPECT_TRUE(*again) << ToString(again->error());
+    return **again;
+  };
+  admin_v1::CreateTopicsRequest create;
+  create.set_request_id(id(1));
+  auto* topic = create.add_topics();
+  topic->set_name("t");
+  topic->set_partitions(1);
+  topic->set_replication_factor(1);
+  const auto created = twice(&Controller::CreateTopics, create);
+  EXPECT_EQ(created.topics(0).code(), 0);
+  const std::string topic_id =
+      controller_.committed()->FindTopic("t")->id.ToBytes();
+  EXPECT_EQ(created.topics(0).topic_id(), topic_id);
+
+  admin_v1::CreatePartitionsRequest more;
+  more.set_request_id(id(2));
+  more.add_topics()->set_name("t");
+  more.mutable_topics(0)->set_count(3);
+  const auto grown = twice(&Controller::CreatePartitions, more);
+  EXPECT_EQ(grown.topics(0).code(), 0);
+
+  admin_v1::DeleteTopicsRequest remove;
+  remove.set_request_id(id(3));
+  remove.add_names("t");
+  const auto removed = twice(&Controller::DeleteTopics, remove);
+  EXPECT_EQ(removed.topics(0).code(), 0);
+  EXPECT_EQ(removed.topics(0).topic_id(), topic_id);
+  // Made again by somebody else meanwhile: it is not theirs that was meant.
+  EXPECT_EQ((**Create("t", 1, 1))->topics(0).code(), 0);
+  controller_.DeleteTopics(remove, [](auto r) { EXPECT_TRUE(r); });
+  EXPECT_NE(controller_.committed()->FindTopic("t"), nullptr);
+
+  admin_v1::UnregisterBrokerRequest unregister;
+  unregister.set_request_id(id(4));
+  unregister.set_broker_id(2);
+  twice(&Controller::UnregisterBroker, unregister);
+  EXPECT_EQ(controller_.committed()->FindBroker(2), nullptr);
+
+  admin_v1::AlterConfigsRequest alter;
+  alter.set_request_id(id(5));
+  auto* changes = alter.add_resources();
+  changes->mutable_resource()->set_type(2);
+  changes->mutable_resource()->set_name("t");
+  auto* change = changes->add_changes();
+  change->set_key("retention.ms");
+  change->set_op(admin_v1::SET);
+  change->set_value("1000");
+  twice(&Controller::AlterConfigs, alter);
+
+  unregister.set_request_id(id(5));
+  controller_.UnregisterBroker(unregister, [](auto r) {
+    EXPECT_EQ(r.error().code, ErrorCode::kInvalidRequest) << "another call's";
+  });
+}
+
+TEST_F(ControllerTest, ARequestAskedAgainWaitsForTheFirst) {
+  quorum_.Elect(1);
+  Join(1);
+  quorum_.hold = true;
+  admin_v1::CreateTopicsRequest request;
+  request.set_request_id(TestUuid(7000).ToBytes());
+  request.add_topics()->set_name("t");
+  request.mutable_topics(0)->set_partitions(1);
+  request.mutable_topics(0)->set_replication_factor(1);
+  std::vector<int32_t> codes;
+  for (int i = 0; i < 2; ++i)
+    controller_.CreateTopics(
+        request, [&](auto r) { codes.push_back(r->topics(0).code()); });
+  EXPECT_TRUE(codes.empty());
+  quorum_.CommitAll();
+  EXPECT_EQ(codes, (std::vector<int32_t>{0, 0}));
+}
+
 // A broker of so many replicas that one entry cannot remove it.
 class LargeBrokerTest : public ControllerTest {
  protected:

@@ -158,6 +158,46 @@ TEST(Grpc, ASnapshotOfAnySizeIsDelivered) {
   feed->Finish();
 }
 
+// P-2, F40: while the controller was busy nobody waited any more for the answer
+// to a heartbeat; it counts all the same.
+TEST(Grpc, AHeartbeatThatWaitedTooLongCounts) {
+  Node node(1);
+  node.OnLoop([&] { node.quorum.Elect(1); });
+  auto stub = rpc_v1::BrokerLifecycle::NewStub(node.channel);
+  rpc_v1::RegisterResponse registered;
+  {
+    grpc::ClientContext context;
+    SetDeadline(&context, 5000);
+    ASSERT_TRUE(stub->Register(&context, RegisterOf(4, 40), &registered).ok());
+  }
+  grpc::ClientContext feed_context;
+  SetDeadline(&feed_context, 20'000);
+  rpc_v1::SubscribeRequest subscribe;
+  subscribe.set_broker_id(4);
+  subscribe.set_cluster_id("c");
+  subscribe.set_incarnation_id(TestUuid(40).ToBytes());
+  auto feed = stub->Subscribe(&feed_context, subscribe);
+  rpc_v1::FeedMessage message;
+  ASSERT_TRUE(feed->Read(&message));
+  rpc_v1::HeartbeatRequest request;
+  request.set_broker_id(4);
+  request.set_broker_epoch(registered.broker_epoch());
+  request.set_metadata_offset(registered.broker_epoch());
+  std::promise<void> go_on;
+  node.loop.Post([&] { go_on.get_future().wait(); });
+  grpc::ClientContext context;
+  SetDeadline(&context, 100);
+  rpc_v1::HeartbeatResponse response;
+  EXPECT_EQ(stub->Heartbeat(&context, request, &response).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  go_on.set_value();
+  node.OnLoop([&] {
+    EXPECT_FALSE(node.controller.committed()->FindBroker(4)->fenced);
+  });
+  feed_context.TryCancel();
+  feed->Finish();
+}
+
 TEST(Grpc, StandbyTellsBrokersWhereTheActiveIs) {
   Node node(2);
   node.OnLoop([&] {
