@@ -23,8 +23,10 @@ using std::chrono::milliseconds;
 constexpr milliseconds kAttempt{4000};
 constexpr milliseconds kPause{50};
 
+// CANCELLED, which is none of this client's doing: the controller stops.
 bool WorthAnother(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+         status.error_code() == grpc::StatusCode::CANCELLED ||
          status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
 }
 

@@ -55,6 +55,16 @@ Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
     return Fail(ErrorCode::kNotController,
                 "no leader known: is a majority of the controllers running?");
   };
+  handlers.notes = [controller, executor] {
+    auto full = Ask<bool>(executor, [controller] {
+      return controller->quorum()->status().disk_full;
+    });
+    return full.value_or(false)
+               ? std::string(
+                     "the disk is full: this controller neither votes "
+                     "nor leads\n")
+               : std::string();
+  };
   handlers.metrics = [controller, executor, watch] {
     auto view = Ask<MetricsView>(executor, [controller, watch] {
       return MetricsView{

@@ -76,6 +76,9 @@ void AddQuorum(const quorum::QuorumStatus& status, Families* out) {
   out->Gauge("tidemark_raft_snapshot_bytes",
              "Size of the newest snapshot taken",
              static_cast<double>(status.snapshot_bytes));
+  out->Gauge("tidemark_raft_disk_full",
+             "1 while this node writes nothing for want of room",
+             status.disk_full ? 1 : 0);
   out->Counter("tidemark_raft_elections_lost_total",
                "Elections in which this node asked for votes in vain",
                static_cast<double>(status.elections_lost));

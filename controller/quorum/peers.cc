@@ -215,6 +215,14 @@ std::optional<raft::Members> Peers::Agreed() const {
   return members;
 }
 
+uint64_t Peers::Dropped(NodeId id) const {
+  uint64_t dropped = 0;
+  for (auto it = peers_.lower_bound({id, {}});
+       it != peers_.end() && it->first.id == id; ++it)
+    dropped += it->second.client->dropped();
+  return dropped;
+}
+
 std::optional<Voter> Peers::Find(NodeId id) const {
   if (id == self_.id) return Voter{self_.id, self_.host, self_.port};
   for (const auto* from : {&peers_, &strangers_}) {

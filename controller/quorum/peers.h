@@ -61,6 +61,8 @@ class Peers {
   // understand such a configuration.
   std::optional<raft::Members> Agreed() const;
   std::optional<Voter> Find(NodeId id) const;
+  // Messages to it that its queue had no room for, ever.
+  uint64_t Dropped(NodeId id) const;
   const Self& self() const { return self_; }
 
  private:

@@ -101,6 +101,7 @@ struct QuorumStatus {
   } times;
   size_t snapshot_bytes = 0;  // of the newest one taken
   uint64_t elections_lost = 0;
+  bool disk_full = false;  // this node neither votes nor leads
 };
 
 // Whether this node was taken out of the quorum: nobody will tell it who leads.

@@ -146,7 +146,8 @@ class Driver final : public RaftQuorum {
   bool active_ = false;     // the state machine knows
   NodeId known_leader_ = kNoNode;
   bool pump_scheduled_ = false;
-  bool disk_hangs_ = false;  // said so in the log
+  bool disk_hangs_ = false, disk_full_ = false;  // said so in the log
+  uint64_t ticks_with_room_ = 0;                 // on the disk
   uint64_t refused_messages_ = 0;
   bool asks_for_votes_ = false;
   uint64_t elections_lost_ = 0;
@@ -184,7 +185,8 @@ Driver::Driver(Options options, Executor& executor, StateMachine& machine,
   Admission admission{storage->meta().cluster_id, options_.self,
                       storage->meta().directory_id};
   service_ = MakeRaftService(std::move(admission), executor_, self_);
-  storage_ = std::make_unique<StorageThread>(std::move(storage), executor_);
+  storage_ = std::make_unique<StorageThread>(std::move(storage),
+                                             options_.directory, executor_);
 }
 
 Driver::~Driver() {
@@ -276,7 +278,18 @@ void Driver::WatchDisk() {
                << " ms: no vote and no leadership before it does";
   if (!hangs && disk_hangs_) LOG(INFO) << "the disk ends its writes again";
   disk_hangs_ = hangs;
-  LOG_IF(FATAL, ms > options_.disk_timeout_ms)
+  const bool full = storage_->full();
+  if (full && !disk_full_)
+    LOG(ERROR) << "the disk of " << options_.directory << " has less than "
+               << (StorageThread::kLeastFree >> 20)
+               << " MiB left: this controller writes nothing, votes for nobody "
+                  "and does not lead until there is room";
+  if (!full && disk_full_) LOG(INFO) << "the disk has room again";
+  disk_full_ = full;
+  ticks_with_room_ = full ? 0 : ticks_with_room_ + 1;
+  const auto with_room =
+      static_cast<int64_t>(std::min(ticks, ticks_with_room_));
+  LOG_IF(FATAL, with_room * options_.tick_ms > options_.disk_timeout_ms)
       << "the disk of " << options_.directory << " has not ended a write for "
       << ms / 1000
       << " s, stopping: look for the disk in the kernel's log (a volume that "
@@ -537,14 +550,14 @@ QuorumStatus Driver::status() const {
     } else {
       peer.recently_active = id == core_.leader();
     }
-    if (auto to = peers_.find(id); to != peers_.end())
-      peer.dropped_messages = to->second->dropped();
+    peer.dropped_messages = peers_.Dropped(id);
     status.peers.push_back(std::move(peer));
   }
   status.times.commit = commit_times_;
   status.times.write = storage_->write_times();
   status.times.snapshot = snapshot_times_;
   status.snapshot_bytes = snapshot_bytes_;
+  status.disk_full = storage_->full();
   status.elections_lost = elections_lost_;
   return status;
 }

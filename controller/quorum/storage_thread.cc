@@ -3,8 +3,14 @@
 #include <glog/logging.h>
 #include <pthread.h>
 
+#include <chrono>
+
+#include "common/io/file.h"
+
 namespace tidemark::quorum {
 namespace {
+
+constexpr auto kLookForRoom = std::chrono::milliseconds(200);
 
 void DieOn(const Status& status) {
   if (status) return;
@@ -15,8 +21,10 @@ void DieOn(const Status& status) {
 }  // namespace
 
 StorageThread::StorageThread(std::unique_ptr<storage::RaftStorage> storage,
-                             Executor& executor)
-    : storage_(std::move(storage)), executor_(executor) {
+                             std::string directory, Executor& executor)
+    : storage_(std::move(storage)),
+      directory_(std::move(directory)),
+      executor_(executor) {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "raft-storage");
     Loop();
@@ -91,11 +99,25 @@ void StorageThread::Loop() {
         jobs_.pop_front();
       }
     }
+    if (!WaitForRoom()) return;
     if (!writes.empty()) {
       RunWrites(std::move(writes));
     } else {
       other.run();
     }
+  }
+}
+
+// False: the thread is to end, and there is none. Nothing of what waited has
+// been promised to anybody.
+bool StorageThread::WaitForRoom() {
+  while (true) {
+    auto space = io::PosixFileSystem().Space(directory_);
+    full_ = space && space->free < kLeastFree;
+    if (!full_) return true;
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, kLookForRoom, [this] { return stopping_; }))
+      return false;
   }
 }
 

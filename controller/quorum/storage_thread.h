@@ -1,10 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,11 +19,17 @@ namespace tidemark::quorum {
 // Runs a RaftStorage on a thread of its own, in order, so that nobody waits
 // for the disk who need not. Writes that queue up while one is synced share
 // the next sync. Callbacks run on `executor`. Any error is fatal: LOG(FATAL).
+//
+// A disk that fills up is none: where less than kLeastFree is left nothing is
+// begun, and all waits as behind a disk that hangs, until there is room again.
 class StorageThread {
  public:
+  // What RocksDB may need to end what it has begun.
+  static constexpr uint64_t kLeastFree = 16 << 20;
+
   StorageThread(std::unique_ptr<storage::RaftStorage> storage,
-                Executor& executor);
-  // Finishes what is queued; callbacks may not run any more.
+                std::string directory, Executor& executor);
+  // Finishes what is queued, if there is room; callbacks may not run any more.
   ~StorageThread();
 
   // `done` gets the writes back (without their entries) once they are durable.
@@ -32,6 +40,8 @@ class StorageThread {
   void SavePeer(NodeId id, const Uuid& directory, std::function<void()> done);
   void LoadSnapshot(std::function<void(raft::Snapshot)> done);
 
+  // It waits for room on the disk. Any thread.
+  bool full() const { return full_; }
   // Of Write. Any thread.
   Times write_times() const {
     std::lock_guard lock(mutex_);
@@ -48,10 +58,13 @@ class StorageThread {
   };
   void Add(Job job);
   void Loop();
+  bool WaitForRoom();
   void RunWrites(std::vector<Job> jobs);
 
   std::unique_ptr<storage::RaftStorage> storage_;
+  const std::string directory_;
   Executor& executor_;
+  std::atomic<bool> full_ = false;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
