@@ -126,25 +126,19 @@ void AddScrubbing(const log::Scrubber::Counters& scrubbed, Families* out) {
 }
 
 void AddCluster(const BrokerMetricsSource& source, Families* out) {
-  double offline = 0;
-  double partitions = 0;
-  for (const auto& [name, topic] : source.image->topics()) {
-    partitions += static_cast<double>(topic->partitions.size());
-    for (const auto& partition : topic->partitions) {
-      if (partition->leader == kNoNode) ++offline;
-    }
-  }
+  const metadata::TopicsImage& topics = source.image->topics();
   double alive = 0;
   for (const auto& [id, broker] : source.image->brokers()) {
     if (!broker->fenced) ++alive;
   }
   out->Gauge("kafka_controller_kafkacontroller_offlinepartitionscount",
-             "Partitions of the cluster without a leader.", offline);
+             "Partitions of the cluster without a leader.",
+             static_cast<double>(topics.leaderless().size()));
   out->Gauge("kafka_controller_kafkacontroller_globalpartitioncount",
-             "Partitions of the cluster.", partitions);
+             "Partitions of the cluster.",
+             static_cast<double>(topics.partitions()));
   out->Gauge("kafka_controller_kafkacontroller_globaltopiccount",
-             "Topics of the cluster.",
-             static_cast<double>(source.image->topics().size()));
+             "Topics of the cluster.", static_cast<double>(topics.size()));
   out->Gauge("kafka_controller_kafkacontroller_activebrokercount",
              "Brokers that are not fenced.", alive);
   out->Gauge("tidemark_metadata_offset",
