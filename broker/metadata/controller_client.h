@@ -47,6 +47,12 @@ class ControllerClient {
   virtual void AlterConfigs(admin::v1::AlterConfigsRequest request,
                             Duration timeout,
                             Done<admin::v1::AlterConfigsResponse> done) = 0;
+  virtual void DescribeQuorum(admin::v1::DescribeQuorumRequest request,
+                              Duration timeout,
+                              Done<admin::v1::DescribeQuorumResponse> done) = 0;
+  virtual void ChangeQuorum(admin::v1::ChangeQuorumRequest request,
+                            Duration timeout,
+                            Done<admin::v1::ChangeQuorumResponse> done) = 0;
 };
 
 }  // namespace tidemark

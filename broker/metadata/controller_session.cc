@@ -496,4 +496,31 @@ void ControllerSession::AlterConfigs(
       stub, std::move(request), timeout, std::move(done));
 }
 
+void ControllerSession::DescribeQuorum(
+    admin::v1::DescribeQuorumRequest request, Duration timeout,
+    Done<admin::v1::DescribeQuorumResponse> done) {
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const admin::v1::DescribeQuorumRequest* from,
+                 admin::v1::DescribeQuorumResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.admin->async()->DescribeQuorum(context, from, to, std::move(finished));
+  };
+  state_->Call<admin::v1::DescribeQuorumRequest,
+               admin::v1::DescribeQuorumResponse>(stub, std::move(request),
+                                                  timeout, std::move(done));
+}
+
+void ControllerSession::ChangeQuorum(
+    admin::v1::ChangeQuorumRequest request, Duration timeout,
+    Done<admin::v1::ChangeQuorumResponse> done) {
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const admin::v1::ChangeQuorumRequest* from,
+                 admin::v1::ChangeQuorumResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.admin->async()->ChangeQuorum(context, from, to, std::move(finished));
+  };
+  state_->Call<admin::v1::ChangeQuorumRequest, admin::v1::ChangeQuorumResponse>(
+      stub, std::move(request), timeout, std::move(done));
+}
+
 }  // namespace tidemark

@@ -91,6 +91,11 @@ class ControllerSession final : public ControllerClient {
       Done<admin::v1::CreatePartitionsResponse> done) override;
   void AlterConfigs(admin::v1::AlterConfigsRequest request, Duration timeout,
                     Done<admin::v1::AlterConfigsResponse> done) override;
+  void DescribeQuorum(admin::v1::DescribeQuorumRequest request,
+                      Duration timeout,
+                      Done<admin::v1::DescribeQuorumResponse> done) override;
+  void ChangeQuorum(admin::v1::ChangeQuorumRequest request, Duration timeout,
+                    Done<admin::v1::ChangeQuorumResponse> done) override;
 
  private:
   struct State;

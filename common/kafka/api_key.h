@@ -30,8 +30,11 @@ enum class ApiKey : int16_t {
   kCreatePartitions = 37,
   kDeleteGroups = 42,
   kIncrementalAlterConfigs = 44,
+  kDescribeQuorum = 55,
   kDescribeCluster = 60,
   kDescribeTopicPartitions = 75,
+  kAddRaftVoter = 80,
+  kRemoveRaftVoter = 81,
 };
 
 // "Produce"; "Unknown" for other numbers.

@@ -13,6 +13,7 @@
                     Reply<kafka::Name##Response> reply);                  \
   }
 
+TM_HANDLER(AddRaftVoter)
 TM_HANDLER(ApiVersions)
 TM_HANDLER(CreatePartitions)
 TM_HANDLER(CreateTopics)
@@ -21,6 +22,7 @@ TM_HANDLER(DeleteTopics)
 TM_HANDLER(DescribeCluster)
 TM_HANDLER(DescribeConfigs)
 TM_HANDLER(DescribeGroups)
+TM_HANDLER(DescribeQuorum)
 TM_HANDLER(DescribeTopicPartitions)
 TM_HANDLER(Fetch)
 TM_HANDLER(FindCoordinator)
@@ -36,6 +38,7 @@ TM_HANDLER(OffsetCommit)
 TM_HANDLER(OffsetFetch)
 TM_HANDLER(OffsetForLeaderEpoch)
 TM_HANDLER(Produce)
+TM_HANDLER(RemoveRaftVoter)
 TM_HANDLER(SyncGroup)
 
 #undef TM_HANDLER

@@ -1,6 +1,7 @@
 #include "broker/kafka/handlers/table.h"
 
 #include "broker/kafka/handlers/handlers.h"
+#include "common/kafka/messages/add_raft_voter.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_partitions.h"
 #include "common/kafka/messages/create_topics.h"
@@ -9,6 +10,7 @@
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
+#include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
 #include "common/kafka/messages/fetch.h"
 #include "common/kafka/messages/find_coordinator.h"
@@ -24,6 +26,7 @@
 #include "common/kafka/messages/offset_fetch.h"
 #include "common/kafka/messages/offset_for_leader_epoch.h"
 #include "common/kafka/messages/produce.h"
+#include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
 
 namespace tidemark::server {
@@ -63,9 +66,12 @@ constexpr Api kTable[] = {
     MakeApi<HandleDeleteGroups>({Resource::kGroup, Operation::kDelete}),
     MakeApi<HandleIncrementalAlterConfigs>(
         {Resource::kTopic, Operation::kAlterConfigs}),
+    MakeApi<HandleDescribeQuorum>({Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleDescribeCluster>({Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleDescribeTopicPartitions>(
         {Resource::kTopic, Operation::kDescribe}),
+    MakeApi<HandleAddRaftVoter>({Resource::kCluster, Operation::kAlter}),
+    MakeApi<HandleRemoveRaftVoter>({Resource::kCluster, Operation::kAlter}),
 };
 
 }  // namespace

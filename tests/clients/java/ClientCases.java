@@ -156,6 +156,10 @@ public class ClientCases {
         }
       }, "the new setting");
       equal(a.describeCluster().nodes().get().size(), bootstrap.split(",").length);
+      QuorumInfo quorum = a.describeMetadataQuorum().quorumInfo().get();
+      QuorumInfo.ReplicaState leader = quorum.voters().stream()
+          .filter(v -> v.replicaId() == quorum.leaderId()).findFirst().get();
+      equal(leader.logEndOffset() > 0 && quorum.highWatermark() > 0, true);
       a.deleteTopics(List.of(topic)).all().get();
       until(() -> {
         try {

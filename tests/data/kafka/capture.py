@@ -52,8 +52,8 @@ def uvarint(n):
     return out + bytes([n])
 
 
-FIXED = {"bool": ">?", "int8": ">b", "int16": ">h", "int32": ">i",
-         "int64": ">q"}
+FIXED = {"bool": ">?", "int8": ">b", "int16": ">h", "uint16": ">H",
+         "int32": ">i", "int64": ">q"}
 ZERO_ID = b"\0" * 16
 
 
@@ -480,12 +480,28 @@ def batches():
         f.write("\n".join(out) + "\n")
 
 
+def quorum():
+    """With voters in a file, nobody is added or removed: the answers say so."""
+    for v in range(0, 3):
+        ask("DescribeQuorum", v, {"Topics": [
+            {"TopicName": "__cluster_metadata", "Partitions": [
+                {"PartitionIndex": 0}]}]})
+    directory = uuid.UUID(int=99).bytes
+    ask("AddRaftVoter", 0, {
+        "ClusterId": None, "TimeoutMs": 1000, "VoterId": 5,
+        "VoterDirectoryId": directory, "Listeners": [
+            {"Name": "CONTROLLER", "Host": "h", "Port": 40093}]})
+    ask("RemoveRaftVoter", 0, {"ClusterId": None, "VoterId": 5,
+                               "VoterDirectoryId": directory})
+
+
 def main():
     for v in range(0, 5):
         ask("ApiVersions", v, {} if v < 3 else {
             "ClientSoftwareName": "capture", "ClientSoftwareVersion": "1.0"})
     for v in range(0, 3):
         ask("DescribeCluster", v, {})
+    quorum()
     topic, topic_id = topics()
     records(topic, topic_id)
     groups(topic)

@@ -4,15 +4,18 @@
 
 #include "broker/kafka/handlers/cluster_view.h"
 #include "broker/kafka/handlers/table.h"
+#include "common/kafka/messages/add_raft_voter.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_topics.h"
 #include "common/kafka/messages/delete_topics.h"
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
+#include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
 #include "common/kafka/messages/incremental_alter_configs.h"
 #include "common/kafka/messages/init_producer_id.h"
 #include "common/kafka/messages/metadata.h"
+#include "common/kafka/messages/remove_raft_voter.h"
 #include "common/metadata/configs.h"
 #include "tests/unit/broker/kafka/test_services.h"
 
@@ -42,6 +45,8 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
       {"DescribeConfigs", "1-4"}, {"CreatePartitions", "0-3"},
       {"DeleteGroups", "0-2"},    {"IncrementalAlterConfigs", "0-1"},
       {"DescribeCluster", "0-2"}, {"DescribeTopicPartitions", "0-0"},
+      {"DescribeQuorum", "0-2"},  {"AddRaftVoter", "0-0"},
+      {"RemoveRaftVoter", "0-0"},
   };
   EXPECT_EQ(ranges, expected);
 }
@@ -83,6 +88,100 @@ TEST(ApiVersions, SoftwareNamesMustBeNames) {
                                 kafka::ApiVersionsRequest{name, version}, 3);
     EXPECT_EQ(response.error_code, error) << name;
   }
+}
+
+kafka::DescribeQuorumRequest AskForLog(const std::string& name, int index) {
+  kafka::DescribeQuorumRequest request;
+  request.topics.push_back({name, {{index}}});
+  return request;
+}
+
+TEST(DescribeQuorum, ShowsTheControllersAsTheReplicasOfTheirLog) {
+  TestCluster cluster;
+  auto& quorum = cluster.controller.quorum.emplace();
+  quorum.set_leader(101);
+  quorum.set_epoch(7);
+  quorum.set_committed_offset(40);
+  for (int id : {101, 102, 103}) {
+    auto* voter = quorum.add_voters();
+    voter->set_id(id);
+    voter->set_host("c" + std::to_string(id));
+    voter->set_port(40'000 + id);
+    voter->set_match_offset(id == 103 ? 30 : 40);
+    voter->set_active(id != 103);
+    voter->set_directory_id(TestCluster::TopicId(id).ToBytes());
+  }
+  quorum.add_learners()->set_id(104);
+  const auto response =
+      cluster.Ask(&HandleDescribeQuorum, AskForLog("__cluster_metadata", 0), 2);
+  EXPECT_EQ(response.error_code, 0);
+  const auto& log = response.topics.at(0).partitions.at(0);
+  EXPECT_EQ(log.error_code, 0);
+  EXPECT_EQ(log.leader_id, 101);
+  EXPECT_EQ(log.leader_epoch, 7);
+  EXPECT_EQ(log.high_watermark, 40);
+  ASSERT_EQ(log.current_voters.size(), 3u);
+  EXPECT_EQ(log.current_voters[1].replica_directory_id,
+            TestCluster::TopicId(102));
+  EXPECT_GE(log.current_voters[1].last_caught_up_timestamp, 0);
+  EXPECT_EQ(log.current_voters[2].log_end_offset, 30);
+  EXPECT_EQ(log.current_voters[2].last_fetch_timestamp, -1);
+  ASSERT_EQ(log.observers.size(), 1u);
+  EXPECT_EQ(log.observers[0].replica_id, 104);
+  ASSERT_EQ(response.nodes.size(), 4u);
+  EXPECT_EQ(response.nodes[0].listeners.at(0).host, "c101");
+  EXPECT_EQ(static_cast<uint16_t>(response.nodes[0].listeners[0].port), 40'101);
+}
+
+TEST(DescribeQuorum, ThereIsOneLog) {
+  TestCluster cluster;
+  cluster.controller.quorum.emplace();
+  for (const auto& [name, index] :
+       {std::pair("t", 0), {"__cluster_metadata", 1}}) {
+    const auto response =
+        cluster.Ask(&HandleDescribeQuorum, AskForLog(name, index), 1);
+    EXPECT_EQ(response.topics.at(0).partitions.at(0).error_code,
+              Code(ErrorCode::kUnknownTopicOrPartition));
+  }
+  auto much = AskForLog("__cluster_metadata", 0);
+  much.topics.resize(2, much.topics[0]);
+  const auto refused = cluster.Ask(&HandleDescribeQuorum, much, 2);
+  EXPECT_EQ(refused.error_code, Code(ErrorCode::kInvalidRequest));
+  cluster.controller.quorum.reset();
+  const auto nobody =
+      cluster.Ask(&HandleDescribeQuorum, AskForLog("__cluster_metadata", 0), 2);
+  EXPECT_EQ(nobody.error_code, Code(ErrorCode::kRequestTimedOut));
+}
+
+TEST(RaftVoters, AreAddedAndRemovedByTheControllers) {
+  TestCluster cluster;
+  kafka::AddRaftVoterRequest add;
+  add.voter_id = 4;
+  add.voter_directory_id = TestCluster::TopicId(4);
+  add.timeout_ms = 5000;
+  EXPECT_EQ(cluster.Ask(&HandleAddRaftVoter, add, 0).error_code,
+            Code(ErrorCode::kInvalidRequest))
+      << "where is it?";
+  add.listeners.push_back({"CONTROLLER", "d", static_cast<int16_t>(40'093)});
+  add.cluster_id = "another";
+  EXPECT_EQ(cluster.Ask(&HandleAddRaftVoter, add, 0).error_code,
+            Code(ErrorCode::kInconsistentClusterId));
+  EXPECT_TRUE(cluster.controller.changes.empty());
+  add.cluster_id = cluster.services.cluster_id;
+  EXPECT_EQ(cluster.Ask(&HandleAddRaftVoter, add, 0).error_code, 0);
+  kafka::RemoveRaftVoterRequest remove;
+  remove.voter_id = 2;
+  remove.voter_directory_id = TestCluster::TopicId(2);
+  EXPECT_EQ(cluster.Ask(&HandleRemoveRaftVoter, remove, 0).error_code, 0);
+  ASSERT_EQ(cluster.controller.changes.size(), 2u);
+  const auto& added = cluster.controller.changes[0];
+  EXPECT_EQ(added.kind(), admin::v1::ChangeQuorumRequest::ADD);
+  EXPECT_EQ(added.id(), 4);
+  EXPECT_EQ(added.host() + ":" + std::to_string(added.port()), "d:40093");
+  EXPECT_EQ(added.timeout_ms(), 5000);
+  const auto& removed = cluster.controller.changes[1];
+  EXPECT_EQ(removed.kind(), admin::v1::ChangeQuorumRequest::REMOVE);
+  EXPECT_EQ(removed.directory_id(), TestCluster::TopicId(2).ToBytes());
 }
 
 TEST(CreateTopics, AnswersInRequestOrderWithWhatTheControllersSaid) {

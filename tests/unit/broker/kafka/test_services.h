@@ -95,6 +95,19 @@ class FakeController final : public ControllerClient {
     done(response);
   }
 
+  void DescribeQuorum(admin::v1::DescribeQuorumRequest, Duration,
+                      Done<admin::v1::DescribeQuorumResponse> done) override {
+    done(quorum ? Result<admin::v1::DescribeQuorumResponse>(*quorum)
+                : Fail(ErrorCode::kRequestTimedOut));
+  }
+  void ChangeQuorum(admin::v1::ChangeQuorumRequest request, Duration,
+                    Done<admin::v1::ChangeQuorumResponse> done) override {
+    changes.push_back(std::move(request));
+    done(admin::v1::ChangeQuorumResponse());
+  }
+
+  std::optional<admin::v1::DescribeQuorumResponse> quorum;
+  std::vector<admin::v1::ChangeQuorumRequest> changes;
   int refuse_assignments = 0;
   std::vector<controller::v1::AssignReplicasRequest> assigned;
   int block_size = 1000;

@@ -197,6 +197,10 @@ struct TestBroker final : public ControllerClient {
                         Done<admin::v1::CreatePartitionsResponse>) override {}
   void AlterConfigs(admin::v1::AlterConfigsRequest, Duration,
                     Done<admin::v1::AlterConfigsResponse>) override {}
+  void DescribeQuorum(admin::v1::DescribeQuorumRequest, Duration,
+                      Done<admin::v1::DescribeQuorumResponse>) override {}
+  void ChangeQuorum(admin::v1::ChangeQuorumRequest, Duration,
+                    Done<admin::v1::ChangeQuorumResponse>) override {}
 
   TestCluster& cluster;
   const NodeId id;

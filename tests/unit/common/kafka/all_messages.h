@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/kafka/codec.h"
+#include "common/kafka/messages/add_raft_voter.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_partitions.h"
 #include "common/kafka/messages/create_topics.h"
@@ -15,6 +16,7 @@
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
+#include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
 #include "common/kafka/messages/fetch.h"
 #include "common/kafka/messages/find_coordinator.h"
@@ -31,6 +33,7 @@
 #include "common/kafka/messages/offset_fetch.h"
 #include "common/kafka/messages/offset_for_leader_epoch.h"
 #include "common/kafka/messages/produce.h"
+#include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
 
 namespace tidemark::kafka {
@@ -39,6 +42,12 @@ namespace tidemark::kafka {
 // of its files.
 template <class F>
 void ForEachApi(F f) {
+  f.template operator()<AddRaftVoterRequest, AddRaftVoterResponse>(
+      "add_raft_voter");
+  f.template operator()<DescribeQuorumRequest, DescribeQuorumResponse>(
+      "describe_quorum");
+  f.template operator()<RemoveRaftVoterRequest, RemoveRaftVoterResponse>(
+      "remove_raft_voter");
   f.template operator()<ApiVersionsRequest, ApiVersionsResponse>(
       "api_versions");
   f.template operator()<CreatePartitionsRequest, CreatePartitionsResponse>(
