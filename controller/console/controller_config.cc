@@ -162,7 +162,8 @@ Status ReadAddresses(const Config& config, const quorum::Voter* self,
   TM_ASSIGN_OR_RETURN(auto listen, FindListener(config, "listeners"));
   TM_ASSIGN_OR_RETURN(auto reached,
                       FindListener(config, "advertised.listeners"));
-  if (!listen && (config.IsSet("listeners") || self == nullptr))
+  const bool named = !config.GetList("listeners").empty();
+  if (!listen && (named || self == nullptr))
     return Bad(
         "Invalid configuration listeners: none is named in "
         "controller.listener.names (CONTROLLER://host:port)");

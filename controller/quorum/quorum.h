@@ -140,7 +140,8 @@ class Quorum {
   // `limit`, when it may still come.
   virtual void Change(MemberChange change, Duration limit,
                       std::function<void(Status)> done) = 0;
-  // Asks that voter to lead; it does or not within an election timeout.
+  // Asks that voter to lead; it does or not within an election timeout. One
+  // that leads goes on.
   // kNotController, kInvalidRequest, kBrokerNotAvailable.
   virtual Status Transfer(NodeId to) = 0;
 

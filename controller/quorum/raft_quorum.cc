@@ -516,6 +516,7 @@ void Driver::Change(MemberChange change, Duration limit,
 }
 
 Status Driver::Transfer(NodeId to) {
+  if (core_.IsLeader() && to == options_.self) return {};
   TM_RETURN_IF_ERROR(core_.TransferLeadership(to));
   LOG(INFO) << "handing leadership over to=" << to << " term=" << core_.term();
   SchedulePump();

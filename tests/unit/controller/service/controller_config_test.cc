@@ -31,6 +31,7 @@ TEST(ControllerConfigTest, ReadsVotersAndOwnAddress) {
   EXPECT_EQ(config->http_port, 9644);
   EXPECT_EQ(Make(With("http.port=-1"))->http_port, std::nullopt);
   EXPECT_EQ(config->election_ticks_min, 6u);
+  EXPECT_TRUE(Make(With("listeners="))) << "as if it were not there";
   auto listening = Make(With("listeners=CONTROLLER://:19093"));
   EXPECT_EQ(listening->listen_host, "0.0.0.0");
   EXPECT_EQ(listening->listen_port, 19093);
