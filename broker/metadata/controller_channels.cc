@@ -39,6 +39,7 @@ void ControllerChannels::Failed(const ControllerPeer& peer,
                                 std::string_view message) {
   const std::string hint = ActiveHint(message);
   std::lock_guard lock(mutex_);
+  if (!reached_ && peer.retry_now) peer.retry_now();
   const bool was_current = addresses_[current_] == peer.address;
   if (!hint.empty() && hint != peer.address) {
     const auto found = std::ranges::find(addresses_, hint);
@@ -59,6 +60,16 @@ void ControllerChannels::Failed(const ControllerPeer& peer,
 size_t ControllerChannels::count() {
   std::lock_guard lock(mutex_);
   return addresses_.size();
+}
+
+void ControllerChannels::Reached() {
+  std::lock_guard lock(mutex_);
+  reached_ = true;
+}
+
+bool ControllerChannels::reached() {
+  std::lock_guard lock(mutex_);
+  return reached_;
 }
 
 std::shared_ptr<void> ControllerChannels::Begin(
@@ -108,6 +119,10 @@ std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address) {
   peer->address = address;
   peer->lifecycle = controller::v1::BrokerLifecycle::NewStub(channel);
   peer->admin = admin::v1::Admin::NewStub(channel);
+  // gRPC itself waits 100 ms or more after a refused connection.
+  peer->retry_now = [channel] {
+    grpc::experimental::ChannelResetConnectionBackoff(channel.get());
+  };
   return peer;
 }
 

@@ -23,6 +23,9 @@ struct ControllerPeer {
   std::string address;
   std::unique_ptr<controller::v1::BrokerLifecycle::StubInterface> lifecycle;
   std::unique_ptr<admin::v1::Admin::StubInterface> admin;
+  // Lets the next call connect at once, however often that has failed; may be
+  // empty.
+  std::function<void()> retry_now;
 };
 using ConnectController =
     std::function<std::shared_ptr<ControllerPeer>(const std::string& address)>;
@@ -47,6 +50,10 @@ class ControllerChannels
   // who is. Otherwise the next one is tried.
   void Failed(const ControllerPeer& peer, std::string_view message);
   size_t count();
+  // An active controller has answered. Until then, that is while a cluster
+  // starts, calls are repeated faster than gRPC would connect.
+  void Reached();
+  bool reached();
 
   // A call with `context` is about to start. What this returns is kept until
   // the last callback of the call has returned, by it and the callbacks alone;
@@ -67,6 +74,7 @@ class ControllerChannels
   std::vector<std::shared_ptr<ControllerPeer>> peers_;  // null: not yet used
   size_t current_ = 0;
   bool closed_ = false;
+  bool reached_ = false;
   uint64_t last_call_ = 0;
   std::map<uint64_t, std::weak_ptr<grpc::ClientContext>> calls_;  // under way
   std::condition_variable ended_;

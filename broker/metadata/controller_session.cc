@@ -157,6 +157,7 @@ void ControllerSession::State::OnRegistered(Result<RegisterResponse> response) {
     }
   }
   if (!response) return OnRefused(response.error());
+  channels->Reached();
   epoch.store(response->broker_epoch());
   registered_at = executor.Now();
   LOG(INFO) << "registered broker=" << options.node_id

@@ -17,6 +17,7 @@ using controller::v1::SubscribeRequest;
 using std::chrono::milliseconds;
 
 constexpr Duration kReconnect = milliseconds(20);
+constexpr Duration kReconnectAtStart = milliseconds(10);
 constexpr Duration kReconnectSlow = milliseconds(50);
 constexpr Duration kSilenceCheck = milliseconds(250);
 // Subscriptions whose messages did not fit before a snapshot is asked for
@@ -175,11 +176,14 @@ void Subscriber::State::Leave(const std::string& why, bool rotate) {
   ++generation;
   context->TryCancel();
   ++attempts;
-  PostAfter(attempts <= static_cast<int>(channels->count()) ? kReconnect
-                                                            : kReconnectSlow,
-            [](State& state) {
-              if (!state.connected) state.Connect();
-            });
+  Duration pause = kReconnectSlow;
+  if (!channels->reached())
+    pause = kReconnectAtStart;
+  else if (attempts <= static_cast<int>(channels->count()))
+    pause = kReconnect;
+  PostAfter(pause, [](State& state) {
+    if (!state.connected) state.Connect();
+  });
 }
 
 Status Subscriber::State::Take(const FeedMessage& message) {

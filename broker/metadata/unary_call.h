@@ -101,7 +101,9 @@ class UnaryCall
     }
     // Once around at full speed, then with a pause.
     const Duration pause =
-        std::chrono::milliseconds(++attempts_ <= channels_->count() ? 1 : 30);
+        std::chrono::milliseconds(++attempts_ <= channels_->count() ? 1
+                                  : channels_->reached()            ? 30
+                                                                    : 10);
     executor_.PostAfter(pause,
                         [self = this->shared_from_this()] { self->Attempt(); });
   }

@@ -52,6 +52,7 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddGroupCommands(*app, context);
   AddProduceCommand(*app, context);
   AddConsumeCommand(*app, context);
+  AddDevCommand(*app, context);
   return app;
 }
 

@@ -52,6 +52,7 @@ void AddConfigCommands(CLI::App& app, Context& context);
 void AddGroupCommands(CLI::App& app, Context& context);
 void AddProduceCommand(CLI::App& app, Context& context);
 void AddConsumeCommand(CLI::App& app, Context& context);
+void AddDevCommand(CLI::App& app, Context& context);
 
 // "a,b,,c" -> a b c.
 std::vector<std::string> SplitList(std::string_view text, char separator);
