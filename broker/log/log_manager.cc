@@ -13,6 +13,7 @@ namespace {
 constexpr char kDeleteSuffix[] = "-delete";
 constexpr char kStraySuffix[] = "-stray";
 constexpr char kAsideSuffix[] = "-nameless";
+constexpr char kKeptSuffix[] = "-kept";
 constexpr int kWorkers = 4;
 constexpr uint64_t kMostKeptFree = uint64_t{1} << 30;
 constexpr std::chrono::milliseconds kHousekeeping(500);
@@ -154,18 +155,18 @@ Status LogManager::RemoveDoubles(const TopicPartition& partition,
                  << " topic_id=" << ToString(stray.topic_id)
                  << " dir=" << stray.dir->at->path();
     stray.log = nullptr;
-    auto path = stray.dir->at->RenameAway(partition, kStraySuffix);
+    const char* const suffix = Leaving(kStraySuffix);
+    auto path = stray.dir->at->RenameAway(partition, suffix);
     std::lock_guard lock(mutex_);
     if (stray.error && stray.leaving_as == nullptr) NotMissing(*stray.dir);
     if (!path) {
       stray.error = path.error();
-      stray.leaving_as = kStraySuffix;
+      stray.leaving_as = suffix;
       ++stray.dir->partitions;
       doubles_.emplace(partition, std::move(stray));
       return Fail(path.error());
     }
-    removals_.push_back({stray.dir->at.get(), std::move(*path)});
-    wake_.notify_one();
+    Renamed(*stray.dir->at, partition, *path, suffix);
   }
 }
 
@@ -208,8 +209,10 @@ Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
     }
     LOG(WARNING) << "stray log removed partition=" << ToString(partition)
                  << " topic_id=" << ToString(id);
+    const char* const suffix = Leaving(kStraySuffix);
+    CloseIfKept(*found, suffix);
     found = nullptr;
-    TM_RETURN_IF_ERROR(RenameAway(*dir->at, partition, kStraySuffix));
+    TM_RETURN_IF_ERROR(RenameAway(*dir->at, partition, suffix));
     std::lock_guard lock(mutex_);
     --dir->handed_out;
   }
@@ -285,17 +288,30 @@ Status LogManager::RenameAway(LogDirectory& dir,
     }
   }
   if (!renamed) return Fail(renamed.error());
-  if (std::string_view(suffix) == kAsideSuffix) {
+  Renamed(dir, partition, *renamed, suffix);
+  return {};
+}
+
+const char* LogManager::Leaving(const char* suffix) const {
+  return keep_ ? kKeptSuffix : suffix;
+}
+
+void LogManager::Renamed(LogDirectory& dir, const TopicPartition& partition,
+                         const std::string& path, std::string_view suffix) {
+  if (suffix == kAsideSuffix) {
     LOG(ERROR)
-        << "log set aside partition=" << ToString(partition)
-        << " path=" << *renamed
+        << "log set aside partition=" << ToString(partition) << " path=" << path
         << ": its partition.metadata is gone, so that nobody can tell of "
            "which topic it is. Remove it when it is not missed";
-    return {};
+  } else if (suffix == kKeptSuffix) {
+    LOG(ERROR) << "log kept partition=" << ToString(partition)
+               << " path=" << path
+               << ": the controllers do not know it, and their metadata have "
+                  "been restored. Remove it when it is not missed";
+  } else {
+    removals_.push_back({&dir, path});
+    wake_.notify_one();
   }
-  removals_.push_back({&dir, *renamed});
-  wake_.notify_one();
-  return {};
 }
 
 void LogManager::RenameLeaving() {
@@ -315,8 +331,20 @@ void LogManager::RenameLeaving() {
   }
 }
 
+// The journal, which may hold what its segments have not got on the disk,
+// forgets it.
+void LogManager::CloseIfKept(Log& log, std::string_view suffix) {
+  if (suffix != kKeptSuffix) return;
+  const Status closed = log.Close();
+  LOG_IF(ERROR, !closed) << "log not closed partition="
+                         << ToString(log.partition())
+                         << " error=" << closed.error().message;
+}
+
 Status LogManager::DeleteLog(std::unique_ptr<Log> log) {
   const TopicPartition partition = log->partition();
+  const char* const suffix = Leaving(kDeleteSuffix);
+  CloseIfKept(*log, suffix);
   log = nullptr;
   LogDirectory* dir = nullptr;
   {
@@ -333,7 +361,7 @@ Status LogManager::DeleteLog(std::unique_ptr<Log> log) {
       return {};
     }
   }
-  return RenameAway(*dir, partition, kDeleteSuffix);
+  return RenameAway(*dir, partition, suffix);
 }
 
 Status LogManager::RemoveStray(const TopicPartition& partition,
@@ -351,10 +379,12 @@ Status LogManager::RemoveStray(const TopicPartition& partition,
     log = std::move(it->second.log);
     dir = it->second.dir->at.get();
   }
+  const char* const suffix = Leaving(kStraySuffix);
   LOG(WARNING) << "stray log removed partition=" << ToString(partition)
                << " topic_id=" << ToString(topic_id);
+  CloseIfKept(*log, suffix);
   log = nullptr;
-  return RenameAway(*dir, partition, kStraySuffix);
+  return RenameAway(*dir, partition, suffix);
 }
 
 Status LogManager::SetAside(const TopicPartition& partition) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -116,6 +117,11 @@ class LogManager {
   // topic id.
   Status RemoveStray(const TopicPartition& partition, const Uuid& topic_id);
 
+  // While set, logs that would go by DeleteLog, RemoveStray or for another
+  // topic of their name are renamed and stay, for people to look at: the
+  // metadata may have forgotten them. Any thread.
+  void KeepLogs(bool keep) { keep_ = keep; }
+
   // Has what found no room at start loaded by the workers, whoever may need it;
   // now and then that is done anyway.
   void LoadMissing();
@@ -192,6 +198,12 @@ class LogManager {
   Status RenameAway(LogDirectory& dir, const TopicPartition& partition,
                     const char* suffix);
   void RenameLeaving();
+  // What a log that is to go is called.
+  const char* Leaving(const char* suffix) const;
+  static void CloseIfKept(Log& log, std::string_view suffix);
+  // It is called so now: removed, unless it is to stay. Under the lock.
+  void Renamed(LogDirectory& dir, const TopicPartition& partition,
+               const std::string& path, std::string_view suffix);
   // Nothing is left of a log that could not be made.
   void NotMade(Directory& dir, const TopicPartition& partition);
   void CheckDirectories();
@@ -208,6 +220,7 @@ class LogManager {
   int64_t previous_broker_epoch_ = -1;
   int64_t started_ms_ = 0;
   LogWorkers workers_;
+  std::atomic<bool> keep_ = false;
 
   mutable std::mutex mutex_;  // of everything below and the counts in dirs_
   std::map<TopicPartition, Place> places_;

@@ -59,6 +59,9 @@ class LogStore {
   virtual void RemoveStray(const TopicPartition& partition,
                            const Uuid& topic_id) = 0;
 
+  // From now on logs that would be removed are kept beside, or are not.
+  virtual void KeepLogs(bool keep) = 0;
+
   // `logs`: all that were handed out. Finishes what was asked for, syncs and
   // closes them and marks the directories as cleanly shut down in
   // `broker_epoch`. Once.

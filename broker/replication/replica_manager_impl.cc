@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/dispatch.h"
+#include "common/metadata/configs.h"
 
 namespace tidemark::replication {
 
@@ -112,6 +113,7 @@ void ReplicaManagerImpl::OnEveryShard(
 void ReplicaManagerImpl::ApplyImage(
     metadata::ImagePtr image, std::shared_ptr<const metadata::Delta> delta,
     Executor& on, std::function<void()> done) {
+  logs_.KeepLogs(!metadata::MayRemoveUnknownLogs(*image, options_.shard.self));
   OnEveryShard(
       [this, image = std::move(image), delta = std::move(delta)](
           ReplicaShard& shard, size_t index) {

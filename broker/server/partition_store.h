@@ -45,6 +45,7 @@ class PartitionStore final : public replication::LogStore {
   std::vector<std::pair<TopicPartition, Uuid>> Unopened() override;
   void RemoveStray(const TopicPartition& partition,
                    const Uuid& topic_id) override;
+  void KeepLogs(bool keep) override { manager_.KeepLogs(keep); }
   void ShutDown(std::vector<std::unique_ptr<log::Log>> logs,
                 BrokerEpoch broker_epoch,
                 std::function<void(Status)> done) override;

@@ -147,6 +147,12 @@ const TopicKey* Find(std::string_view name) {
   return nullptr;
 }
 
+constexpr ConfigKey kRemoveUnknownLogsKey = {
+    kRemoveUnknownLogs, ConfigType::kBool, "true",
+    "Whether logs of partitions are removed that the controllers do not know, "
+    "or not any more. false, as after tidemark quorum restore and recover: "
+    "they are renamed and kept."};
+
 // Kafka's coarser keys of the same setting, with their factor to ms.
 struct CoarseKey {
   std::string_view broker_key, name;
@@ -192,15 +198,35 @@ std::span<const ConfigKey> TopicConfigKeys() {
 }
 
 std::span<const ConfigKey> DynamicBrokerConfigKeys() {
-  static const KeyArray keys = [] {
-    KeyArray out;
-    for (size_t i = 0; i < kCount; ++i) {
-      out[i] = kTopicKeys[i].key;
-      out[i].name = kTopicKeys[i].broker_key;
+  static const std::vector<ConfigKey> keys = [] {
+    std::vector<ConfigKey> out;
+    for (const TopicKey& topic : kTopicKeys) {
+      out.push_back(topic.key);
+      out.back().name = topic.broker_key;
     }
+    out.push_back(kRemoveUnknownLogsKey);
     return out;
   }();
   return keys;
+}
+
+ResolvedConfig ResolveBrokerConfig(const Image& image, const ConfigKey& key,
+                                   NodeId broker) {
+  const std::pair<std::string, ConfigSource> resources[] = {
+      {std::to_string(broker), ConfigSource::kDynamicBroker},
+      {"", ConfigSource::kDynamicDefaultBroker}};
+  for (const auto& [name, source] : resources) {
+    const auto* set = image.FindConfigs({ResourceType::kBroker, name});
+    if (set == nullptr) continue;
+    const auto found = set->find(std::string(key.name));
+    if (found != set->end()) return {found->second, source};
+  }
+  return {std::string(key.default_value), ConfigSource::kDefault};
+}
+
+bool MayRemoveUnknownLogs(const Image& image, NodeId broker) {
+  return ResolveBrokerConfig(image, kRemoveUnknownLogsKey, broker).value !=
+         "false";
 }
 
 std::string_view BrokerKeyOfTopicKey(std::string_view topic_key) {

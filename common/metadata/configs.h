@@ -54,4 +54,16 @@ ResolvedConfig ResolveTopicConfig(
     const Image& image, const std::string& topic, std::string_view key,
     NodeId broker, const std::map<std::string, std::string>& static_configs);
 
+// Of brokers alone, behind those of topics in DynamicBrokerConfigKeys: this
+// broker -> all brokers -> built-in default.
+ResolvedConfig ResolveBrokerConfig(const Image& image, const ConfigKey& key,
+                                   NodeId broker);
+
+// Whether a broker may remove the log of a partition that it is not assigned.
+// Not after the metadata have gone back in time: what they do not know they may
+// have forgotten.
+inline constexpr std::string_view kRemoveUnknownLogs =
+    "tidemark.unknown.logs.delete.enable";
+bool MayRemoveUnknownLogs(const Image& image, NodeId broker);
+
 }  // namespace tidemark::metadata

@@ -94,13 +94,16 @@ void DescribeBrokerConfigs(const Image& image, const std::string& name,
   }
   auto topic_keys = metadata::TopicConfigKeys();
   auto broker_keys = metadata::DynamicBrokerConfigKeys();
-  for (size_t i = 0; i < broker_keys.size(); ++i) {
+  const ConfigSource own = name.empty() ? ConfigSource::kDynamicDefaultBroker
+                                        : ConfigSource::kDynamicBroker;
+  for (size_t i = 0; i < topic_keys.size(); ++i) {
     AddEntry(broker_keys[i],
              metadata::ResolveTopicConfig(image, "", topic_keys[i].name, id,
                                           settings.static_configs),
-             name.empty() ? ConfigSource::kDynamicDefaultBroker
-                          : ConfigSource::kDynamicBroker,
-             out);
+             own, out);
+  }
+  for (const auto& key : broker_keys.subspan(topic_keys.size())) {
+    AddEntry(key, metadata::ResolveBrokerConfig(image, key, id), own, out);
   }
 }
 

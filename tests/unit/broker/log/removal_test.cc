@@ -89,6 +89,48 @@ TEST_F(RemovalTest, ALogThatIsGoneAlreadyTakesNoDirectoryAlong) {
 }
 
 // More than are remembered: they are found again in the directory.
+// After the metadata have gone back in time (quorum restore, quorum recover).
+TEST_F(RemovalTest, WhatIsToBeKeptIsRenamedAndStays) {
+  const auto kept = [&] {
+    const auto names = disk_.List("/data").value();
+    return std::count_if(names.begin(), names.end(), [](const auto& name) {
+      return name.starts_with("t-0.") && name.ends_with("-kept");
+    });
+  };
+  auto log = Make(kOld);
+  ASSERT_TRUE(log);
+  ASSERT_TRUE((*log)->AppendAsLeader(Batch(1), 0, kNow));
+  manager_->KeepLogs(true);
+  ASSERT_TRUE(manager_->DeleteLog(std::move(*log)));
+  EXPECT_EQ(kept(), 1);
+  // Found at start, and nobody's: a stray, or in the way of another topic's.
+  for (int i = 0; i < 2; ++i) {
+    auto other = Make(kOld);
+    ASSERT_TRUE(other);
+    ASSERT_TRUE((*other)->AppendAsLeader(Batch(1), 0, kNow));
+    std::vector<std::unique_ptr<Log>> logs;
+    logs.push_back(std::move(*other));
+    ASSERT_TRUE(manager_->ShutdownCleanly(std::move(logs), 1));
+    manager_ = nullptr;
+    auto manager = LogManager::Open(disk_, options_, 0);
+    ASSERT_TRUE(manager);
+    manager_ = std::move(*manager);
+    manager_->KeepLogs(true);
+    if (i == 0) {
+      ASSERT_TRUE(manager_->RemoveStray(kName, kOld));
+    } else {
+      auto made = Make(kNew);
+      ASSERT_TRUE(made);
+      EXPECT_EQ((*made)->end_offset(), 0);
+      // As before, once that is wanted again.
+      manager_->KeepLogs(false);
+      ASSERT_TRUE(manager_->DeleteLog(std::move(*made)));
+      EXPECT_TRUE(Soon([&] { return !Trash(); }));
+    }
+  }
+  EXPECT_EQ(kept(), 3);
+}
+
 TEST(LogManagerRemovals, MoreThanAreRememberedAreFoundAgain) {
   sim::SimDisk disk(5);
   LogManagerOptions options;

@@ -62,6 +62,7 @@ class TestLogStore final : public LogStore {
     ++high_watermark_writes;
   }
   void Checkpoint() override {}
+  void KeepLogs(bool keep) override { keeps_logs = keep; }
   void Sync(log::SyncWork work, std::function<void(Status)> done) override {
     ++syncs;
     if (on_sync) on_sync();
@@ -107,6 +108,7 @@ class TestLogStore final : public LogStore {
   log::OffsetMap high_watermarks;
   std::vector<std::pair<TopicPartition, Uuid>> strays;
   std::vector<TopicPartition> removed;
+  bool keeps_logs = false;
 
  private:
   // In order: one thread does it all.
