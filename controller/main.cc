@@ -14,12 +14,16 @@
 
 #include "common/base/config.h"
 #include "common/io/event_loop.h"
+#include "common/metadata/configs.h"
 #include "common/rpc/systemd.h"
 #include "controller/console/controller_config.h"
 #include "controller/console/http_server.h"
+#include "controller/console/wait_for_room.h"
 #include "controller/quorum/raft_quorum.h"
 #include "controller/service/admin_service.h"
+#include "controller/service/backup_service.h"
 #include "controller/service/broker_service.h"
+#include "controller/service/go_back.h"
 #include "controller/service/grpc_server.h"
 #include "controller/service/joiner.h"
 
@@ -30,12 +34,17 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: tidemark-controller --config FILE [--override KEY=VALUE]...\n"
+    "       [--restore FILE [--cluster-id ID] | --recover]\n"
     "\n"
     "Runs a tidemark controller until SIGTERM or SIGINT.\n"
     "\n"
     "  --config FILE          server.properties\n"
     "  --override KEY=VALUE   set one key, over the file and the environment\n"
     "                         (TIDEMARK_NODE_ID=1 is node.id=1)\n"
+    "  --restore FILE         format the directory with a backup of the\n"
+    "                         metadata, and end: tidemark quorum restore\n"
+    "  --recover              make this controller the only voter, and end:\n"
+    "                         tidemark quorum recover\n"
     "  --help                 this text, and every key\n"
     "  --version              the version\n";
 constexpr char kVersion[] = "tidemark-controller 0.1.0\n";
@@ -51,10 +60,16 @@ void PrintHelp() {
   }
 }
 
+struct Arguments {
+  Config::Sources sources;
+  std::string restore, cluster_id;
+  bool recover = false;
+};
+
 // nullopt: the process is done, with `*exit_code`.
-std::optional<Config::Sources> ParseArguments(int argc, char** argv,
-                                              int* exit_code) {
-  Config::Sources out;
+std::optional<Arguments> ParseArguments(int argc, char** argv, int* exit_code) {
+  Arguments arguments;
+  Config::Sources& out = arguments.sources;
   *exit_code = 0;
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
@@ -65,6 +80,10 @@ std::optional<Config::Sources> ParseArguments(int argc, char** argv,
     if (argument == "--version") {
       std::cout << kVersion;
       return std::nullopt;
+    }
+    if (argument == "--recover") {
+      arguments.recover = true;
+      continue;
     }
     std::string value;
     size_t split = argument.find('=');
@@ -81,6 +100,10 @@ std::optional<Config::Sources> ParseArguments(int argc, char** argv,
       out.path = value;
     } else if (argument == "--override" && !value.empty()) {
       out.overrides.push_back(value);
+    } else if (argument == "--restore" && !value.empty()) {
+      arguments.restore = value;
+    } else if (argument == "--cluster-id" && !value.empty()) {
+      arguments.cluster_id = value;
     } else {
       std::cerr << "tidemark-controller: cannot understand '" << argument
                 << "'; see --help\n";
@@ -91,7 +114,7 @@ std::optional<Config::Sources> ParseArguments(int argc, char** argv,
   for (char** variable = environ; *variable != nullptr; ++variable) {
     out.environment.emplace_back(*variable);
   }
-  return out;
+  return arguments;
 }
 
 Randomness DeviceRandomness() {
@@ -162,6 +185,14 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
                                              config.options.settings.cluster_id,
                                              config.node_id));
   config.options.settings.cluster_id = meta.cluster_id;
+  TM_ASSIGN_OR_RETURN(
+      const bool room, WaitForRoom(config, [&](Duration pause) {
+        timespec time{};
+        time.tv_nsec =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(pause).count();
+        return sigtimedwait(&signals, nullptr, &time) < 0;
+      }));
+  if (!room) return {};
   io::EventLoop loop("controller");
   Controller controller(config.options, &loop, DeviceRandomness());
   TM_ASSIGN_OR_RETURN(
@@ -170,9 +201,10 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   controller.Attach(quorum.get());
   auto brokers = MakeBrokerService(&controller, &loop);
   auto admin = MakeAdminService(&controller, &loop);
-  auto server =
-      GrpcServer::Start(config.listen_host, config.listen_port,
-                        {&quorum->service(), brokers.get(), admin.get()});
+  auto backups = MakeBackupService(&controller, meta.cluster_id, &loop);
+  auto server = GrpcServer::Start(
+      config.listen_host, config.listen_port,
+      {&quorum->service(), brokers.get(), admin.get(), backups.get()});
   Status started;
   std::unique_ptr<rpc::HttpEndpoint> http;
   if (!server) {
@@ -217,25 +249,53 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   return started;
 }
 
+// Offline: then the process is done.
+Status GoBack(const ControllerConfig& config, const Arguments& arguments) {
+  const SoleVoter self{config.data_directory, config.node_id,
+                       config.advertised_host, config.advertised_port};
+  TM_ASSIGN_OR_RETURN(const NewBeginning begun,
+                      arguments.recover ? RecoverAlone(self)
+                                        : RestoreBackup(self, arguments.restore,
+                                                        arguments.cluster_id));
+  std::cout << "controller " << self.id << " in " << self.directory
+            << " is the only voter of cluster " << begun.cluster_id << " now\n";
+  if (!begun.members.empty())
+    std::cout << "voters before: " << begun.members << "\n";
+  std::cout
+      << "metadata: " << begun.topics << " topics, " << begun.brokers
+      << " brokers, up to offset " << begun.from << "\n"
+      << "what was committed later is lost; offsets go on from " << begun.offset
+      << ", epochs from " << begun.term << "\n"
+      << "brokers keep the logs of what these metadata do not know, until "
+      << metadata::kRemoveUnknownLogs << " is deleted again\n"
+      << "never start the other controllers again with their old "
+         "directories\n";
+  return {};
+}
+
 int Main(int argc, char** argv) {
   // gRPC's own lines say nothing that ours do not.
   setenv("GRPC_VERBOSITY", "NONE", 0);
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
   int exit_code = 0;
-  auto sources = ParseArguments(argc, argv, &exit_code);
-  if (!sources) return exit_code;
+  auto arguments = ParseArguments(argc, argv, &exit_code);
+  if (!arguments) return exit_code;
   auto fail = [](const Error& error) {
     std::cerr << "tidemark-controller: " << error.message << "\n";
     return 1;
   };
-  auto settings = Config::Load(ControllerConfigKeys(), *sources);
+  auto settings = Config::Load(ControllerConfigKeys(), arguments->sources);
   if (!settings) return fail(settings.error());
   for (const std::string& warning : settings->warnings()) {
     LOG(WARNING) << warning;
   }
   auto config = MakeControllerConfig(*settings);
   if (!config) return fail(config.error());
+  if (arguments->recover || !arguments->restore.empty()) {
+    Status done = GoBack(*config, *arguments);
+    return done ? 0 : fail(done.error());
+  }
   sigset_t signals = BlockSignals();
   Status status = Run(std::move(*config), signals);
   return status ? 0 : fail(status.error());

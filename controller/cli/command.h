@@ -48,6 +48,8 @@ void AddTopicCommands(CLI::App& app, Context& context);
 void AddClusterCommands(CLI::App& app, Context& context);
 void AddBrokerCommands(CLI::App& app, Context& context);
 void AddQuorumCommands(CLI::App& app, Context& context);
+// To the noun `quorum`.
+void AddBackupCommands(CLI::App& quorum, Context& context);
 void AddConfigCommands(CLI::App& app, Context& context);
 void AddGroupCommands(CLI::App& app, Context& context);
 void AddProduceCommand(CLI::App& app, Context& context);

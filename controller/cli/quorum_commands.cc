@@ -18,6 +18,8 @@ using admin::v1::ChangeQuorumRequest;
 using admin::v1::DescribeQuorumRequest;
 using admin::v1::DescribeQuorumResponse;
 
+// For the leader: longer than it takes to elect one.
+constexpr int64_t kLeaderMs = 3000;
 // For one controller of a quorum that has no leader.
 constexpr int64_t kOneMs = 1500;
 // A step of a change that is repeated until it is done.
@@ -89,7 +91,8 @@ Status ShowViews(const Context& context, const Error& why) {
 }
 
 Status ShowQuorum(const Context& context) {
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context.controllers,
+                     std::min(context.timeout_ms, kLeaderMs));
   auto quorum = client.Call(DescribeQuorumRequest());
   if (!quorum) return ShowViews(context, quorum.error());
   PrintQuorum(context, *quorum);
@@ -200,6 +203,7 @@ void AddQuorumCommands(CLI::App& app, Context& context) {
   for (auto* command : {remove, forget})
     command->add_option("--directory-id", options->directory,
                         "Only if this is its directory");
+  AddBackupCommands(*noun, context);
 }
 
 }  // namespace tidemark::cli

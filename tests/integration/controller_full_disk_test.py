@@ -77,7 +77,20 @@ def run(cases, cluster):
         equal(cluster.pid(full), pid)
     cases.run('the full one stays and passes calls on', stays)
 
+    def starts():
+        cluster.do('kill', full)
+        cluster.do('start', full)
+        until(lambda: process.http_status(http, '/readyz') == 503, 'it waits')
+        assert 'starts when there is room' in process.http_get(http, '/readyz')[1]
+        assert 'tidemark_raft_disk_full 1' in process.http_get(http, '/metrics')[1]
+        # It ends when it is told to, and does what is asked of the others all the same.
+        cluster.do('stop', full)
+        create('without')
+        cluster.do('start', full)
+    cases.run('it starts on a full disk, and waits', starts)
+
     def comes_back():
+        pid = cluster.pid(full)
         os.remove(ballast)
         until(lambda: 'the disk has room again' in cluster.said(full), 'it notices')
         active = cluster.do('active')

@@ -1,0 +1,60 @@
+#include "controller/console/wait_for_room.h"
+
+#include <glog/logging.h>
+
+#include <chrono>
+#include <memory>
+
+#include "common/io/file.h"
+#include "common/rpc/http_endpoint.h"
+#include "common/rpc/systemd.h"
+#include "controller/quorum/storage_thread.h"
+
+namespace tidemark::controller {
+namespace {
+
+constexpr Duration kLook = std::chrono::milliseconds(200);
+constexpr uint64_t kLeastFree = quorum::StorageThread::kLeastFree;
+
+// A disk that cannot tell is no full one.
+bool IsFull(const std::string& directory) {
+  const auto space = io::PosixFileSystem().Space(directory);
+  return space && space->free < kLeastFree;
+}
+
+Result<std::unique_ptr<rpc::HttpEndpoint>> Serve(
+    const ControllerConfig& config) {
+  if (!config.http_port) return nullptr;
+  rpc::HttpEndpoint::Handlers handlers;
+  handlers.ready = [] {
+    return Fail(ErrorCode::kOutOfSpace,
+                "the disk is full: this controller starts when there is room");
+  };
+  handlers.metrics = [] {
+    return std::string(
+        "# TYPE tidemark_raft_disk_full gauge\ntidemark_raft_disk_full 1\n");
+  };
+  return rpc::HttpEndpoint::Start(config.http_host, *config.http_port,
+                                  std::move(handlers));
+}
+
+}  // namespace
+
+Result<bool> WaitForRoom(const ControllerConfig& config,
+                         const std::function<bool(Duration)>& pause) {
+  const std::string& directory = config.data_directory;
+  if (!IsFull(directory)) return true;
+  LOG(ERROR) << "the disk of " << directory << " has less than "
+             << (kLeastFree >> 20)
+             << " MiB left: this controller starts when there is room";
+  TM_ASSIGN_OR_RETURN(const auto http, Serve(config));
+  // It does what it can; to start it again would not help.
+  rpc::NotifyServiceManager("READY=1");
+  while (IsFull(directory)) {
+    if (!pause(kLook)) return false;
+  }
+  LOG(INFO) << "the disk has room again";
+  return true;
+}
+
+}  // namespace tidemark::controller

@@ -1,0 +1,54 @@
+#include "controller/metadata/went_back.h"
+
+#include <limits>
+#include <string>
+
+#include "common/metadata/configs.h"
+#include "common/metadata/snapshot.h"
+
+namespace tidemark::controller {
+namespace {
+
+constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
+
+Status MoveOn(record_v1::AddPartition* partition) {
+  if (partition->leader_epoch() > kMost - kLeaderEpochStep ||
+      partition->partition_epoch() > kMost - kPartitionEpochStep)
+    return Fail(ErrorCode::kInvalidRequest,
+                "the epochs of partition " +
+                    std::to_string(partition->partition()) +
+                    " of a topic cannot be moved on any further");
+  partition->set_leader_epoch(partition->leader_epoch() + kLeaderEpochStep);
+  partition->set_partition_epoch(partition->partition_epoch() +
+                                 kPartitionEpochStep);
+  return {};
+}
+
+}  // namespace
+
+Result<record_v1::RecordBatch> AfterGoingBack(const metadata::Image& image) {
+  record_v1::RecordBatch batch = metadata::ToRecords(image);
+  bool has_producers = false;
+  for (record_v1::Record& record : *batch.mutable_records()) {
+    if (record.has_add_partition())
+      TM_RETURN_IF_ERROR(MoveOn(record.mutable_add_partition()));
+    if (record.has_allocate_producer_ids()) {
+      has_producers = true;
+      auto* ids = record.mutable_allocate_producer_ids();
+      ids->set_next_producer_id(ids->next_producer_id() + kProducerIdStep);
+    }
+  }
+  if (!has_producers) {
+    auto* ids = batch.add_records()->mutable_allocate_producer_ids();
+    ids->set_broker_id(kNoNode);
+    ids->set_broker_epoch(-1);
+    ids->set_next_producer_id(kProducerIdStep);
+  }
+  record_v1::SetConfig* keep = batch.add_records()->mutable_set_config();
+  keep->set_type(record_v1::BROKER);
+  keep->set_key(std::string(metadata::kRemoveUnknownLogs));
+  keep->set_value("false");
+  return batch;
+}
+
+}  // namespace tidemark::controller

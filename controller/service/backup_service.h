@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace grpc {
+class Service;
+}
+namespace tidemark {
+class Executor;
+}
+
+namespace tidemark::controller {
+
+class Controller;
+
+// The service of proto/backup.proto. The image is encoded on a thread of gRPC:
+// it never changes, and a million partitions take seconds. One call at a time;
+// others are refused.
+//
+// `controller` and `executor` must outlive the server it is registered with.
+std::unique_ptr<grpc::Service> MakeBackupService(Controller* controller,
+                                                 std::string cluster_id,
+                                                 Executor* executor);
+
+}  // namespace tidemark::controller
