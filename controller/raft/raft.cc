@@ -252,6 +252,17 @@ Status Raft::StepFromLeader(Message m) {
   if (m.type == MessageType::kAppend) return FollowAppend(m);
   if (m.type == MessageType::kSnapshot) return FollowSnapshot(std::move(m));
   if (m.type == MessageType::kTimeoutNow) return FollowTimeoutNow(), Status();
+  // It is one that this node has acknowledged to this very leader. The node
+  // then says nothing more, so that the leader does not count on it.
+  if (m.commit > log_.last_index())
+    return Fail(
+        ErrorCode::kInvalidRequest,
+        "raft message: entry " + std::to_string(m.commit) +
+            " is one that this controller has acknowledged, and its log ends "
+            "at " +
+            std::to_string(log_.last_index()) +
+            ": its directory is an older copy, or has lost what was synced; "
+            "replace it as a lost disk");
   FollowHeartbeat(m);
   return {};
 }

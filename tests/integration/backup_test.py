@@ -166,6 +166,30 @@ def replacement(cluster, records, cluster_id):
     records.check()
 
 
+def copied_back(cluster):
+    """An older copy of a directory: what it has acknowledged since is missing, and its leader knows."""
+    leader = status()['leader']
+    name = name_of(next(i for i in IDS if i != leader))
+    data, older, newer = (cluster.path(name, x) for x in ('data', 'older', 'newer'))
+    cluster.do('stop', name)
+    shutil.copytree(data, older)
+    cluster.do('start', name)
+    create('since')
+    until(lambda: len({v['match_offset'] for v in status()['voters']}) == 1, 'all have it')
+    cluster.do('kill', name)
+    os.rename(data, newer)
+    os.rename(older, data)
+    cluster.do('start', name)
+    until(lambda: 'is an older copy' in cluster.said(name), 'it says so')
+    equal(status()['leader'], leader)
+    assert not next(v for v in status()['voters'] if name_of(v['id']) == name)['active']
+    cluster.do('kill', name)
+    shutil.rmtree(data)
+    os.rename(newer, data)
+    cluster.do('start', name)
+    until(lambda: all(v['active'] for v in status()['voters']), 'all controllers follow')
+
+
 def recovery(cluster, records, cluster_id):
     survivor, lost = 102, (101, 103)
     home, config = cluster.path(name_of(survivor)), config_of(cluster, survivor)
@@ -281,6 +305,7 @@ def main():
         records.produce('before')
         until(lambda: None not in [v['directory_id'] for v in status()['voters']], 'voters are known')
         cases.run('each controller gets an empty disk, while brokers fail over', replacement, cluster, records, cluster_id)
+        cases.run('an older copy of a directory is noticed', copied_back, cluster)
         cases.run('a backup of a controller without a leader', local_backup, cluster)
         cases.run('a quorum is recovered from one survivor', recovery, cluster, records, cluster_id)
         cases.run('a quorum is restored from a backup', restoration, cluster, records, cluster_id)

@@ -314,10 +314,32 @@ TEST(Raft, WhatMatchedMayBeTakenBack) {
     EXPECT_TRUE(node.Step(other));
     Message heartbeat = Make(MessageType::kHeartbeat, 1, 2, 9);
     heartbeat.commit = 10;
+    EXPECT_FALSE(node.Step(heartbeat));
+    heartbeat.commit = 2;
     EXPECT_TRUE(node.Step(heartbeat));
     EXPECT_EQ(node.log().last_index(), 2u);
     EXPECT_EQ(node.log().committed(), 2u);
   }
+}
+
+// Of a directory that was copied back: its leader knows what it has had.
+TEST(Raft, ALogThatHasGoneBackIsNoticedAndNotCountedOn) {
+  Message append = Make(MessageType::kAppend, 1, 2, 9);
+  for (LogIndex i = 1; i <= 10; ++i) append.entries.push_back({i, 9, {}});
+  Stored older;
+  older.hard_state = {9, 1};
+  older.entries = {append.entries.begin(), append.entries.begin() + 4};
+  Raft node = MakeNode(2, older);
+  Message heartbeat = Make(MessageType::kHeartbeat, 1, 2, 9);
+  heartbeat.commit = 10;
+  const Status taken = node.Step(heartbeat);
+  ASSERT_FALSE(taken);
+  EXPECT_NE(taken.error().message.find("older copy"), std::string::npos);
+  EXPECT_TRUE(Drain(node).empty()) << "no reply";
+  // It has lost nothing: another leader may have told it less.
+  heartbeat.commit = 4;
+  EXPECT_TRUE(node.Step(heartbeat));
+  EXPECT_FALSE(Drain(node).empty());
 }
 
 // Any message is safe to give (raft.h), in any order.
