@@ -8,13 +8,13 @@
 #include "common/io/file.h"
 #include "common/rpc/http_endpoint.h"
 #include "common/rpc/systemd.h"
-#include "controller/quorum/storage_thread.h"
 
 namespace tidemark::controller {
 namespace {
 
 constexpr Duration kLook = std::chrono::milliseconds(200);
-constexpr uint64_t kLeastFree = quorum::StorageThread::kLeastFree;
+// As quorum's for a controller that runs.
+constexpr uint64_t kLeastFree = 16 << 20;
 
 // A disk that cannot tell is no full one.
 bool IsFull(const std::string& directory) {

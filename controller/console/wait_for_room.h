@@ -9,9 +9,9 @@
 namespace tidemark::controller {
 
 // Returns when the disk of the controller has the room that its storage needs
-// to be opened (StorageThread::kLeastFree); until then it says so in the log,
-// /readyz and /metrics, as a controller does whose disk fills up while it runs.
-// The brokers and the other controllers find nobody at its address.
+// to be opened, and may need to end what it has begun; until then it says so in
+// the log, /readyz and /metrics, as a controller does whose disk fills up while
+// it runs. The brokers and the other controllers find nobody at its address.
 //
 // `pause`: waits so long; false when the process is to end, which is returned.
 Result<bool> WaitForRoom(const ControllerConfig& config,
