@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import process
@@ -96,11 +97,16 @@ def run(cases, cluster, disk):
 
     def short():
         active = cluster.do('active')
+        sentence = 'has not ended a write'
+        before = cluster.said(active).count(sentence)
         disk.hang(active, 'data')
-        time.sleep(1.5)
+        call = threading.Thread(target=create, args=('short',))
+        call.start()
+        until(lambda: cluster.said(active).count(sentence) > before, 'it notices')
         disk.mend(active, 'data')
-        create('short')
-        assert cluster.pid(active), 'a hang of 1.5 s ended the process'
+        call.join()
+        assert 'short' in tidemark('topic', 'list').stdout
+        assert cluster.pid(active), 'a short hang ended the process'
     cases.run('one that hangs for a moment ends nothing', short)
 
 
