@@ -12,9 +12,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <random>
@@ -25,13 +23,13 @@
 #include "controller/cli/admin_client.h"
 #include "controller/cli/child_process.h"
 #include "controller/cli/command.h"
+#include "controller/cli/dev_directory.h"
 
 extern char** environ;
 
 namespace tidemark::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using Time = std::chrono::steady_clock;
 
@@ -99,53 +97,6 @@ Result<HeldPort> HoldPort(const std::string& host, uint16_t wanted) {
     held = Hold(host, static_cast<uint16_t>(ports(random)));
   return held;
 }
-
-// In memory, if there is plenty: what is not to last need not wait for a disk.
-fs::path TemporaryFolder(std::error_code* error) {
-  constexpr char kInMemory[] = "/dev/shm";
-  constexpr uint64_t kPlenty = uint64_t{1} << 30;
-  std::error_code none;
-  const auto space = fs::space(kInMemory, none);
-  if (std::getenv("TMPDIR") == nullptr && !none && space.available >= kPlenty &&
-      access(kInMemory, W_OK | X_OK) == 0)
-    return kInMemory;
-  return fs::temp_directory_path(*error);
-}
-
-// A folder that is gone with this object, or the user's own.
-class Directory {
- public:
-  static Result<Directory> Make(const std::string& wanted) {
-    std::error_code error;
-    if (!wanted.empty()) {
-      fs::create_directories(wanted, error);
-      if (error)
-        return Fail(ErrorCode::kInvalidConfig,
-                    "cannot create " + wanted + ": " + error.message());
-      return Directory(fs::absolute(wanted, error).string(), false);
-    }
-    std::string path =
-        (TemporaryFolder(&error) / "tidemark-dev-XXXXXX").string();
-    if (error || mkdtemp(path.data()) == nullptr)
-      return SystemError("create a temporary directory like " + path);
-    return Directory(path, true);
-  }
-  Directory(Directory&& other) noexcept
-      : path_(std::exchange(other.path_, "")), temporary_(other.temporary_) {}
-  Directory& operator=(Directory&&) = delete;
-  ~Directory() {
-    std::error_code ignored;
-    if (temporary_ && !path_.empty()) fs::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-  bool temporary() const { return temporary_; }
-
- private:
-  Directory(std::string path, bool temporary)
-      : path_(std::move(path)), temporary_(temporary) {}
-  std::string path_;
-  bool temporary_;
-};
 
 // The socket on which a child says that it is ready (sd_notify's protocol).
 struct Notices {
@@ -422,7 +373,8 @@ Status RunDevCluster(const DevOptions& options,
   TM_ASSIGN_OR_RETURN(HeldPort kafka, HoldPort(options.host, options.port));
   TM_ASSIGN_OR_RETURN(HeldPort grpc,
                       HoldPort(options.host, options.controller_port));
-  TM_ASSIGN_OR_RETURN(Directory directory, Directory::Make(options.directory));
+  TM_ASSIGN_OR_RETURN(DevDirectory directory,
+                      DevDirectory::Make(options.directory));
 
   DevAddresses at{Address(options.host, kafka.port),
                   Address(options.host, grpc.port), directory.path(),

@@ -101,6 +101,22 @@ def dies_with_its_parent():
             until(lambda: not any(runs(pid) for pid in pids.values()), 'both are gone', 5)
 
 
+def abandoned():
+    """What a killed one leaves is removed by the next; what another one uses is not."""
+    with Dev(port=0, controller=0) as running:
+        running.ready()
+        with Dev(port=0, controller=0) as killed:
+            killed.ready()
+            left = killed.directory()
+            killed.process.kill()
+            killed.process.wait()
+        assert os.path.isdir(left)
+        with Dev() as dev:
+            dev.ready()
+            assert not os.path.exists(left), left
+            assert os.path.isdir(running.directory())
+
+
 def tells_of_a_death():
     for name in 'tidemark-broker', 'tidemark-controller':
         with Dev() as dev:
@@ -179,6 +195,7 @@ def main():
     cases.run('the first record is acknowledged within a second', soon)
     cases.run('SIGTERM and SIGINT end it, and leave nothing', leaves_nothing)
     cases.run('killed, it takes its processes with it', dies_with_its_parent)
+    cases.run('what a killed one leaves is removed by the next', abandoned)
     cases.run('a process that dies is named', tells_of_a_death)
     cases.run('a named directory keeps its data, at other ports too', keeps)
     cases.run('free ports', free_ports)
