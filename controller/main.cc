@@ -14,7 +14,9 @@
 
 #include "common/base/config.h"
 #include "common/io/event_loop.h"
+#include "common/io/initial_features.h"
 #include "common/metadata/configs.h"
+#include "common/metadata/features.h"
 #include "common/rpc/systemd.h"
 #include "controller/console/controller_config.h"
 #include "controller/console/http_server.h"
@@ -133,6 +135,7 @@ quorum::Options QuorumOptions(const ControllerConfig& config) {
   out.voters = config.voters;
   out.host = config.advertised_host;
   out.port = config.advertised_port;
+  out.features = metadata::SupportedFeatures();
   out.tick_ms = config.tick_ms;
   out.election_ticks_min = config.election_ticks_min;
   out.election_ticks_max = config.election_ticks_max;
@@ -149,7 +152,24 @@ Joiner::Options JoinerOptions(const ControllerConfig& config,
                    .directory = meta.directory_id,
                    .host = config.advertised_host,
                    .port = config.advertised_port},
-          .votes = config.auto_join};
+          .votes = config.auto_join,
+          .features = metadata::SupportedFeatures()};
+}
+
+// With what level its formatting would have a new cluster begin.
+Result<int16_t> BootstrapLevel(const std::string& directory) {
+  TM_ASSIGN_OR_RETURN(const auto features, io::LoadInitialFeatures(directory));
+  const auto found = features.find(metadata::kMetadataVersion);
+  if (found == features.end()) return int16_t{0};
+  const LevelRange supported =
+      metadata::FindFeature(metadata::kMetadataVersion)->supported;
+  if (supported.Contains(found->second)) return found->second;
+  return Fail(ErrorCode::kInvalidConfig,
+              directory + " was formatted for metadata.version " +
+                  std::to_string(found->second) +
+                  ", and this release supports " +
+                  std::to_string(supported.min) + " to " +
+                  std::to_string(supported.max));
 }
 
 // Blocked in every thread, so that Run can wait for them.
@@ -193,6 +213,8 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
         return sigtimedwait(&signals, nullptr, &time) < 0;
       }));
   if (!room) return {};
+  TM_ASSIGN_OR_RETURN(config.options.bootstrap_level,
+                      BootstrapLevel(config.data_directory));
   io::EventLoop loop("controller");
   Controller controller(config.options, &loop, DeviceRandomness());
   TM_ASSIGN_OR_RETURN(

@@ -53,6 +53,9 @@ class ControllerClient {
   virtual void ChangeQuorum(admin::v1::ChangeQuorumRequest request,
                             Duration timeout,
                             Done<admin::v1::ChangeQuorumResponse> done) = 0;
+  virtual void UpdateFeatures(admin::v1::UpdateFeaturesRequest request,
+                              Duration timeout,
+                              Done<admin::v1::UpdateFeaturesResponse> done) = 0;
 };
 
 }  // namespace tidemark

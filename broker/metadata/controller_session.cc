@@ -132,6 +132,7 @@ void ControllerSession::State::Register() {
     request.add_directory_ids(directory.ToBytes());
   }
   request.set_previous_broker_epoch(options.previous_epoch);
+  WriteFeatures(metadata::SupportedFeatures(), request.mutable_features());
   auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
                  const RegisterRequest* from, RegisterResponse* to,
                  std::function<void(grpc::Status)> done) {
@@ -168,7 +169,8 @@ void ControllerSession::State::OnRegistered(Result<RegisterResponse> response) {
 }
 
 void ControllerSession::State::OnRefused(const Error& error) {
-  if (error.code == ErrorCode::kInconsistentClusterId) {
+  if (error.code == ErrorCode::kInconsistentClusterId ||
+      error.code == ErrorCode::kUnsupportedVersion) {
     if (events.refused) events.refused(error);
     return;
   }
@@ -204,6 +206,7 @@ void ControllerSession::State::Beat() {
   }
   for (const NodeId peer : refusing_peers) request.add_refusing_brokers(peer);
   for (const NodeId peer : silent_peers) request.add_silent_brokers(peer);
+  WriteFeatures(metadata::SupportedFeatures(), request.mutable_features());
   auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
                  const HeartbeatRequest* from, HeartbeatResponse* to,
                  std::function<void(grpc::Status)> done) {
@@ -522,6 +525,20 @@ void ControllerSession::ChangeQuorum(
   };
   state_->Call<admin::v1::ChangeQuorumRequest, admin::v1::ChangeQuorumResponse>(
       stub, std::move(request), timeout, std::move(done));
+}
+
+void ControllerSession::UpdateFeatures(
+    admin::v1::UpdateFeaturesRequest request, Duration timeout,
+    Done<admin::v1::UpdateFeaturesResponse> done) {
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const admin::v1::UpdateFeaturesRequest* from,
+                 admin::v1::UpdateFeaturesResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.admin->async()->UpdateFeatures(context, from, to, std::move(finished));
+  };
+  state_->Call<admin::v1::UpdateFeaturesRequest,
+               admin::v1::UpdateFeaturesResponse>(stub, std::move(request),
+                                                  timeout, std::move(done));
 }
 
 }  // namespace tidemark

@@ -42,7 +42,7 @@ class ControllerSession final : public ControllerClient {
     // now the controllers may have given this broker's partitions to others.
     // False: one has. For every change.
     std::function<void(bool silent)> silent;
-    // The controllers will never take this broker, and why.
+    // The controllers will never take this broker, as it is, and why.
     std::function<void(Error)> refused;
   };
 
@@ -96,6 +96,9 @@ class ControllerSession final : public ControllerClient {
                       Done<admin::v1::DescribeQuorumResponse> done) override;
   void ChangeQuorum(admin::v1::ChangeQuorumRequest request, Duration timeout,
                     Done<admin::v1::ChangeQuorumResponse> done) override;
+  void UpdateFeatures(admin::v1::UpdateFeaturesRequest request,
+                      Duration timeout,
+                      Done<admin::v1::UpdateFeaturesResponse> done) override;
 
  private:
   struct State;

@@ -33,6 +33,7 @@ constexpr Api kApis[] = {
     {ApiKey::kDeleteGroups, "DeleteGroups", {0, 2, 2}},
     {ApiKey::kIncrementalAlterConfigs, "IncrementalAlterConfigs", {0, 1, 1}},
     {ApiKey::kDescribeQuorum, "DescribeQuorum", {0, 2, 0}},
+    {ApiKey::kUpdateFeatures, "UpdateFeatures", {0, 2, 0}},
     {ApiKey::kDescribeCluster, "DescribeCluster", {0, 2, 0}},
     {ApiKey::kDescribeTopicPartitions, "DescribeTopicPartitions", {0, 0, 0}},
     {ApiKey::kAddRaftVoter, "AddRaftVoter", {0, 0, 0}},

@@ -31,6 +31,7 @@ enum class ApiKey : int16_t {
   kDeleteGroups = 42,
   kIncrementalAlterConfigs = 44,
   kDescribeQuorum = 55,
+  kUpdateFeatures = 57,
   kDescribeCluster = 60,
   kDescribeTopicPartitions = 75,
   kAddRaftVoter = 80,

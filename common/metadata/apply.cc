@@ -31,12 +31,19 @@ Status ImageBuilder::Apply(const v1::Record& record, MetadataOffset offset) {
       return to.producer_ids_.Apply(record.allocate_producer_ids());
     case v1::Record::kAnswerRequest:
       return to.requests_.Apply(record.answer_request());
+    case v1::Record::kSetFeature:
+      return to.features_.Apply(record.set_feature());
     case v1::Record::kNoOp:
       return {};
     case v1::Record::KIND_NOT_SET:
       break;
   }
-  return Bad("unknown kind; written by a newer version?");
+  return Fail(ErrorCode::kUnsupportedVersion,
+              std::string("a record of unknown kind, written by a newer "
+                          "release at ") +
+                  kMetadataVersion + " level " +
+                  std::to_string(to.features_.metadata_version()) +
+                  " or above: run that release");
 }
 
 Status ImageBuilder::Apply(const v1::RecordBatch& batch,

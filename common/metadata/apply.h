@@ -14,9 +14,10 @@ namespace tidemark::metadata {
 //
 // A record costs O(log n) of what there is, and of many for one builder each
 // part of the image is copied once. A record that contradicts the image is
-// refused: the log or the feed is not what this code wrote. The builder is then
-// of no further use; the base is untouched. A controller stops, a broker asks
-// for a snapshot.
+// refused: the log or the feed is not what this code wrote, or, with
+// kUnsupportedVersion, a newer release has written it. The builder is then of
+// no further use; the base is untouched. A controller stops, a broker asks for
+// a snapshot.
 class ImageBuilder {
  public:
   // `base` null: from nothing.

@@ -36,6 +36,7 @@ Result<BrokerImage> Parse(const v1::RegisterBroker& record) {
   TM_RETURN_IF_ERROR(AddOffline(record.offline_directories(), &broker));
   broker.fenced = record.fenced();
   broker.in_controlled_shutdown = record.in_controlled_shutdown();
+  broker.features = ReadFeatures(record.features());
   return broker;
 }
 
@@ -58,6 +59,7 @@ v1::Record RecordOf(const BrokerImage& broker) {
   }
   out->set_fenced(broker.fenced);
   out->set_in_controlled_shutdown(broker.in_controlled_shutdown);
+  WriteFeatures(broker.features, out->mutable_features());
   for (const OfflineDirectoryImage& offline : broker.offline) {
     v1::OfflineDirectory* to = out->add_offline_directories();
     to->set_id(offline.id.ToBytes());
@@ -141,6 +143,9 @@ Status BrokersImage::Apply(const v1::ChangeBroker& record,
   if (record.has_fenced()) broker.fenced = record.fenced();
   if (record.has_in_controlled_shutdown()) {
     broker.in_controlled_shutdown = record.in_controlled_shutdown();
+  }
+  if (record.has_features()) {
+    broker.features = ReadFeatures(record.features().features());
   }
   TM_RETURN_IF_ERROR(AddOffline(record.offline_directories(), &broker));
   Replace(std::move(broker), delta);

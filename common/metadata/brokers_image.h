@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/feature_ranges.h"
 #include "common/base/ids.h"
 #include "common/base/persistent_map.h"
 #include "common/base/uuid.h"
@@ -38,6 +39,7 @@ struct BrokerImage {
   std::vector<OfflineDirectoryImage> offline;  // of the directories
   bool fenced = true;
   bool in_controlled_shutdown = false;
+  FeatureRanges features;  // that it supports; empty: not said in the log
 
   bool operator==(const BrokerImage&) const = default;
   const EndpointImage* FindEndpoint(const std::string& listener) const;

@@ -7,6 +7,7 @@
 #include "common/base/uuid.h"
 #include "common/metadata/brokers_image.h"
 #include "common/metadata/configs_image.h"
+#include "common/metadata/features_image.h"
 #include "common/metadata/producer_ids_image.h"
 #include "common/metadata/requests_image.h"
 #include "common/metadata/topics_image.h"
@@ -28,6 +29,7 @@ class Image {
   const ConfigsImage& configs() const { return configs_; }
   const ProducerIdsImage& producer_ids() const { return producer_ids_; }
   const RequestsImage& requests() const { return requests_; }
+  const FeaturesImage& features() const { return features_; }
 
   // nullptr when there is none.
   const TopicImage* FindTopic(const std::string& name) const {
@@ -50,6 +52,7 @@ class Image {
   ConfigsImage configs_;
   ProducerIdsImage producer_ids_;
   RequestsImage requests_;
+  FeaturesImage features_;
 };
 
 using ImagePtr = std::shared_ptr<const Image>;

@@ -9,6 +9,8 @@ v1::RecordBatch ToRecords(const Image& image) {
   const RecordSink sink = [&](v1::Record record) {
     *out.add_records() = std::move(record);
   };
+  // First: who does not support the levels need not wonder at the rest.
+  image.features().ToRecords(sink);
   image.brokers().ToRecords(sink);
   image.topics().ToRecords(sink);
   image.configs().ToRecords(sink);
@@ -33,7 +35,7 @@ Delta Difference(const Image& from, const Image& to) {
 
 bool Equal(const Image& a, const Image& b) {
   if (a.offset() != b.offset() || a.producer_ids() != b.producer_ids() ||
-      !(a.requests() == b.requests())) {
+      !(a.requests() == b.requests()) || a.features() != b.features()) {
     return false;
   }
   Delta delta = Difference(a, b);

@@ -119,6 +119,8 @@ TIDEMARK_ADMIN_CALL(DescribeConfigs)
 TIDEMARK_ADMIN_CALL(DescribeCluster)
 TIDEMARK_ADMIN_CALL(DescribeQuorum)
 TIDEMARK_ADMIN_CALL(ChangeQuorum)
+TIDEMARK_ADMIN_CALL(DescribeFeatures)
+TIDEMARK_ADMIN_CALL(UpdateFeatures)
 #undef TIDEMARK_ADMIN_CALL
 
 }  // namespace tidemark::cli

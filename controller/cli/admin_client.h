@@ -36,6 +36,10 @@ class AdminClient {
       const admin::v1::DescribeQuorumRequest& request);
   Result<admin::v1::ChangeQuorumResponse> Call(
       const admin::v1::ChangeQuorumRequest& request);
+  Result<admin::v1::DescribeFeaturesResponse> Call(
+      const admin::v1::DescribeFeaturesRequest& request);
+  Result<admin::v1::UpdateFeaturesResponse> Call(
+      const admin::v1::UpdateFeaturesRequest& request);
 
  private:
   struct Impl;

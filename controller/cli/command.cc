@@ -48,6 +48,7 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddClusterCommands(*app, context);
   AddBrokerCommands(*app, context);
   AddQuorumCommands(*app, context);
+  AddFeaturesCommands(*app, context);
   AddConfigCommands(*app, context);
   AddGroupCommands(*app, context);
   AddProduceCommand(*app, context);

@@ -50,6 +50,7 @@ void AddBrokerCommands(CLI::App& app, Context& context);
 void AddQuorumCommands(CLI::App& app, Context& context);
 // To the noun `quorum`.
 void AddBackupCommands(CLI::App& quorum, Context& context);
+void AddFeaturesCommands(CLI::App& app, Context& context);
 void AddConfigCommands(CLI::App& app, Context& context);
 void AddGroupCommands(CLI::App& app, Context& context);
 void AddProduceCommand(CLI::App& app, Context& context);

@@ -18,8 +18,10 @@
 #include <random>
 
 #include "common/base/uuid.h"
+#include "common/io/initial_features.h"
 #include "common/io/initial_voters.h"
 #include "common/io/meta_properties.h"
+#include "common/metadata/features.h"
 #include "controller/cli/admin_client.h"
 #include "controller/cli/child_process.h"
 #include "controller/cli/command.h"
@@ -130,11 +132,14 @@ Result<io::MetaProperties> FormatController(const std::string& directory,
   if (io::IsMarked(directory, io::kMetaPropertiesFile))
     return io::LoadMetaProperties(directory);
   const Uuid id = Uuid::Random();
-  return io::FormatDirectory(directory, ToString(Uuid::Random()), kController,
-                             io::Use::kMetadata, id, [&] {
-                               return io::SaveInitialVoters(
-                                   directory, {{kController, host, port, id}});
-                             });
+  return io::FormatDirectory(
+      directory, ToString(Uuid::Random()), kController, io::Use::kMetadata, id,
+      [&]() -> Status {
+        TM_RETURN_IF_ERROR(io::SaveInitialFeatures(
+            directory, {{metadata::kMetadataVersion, metadata::kNewestLevel}}));
+        return io::SaveInitialVoters(directory,
+                                     {{kController, host, port, id}});
+      });
 }
 
 Status FormatBroker(const std::string& directory,

@@ -6,6 +6,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/uuid.h"
+#include "common/rpc/channel.h"
 #include "controller/cli/admin_client.h"
 #include "controller/cli/command.h"
 #include "controller/cli/output.h"
@@ -137,6 +138,18 @@ Status SetAddress(const std::string& text, ChangeQuorumRequest* request) {
   return {};
 }
 
+// What the controller to be added supports, if it says so by itself. One that
+// does not answer may have told the leader.
+void AskFeatures(const Context& context, ChangeQuorumRequest* request) {
+  AdminClient client(rpc::HostPort(request->host(), request->port()),
+                     std::min(context.timeout_ms, kOneMs));
+  DescribeQuorumRequest question;
+  question.set_local(true);
+  if (auto answer = client.Call(question)) {
+    *request->mutable_features() = answer->self_features();
+  }
+}
+
 Status ChangeQuorum(const Context& context, const ChangeOptions& options,
                     ChangeQuorumRequest::Kind kind, const std::string& done) {
   ChangeQuorumRequest request;
@@ -145,8 +158,10 @@ Status ChangeQuorum(const Context& context, const ChangeOptions& options,
   request.set_learner(options.learner);
   request.set_timeout_ms(kStepMs);
   TM_RETURN_IF_ERROR(SetDirectory(options.directory, &request));
-  if (kind == ChangeQuorumRequest::ADD)
+  if (kind == ChangeQuorumRequest::ADD) {
     TM_RETURN_IF_ERROR(SetAddress(options.address, &request));
+    AskFeatures(context, &request);
+  }
   AdminClient client(context.controllers, context.timeout_ms);
   TM_ASSIGN_OR_RETURN(auto unused, client.Call(request));
   static_cast<void>(unused);

@@ -2,13 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "common/base/config.h"
 #include "common/base/uuid.h"
+#include "common/io/initial_features.h"
 #include "common/io/initial_voters.h"
 #include "common/io/meta_properties.h"
+#include "common/metadata/features.h"
 #include "controller/cli/command.h"
 #include "controller/cli/output.h"
 
@@ -27,6 +30,7 @@ struct StorageOptions {
   bool standalone = false;
   bool no_initial_controllers = false;
   std::string initial_controllers;
+  std::vector<std::string> features;  // name=level
 };
 
 constexpr ConfigKey kKeys[] = {
@@ -138,12 +142,43 @@ Result<std::vector<io::InitialVoter>> InitialVoters(
                                 ToString(Uuid::Random()));
 }
 
+// The levels that a new cluster begins with, the newest unless told otherwise.
+Result<io::InitialFeatures> InitialFeatures(const StorageOptions& options) {
+  io::InitialFeatures levels{
+      {metadata::kMetadataVersion, metadata::kNewestLevel}};
+  for (const std::string& text : options.features) {
+    TM_ASSIGN_OR_RETURN(const auto pair, SplitPair(text));
+    const auto& [name, value] = pair;
+    const auto* feature = metadata::FindFeature(name);
+    if (name != metadata::kMetadataVersion) {
+      return Fail(ErrorCode::kInvalidRequest,
+                  feature == nullptr
+                      ? "there is no feature " + name
+                      : name + " follows from how the quorum begins");
+    }
+    const LevelRange range = feature->supported;
+    int16_t level = 0;
+    const char* end = value.data() + value.size();
+    const auto parsed = std::from_chars(value.data(), end, level);
+    if (parsed.ec != std::errc() || parsed.ptr != end ||
+        !range.Contains(level)) {
+      return Fail(ErrorCode::kInvalidRequest,
+                  name + " " + value + " is not supported: want " +
+                      std::to_string(range.min) + " to " +
+                      std::to_string(range.max));
+    }
+    levels[name] = level;
+  }
+  return levels;
+}
+
 // The directory's owner, made now unless it has one that is fine.
 Result<io::MetaProperties> FormatOne(const std::string& dir,
                                      const StorageOptions& options,
                                      const std::string& cluster_id,
                                      NodeId node_id, io::Use use,
-                                     const std::vector<io::InitialVoter>& all) {
+                                     const std::vector<io::InitialVoter>& all,
+                                     const io::InitialFeatures& features) {
   bool formatted = std::filesystem::exists(std::filesystem::path(dir) /
                                            io::kMetaPropertiesFile);
   if (formatted && options.ignore_formatted) {
@@ -152,11 +187,16 @@ Result<io::MetaProperties> FormatOne(const std::string& dir,
   const auto self = std::find_if(
       all.begin(), all.end(),
       [&](const io::InitialVoter& voter) { return voter.id == node_id; });
-  if (use != io::Use::kMetadata || self == all.end())
+  if (use != io::Use::kMetadata || options.no_initial_controllers)
     return io::FormatDirectory(dir, cluster_id, node_id, use);
   // First: a directory that is formatted is complete.
-  return io::FormatDirectory(dir, cluster_id, node_id, use, self->directory,
-                             [&] { return io::SaveInitialVoters(dir, all); });
+  const bool begins = self != all.end();
+  return io::FormatDirectory(
+      dir, cluster_id, node_id, use, begins ? self->directory : Uuid(),
+      [&]() -> Status {
+        TM_RETURN_IF_ERROR(io::SaveInitialFeatures(dir, features));
+        return begins ? io::SaveInitialVoters(dir, all) : Status();
+      });
 }
 
 Status FormatStorage(const Context& context, const StorageOptions& options) {
@@ -167,11 +207,12 @@ Status FormatStorage(const Context& context, const StorageOptions& options) {
   TM_ASSIGN_OR_RETURN(auto dirs, DirectoriesOf(config));
   TM_ASSIGN_OR_RETURN(const auto voters,
                       InitialVoters(options, config, node_id));
+  TM_ASSIGN_OR_RETURN(const auto features, InitialFeatures(options));
   Json json = Json::array();
   for (const std::string& dir : dirs) {
-    TM_ASSIGN_OR_RETURN(auto meta,
-                        FormatOne(dir, options, cluster_id, node_id,
-                                  UseOf(dir, dirs, config, node_id), voters));
+    TM_ASSIGN_OR_RETURN(auto meta, FormatOne(dir, options, cluster_id, node_id,
+                                             UseOf(dir, dirs, config, node_id),
+                                             voters, features));
     json.push_back(ToJson(dir, meta));
     if (context.format == Format::kTable) {
       Print("formatted " + dir + " for node " + std::to_string(meta.node_id) +
@@ -243,6 +284,9 @@ void AddStorageCommands(CLI::App& app, Context& context) {
   format->add_flag("-N,--no-initial-controllers",
                    options->no_initial_controllers,
                    "This controller is let into a quorum that is there");
+  format->add_option("--feature", options->features,
+                     "The level that a new cluster begins with: "
+                     "metadata.version=N (default: the newest)");
   auto* info = AddCommand(
       *noun, context, "info", "Show whom directories belong to",
       [&context, options] { return ShowStorage(context, *options); });

@@ -144,6 +144,13 @@ std::string RenderMetrics(const MetricsView& view) {
   out.Gauge("tidemark_controller_feed_subscribers",
             "Open metadata feeds (active controller)",
             static_cast<double>(view.feed_subscribers));
+  out.Gauge("tidemark_controller_metadata_version",
+            "metadata.version that the cluster works at",
+            view.image->features().metadata_version());
+  out.Gauge("tidemark_controller_metadata_version_on_disk",
+            "metadata.version that a release must support to start from this "
+            "controller's disk",
+            view.level_on_disk);
   out.Gauge("tidemark_raft_leader",
             "Id of the quorum's leader, -1 when unknown", view.quorum.leader);
   out.Gauge("tidemark_raft_term", "Raft term",

@@ -18,6 +18,7 @@ struct MetricsView {
   size_t feed_subscribers = 0;
   Controller::Counters counters;
   LoopWatch::Lag loop;
+  int16_t level_on_disk = 0;
 };
 
 // Prometheus text format. Any thread.

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/metadata/configs.h"
+#include "controller/metadata/feature_decisions.h"
 
 namespace tidemark::controller {
 namespace {
@@ -184,8 +185,27 @@ Status CheckRegister(const Image& state, const rpc_v1::RegisterRequest& request,
                 "another process is running as broker " +
                     std::to_string(request.broker_id()));
   }
+  TM_RETURN_IF_ERROR(
+      CheckSupports(state, "broker " + std::to_string(request.broker_id()),
+                    ReadFeatures(request.features())));
   TM_RETURN_IF_ERROR(CheckEndpoints(request));
   return CheckDirectories(state, request);
+}
+
+bool RemembersFeatures(const Image& state) {
+  return state.features().metadata_version() >= metadata::kFeaturesLevel;
+}
+
+// What a broker that registered at a lower level supports.
+void NoteFeatures(const Image& state, const BrokerImage& broker,
+                  const rpc_v1::HeartbeatRequest& request, Records* out) {
+  if (!RemembersFeatures(state)) return;
+  const FeatureRanges said = ReadFeatures(request.features());
+  if (said == broker.features) return;
+  record_v1::ChangeBroker* change = out->emplace_back().mutable_change_broker();
+  change->set_broker_id(broker.id);
+  change->set_broker_epoch(broker.epoch);
+  WriteFeatures(said, change->mutable_features()->mutable_features());
 }
 
 bool IsOneOf(const std::vector<Uuid>& ids, const Uuid& id) {
@@ -319,6 +339,9 @@ Decision<rpc_v1::RegisterResponse> DecideRegister(
   reg->set_rack(request.rack());
   *reg->mutable_directory_ids() = request.directory_ids();
   reg->set_fenced(true);
+  if (RemembersFeatures(state)) {
+    WriteFeatures(ReadFeatures(request.features()), reg->mutable_features());
+  }
   out.records.push_back(std::move(record));
   return out;
 }
@@ -366,6 +389,8 @@ Decision<rpc_v1::HeartbeatResponse> DecideHeartbeat(
     ElectLeaderless(state, broker->id, Eligibility::With(state, broker->id),
                     settings, &out.records);
     out.response.set_fenced(false);
+  } else {
+    NoteFeatures(state, *broker, request, &out.records);
   }
   return out;
 }

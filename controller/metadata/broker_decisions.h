@@ -14,11 +14,12 @@ namespace rpc_v1 = tidemark::controller::v1;
 bool IsLost(const PartitionImage& partition,
             const rpc_v1::RegisterRequest& request);
 
-// C-01 to C-03. `has_session`: the broker registered now is unfenced and has
-// been heard of in time, so another process must not take its id; one with
-// the same directories may at once: their locks prove that the old process is
-// gone, however lately it was heard of. The epoch in the answer is not set: it
-// is known when the record is committed.
+// C-01 to C-03, and that it supports the cluster's features. `has_session`: the
+// broker registered now is unfenced and has been heard of in time, so another
+// process must not take its id; one with the same directories may at once:
+// their locks prove that the old process is gone, however lately it was heard
+// of. The epoch in the answer is not set: it is known when the record is
+// committed.
 Decision<rpc_v1::RegisterResponse> DecideRegister(
     const Image& state, const rpc_v1::RegisterRequest& request,
     bool has_session, const Settings& settings);

@@ -35,6 +35,7 @@ raft::v1::Hello Peers::HelloTo(const Key& key) const {
   if (!key.directory.IsZero())
     hello.set_to_directory_id(key.directory.ToBytes());
   hello.set_knows_members(true);
+  WriteFeatures(self_.features, hello.mutable_features());
   return hello;
 }
 
@@ -140,6 +141,7 @@ void Peers::Meet(const raft::v1::Hello& hello,
                               "the sender is not one of the other voters"));
   }
   Welcome(hello, directory);
+  NoteFeatures(hello, directory);
   if (!unsaved_directories_.contains(from)) return done({});
   save_(from, directory, [this, from, done = std::move(done)] {
     unsaved_directories_.erase(from);
@@ -187,6 +189,31 @@ void Peers::Welcome(const raft::v1::Hello& hello, const Uuid& directory) {
   if (strangers_.contains(key)) return;
   if (strangers_.size() >= kMaxStrangers) strangers_.erase(strangers_.begin());
   Open(strangers_, key, std::move(address));
+}
+
+void Peers::NoteFeatures(const raft::v1::Hello& hello, const Uuid& directory) {
+  const Key key{hello.from(), directory};
+  features_[key] = ReadFeatures(hello.features());
+  if (features_.size() <= raft::kMaxMembers + kMaxStrangers) return;
+  std::erase_if(features_, [&](const auto& said) {
+    const auto& [id, from] = said.first;
+    const raft::Member* member = members_ ? members_->Find(id) : nullptr;
+    const bool known = members_ ? member != nullptr && member->Is(from)
+                                : configured_.contains(id);
+    return !known && said.first != key;
+  });
+}
+
+std::optional<FeatureRanges> Peers::FeaturesOf(
+    const raft::Member& member) const {
+  if (member.id == self_.id && member.Is(self_.directory)) {
+    return self_.features;
+  }
+  for (auto it = features_.lower_bound({member.id, {}});
+       it != features_.end() && it->first.id == member.id; ++it) {
+    if (member.Is(it->first.directory)) return it->second;
+  }
+  return std::nullopt;
 }
 
 std::map<NodeId, Voter> Peers::Moved(const raft::Members& members) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/executor.h"
+#include "common/base/feature_ranges.h"
 #include "controller/quorum/peer_client.h"
 #include "controller/quorum/quorum.h"
 #include "controller/raft/members.h"
@@ -34,6 +35,7 @@ class Peers {
     std::string cluster_id;
     std::string host;  // where others reach this node
     uint16_t port = 0;
+    FeatureRanges features;  // that this node supports
   };
   // Makes durable that `id` is `directory`, then calls `done`.
   using Save = std::function<void(NodeId id, const Uuid& directory,
@@ -61,6 +63,8 @@ class Peers {
   // understand such a configuration.
   std::optional<raft::Members> Agreed() const;
   std::optional<Voter> Find(NodeId id) const;
+  // As Quorum::FeaturesOf. A directory that is zero fits any.
+  std::optional<FeatureRanges> FeaturesOf(const raft::Member& member) const;
   // Messages to it that its queue had no room for, ever.
   uint64_t Dropped(NodeId id) const;
   const Self& self() const { return self_; }
@@ -83,19 +87,21 @@ class Peers {
   tl::unexpected<Error> Refuse(NodeId from, const Uuid& directory,
                                const Uuid& known);
   void Welcome(const raft::v1::Hello& hello, const Uuid& directory);
+  void NoteFeatures(const raft::v1::Hello& hello, const Uuid& directory);
 
   Executor& executor_;
   const Self self_;
   std::map<NodeId, Voter> configured_;
   const Save save_;
   raft::MembersPtr members_;
-  std::map<Key, Peer> peers_;             // of members
-  std::map<Key, Peer> strangers_;         // who came by; a few
-  std::map<Key, Voter> seen_at_;          // members, by their own word
-  std::map<NodeId, Uuid> directories_;    // of the configured voters
-  std::set<NodeId> unsaved_directories_;  // not yet durable
-  std::set<NodeId> know_members_;         // of the configured voters
-  std::map<NodeId, Uuid> foreign_;        // said so in the log
+  std::map<Key, Peer> peers_;              // of members
+  std::map<Key, Peer> strangers_;          // who came by; a few
+  std::map<Key, Voter> seen_at_;           // members, by their own word
+  std::map<NodeId, Uuid> directories_;     // of the configured voters
+  std::set<NodeId> unsaved_directories_;   // not yet durable
+  std::set<NodeId> know_members_;          // of the configured voters
+  std::map<NodeId, Uuid> foreign_;         // said so in the log
+  std::map<Key, FeatureRanges> features_;  // of who has come by
 };
 
 }  // namespace tidemark::quorum

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/executor.h"
+#include "common/base/feature_ranges.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "controller/raft/members.h"
@@ -44,6 +45,9 @@ class StateMachine {
   virtual void LoadSnapshot(std::string data, MetadataOffset offset) = 0;
   // The state after the last applied entry, for LoadSnapshot.
   virtual std::string TakeSnapshot() = 0;
+  // Asked after Apply, until a snapshot was taken: one is to be taken at once,
+  // and no entry kept that it covers, whoever lags.
+  virtual bool WantsSnapshot() { return false; }
   // This node leads `term` and has applied every entry of earlier terms.
   virtual void BecomeActive(uint64_t term) = 0;
   // It does not any more. Proposals not yet answered fail right after this
@@ -150,6 +154,11 @@ class Quorum {
   virtual NodeId leader() const = 0;
   // Host and port of a voter's gRPC listener.
   virtual std::optional<Voter> FindVoter(NodeId id) const = 0;
+  // What a controller supports by its own word, as of the last time that it
+  // connected to this one. nullopt: it has not since this process began.
+  virtual std::optional<FeatureRanges> FeaturesOf(const raft::Member&) const {
+    return std::nullopt;
+  }
 };
 
 }  // namespace tidemark::quorum

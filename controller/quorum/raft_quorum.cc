@@ -64,7 +64,7 @@ raft::Config CoreConfig(const Options& options, const Uuid& directory) {
 // Who this node is to others.
 Peers::Self SelfOf(const Options& options, const io::MetaProperties& meta) {
   Peers::Self self{options.self, meta.directory_id, meta.cluster_id,
-                   options.host, options.port};
+                   options.host, options.port,      options.features};
   for (const Voter& voter : options.voters)
     if (voter.id == options.self && self.port == 0) {
       self.host = voter.host;
@@ -96,6 +96,10 @@ class Driver final : public RaftQuorum {
   NodeId leader() const override { return core_.leader(); }
   std::optional<Voter> FindVoter(NodeId id) const override {
     return peers_.Find(id);
+  }
+  std::optional<FeatureRanges> FeaturesOf(
+      const raft::Member& member) const override {
+    return peers_.FeaturesOf(member);
   }
 
  private:
@@ -438,13 +442,14 @@ void Driver::Send(const std::vector<raft::Message>& messages) {
 
 void Driver::MaybeTakeSnapshot() {
   if (taking_snapshot_ || applied_.index == snapshot_index_) return;
-  if (bytes_since_snapshot_ < options_.snapshot_every_bytes &&
+  const bool asked = machine_.WantsSnapshot();
+  if (!asked && bytes_since_snapshot_ < options_.snapshot_every_bytes &&
       applied_.index - snapshot_index_ < options_.snapshot_every_entries)
     return;
   taking_snapshot_ = true;
   bytes_since_snapshot_ = 0;
   const raft::LogPosition last = applied_;
-  const raft::LogIndex slack = options_.snapshot_slack_entries;
+  const raft::LogIndex slack = asked ? 0 : options_.snapshot_slack_entries;
   const raft::LogIndex compact_to = last.index > slack ? last.index - slack : 0;
   const Instant began = executor_.Now();
   raft::MembersPtr members = core_.log().MembersAt(last.index);

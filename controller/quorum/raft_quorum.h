@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/feature_ranges.h"
 #include "common/io/meta_properties.h"
 #include "controller/quorum/quorum.h"
 
@@ -24,6 +25,7 @@ struct Options {
   // Where others reach this node; if not set, as `voters` say.
   std::string host;
   uint16_t port = 0;
+  FeatureRanges features;  // what this node supports; others are told
 
   int64_t tick_ms = 50;
   uint32_t heartbeat_ticks = 2;

@@ -186,6 +186,11 @@ class AdminCall
         WorthAnother(rpc::FromGrpc(status, &flight->context).code)) {
       return Retry();
     }
+    if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+      return call_->Finish(Fail(ErrorCode::kUnsupportedVersion,
+                                "the active controller runs a release that "
+                                "does not know this call"));
+    }
     if (status.ok()) {
       *response_ = std::move(flight->response);
     } else {
@@ -281,6 +286,20 @@ class AdminService final : public admin_v1::Admin::CallbackService {
       admin_v1::ChangeQuorumResponse* response) override {
     return Serve(context, request, response, &Controller::ChangeQuorum,
                  &Forwarder::ChangeQuorum);
+  }
+  grpc::ServerUnaryReactor* DescribeFeatures(
+      grpc::CallbackServerContext* context,
+      const admin_v1::DescribeFeaturesRequest* request,
+      admin_v1::DescribeFeaturesResponse* response) override {
+    return Serve(context, request, response, &Controller::DescribeFeatures,
+                 &Forwarder::DescribeFeatures);
+  }
+  grpc::ServerUnaryReactor* UpdateFeatures(
+      grpc::CallbackServerContext* context,
+      const admin_v1::UpdateFeaturesRequest* request,
+      admin_v1::UpdateFeaturesResponse* response) override {
+    return Serve(context, request, response, &Controller::UpdateFeatures,
+                 &Forwarder::UpdateFeatures);
   }
   grpc::ServerUnaryReactor* ElectLeaders(
       grpc::CallbackServerContext* context,

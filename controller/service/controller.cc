@@ -1,6 +1,7 @@
 #include "controller/service/controller.h"
 
 #include <glog/logging.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -76,14 +77,30 @@ size_t EndOfBatch(const Records& records, size_t from) {
   return end;
 }
 
+// Not a crash, and no reason to start again: another release is to be run.
+void StopIfNewer(const Error& error) {
+  if (error.code != ErrorCode::kUnsupportedVersion) return;
+  constexpr int kExitConfig = 78;  // EX_CONFIG; systemd leaves it at that
+  LOG(ERROR) << "controller: stopping, the metadata are of a newer release: "
+             << error.message;
+  google::FlushLogFiles(google::GLOG_INFO);
+  _exit(kExitConfig);
+}
+
 // With one builder: a tail of many entries copies each part of the image once.
+// `*level`: raised to what the entries need.
 ImagePtr ApplyCommitted(ImagePtr base,
-                        std::span<const quorum::Committed> entries) {
+                        std::span<const quorum::Committed> entries,
+                        int16_t* level) {
   metadata::ImageBuilder builder(std::move(base));
   for (const quorum::Committed& entry : entries) {
-    Status applied = builder.Apply(Parse(entry.data), entry.offset);
-    LOG_IF(FATAL, !applied) << "a committed entry contradicts the metadata: "
-                            << applied.error().message;
+    const record_v1::RecordBatch batch = Parse(entry.data);
+    if (Status applied = builder.Apply(batch, entry.offset); !applied) {
+      StopIfNewer(applied.error());
+      LOG(FATAL) << "a committed entry contradicts the metadata: "
+                 << applied.error().message;
+    }
+    *level = std::max(*level, HighestLevel(batch));
   }
   return builder.Build(entries.back().offset, nullptr);
 }
@@ -130,7 +147,9 @@ void Controller::Apply(std::span<const quorum::Committed> entries) {
     auto done = ApplyOne(entries[0]);
     if (!done.empty()) answers.emplace_back(entries[0].offset, std::move(done));
   }
-  if (!entries.empty()) committed_ = ApplyCommitted(committed_, entries);
+  if (!entries.empty()) {
+    committed_ = ApplyCommitted(committed_, entries, &level_since_snapshot_);
+  }
   if (in_flight_.empty()) {
     pending_ = committed_;
     draining_ = false;
@@ -147,8 +166,11 @@ std::vector<Controller::Done> Controller::ApplyOne(
   bool own = !in_flight_.empty() && in_flight_.front().data == entry.data;
   if (own && !draining_ && in_flight_.front().offset == entry.offset) {
     committed_ = in_flight_.front().image;
+    level_since_snapshot_ =
+        std::max(level_since_snapshot_, in_flight_.front().level);
   } else {
-    committed_ = ApplyCommitted(committed_, {&entry, 1});
+    committed_ =
+        ApplyCommitted(committed_, {&entry, 1}, &level_since_snapshot_);
   }
   std::vector<Done> done;
   bool as_expected = own && in_flight_.front().offset == entry.offset;
@@ -172,13 +194,18 @@ void Controller::RebuildPending() {
 
 void Controller::LoadSnapshot(std::string data, MetadataOffset offset) {
   auto image = metadata::FromRecords(Parse(data), offset);
+  if (!image) StopIfNewer(image.error());
   LOG_IF(FATAL, !image) << "the metadata snapshot at offset=" << offset
                         << " does not load: " << image.error().message;
   committed_ = pending_ = *image;
+  level_since_snapshot_ = metadata::kBaseLevel;
   feed_.Reset(offset);
 }
 
 std::string Controller::TakeSnapshot() {
+  level_under_snapshot_ = LevelOnDisk();
+  level_since_snapshot_ = metadata::kBaseLevel;
+  snapshot_taken_at_ = committed_->offset();
   return metadata::ToRecords(*committed_).SerializeAsString();
 }
 
@@ -192,6 +219,7 @@ void Controller::BecomeActive(uint64_t term) {
   pending_ = committed_;
   Instant now = executor_->Now();
   liveness_.Start(*committed_, now);
+  said_.clear();
   feed_.Open(static_cast<int64_t>(term));
   last_commit_ = now;
   next_keep_alive_ = now + options_.keep_alive;
@@ -236,6 +264,9 @@ void Controller::Commit(Records records, Done done) {
         });
     return;
   }
+  if (Status allowed = CheckLevels(records, *pending_); !allowed) {
+    return done(Fail(allowed.error()));
+  }
   done = AndNoteUnclean(records, std::move(done));
   // Applied first, all of them: what would not apply is never proposed.
   std::vector<InFlight> entries;
@@ -254,7 +285,12 @@ void Controller::Commit(Records records, Done done) {
                        "the controller decided what it may not"));
     }
     image = *next;
-    entries.push_back({++next_id_, last, batch.SerializeAsString(), image, {}});
+    entries.push_back({++next_id_,
+                       last,
+                       batch.SerializeAsString(),
+                       image,
+                       HighestLevel(batch),
+                       {}});
   }
   if (entries.size() > 1) {
     // Of more than one entry the first may be committed alone.
@@ -430,6 +466,14 @@ void Controller::Register(const rpc_v1::RegisterRequest& request,
                                  liveness_.HasSession(id, executor_->Now()),
                                  options_.settings);
   if (decision.response.error().code() != 0) return reply(decision.response);
+  // Those that are registered, and a few that have been.
+  if (said_.size() > 2 * pending_->brokers().size() + 16) {
+    std::erase_if(said_, [&](const auto& said) {
+      return pending_->FindBroker(said.first) == nullptr;
+    });
+  }
+  said_[id] = {*Uuid::FromBytes(request.incarnation_id()),
+               ReadFeatures(request.features())};
   auto finish =
       [this, id, incarnation = request.incarnation_id(), lost = LostBy(request),
        reply = std::move(reply)](Result<rpc_v1::RegisterResponse> response) {
@@ -459,6 +503,7 @@ void Controller::Heartbeat(const rpc_v1::HeartbeatRequest& request,
   const BrokerImage* broker = pending_->FindBroker(id);
   if (broker != nullptr && broker->epoch == request.broker_epoch()) {
     liveness_.Contact(*broker, request.metadata_offset(), executor_->Now());
+    said_[id] = {broker->incarnation, ReadFeatures(request.features())};
     liveness_.Report(id, KnownOf(request.refusing_brokers(), *pending_),
                      KnownOf(request.silent_brokers(), *pending_));
     if (request.refusing_brokers_size() + request.silent_brokers_size() > 0) {
@@ -610,6 +655,25 @@ void Controller::UnregisterBroker(
   });
 }
 
+void Controller::DescribeFeatures(
+    const admin_v1::DescribeFeaturesRequest&,
+    Reply<admin_v1::DescribeFeaturesResponse> reply) {
+  Read<admin_v1::DescribeFeaturesResponse>(std::move(reply), [this] {
+    return controller::DescribeFeatures(*committed_, Facts());
+  });
+}
+
+void Controller::UpdateFeatures(const admin_v1::UpdateFeaturesRequest& request,
+                                Reply<admin_v1::UpdateFeaturesResponse> reply) {
+  if (request.updates_size() > static_cast<int>(kMaxFeatures)) {
+    return reply(Fail(
+        ErrorCode::kPolicyViolation,
+        "one request may name " + std::to_string(kMaxFeatures) + " features"));
+  }
+  AnswerOnce(request, std::move(reply),
+             [&] { return DecideUpdateFeatures(*pending_, Facts(), request); });
+}
+
 void Controller::DescribeTopics(const admin_v1::DescribeTopicsRequest& request,
                                 Reply<admin_v1::DescribeTopicsResponse> reply) {
   if (request.names_size() > kMaxDescribed) return reply(TooManyDescribed());
@@ -650,6 +714,7 @@ void Controller::DescribeQuorum(const admin_v1::DescribeQuorumRequest&,
 void Controller::Tick(uint64_t generation) {
   if (generation != generation_) return;
   FenceLost();
+  BringFeatures();
   RunPeriodic(executor_->Now());
   executor_->PostAfter(kTick, [this, generation] { Tick(generation); });
 }

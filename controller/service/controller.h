@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "common/base/executor.h"
 #include "common/metadata/image.h"
 #include "controller/metadata/broker_decisions.h"
+#include "controller/metadata/feature_decisions.h"
 #include "controller/metadata/liveness.h"
 #include "controller/metadata/partition_decisions.h"
 #include "controller/metadata/topic_decisions.h"
@@ -30,7 +32,12 @@ struct ControllerOptions {
   // Commits move at least this often (and with them what readers know).
   Duration max_idle = std::chrono::seconds(60);
   Duration keep_alive = std::chrono::milliseconds(500);
+  // metadata.version that a new cluster begins with. 0: the base level.
+  int16_t bootstrap_level = 0;
 };
+
+// The level of metadata.version that all of a batch needs.
+int16_t HighestLevel(const record_v1::RecordBatch& batch);
 
 // The controller: decides on requests, has the quorum commit the decisions,
 // and answers when they are committed.
@@ -54,6 +61,12 @@ class Controller final : public quorum::StateMachine {
   void Apply(std::span<const quorum::Committed> entries) override;
   void LoadSnapshot(std::string data, MetadataOffset offset) override;
   std::string TakeSnapshot() override;
+  // The log has records that the cluster's level does not allow any more: a
+  // release that does not know them cannot read it before a snapshot.
+  bool WantsSnapshot() override;
+  // The level of metadata.version that a release must support to start from
+  // this controller's disk.
+  int16_t LevelOnDisk() const;
   void BecomeActive(uint64_t term) override;
   void Resign() override;
   // The process ends: answers everyone, and takes nothing new.
@@ -103,6 +116,10 @@ class Controller final : public quorum::StateMachine {
   admin_v1::DescribeQuorumResponse QuorumSeenHere() const;
   void ChangeQuorum(const admin_v1::ChangeQuorumRequest& request,
                     Reply<admin_v1::ChangeQuorumResponse> reply);
+  void DescribeFeatures(const admin_v1::DescribeFeaturesRequest& request,
+                        Reply<admin_v1::DescribeFeaturesResponse> reply);
+  void UpdateFeatures(const admin_v1::UpdateFeaturesRequest& request,
+                      Reply<admin_v1::UpdateFeaturesResponse> reply);
 
   bool active() const { return active_; }
   uint64_t term() const { return term_; }
@@ -128,6 +145,7 @@ class Controller final : public quorum::StateMachine {
     MetadataOffset offset;  // expected
     std::string data;
     metadata::ImagePtr image;  // after it
+    int16_t level;             // that its records need
     std::vector<Done> done;
   };
 
@@ -150,6 +168,15 @@ class Controller final : public quorum::StateMachine {
                   const Decide& decide);
   template <class Response>
   void Read(Reply<Response> reply, std::function<Response()> make);
+
+  // What all nodes have said that they support.
+  FeatureFacts Facts() const;
+  std::optional<FeatureRanges> SaidBy(const BrokerImage& broker) const;
+  // Proposes the levels that nobody asks for.
+  void BringFeatures();
+  // That a controller to be added supports the cluster's features.
+  Status CheckAdded(const admin_v1::ChangeQuorumRequest& request,
+                    const raft::Member& member) const;
 
   void Tick(uint64_t generation);
   void FenceLost();
@@ -182,6 +209,17 @@ class Controller final : public quorum::StateMachine {
   uint64_t generation_ = 0;  // of activity; stale timers and callbacks end
   uint64_t next_id_ = 0;
   uint64_t failures_ = 0;  // proposals that failed
+
+  // Of applied records; metadata::kBaseLevel when a snapshot is taken. What
+  // that snapshot covers is on disk until it is stored.
+  int16_t level_since_snapshot_ = metadata::kBaseLevel;
+  int16_t level_under_snapshot_ = metadata::kBaseLevel;
+  MetadataOffset snapshot_taken_at_ = 0;
+  struct Said {
+    Uuid incarnation;
+    FeatureRanges features;
+  };
+  std::map<NodeId, Said> said_;  // by brokers, to this active controller
 
   Liveness liveness_;
   MetadataFeed feed_;

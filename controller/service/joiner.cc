@@ -76,6 +76,7 @@ class Joiner::Impl : public std::enable_shared_from_this<Impl> {
     request.set_port(options_.self.port);
     request.set_learner(!options_.votes);
     request.set_timeout_ms(kStepMs);
+    WriteFeatures(options_.features, request.mutable_features());
     flight_->context.set_deadline(std::chrono::system_clock::now() + kLimit);
     flight_->stub = Admin::NewStub(rpc::MakeChannel(server.host, server.port));
     flight_->stub->async()->ChangeQuorum(

@@ -19,6 +19,7 @@ class Joiner {
     std::vector<quorum::Voter> servers;  // host and port
     raft::Member self;
     bool votes = false;
+    FeatureRanges features;  // that this node supports
   };
   // `quorum` outlives it; its calls come on `executor`, which still runs when
   // it is destroyed on another thread.

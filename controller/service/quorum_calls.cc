@@ -60,6 +60,7 @@ admin_v1::DescribeQuorumResponse Controller::QuorumSeenHere() const {
   out.set_last_offset(status.last);
   out.set_self(status.self);
   out.set_self_directory_id(status.directory.ToBytes());
+  WriteFeatures(metadata::SupportedFeatures(), out.mutable_self_features());
   for (const auto& peer : status.peers) Describe(peer, &out);
   return out;
 }
@@ -74,6 +75,11 @@ void Controller::ChangeQuorum(const admin_v1::ChangeQuorumRequest& request,
     return answer(quorum_->Transfer(request.id()));
   auto change = ToChange(request);
   if (!change) return answer(Fail(change.error()));
+  if (request.kind() == admin_v1::ChangeQuorumRequest::ADD && active_) {
+    if (Status supports = CheckAdded(request, change->member); !supports) {
+      return answer(supports);
+    }
+  }
   const Duration limit = request.timeout_ms() > 0
                              ? std::chrono::milliseconds(request.timeout_ms())
                              : kChangeLimit;

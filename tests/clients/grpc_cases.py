@@ -71,10 +71,23 @@ def cluster(address):
     equal(quorum.leader, about.active_controller)
 
 
+def features(address):
+    admin = stub(address)
+    about = admin.DescribeFeatures(admin_pb2.DescribeFeaturesRequest(), timeout=20)
+    level = {f.name: f for f in about.features}['metadata.version']
+    assert level.min_level <= level.level <= level.max_level, about
+    assert all(n.known for n in about.nodes) and sum(n.controller for n in about.nodes) == len(CONTROLLERS), about
+    update = admin_pb2.UpdateFeaturesRequest.Update(name='metadata.version', level=99,
+                                                    kind=admin_pb2.UpdateFeaturesRequest.UPGRADE)
+    answer = admin.UpdateFeatures(admin_pb2.UpdateFeaturesRequest(updates=[update]), timeout=20)
+    equal([(r.name, r.code) for r in answer.results], [('metadata.version', 95)])
+
+
 cases = Cases('grpc (python)')
 for each in CONTROLLERS:
     cases.run('create, describe and delete a topic on ' + each, life_of_a_topic, each)
 cases.run('bad topics are refused with Kafka\'s codes', refused, CONTROLLERS[-1])
 for each in CONTROLLERS:
     cases.run('describe cluster and quorum on ' + each, cluster, each)
+    cases.run('features on ' + each, features, each)
 cases.done()

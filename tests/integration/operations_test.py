@@ -27,7 +27,7 @@ def address(host):
 
 
 def procedures():
-    """{heading: [command]} of the part about the controllers."""
+    """{heading: [command]}"""
     with open(os.path.join(process.ROOT, 'docs', 'operations.md')) as f:
         text = f.read()
     found, heading, inside = {}, None, False
@@ -132,6 +132,20 @@ def begin(m, cluster):
 
 def status(m):
     assert 'leader' in m.run('The controllers', 0)
+
+
+def features(m):
+    def level():
+        done = m.tidemark('features', 'describe', '--format', 'json')
+        return done.returncode == 0 and json.loads(done.stdout)['features'][0]['level']
+    until(lambda: level() == 2, 'the newest level')
+    assert 'metadata.version' in m.run('Upgrade and downgrade', 0)
+    m.run('Downgrade', 0)
+    equal(level(), 1)
+    m.run('Upgrade', 0)
+    equal(level(), 1)
+    m.run('Upgrade', 1)
+    equal(level(), 2)
 
 
 def add(m, cluster):
@@ -239,6 +253,7 @@ def main():
         try:
             cases.run('begin', begin, m, cluster)
             cases.run('status', status, m)
+            cases.run('feature levels', features, m)
             cases.run('add one', add, m, cluster)
             cases.run('remove one', remove, m)
             cases.run('replace a lost disk', replace, m, cluster)

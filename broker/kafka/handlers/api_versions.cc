@@ -4,6 +4,7 @@
 
 #include "broker/kafka/handlers/cluster_view.h"
 #include "broker/kafka/handlers/table.h"
+#include "broker/metadata/image_holder.h"
 
 namespace tidemark::server {
 namespace {
@@ -18,6 +19,23 @@ bool IsSoftwareName(std::string_view text) {
          alphanumeric(text.back()) && std::ranges::all_of(text, [&](char c) {
            return alphanumeric(c) || c == '-' || c == '.';
          });
+}
+
+// KIP-584. Clients before version 4 take a lowest level of 0 for an error.
+void AddFeatures(const metadata::Image& image, int16_t version,
+                 kafka::ApiVersionsResponse* out) {
+  constexpr int16_t kZeroSince = 4;
+  for (const metadata::Feature& feature : metadata::Features()) {
+    const auto& [min, max] = feature.supported;
+    if (min > 0 || version >= kZeroSince) {
+      out->supported_features.push_back({feature.name, min, max});
+    }
+    const int16_t level = image.features().LevelOf(feature.name);
+    if (level > 0) {
+      out->finalized_features.push_back({feature.name, level, level});
+    }
+  }
+  out->finalized_features_epoch = image.offset();
 }
 
 }  // namespace
@@ -38,6 +56,9 @@ void HandleApiVersions(RequestContext context,
     range.api_key = static_cast<int16_t>(api.key);
     range.min_version = api.advertised.min;
     range.max_version = api.advertised.max;
+  }
+  if (context.version >= kNamesSince) {
+    AddFeatures(*context.services->metadata->Get(), context.version, &response);
   }
   reply(std::move(response));
 }

@@ -40,5 +40,6 @@ TM_HANDLER(OffsetForLeaderEpoch)
 TM_HANDLER(Produce)
 TM_HANDLER(RemoveRaftVoter)
 TM_HANDLER(SyncGroup)
+TM_HANDLER(UpdateFeatures)
 
 #undef TM_HANDLER

@@ -28,6 +28,7 @@
 #include "common/kafka/messages/produce.h"
 #include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
+#include "common/kafka/messages/update_features.h"
 
 namespace tidemark::server {
 namespace {
@@ -67,6 +68,7 @@ constexpr Api kTable[] = {
     MakeApi<HandleIncrementalAlterConfigs>(
         {Resource::kTopic, Operation::kAlterConfigs}),
     MakeApi<HandleDescribeQuorum>({Resource::kCluster, Operation::kDescribe}),
+    MakeApi<HandleUpdateFeatures>({Resource::kCluster, Operation::kAlter}),
     MakeApi<HandleDescribeCluster>({Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleDescribeTopicPartitions>(
         {Resource::kTopic, Operation::kDescribe}),

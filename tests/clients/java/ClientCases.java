@@ -160,6 +160,7 @@ public class ClientCases {
       QuorumInfo.ReplicaState leader = quorum.voters().stream()
           .filter(v -> v.replicaId() == quorum.leaderId()).findFirst().get();
       equal(leader.logEndOffset() > 0 && quorum.highWatermark() > 0, true);
+      features(a);
       a.deleteTopics(List.of(topic)).all().get();
       until(() -> {
         try {
@@ -170,6 +171,18 @@ public class ClientCases {
       }, "deleted");
       equal(failure(a.deleteTopics(List.of(topic)).all()), UnknownTopicOrPartitionException.class);
     }
+  }
+
+  static void features(Admin a) throws Exception {
+    FeatureMetadata features = a.describeFeatures().featureMetadata().get();
+    short level = features.finalizedFeatures().get("metadata.version").maxVersionLevel();
+    SupportedVersionRange range = features.supportedFeatures().get("metadata.version");
+    equal(range.minVersion() <= level && level <= range.maxVersion(), true);
+    FeatureUpdate same = new FeatureUpdate(level, FeatureUpdate.UpgradeType.UPGRADE);
+    a.updateFeatures(Map.of("metadata.version", same), new UpdateFeaturesOptions()).all().get();
+    FeatureUpdate beyond = new FeatureUpdate((short) 99, FeatureUpdate.UpgradeType.UPGRADE);
+    equal(failure(a.updateFeatures(Map.of("metadata.version", beyond), new UpdateFeaturesOptions()).all()),
+        InvalidUpdateVersionException.class);
   }
 
   static void codec(String kind) throws Exception {

@@ -495,6 +495,17 @@ def quorum():
                                "VoterDirectoryId": directory})
 
 
+def features():
+    """A change that is none, and one that is refused: whole, and by feature."""
+    for v in range(0, 3):
+        kind = {"AllowDowngrade": False} if v == 0 else {"UpgradeType": 1}
+        for level in (1, 99):
+            ask("UpdateFeatures", v, {
+                "timeoutMs": 5000, "FeatureUpdates": [
+                    {"Feature": "kraft.version", "MaxVersionLevel": level,
+                     **kind}]})
+
+
 def main():
     for v in range(0, 5):
         ask("ApiVersions", v, {} if v < 3 else {
@@ -502,6 +513,7 @@ def main():
     for v in range(0, 3):
         ask("DescribeCluster", v, {})
     quorum()
+    features()
     topic, topic_id = topics()
     records(topic, topic_id)
     groups(topic)

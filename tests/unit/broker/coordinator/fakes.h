@@ -195,6 +195,8 @@ class FakeController final : public ControllerClient {
                       Done<admin::v1::DescribeQuorumResponse>) override {}
   void ChangeQuorum(admin::v1::ChangeQuorumRequest, Duration,
                     Done<admin::v1::ChangeQuorumResponse>) override {}
+  void UpdateFeatures(admin::v1::UpdateFeaturesRequest, Duration,
+                      Done<admin::v1::UpdateFeaturesResponse>) override {}
 };
 
 }  // namespace tidemark::coordinator

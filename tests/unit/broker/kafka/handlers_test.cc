@@ -16,6 +16,7 @@
 #include "common/kafka/messages/init_producer_id.h"
 #include "common/kafka/messages/metadata.h"
 #include "common/kafka/messages/remove_raft_voter.h"
+#include "common/kafka/messages/update_features.h"
 #include "common/metadata/configs.h"
 #include "tests/unit/broker/kafka/test_services.h"
 
@@ -46,7 +47,7 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
       {"DeleteGroups", "0-2"},    {"IncrementalAlterConfigs", "0-1"},
       {"DescribeCluster", "0-2"}, {"DescribeTopicPartitions", "0-0"},
       {"DescribeQuorum", "0-2"},  {"AddRaftVoter", "0-0"},
-      {"RemoveRaftVoter", "0-0"},
+      {"RemoveRaftVoter", "0-0"}, {"UpdateFeatures", "0-2"},
   };
   EXPECT_EQ(ranges, expected);
 }
@@ -72,6 +73,71 @@ TEST(ApiVersions, ListsTheTable) {
   auto response = cluster.Ask(&HandleApiVersions, {}, 0);
   EXPECT_EQ(response.error_code, 0);
   EXPECT_EQ(response.api_keys.size(), HandlerTable().size());
+}
+
+TEST(ApiVersions, TellsTheLevelsThatTheClusterWorksAt) {
+  TestCluster cluster;
+  const kafka::ApiVersionsRequest ask{"test", "1"};
+  auto response = cluster.Ask(&HandleApiVersions, ask, 4);
+  // name, lowest, highest
+  using Supported = kafka::ApiVersionsResponse::SupportedFeatureKey;
+  using Finalized = kafka::ApiVersionsResponse::FinalizedFeatureKey;
+  const Supported metadata_version{"metadata.version", 1, 2};
+  EXPECT_THAT(response.supported_features,
+              ElementsAre(metadata_version, Supported{"kraft.version", 0, 1}));
+  EXPECT_THAT(response.finalized_features,
+              ElementsAre(Finalized{"metadata.version", 1, 1}));
+  EXPECT_EQ(response.finalized_features_epoch,
+            cluster.metadata.Get()->offset());
+  tidemark::metadata::v1::Record record;
+  record.mutable_set_feature()->set_name("kraft.version");
+  record.mutable_set_feature()->set_level(1);
+  cluster.Apply(record);
+  response = cluster.Ask(&HandleApiVersions, ask, 3);
+  EXPECT_THAT(response.supported_features, ElementsAre(metadata_version))
+      << "version 3 has no room for a lowest level of 0";
+  EXPECT_THAT(response.finalized_features,
+              ElementsAre(Finalized{"metadata.version", 1, 1},
+                          Finalized{"kraft.version", 1, 1}));
+}
+
+kafka::UpdateFeaturesRequest ChangeOf(int16_t level, int8_t type,
+                                      bool down = false) {
+  kafka::UpdateFeaturesRequest request;
+  request.feature_updates.push_back({"metadata.version", level, down, type});
+  request.validate_only = true;
+  return request;
+}
+
+TEST(UpdateFeatures, AreAskedOfTheControllers) {
+  using Kind = admin::v1::UpdateFeaturesRequest;
+  TestCluster cluster;
+  for (const auto& [type, kind] : {std::pair(1, Kind::UPGRADE),
+                                   {2, Kind::SAFE_DOWNGRADE},
+                                   {3, Kind::UNSAFE_DOWNGRADE},
+                                   {4, Kind::UNKNOWN}}) {
+    const auto response =
+        cluster.Ask(&HandleUpdateFeatures, ChangeOf(2, type), 1);
+    EXPECT_EQ(response.error_code, 0);
+    ASSERT_EQ(response.results.size(), 1u);
+    EXPECT_EQ(response.results[0].feature, "metadata.version");
+    const auto& asked = cluster.controller.updates.back();
+    EXPECT_TRUE(asked.validate_only());
+    EXPECT_EQ(asked.updates(0).kind(), kind);
+    EXPECT_EQ(asked.updates(0).level(), 2);
+  }
+  cluster.Ask(&HandleUpdateFeatures, ChangeOf(1, 1, true), 0);
+  EXPECT_EQ(cluster.controller.updates.back().updates(0).kind(),
+            Kind::SAFE_DOWNGRADE);
+  cluster.controller.feature_failure = ErrorCode::kInvalidUpdateVersion;
+  const auto refused = cluster.Ask(&HandleUpdateFeatures, ChangeOf(9, 1), 2);
+  EXPECT_EQ(refused.error_code, Code(ErrorCode::kInvalidUpdateVersion));
+  EXPECT_EQ(refused.error_message, "no");
+  EXPECT_TRUE(refused.results.empty());
+  auto bytes = ChangeOf(2, 1);
+  bytes.feature_updates[0].feature = "\xff";
+  EXPECT_EQ(cluster.Ask(&HandleUpdateFeatures, bytes, 2).error_code,
+            Code(ErrorCode::kInvalidRequest));
 }
 
 TEST(ApiVersions, SoftwareNamesMustBeNames) {

@@ -106,6 +106,21 @@ class FakeController final : public ControllerClient {
     done(admin::v1::ChangeQuorumResponse());
   }
 
+  void UpdateFeatures(admin::v1::UpdateFeaturesRequest request, Duration,
+                      Done<admin::v1::UpdateFeaturesResponse> done) override {
+    admin::v1::UpdateFeaturesResponse response;
+    for (const auto& update : request.updates()) {
+      auto* result = response.add_results();
+      result->set_name(update.name());
+      result->set_code(static_cast<int32_t>(feature_failure));
+      if (feature_failure != ErrorCode::kNone) result->set_message("no");
+    }
+    updates.push_back(std::move(request));
+    done(response);
+  }
+
+  ErrorCode feature_failure = ErrorCode::kNone;
+  std::vector<admin::v1::UpdateFeaturesRequest> updates;
   std::optional<admin::v1::DescribeQuorumResponse> quorum;
   std::vector<admin::v1::ChangeQuorumRequest> changes;
   int refuse_assignments = 0;

@@ -203,6 +203,8 @@ struct TestBroker final : public ControllerClient {
                       Done<admin::v1::DescribeQuorumResponse>) override {}
   void ChangeQuorum(admin::v1::ChangeQuorumRequest, Duration,
                     Done<admin::v1::ChangeQuorumResponse>) override {}
+  void UpdateFeatures(admin::v1::UpdateFeaturesRequest, Duration,
+                      Done<admin::v1::UpdateFeaturesResponse>) override {}
 
   TestCluster& cluster;
   const NodeId id;

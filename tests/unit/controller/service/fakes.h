@@ -46,7 +46,7 @@ class ManualExecutor final : public Executor {
 };
 
 // A quorum in memory: commits at once, or when told.
-class FakeQuorum final : public quorum::Quorum {
+class FakeQuorum : public quorum::Quorum {
  public:
   FakeQuorum(NodeId self, quorum::StateMachine* machine)
       : self_(self), machine_(machine) {}

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/feature_ranges.h"
+#include "common/base/result.h"
+#include "proto/metadata.pb.h"
+
+namespace tidemark::metadata {
+
+// Which levels of which features this release supports, and what may be written
+// to the log at which level (C-01): a record that an older release would not
+// understand is not written before every node of the cluster understands it and
+// an operator has said so (KIP-584).
+
+// metadata.version: which records there are. Our own numbers.
+inline constexpr char kMetadataVersion[] = "metadata.version";
+//   1: what the releases before feature levels wrote.
+inline constexpr int16_t kBaseLevel = 1;
+//   2: feature levels, and what each broker supports.
+inline constexpr int16_t kFeaturesLevel = 2;
+inline constexpr int16_t kNewestLevel = kFeaturesLevel;
+
+// kraft.version: 1 when the voters are in the log (KIP-853), which the quorum
+// sees to itself.
+inline constexpr char kKraftVersion[] = "kraft.version";
+inline constexpr int16_t kVotersInLog = 1;
+
+struct Feature {
+  const char* name;
+  LevelRange supported;
+  int16_t assumed;  // where the log says nothing
+};
+std::span<const Feature> Features();
+// nullptr for one this release does not know.
+const Feature* FindFeature(std::string_view name);
+// All of them, as this node tells others.
+const FeatureRanges& SupportedFeatures();
+// What a node supports that has said `said`: of what it does not name, the
+// level that is assumed. nullopt for a feature unknown to it and to us.
+std::optional<LevelRange> RangeOf(const FeatureRanges& said,
+                                  const std::string& feature);
+
+// A record by its kind's name, "set_feature".
+std::string KindOf(const v1::Record& record);
+// The level of metadata.version that allows the record, with the fields that
+// it has set.
+int16_t RequiredLevel(const v1::Record& record);
+
+}  // namespace tidemark::metadata

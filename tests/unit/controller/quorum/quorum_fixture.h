@@ -1,0 +1,327 @@
+#pragma once
+
+// Controllers' quorums in one process: real disks, real gRPC on loopback, real
+// time. Every wait is for a condition, with a long limit.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "common/io/event_loop.h"
+#include "controller/quorum/raft_quorum.h"
+
+namespace tidemark::quorum {
+
+namespace fs = std::filesystem;
+
+// A free port below the ephemeral range.
+inline uint16_t FreePort() {
+  static std::atomic<uint16_t> next = 21000 + getpid() % 5000;
+  while (true) {
+    const uint16_t port = next++;
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool free =
+        ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    ::close(fd);
+    if (free) return port;
+  }
+}
+
+// Keeps everything applied, one line an entry.
+class Recorder final : public StateMachine {
+ public:
+  void Apply(std::span<const Committed> entries) override {
+    for (const Committed& entry : entries) {
+      ASSERT_EQ(entry.offset, last + 1);
+      last = entry.offset;
+      std::this_thread::sleep_for(takes);
+      if (!entry.data.empty()) state += entry.data + "\n";
+    }
+  }
+  void LoadSnapshot(std::string data, MetadataOffset offset) override {
+    state = std::move(data);
+    last = offset;
+    ++loads;
+  }
+  std::string TakeSnapshot() override {
+    wants_snapshot = false;
+    return state;
+  }
+  bool WantsSnapshot() override { return wants_snapshot; }
+  void BecomeActive(uint64_t) override {
+    EXPECT_FALSE(active);
+    active = true;
+  }
+  void Resign() override {
+    EXPECT_TRUE(active);
+    active = false;
+  }
+
+  std::string state;
+  MetadataOffset last = 0;
+  int loads = 0;
+  bool active = false;
+  bool wants_snapshot = false;
+  std::chrono::microseconds takes{0};  // each entry
+};
+
+// One controller process, in miniature.
+class TestNode {
+ public:
+  // `takes`: what an entry takes the machine.
+  explicit TestNode(Options options, std::chrono::microseconds takes = {})
+      : options_(std::move(options)), loop_("quorum") {
+    machine_.takes = takes;
+    auto opened = RaftQuorum::Open(options_, loop_, machine_);
+    if (!opened) {
+      error_ = ToString(opened.error());
+      return;
+    }
+    quorum_ = std::move(*opened);
+    grpc::ServerBuilder builder;
+    uint16_t port = options_.port;
+    for (const Voter& voter : options_.voters)
+      if (voter.id == options_.self) port = voter.port;
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port),
+                             grpc::InsecureServerCredentials());
+    builder.RegisterService(&quorum_->service());
+    server_ = builder.BuildAndStart();
+    Run([this] { quorum_->Start(); });
+  }
+  ~TestNode() {
+    if (quorum_) quorum_->EndStreams();
+    if (server_) server_->Shutdown(std::chrono::system_clock::now());
+    if (quorum_) Run([this] { quorum_.reset(); });
+  }
+
+  template <class F>
+  std::invoke_result_t<F> Run(F f) {
+    std::packaged_task<std::invoke_result_t<F>()> task(std::move(f));
+    auto future = task.get_future();
+    loop_.Post([&task] { task(); });
+    return future.get();
+  }
+  bool active() {
+    return Run([this] { return machine_.active; });
+  }
+  std::string state() {
+    return Run([this] { return machine_.state; });
+  }
+  int loads() {
+    return Run([this] { return machine_.loads; });
+  }
+  void WantSnapshot() {
+    Run([this] { machine_.wants_snapshot = true; });
+  }
+  std::optional<FeatureRanges> FeaturesOf(const QuorumStatus::Peer& peer) {
+    const raft::Member member{.id = peer.voter.id, .directory = peer.directory};
+    return Run([this, member] { return quorum_->FeaturesOf(member); });
+  }
+  QuorumStatus status() {
+    return Run([this] { return quorum_->status(); });
+  }
+  Result<MetadataOffset> Propose(std::string data) {
+    auto promise = std::make_shared<std::promise<Result<MetadataOffset>>>();
+    auto future = promise->get_future();
+    loop_.Post([this, data, promise] {
+      quorum_->Propose(data, [promise](Result<MetadataOffset> result) {
+        promise->set_value(std::move(result));
+      });
+    });
+    return future.get();
+  }
+  // `done` comes on the quorum's thread, with whether the machine is active.
+  void ProposeMany(int count, const std::string& data,
+                   std::function<void(bool ok, bool active)> done) {
+    Run([&] {
+      for (int i = 0; i < count; ++i) {
+        quorum_->Propose(data, [this, done](Result<MetadataOffset> result) {
+          done(result.has_value(), machine_.active);
+        });
+      }
+    });
+  }
+  Status ReadIndex() {
+    auto promise = std::make_shared<std::promise<Status>>();
+    auto future = promise->get_future();
+    loop_.Post([this, promise] {
+      quorum_->ReadIndex(
+          [promise](Status status) { promise->set_value(std::move(status)); });
+    });
+    return future.get();
+  }
+  Status Change(MemberChange change,
+                Duration limit = std::chrono::seconds(10)) {
+    auto promise = std::make_shared<std::promise<Status>>();
+    auto future = promise->get_future();
+    loop_.Post([this, change, limit, promise] {
+      quorum_->Change(change, limit, [promise](Status status) {
+        promise->set_value(std::move(status));
+      });
+    });
+    return future.get();
+  }
+  Status Transfer(NodeId to) {
+    return Run([this, to] { return quorum_->Transfer(to); });
+  }
+  const io::MetaProperties& meta() { return quorum_->meta(); }
+  void HandOver() {
+    auto promise = std::make_shared<std::promise<void>>();
+    auto future = promise->get_future();
+    loop_.Post([this, promise] {
+      quorum_->HandOver(std::chrono::seconds(10),
+                        [promise] { promise->set_value(); });
+    });
+    future.get();
+  }
+  const std::string& error() const { return error_; }
+
+ private:
+  Options options_;
+  Recorder machine_;
+  io::EventLoop loop_;
+  std::unique_ptr<RaftQuorum> quorum_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string error_;
+};
+
+class QuorumTest : public testing::Test {
+ protected:
+  QuorumTest() {
+    std::string name = fs::temp_directory_path() / "quorum_test_XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+  }
+  ~QuorumTest() override {
+    nodes_.clear();
+    fs::remove_all(directory_);
+  }
+
+  void MakeVoters(int count) {
+    for (NodeId id = 1; id <= count; ++id) {
+      options_.voters.push_back({id, "127.0.0.1", FreePort()});
+      ASSERT_TRUE(
+          io::FormatDirectory(DirectoryOf(id), "c1", id, io::Use::kMetadata));
+    }
+    // The disk under a test machine may be slow.
+    options_.election_ticks_min = 10;
+    options_.election_ticks_max = 20;
+  }
+  std::string DirectoryOf(NodeId id) {
+    return directory_ + "/" + std::to_string(id);
+  }
+  void Start(NodeId id, std::chrono::microseconds takes = {}) {
+    Options options = options_;
+    options.self = id;
+    options.directory = DirectoryOf(id);
+    nodes_[id] = std::make_unique<TestNode>(options, takes);
+    ASSERT_EQ(nodes_[id]->error(), "");
+  }
+  void StartAll() {
+    for (const Voter& voter : options_.voters) Start(voter.id);
+  }
+  template <class F>
+  bool Eventually(F condition) {
+    const auto limit = std::chrono::steady_clock::now() + kLimit;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > limit) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
+  }
+  TestNode* WaitForActive() {
+    TestNode* active = nullptr;
+    EXPECT_TRUE(Eventually([&] {
+      for (auto& [id, node] : nodes_)
+        if (node->active()) active = node.get();
+      return active != nullptr;
+    }));
+    return active;
+  }
+  // Retries like a client that does not know the leader.
+  void ProposeSomewhere(const std::string& data) {
+    ASSERT_TRUE(Eventually([&] {
+      for (auto& [id, node] : nodes_)
+        if (node->active() && node->Propose(data)) return true;
+      return false;
+    }));
+  }
+  NodeId IdOf(TestNode* node) { return node->status().self; }
+
+  // A controller of no quorum yet, on a blank disk.
+  void StartJoining(NodeId id, uint16_t port) {
+    Options options = options_;
+    options.self = id;
+    options.directory = DirectoryOf(id);
+    options.voters.clear();
+    options.host = "127.0.0.1";
+    options.port = port;
+    if (!fs::exists(options.directory)) {
+      ASSERT_TRUE(
+          io::FormatDirectory(options.directory, "c1", id, io::Use::kMetadata));
+    }
+    nodes_[id] = std::make_unique<TestNode>(options);
+    ASSERT_EQ(nodes_[id]->error(), "");
+  }
+  // Retries like an operator's tool. The last answer.
+  Status ChangeSomewhere(const MemberChange& change) {
+    Status status;
+    EXPECT_TRUE(Eventually([&] {
+      for (auto& [id, node] : nodes_) {
+        if (!node->active()) continue;
+        status = node->Change(change);
+        return status || (status.error().code != ErrorCode::kNotController &&
+                          status.error().code != ErrorCode::kRequestTimedOut);
+      }
+      return false;
+    }));
+    return status;
+  }
+  MemberChange Add(NodeId id, uint16_t port) {
+    return {.member = {.id = id,
+                       .directory = nodes_[id]->meta().directory_id,
+                       .host = "127.0.0.1",
+                       .port = port}};
+  }
+  static MemberChange Remove(NodeId id) {
+    return {.kind = MemberChange::Kind::kRemove, .member = {.id = id}};
+  }
+  // "1 2 -4": voters, learners with a minus; once all of them say so.
+  bool AllSay(const std::string& wanted) {
+    return Eventually([&] {
+      for (auto& [id, node] : nodes_)
+        if (MembersOf(*node) != wanted) return false;
+      return true;
+    });
+  }
+  std::string MembersOf(TestNode& node) {
+    std::string text;
+    for (const auto& peer : node.status().peers) {
+      if (peer.directory.IsZero()) return "not agreed";
+      text += (text.empty() ? "" : " ") + std::string(peer.votes ? "" : "-") +
+              std::to_string(peer.voter.id);
+    }
+    return text;
+  }
+
+  static constexpr auto kLimit = std::chrono::seconds(30);
+  std::string directory_;
+  Options options_;
+  std::map<NodeId, std::unique_ptr<TestNode>> nodes_;
+};
+
+}  // namespace tidemark::quorum
