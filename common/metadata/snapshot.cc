@@ -4,11 +4,11 @@
 
 namespace tidemark::metadata {
 
-v1::RecordBatch ToRecords(const Image& image) {
-  v1::RecordBatch out;
-  const RecordSink sink = [&](v1::Record record) {
-    *out.add_records() = std::move(record);
-  };
+namespace {
+
+constexpr size_t kPartBytes = 256 << 10;
+
+void EachRecord(const Image& image, const RecordSink& sink) {
   // First: who does not support the levels need not wonder at the rest.
   image.features().ToRecords(sink);
   image.brokers().ToRecords(sink);
@@ -16,7 +16,32 @@ v1::RecordBatch ToRecords(const Image& image) {
   image.configs().ToRecords(sink);
   image.producer_ids().ToRecords(sink);
   image.requests().ToRecords(sink);
+}
+
+}  // namespace
+
+v1::RecordBatch ToRecords(const Image& image) {
+  v1::RecordBatch out;
+  EachRecord(image, [&](v1::Record record) {
+    *out.add_records() = std::move(record);
+  });
   return out;
+}
+
+// Messages that follow each other are one with the records of all.
+void WriteSnapshot(const Image& image,
+                   const std::function<void(std::string_view)>& part) {
+  std::string bytes;
+  v1::RecordBatch one;
+  EachRecord(image, [&](v1::Record record) {
+    one.clear_records();
+    *one.add_records() = std::move(record);
+    one.AppendToString(&bytes);
+    if (bytes.size() < kPartBytes) return;
+    part(bytes);
+    bytes.clear();
+  });
+  if (!bytes.empty()) part(bytes);
 }
 
 Result<ImagePtr> FromRecords(const v1::RecordBatch& records,

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <string_view>
+
 #include "common/base/result.h"
 #include "common/metadata/image.h"
 #include "proto/metadata.pb.h"
@@ -9,6 +12,12 @@ namespace tidemark::metadata {
 // The records that build `image` from nothing, with the epochs it has.
 // Equal images give equal records.
 v1::RecordBatch ToRecords(const Image& image);
+
+// The same, serialized, as a RecordBatch cut into pieces of some hundred KiB:
+// an image takes no second time its room. Any thread, while others go on with
+// later images.
+void WriteSnapshot(const Image& image,
+                   const std::function<void(std::string_view)>& part);
 
 // The image after `offset` from what ToRecords made of it.
 Result<ImagePtr> FromRecords(const v1::RecordBatch& records,

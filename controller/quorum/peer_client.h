@@ -5,35 +5,28 @@
 
 #include "common/base/executor.h"
 #include "controller/quorum/outbox.h"
-#include "controller/quorum/quorum.h"
-#include "controller/raft/message.h"
-#include "proto/raft.pb.h"
+#include "controller/quorum/transport.h"
 
 namespace tidemark::quorum {
 
-// One voter's outgoing stream to another: keeps it open, says Hello, sends
-// messages in the order of an Outbox.
+// One node's outgoing gRPC stream to another: keeps it open, sends messages in
+// the order of an Outbox.
 //
-// Owner: the executor's thread; no call blocks, except the destructor, for
-// the moment gRPC needs to cancel a stream.
-class PeerClient : public std::enable_shared_from_this<PeerClient> {
+// No call blocks, except the destructor, for the moment gRPC needs to cancel a
+// stream.
+class PeerClient final : public PeerLink,
+                         public std::enable_shared_from_this<PeerClient> {
  public:
   PeerClient(Executor& executor, Voter peer, raft::v1::Hello hello);
-  ~PeerClient();
+  ~PeerClient() override;
 
-  // Opens the stream now if there is none: at start, and when the peer has
-  // just been heard.
-  void Connect();
-  void Send(const raft::Message& message);
-  // What the next stream begins with.
-  void SetHello(raft::v1::Hello hello) { hello_ = std::move(hello); }
-  // Messages that did not fit, ever.
-  uint64_t dropped() const { return outbox_.dropped(); }
-  // Something came from this peer.
-  void Heard() { unanswered_since_ = {}; }
-  // Every so often. A stream on which nothing was ever answered for a while
-  // may hang in a dead TCP connection: it is replaced.
-  void Tick();
+  void Connect() override;
+  void Send(const raft::Message& message) override;
+  void SetHello(raft::v1::Hello hello) override { hello_ = std::move(hello); }
+  void Heard() override { unanswered_since_ = {}; }
+  // A stream may hang in a dead TCP connection.
+  void Tick() override;
+  uint64_t dropped() const override { return outbox_.dropped(); }
 
  private:
   class Stream;
@@ -54,6 +47,18 @@ class PeerClient : public std::enable_shared_from_this<PeerClient> {
   int64_t pause_ms_;
   Outbox outbox_;
   Instant unanswered_since_{};
+};
+
+class GrpcTransport final : public Transport {
+ public:
+  explicit GrpcTransport(Executor& executor) : executor_(executor) {}
+  std::shared_ptr<PeerLink> Open(const Voter& peer,
+                                 raft::v1::Hello hello) override {
+    return std::make_shared<PeerClient>(executor_, peer, std::move(hello));
+  }
+
+ private:
+  Executor& executor_;
 };
 
 }  // namespace tidemark::quorum

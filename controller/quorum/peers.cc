@@ -12,10 +12,10 @@ constexpr size_t kMaxStrangers = 8;
 
 }  // namespace
 
-Peers::Peers(Executor& executor, Self self,
+Peers::Peers(Transport& transport, Self self,
              const std::vector<Voter>& configured, std::map<NodeId, Uuid> known,
              Save save)
-    : executor_(executor),
+    : transport_(transport),
       self_(std::move(self)),
       save_(std::move(save)),
       directories_(std::move(known)) {
@@ -44,9 +44,8 @@ void Peers::Open(std::map<Key, Peer>& into, const Key& key, Voter address) {
   if (known != into.end() && known->second.address.host == address.host &&
       known->second.address.port == address.port)
     return;
-  Peer peer{address,
-            std::make_shared<PeerClient>(executor_, address, HelloTo(key))};
-  peer.client->Connect();
+  Peer peer{address, transport_.Open(address, HelloTo(key))};
+  peer.link->Connect();
   into.insert_or_assign(key, std::move(peer));
 }
 
@@ -60,7 +59,7 @@ void Peers::Follow(const raft::MembersPtr& members,
     auto unbound = peers_.extract(Key{id, {}});
     if (unbound.empty()) continue;
     unbound.key().directory = member.directory;
-    unbound.mapped().client->SetHello(HelloTo(unbound.key()));
+    unbound.mapped().link->SetHello(HelloTo(unbound.key()));
     peers_.insert(std::move(unbound));
   }
   std::erase_if(peers_, [&](const auto& peer) {
@@ -85,12 +84,12 @@ void Peers::Follow(const raft::MembersPtr& members,
 }
 
 void Peers::Connect() {
-  for (auto& [key, peer] : peers_) peer.client->Connect();
+  for (auto& [key, peer] : peers_) peer.link->Connect();
 }
 
 void Peers::Tick() {
-  for (auto& [key, peer] : peers_) peer.client->Tick();
-  for (auto& [key, peer] : strangers_) peer.client->Tick();
+  for (auto& [key, peer] : peers_) peer.link->Tick();
+  for (auto& [key, peer] : strangers_) peer.link->Tick();
 }
 
 Peers::Peer* Peers::FindPeer(NodeId id, const Uuid& directory) {
@@ -107,16 +106,16 @@ Peers::Peer* Peers::FindPeer(NodeId id, const Uuid& directory) {
 
 void Peers::Send(const raft::Message& message) {
   if (Peer* peer = FindPeer(message.to, message.to_directory))
-    peer->client->Send(message);
+    peer->link->Send(message);
 }
 
 void Peers::Heard(NodeId from, const Uuid& directory) {
-  if (Peer* peer = FindPeer(from, directory)) peer->client->Heard();
+  if (Peer* peer = FindPeer(from, directory)) peer->link->Heard();
 }
 
 // It can be reached again: do not wait for the end of a pause.
 void Peers::StreamBegan(NodeId from, const Uuid& directory) {
-  if (Peer* peer = FindPeer(from, directory)) peer->client->Connect();
+  if (Peer* peer = FindPeer(from, directory)) peer->link->Connect();
 }
 
 // Not taken before it is durable: a vote of a voter that could be forgotten
@@ -127,7 +126,11 @@ void Peers::Meet(const raft::v1::Hello& hello,
   const Uuid directory = Uuid::FromBytes(hello.directory_id()).value_or(Uuid());
   const raft::Member* member = members_ ? members_->Find(from) : nullptr;
   const bool agreed = member != nullptr && !member->directory.IsZero();
-  if (agreed ? member->directory == directory : configured_.contains(from)) {
+  // Once the log says whose they are, a list of ids says nothing: a leader
+  // whose disk was replaced must reach a node that does not know it yet.
+  const bool listed =
+      configured_.contains(from) && !(members_ && members_->IsAgreed());
+  if (agreed ? member->directory == directory : listed) {
     if (!agreed) {
       if (auto known = MeetConfigured(from, directory); !known)
         return done(known);
@@ -246,7 +249,7 @@ uint64_t Peers::Dropped(NodeId id) const {
   uint64_t dropped = 0;
   for (auto it = peers_.lower_bound({id, {}});
        it != peers_.end() && it->first.id == id; ++it)
-    dropped += it->second.client->dropped();
+    dropped += it->second.link->dropped();
   return dropped;
 }
 

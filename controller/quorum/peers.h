@@ -8,10 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "common/base/executor.h"
 #include "common/base/feature_ranges.h"
-#include "controller/quorum/peer_client.h"
 #include "controller/quorum/quorum.h"
+#include "controller/quorum/transport.h"
 #include "controller/raft/members.h"
 #include "proto/raft.pb.h"
 
@@ -42,7 +41,7 @@ class Peers {
                                   std::function<void()> done)>;
 
   // `known`: what Save has saved.
-  Peers(Executor& executor, Self self, const std::vector<Voter>& configured,
+  Peers(Transport& transport, Self self, const std::vector<Voter>& configured,
         std::map<NodeId, Uuid> known, Save save);
 
   // `members` are in force; those in `leaving` are still to be told things.
@@ -77,7 +76,7 @@ class Peers {
   };
   struct Peer {
     Voter address;
-    std::shared_ptr<PeerClient> client;
+    std::shared_ptr<PeerLink> link;
   };
   bool IsMember(NodeId id) const;
   raft::v1::Hello HelloTo(const Key& key) const;
@@ -89,7 +88,7 @@ class Peers {
   void Welcome(const raft::v1::Hello& hello, const Uuid& directory);
   void NoteFeatures(const raft::v1::Hello& hello, const Uuid& directory);
 
-  Executor& executor_;
+  Transport& transport_;
   const Self self_;
   std::map<NodeId, Voter> configured_;
   const Save save_;

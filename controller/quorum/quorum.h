@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -14,6 +15,7 @@
 #include "common/base/feature_ranges.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
+#include "common/base/shared_bytes.h"
 #include "controller/raft/members.h"
 
 namespace tidemark::quorum {
@@ -33,18 +35,38 @@ struct Committed {
   std::string data;  // empty: the no-op a new leader starts with
 };
 
+// A state that does not change any more, while the machine it is of goes on. It
+// may be the last to hold what it is made of: whoever drops it takes the time.
+class FrozenState {
+ public:
+  virtual ~FrozenState() = default;
+  // All of it, for ReadSnapshot, in pieces of some hundred KiB. Any thread.
+  using Part = std::function<void(std::string_view)>;
+  virtual void Write(const Part& part) const = 0;
+};
+
+inline std::string ToBytes(const FrozenState& state) {
+  std::string bytes;
+  state.Write([&](std::string_view part) { bytes += part; });
+  return bytes;
+}
+
 // What the quorum drives: the controller. Every call comes on the quorum's
-// executor, one at a time.
+// executor, one at a time, but for ReadSnapshot.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
 
-  // Entries in log order, each exactly once between two LoadSnapshot calls.
+  // Entries in log order, each exactly once, from the offset after the state
+  // that was loaded last.
   virtual void Apply(std::span<const Committed> entries) = 0;
-  // Replaces everything by the state after entry `offset`.
-  virtual void LoadSnapshot(std::string data, MetadataOffset offset) = 0;
-  // The state after the last applied entry, for LoadSnapshot.
-  virtual std::string TakeSnapshot() = 0;
+  // Reads the state after entry `offset` from what a FrozenState wrote. What it
+  // returns replaces everything by it, at once, and is run on the executor, if
+  // ever; with it goes what was replaced. Any thread, beside all other calls.
+  virtual std::function<void()> ReadSnapshot(SharedBytes data,
+                                             MetadataOffset offset) = 0;
+  // The state after the last applied entry, at once.
+  virtual std::shared_ptr<const FrozenState> TakeSnapshot() = 0;
   // Asked after Apply, until a snapshot was taken: one is to be taken at once,
   // and no entry kept that it covers, whoever lags.
   virtual bool WantsSnapshot() { return false; }
@@ -116,8 +138,7 @@ inline bool IsRemoved(const QuorumStatus& status) {
   return true;
 }
 
-// The replicated log of the controllers: the pure raft core (controller/raft)
-// with a disk (controller/storage), a network (gRPC) and a clock.
+// The replicated log of the controllers, as one of them sees it.
 //
 // Owned by the process; all calls on the executor it was made with, unless a
 // method says otherwise.

@@ -1,12 +1,10 @@
 #pragma once
 
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "common/base/clock.h"
-#include "common/base/feature_ranges.h"
 #include "common/io/meta_properties.h"
+#include "controller/quorum/options.h"
 #include "controller/quorum/quorum.h"
 
 namespace grpc {
@@ -15,42 +13,9 @@ class Service;
 
 namespace tidemark::quorum {
 
-struct Options {
-  NodeId self = kNoNode;
-  std::string directory;   // formatted for `self`
-  std::string cluster_id;  // empty: whatever the directory says
-  // Who votes until the log says it; `self` among them. Empty: the log says it
-  // from the start, or this node is to be added to a quorum.
-  std::vector<Voter> voters;
-  // Where others reach this node; if not set, as `voters` say.
-  std::string host;
-  uint16_t port = 0;
-  FeatureRanges features;  // what this node supports; others are told
-
-  int64_t tick_ms = 50;
-  uint32_t heartbeat_ticks = 2;
-  uint32_t election_ticks_min = 6;
-  uint32_t election_ticks_max = 12;
-
-  size_t max_inflight_messages = 128;  // appends to one follower
-  // A snapshot is taken after so much was applied, and leaves so many entries
-  // behind it for followers that lag a little.
-  uint64_t snapshot_every_bytes = 20 << 20;
-  uint64_t snapshot_every_entries = 100'000;
-  uint64_t snapshot_slack_entries = 1'000;
-
-  // A write that takes so long is taken for one that never ends: the process
-  // does, so that whoever watches it notices.
-  int64_t disk_timeout_ms = 30'000;
-
-  uint64_t seed = 0;  // of the election timeouts; 0: random
-};
-
-// The Quorum of a controller process: raft core on its executor, storage on
-// one thread of its own, gRPC streams to the other voters.
-//
-// Heartbeats never wait for the disk; what promises something does. A storage
-// error ends the process, as does a write that does not end: LOG(FATAL).
+// The Quorum of a controller process: a Node on its executor, storage on one
+// thread of its own, gRPC streams to the other voters. A storage error ends the
+// process, as does a write that does not end: LOG(FATAL).
 //
 // Who is a voter is in the log, as (id, directory), and changes through
 // it, one voter at a time. A quorum that begins with a list of ids agrees on
@@ -70,9 +35,9 @@ class RaftQuorum : public Quorum {
                                                   Executor& executor,
                                                   StateMachine& machine);
 
-  // Gives the state machine the newest snapshot, then takes part in the
-  // quorum. Once, on the executor. The only voter of a quorum elects itself
-  // at once.
+  // Takes part in the quorum, and gives the state machine the newest snapshot,
+  // in the background, and what was committed after it. Once, on the executor.
+  // The only voter of a quorum elects itself at once.
   virtual void Start() = 0;
 
   // The process wants to go: if this node leads, another one takes over now,

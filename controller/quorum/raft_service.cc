@@ -32,8 +32,7 @@ class Service final : public RaftPeer::CallbackService, public RaftService {
   grpc::Service& grpc() override { return *this; }
   void EndStreams() override;
 
-  // Empty: welcome, as far as the Hello alone can tell.
-  std::string Refuse(const raft::v1::Hello& hello) const;
+  const Admission& admission() const { return admission_; }
   using Sender = std::pair<NodeId, Uuid>;
   uint64_t Begin(const Sender& from);
   void End(const Sender& from, uint64_t stream);
@@ -122,7 +121,7 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
 
   void TakeHello() {
     const std::string why = envelope_.has_hello()
-                                ? service_.Refuse(envelope_.hello())
+                                ? service_.admission().Refuse(envelope_.hello())
                                 : "raft stream: no hello";
     if (!why.empty())
       return Close({grpc::StatusCode::FAILED_PRECONDITION, why});
@@ -198,23 +197,6 @@ void Service::EndStreams() {
 void Service::Forget(Reader* reader) {
   std::lock_guard lock(mutex_);
   readers_.erase(reader);
-}
-
-std::string Service::Refuse(const raft::v1::Hello& hello) const {
-  if (hello.cluster_id() != admission_.cluster_id)
-    return "raft stream: this is cluster " + admission_.cluster_id;
-  if (hello.to() != admission_.self)
-    return "raft stream: this is controller " + std::to_string(admission_.self);
-  if (hello.from() == admission_.self || hello.from() < 0)
-    return "raft stream: the sender is not one of the other voters";
-  const auto directory = Uuid::FromBytes(hello.directory_id());
-  if (!directory || directory->IsZero()) return "raft stream: no directory id";
-  if (!hello.to_directory_id().empty() &&
-      hello.to_directory_id() != admission_.directory.ToBytes())
-    return "raft stream: controller " + std::to_string(admission_.self) +
-           " is on another disk: its directory is " +
-           ToString(admission_.directory);
-  return "";
 }
 
 uint64_t Service::Begin(const Sender& from) {

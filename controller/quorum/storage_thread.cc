@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "common/io/file.h"
@@ -24,7 +25,8 @@ StorageThread::StorageThread(std::unique_ptr<storage::RaftStorage> storage,
                              std::string directory, Executor& executor)
     : storage_(std::move(storage)),
       directory_(std::move(directory)),
-      executor_(executor) {
+      executor_(executor),
+      background_(std::make_unique<io::EventLoop>("raft-snapshots")) {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "raft-storage");
     Loop();
@@ -32,6 +34,7 @@ StorageThread::StorageThread(std::unique_ptr<storage::RaftStorage> storage,
 }
 
 StorageThread::~StorageThread() {
+  background_.reset();
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -53,16 +56,30 @@ void StorageThread::Write(raft::Write write,
   Add({std::move(write), done, nullptr});
 }
 
-void StorageThread::SaveSnapshot(raft::Snapshot snapshot,
+void StorageThread::SaveSnapshot(raft::LogPosition last,
+                                 raft::MembersPtr members,
+                                 std::shared_ptr<const FrozenState> state,
                                  raft::LogIndex compact_to,
-                                 std::function<void()> done) {
-  Add({{},
-       nullptr,
-       [this, snapshot = std::move(snapshot), compact_to,
-        done = std::move(done)] {
-         DieOn(storage_->SaveSnapshot(snapshot, compact_to));
-         executor_.Post(done);
-       }});
+                                 std::function<void(size_t)> done) {
+  background_->Post([this, last, members = std::move(members),
+                     state = std::move(state), compact_to,
+                     done = std::move(done)]() mutable {
+    // The one before goes only after it.
+    if (!HasRoom(2 * snapshot_bytes_))
+      return background_->PostAfter(
+          kLookForRoom, [this, last, members, state, compact_to, done] {
+            SaveSnapshot(last, members, state, compact_to, done);
+          });
+    auto bytes = storage_->StoreSnapshot(
+        last, members, [&](const auto& part) { state->Write(part); });
+    if (!bytes) DieOn(Fail(bytes.error()));
+    snapshot_bytes_ = std::max(snapshot_bytes_, *bytes);
+    state.reset();
+    Add({{}, nullptr, [this, compact_to, bytes = *bytes, done] {
+           DieOn(storage_->Compact(compact_to));
+           executor_.Post([done, bytes] { done(bytes); });
+         }});
+  });
 }
 
 void StorageThread::SavePeer(NodeId id, const Uuid& directory,
@@ -74,12 +91,11 @@ void StorageThread::SavePeer(NodeId id, const Uuid& directory,
 }
 
 void StorageThread::LoadSnapshot(std::function<void(raft::Snapshot)> done) {
-  Add({{}, nullptr, [this, done = std::move(done)] {
-         auto snapshot = storage_->LoadSnapshot();
-         if (!snapshot) DieOn(Fail(snapshot.error()));
-         executor_.Post(
-             [done, snapshot = std::move(*snapshot)] { done(snapshot); });
-       }});
+  background_->Post([this, done = std::move(done)] {
+    auto snapshot = storage_->LoadSnapshot();
+    if (!snapshot) DieOn(Fail(snapshot.error()));
+    executor_.Post([done, snapshot = std::move(*snapshot)] { done(snapshot); });
+  });
 }
 
 void StorageThread::Loop() {
@@ -112,13 +128,17 @@ void StorageThread::Loop() {
 // been promised to anybody.
 bool StorageThread::WaitForRoom() {
   while (true) {
-    auto space = io::PosixFileSystem().Space(directory_);
-    full_ = space && space->free < kLeastFree;
+    full_ = !HasRoom();
     if (!full_) return true;
     std::unique_lock lock(mutex_);
     if (wake_.wait_for(lock, kLookForRoom, [this] { return stopping_; }))
       return false;
   }
+}
+
+bool StorageThread::HasRoom(uint64_t more) const {
+  auto space = io::PosixFileSystem().Space(directory_);
+  return !space || space->free >= kLeastFree + more;
 }
 
 void StorageThread::RunWrites(std::vector<Job> jobs) {

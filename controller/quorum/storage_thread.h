@@ -11,43 +11,44 @@
 #include <vector>
 
 #include "common/base/executor.h"
-#include "controller/quorum/quorum.h"
+#include "common/io/event_loop.h"
+#include "controller/quorum/disk.h"
 #include "controller/storage/raft_storage.h"
 
 namespace tidemark::quorum {
 
 // Runs a RaftStorage on a thread of its own, in order, so that nobody waits
-// for the disk who need not. Writes that queue up while one is synced share
-// the next sync. Callbacks run on `executor`. Any error is fatal: LOG(FATAL).
+// for the disk who need not, and snapshots on another. Writes that queue up
+// while one is synced share the next sync. Callbacks run on `executor`. Any
+// error is fatal: LOG(FATAL).
 //
 // A disk that fills up is none: where less than kLeastFree is left nothing is
 // begun, and all waits as behind a disk that hangs, until there is room again.
-class StorageThread {
+class StorageThread final : public Disk {
  public:
-  // What RocksDB may need to end what it has begun.
-  static constexpr uint64_t kLeastFree = 16 << 20;
-
   StorageThread(std::unique_ptr<storage::RaftStorage> storage,
                 std::string directory, Executor& executor);
   // Finishes what is queued, if there is room; callbacks may not run any more.
-  ~StorageThread();
+  ~StorageThread() override;
 
-  // `done` gets the writes back (without their entries) once they are durable.
-  using Written = std::function<void(std::vector<raft::Write>)>;
-  void Write(raft::Write write, const std::shared_ptr<Written>& done);
-  void SaveSnapshot(raft::Snapshot snapshot, raft::LogIndex compact_to,
-                    std::function<void()> done);
-  void SavePeer(NodeId id, const Uuid& directory, std::function<void()> done);
-  void LoadSnapshot(std::function<void(raft::Snapshot)> done);
+  void Write(raft::Write write, const std::shared_ptr<Written>& done) override;
+  void SaveSnapshot(raft::LogPosition last, raft::MembersPtr members,
+                    std::shared_ptr<const FrozenState> state,
+                    raft::LogIndex compact_to,
+                    std::function<void(size_t bytes)> done) override;
+  void SavePeer(NodeId id, const Uuid& directory,
+                std::function<void()> done) override;
+  void LoadSnapshot(std::function<void(raft::Snapshot)> done) override;
 
-  // It waits for room on the disk. Any thread.
-  bool full() const { return full_; }
-  // Of Write. Any thread.
-  Times write_times() const {
+  // The thread of the snapshots, for what else takes long.
+  Executor& background() { return *background_; }
+
+  // Any thread.
+  bool full() const override { return full_; }
+  Times write_times() const override {
     std::lock_guard lock(mutex_);
     return write_times_;
   }
-  const io::MetaProperties& meta() const { return storage_->meta(); }
 
  private:
   struct Job {
@@ -59,6 +60,7 @@ class StorageThread {
   void Add(Job job);
   void Loop();
   bool WaitForRoom();
+  bool HasRoom(uint64_t more = 0) const;
   void RunWrites(std::vector<Job> jobs);
 
   std::unique_ptr<storage::RaftStorage> storage_;
@@ -71,6 +73,8 @@ class StorageThread {
   Times write_times_;
   bool stopping_ = false;
   std::thread thread_;
+  std::unique_ptr<io::EventLoop> background_;
+  size_t snapshot_bytes_ = 0;  // of the newest; on that thread
 };
 
 }  // namespace tidemark::quorum

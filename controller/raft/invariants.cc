@@ -146,17 +146,27 @@ InvariantChecker::Failure InvariantChecker::CheckLog(const NodeView& node,
   return std::nullopt;
 }
 
-// `members`: those of the leader that committed it. Disks that were wiped do
-// not count.
+// By the members of the leader that committed it: those in force now, or, where
+// others were proposed in the same step, before. Disks that were wiped do not
+// count.
 InvariantChecker::Failure InvariantChecker::CheckDurable(
-    LogPosition position, const Members& members,
+    LogPosition position, const NodeView& by, const Seen& seen,
     std::span<const NodeView> nodes) {
-  size_t holders = 0;
-  for (const NodeView& node : nodes)
-    if (members.IsVoter(node.id) && members.Find(node.id)->Is(node.directory) &&
-        DiskHolds(*node.disk, position))
-      ++holders;
-  if (holders * 2 > members.Voters().size()) return std::nullopt;
+  auto holds = [&](const Members& members) {
+    size_t holders = 0;
+    for (const NodeView& node : nodes)
+      if (members.IsVoter(node.id) &&
+          members.Find(node.id)->Is(node.directory) &&
+          DiskHolds(*node.disk, position))
+        ++holders;
+    return holders * 2 > members.Voters().size();
+  };
+  const Log& log = by.core->log();
+  if (holds(*log.members())) return std::nullopt;
+  if (seen.core == by.core && seen.log_last.index >= log.base().index &&
+      seen.log_last.index < log.members_index() &&
+      holds(*log.MembersAt(seen.log_last.index)))
+    return std::nullopt;
   return "R-06: " + ToString(position) +
          " is committed but a majority does not have it on disk";
 }
@@ -207,9 +217,7 @@ InvariantChecker::Failure InvariantChecker::CheckCommitted(
                       "committed another entry at " + std::to_string(i));
       continue;
     }
-    if (Failure f =
-            CheckDurable(entry.position(), *node.core->members(), nodes))
-      return f;
+    if (Failure f = CheckDurable(entry.position(), node, seen, nodes)) return f;
   }
   // The entry that moved a leader's commit index is of its own term.
   if (node.core->IsLeader() && seen.core == node.core && seen.led &&

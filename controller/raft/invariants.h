@@ -56,8 +56,8 @@ class InvariantChecker {
   Failure CheckCommitted(const NodeView& node, const Seen& seen,
                          std::span<const NodeView> nodes);
   Failure CheckLeaderComplete(const NodeView& node);
-  Failure CheckDurable(LogPosition position, const Members& members,
-                       std::span<const NodeView> nodes);
+  Failure CheckDurable(LogPosition position, const NodeView& by,
+                       const Seen& seen, std::span<const NodeView> nodes);
   Failure CheckMembers(const NodeView& node);
   void Remember(const NodeView& node, Seen* seen);
 

@@ -30,9 +30,10 @@ tl::unexpected<Error> TooManyDescribed() {
                   ": ask for the rest in another, or name none for all");
 }
 
-record_v1::RecordBatch Parse(const std::string& data) {
+record_v1::RecordBatch Parse(std::string_view data) {
   record_v1::RecordBatch batch;
-  CHECK(batch.ParseFromString(data)) << "a log entry is not a record batch";
+  CHECK(batch.ParseFromArray(data.data(), static_cast<int>(data.size())))
+      << "a log entry is not a record batch";
   return batch;
 }
 
@@ -192,21 +193,33 @@ void Controller::RebuildPending() {
   }
 }
 
-void Controller::LoadSnapshot(std::string data, MetadataOffset offset) {
-  auto image = metadata::FromRecords(Parse(data), offset);
+std::function<void()> Controller::ReadSnapshot(SharedBytes data,
+                                               MetadataOffset offset) {
+  auto image = metadata::FromRecords(Parse(data.view()), offset);
   if (!image) StopIfNewer(image.error());
   LOG_IF(FATAL, !image) << "the metadata snapshot at offset=" << offset
                         << " does not load: " << image.error().message;
-  committed_ = pending_ = *image;
-  level_since_snapshot_ = metadata::kBaseLevel;
-  feed_.Reset(offset);
+  // Keeps what it replaces: to drop it takes long.
+  return [this, offset, other = *image, replaced = ImagePtr()]() mutable {
+    replaced = std::exchange(committed_, other);
+    pending_ = committed_;
+    level_since_snapshot_ = metadata::kBaseLevel;
+    feed_.Reset(offset);
+  };
 }
 
-std::string Controller::TakeSnapshot() {
+std::shared_ptr<const quorum::FrozenState> Controller::TakeSnapshot() {
   level_under_snapshot_ = LevelOnDisk();
   level_since_snapshot_ = metadata::kBaseLevel;
   snapshot_taken_at_ = committed_->offset();
-  return metadata::ToRecords(*committed_).SerializeAsString();
+  struct Frozen final : quorum::FrozenState {
+    explicit Frozen(ImagePtr image) : image(std::move(image)) {}
+    void Write(const Part& part) const override {
+      metadata::WriteSnapshot(*image, part);
+    }
+    const ImagePtr image;
+  };
+  return std::make_shared<Frozen>(committed_);
 }
 
 void Controller::BecomeActive(uint64_t term) {

@@ -59,8 +59,9 @@ class Controller final : public quorum::StateMachine {
 
   // quorum::StateMachine
   void Apply(std::span<const quorum::Committed> entries) override;
-  void LoadSnapshot(std::string data, MetadataOffset offset) override;
-  std::string TakeSnapshot() override;
+  std::function<void()> ReadSnapshot(SharedBytes data,
+                                     MetadataOffset offset) override;
+  std::shared_ptr<const quorum::FrozenState> TakeSnapshot() override;
   // The log has records that the cluster's level does not allow any more: a
   // release that does not know them cannot read it before a snapshot.
   bool WantsSnapshot() override;

@@ -8,6 +8,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -15,6 +16,8 @@
 #include "common/io/initial_voters.h"
 #include "controller/storage/keys.h"
 #include "controller/storage/log_check.h"
+#include "controller/storage/snapshot_table.h"
+#include "controller/storage/store_errors.h"
 
 namespace tidemark::storage {
 namespace {
@@ -23,8 +26,6 @@ using raft::Entry;
 using raft::LogIndex;
 using raft::LogPosition;
 
-// Values of a snapshot larger than this would each be copied in one piece.
-constexpr size_t kSnapshotPartBytes = 1 << 20;
 constexpr char kCurrent[] = "CURRENT";
 constexpr char kFormat[] = "format";
 constexpr char kFormatVersion[] = "1";
@@ -37,11 +38,6 @@ constexpr char kVoteDisk[] = "vote_disk";
 constexpr char kMembers[] = "members";
 constexpr char kBase[] = "base";
 constexpr char kPeer[] = "peer/";
-constexpr char kMeta[] = "meta";
-
-constexpr char kReplaceHint[] =
-    "never let this controller start without it: restore the whole directory, "
-    "or replace the controller by one with another node id";
 
 rocksdb::Slice ToSlice(std::string_view text) {
   return {text.data(), text.size()};
@@ -88,10 +84,6 @@ std::optional<LogPosition> TakePosition(std::string_view* from) {
   return LogPosition{*index, *term};
 }
 
-std::string PartKey(LogIndex index, size_t part) {
-  return OrderedKey(index) + OrderedKey(part, 4);
-}
-
 class RocksRaftStorage final : public RaftStorage {
  public:
   RocksRaftStorage(io::MetaProperties meta,
@@ -100,9 +92,11 @@ class RocksRaftStorage final : public RaftStorage {
       : meta_(std::move(meta)),
         lock_(std::move(lock)),
         directory_(directory),
-        path_(directory + "/" + kDatabase) {}
+        path_(directory + "/" + kDatabase),
+        errors_(path_) {}
 
   ~RocksRaftStorage() override {
+    snapshots_.reset();
     for (auto* family : {log_, state_, snapshot_})
       if (family != nullptr) db_->DestroyColumnFamilyHandle(family);
     if (db_ != nullptr) db_->Close();
@@ -112,22 +106,33 @@ class RocksRaftStorage final : public RaftStorage {
   const io::MetaProperties& meta() const override { return meta_; }
   Result<raft::Stored> Load() override;
   Result<raft::Snapshot> LoadSnapshot() override;
+  Result<size_t> StoreSnapshot(raft::LogPosition last,
+                               const raft::MembersPtr& members,
+                               const SnapshotSource& source) override;
+  Status Compact(LogIndex to) override;
   Result<std::map<NodeId, Uuid>> LoadPeers() override;
   Status SavePeer(NodeId id, const Uuid& directory) override;
   Status Write(std::span<const raft::Write> writes) override;
-  Status SaveSnapshot(const raft::Snapshot& snapshot,
-                      LogIndex compact_to) override;
 
  private:
-  Status Check(const rocksdb::Status& status, const char* what) const;
-  tl::unexpected<Error> Damaged(const std::string& what) const;
+  Status Check(const rocksdb::Status& status, const char* what) const {
+    return errors_.Check(status, what);
+  }
+  tl::unexpected<Error> Damaged(const std::string& what) const {
+    return errors_.Damaged(what);
+  }
   Status OpenDb(bool create);
   Result<rocksdb::WALRecoveryMode> CheckLogs() const;
   Result<std::optional<std::string>> Get(rocksdb::ColumnFamilyHandle* family,
                                          const char* key);
   Status CheckIdentity(bool unused);
   Status PutIdentity(const std::string& identity);
-  Status LoadSnapshotRow();
+  Status LoadFirstMembers();
+  // In force after the newest snapshot, or from the beginning.
+  raft::MembersPtr SnapshotMembers() const {
+    auto members = snapshots_->meta().members;
+    return members ? members : first_members_;
+  }
   Result<raft::HardState> LoadHardState();
   void NoteMembers(rocksdb::WriteBatch* batch);
   Status LoadPositions();
@@ -135,39 +140,24 @@ class RocksRaftStorage final : public RaftStorage {
   Status Commit(rocksdb::WriteBatch* batch);
   void PutEntries(const std::vector<Entry>& entries,
                   rocksdb::WriteBatch* batch);
-  void PutSnapshot(const raft::Snapshot& snapshot, rocksdb::WriteBatch* batch);
   void CutPrefix(LogPosition base, rocksdb::WriteBatch* batch);
 
   io::MetaProperties meta_;
   std::unique_ptr<io::DirectoryLock> lock_;
   std::string directory_, path_;
+  const StoreErrors errors_;
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* log_ = nullptr;
   rocksdb::ColumnFamilyHandle* state_ = nullptr;
   rocksdb::ColumnFamilyHandle* snapshot_ = nullptr;
 
+  std::unique_ptr<SnapshotTable> snapshots_;
+  raft::MembersPtr first_members_;         // this one began with
+  std::atomic<bool> has_members_ = false;  // format "2"
   // What the rows say, to know what to overwrite.
-  LogPosition snapshot_last_;
-  size_t snapshot_bytes_ = 0;
-  raft::MembersPtr snapshot_members_;
-  bool has_members_ = false;  // format "2"
   LogPosition base_;
   LogIndex last_ = 0;
 };
-
-Status RocksRaftStorage::Check(const rocksdb::Status& status,
-                               const char* what) const {
-  if (status.ok()) return {};
-  if (status.IsCorruption()) return Damaged(status.ToString());
-  return Fail(
-      ErrorCode::kKafkaStorageError,
-      std::string("cannot ") + what + " " + path_ + ": " + status.ToString());
-}
-
-tl::unexpected<Error> RocksRaftStorage::Damaged(const std::string& what) const {
-  return Fail(ErrorCode::kKafkaStorageError,
-              path_ + " is damaged: " + what + "; " + kReplaceHint);
-}
 
 // The database is made once in the life of a directory. One that is gone has
 // voted and promised: made again it would be a blank voter under the same
@@ -238,6 +228,7 @@ Status RocksRaftStorage::OpenDb(bool create) {
   log_ = handles[1];
   state_ = handles[2];
   snapshot_ = handles[3];
+  snapshots_ = std::make_unique<SnapshotTable>(errors_, *db_, snapshot_);
   return {};
 }
 
@@ -293,27 +284,16 @@ Status RocksRaftStorage::PutIdentity(const std::string& identity) {
 
 // A program that does not know them must not take them for data.
 void RocksRaftStorage::NoteMembers(rocksdb::WriteBatch* batch) {
-  if (std::exchange(has_members_, true)) return;
+  if (has_members_.exchange(true)) return;
   batch->Put(state_, kFormat, kFormatWithMembers);
 }
 
-Status RocksRaftStorage::LoadSnapshotRow() {
-  TM_ASSIGN_OR_RETURN(const auto meta, Get(snapshot_, kMeta));
+Status RocksRaftStorage::LoadFirstMembers() {
   TM_ASSIGN_OR_RETURN(const auto first, Get(state_, kMembers));
-  std::string_view members = first ? std::string_view(*first) : "";
-  if (meta) {
-    std::string_view rest = *meta;
-    const auto position = TakePosition(&rest);
-    const auto bytes = TakeFixed(&rest, 8);
-    if (!position || !bytes) return Damaged("snapshot row");
-    snapshot_last_ = *position;
-    snapshot_bytes_ = *bytes;
-    if (!rest.empty()) members = rest;
-  }
-  if (members.empty()) return {};
-  auto decoded = raft::DecodeMembers(members);
+  if (!first) return {};
+  auto decoded = raft::DecodeMembers(*first);
   if (!decoded) return Damaged(decoded.error().message);
-  snapshot_members_ = std::move(*decoded);
+  first_members_ = std::move(*decoded);
   return {};
 }
 
@@ -325,8 +305,9 @@ Status RocksRaftStorage::LoadPositions() {
     if (!position || !rest.empty()) return Damaged("log base");
     base_ = *position;
   }
-  TM_RETURN_IF_ERROR(LoadSnapshotRow());
-  if (base_.index > snapshot_last_.index)
+  TM_RETURN_IF_ERROR(LoadFirstMembers());
+  TM_RETURN_IF_ERROR(snapshots_->Load());
+  if (base_.index > snapshots_->meta().last.index)
     return Damaged("entries are missing behind the snapshot");
   last_ = base_.index;
   std::unique_ptr<rocksdb::Iterator> it(
@@ -361,12 +342,12 @@ Result<raft::HardState> RocksRaftStorage::LoadHardState() {
 
 Result<raft::Stored> RocksRaftStorage::Load() {
   raft::Stored stored;
-  stored.snapshot = snapshot_last_;
+  stored.snapshot = snapshots_->meta().last;
   stored.base = base_;
-  stored.members = snapshot_members_;
+  stored.members = SnapshotMembers();
   TM_ASSIGN_OR_RETURN(stored.hard_state, LoadHardState());
   TM_RETURN_IF_ERROR(LoadEntries(&stored.entries));
-  if (last_ < snapshot_last_.index)
+  if (last_ < stored.snapshot.index)
     return Damaged("the log ends before the snapshot");
   return stored;
 }
@@ -400,21 +381,8 @@ Status RocksRaftStorage::LoadEntries(std::vector<Entry>* entries) {
 }
 
 Result<raft::Snapshot> RocksRaftStorage::LoadSnapshot() {
-  raft::Snapshot snapshot;
-  snapshot.last = snapshot_last_;
-  snapshot.members = snapshot_members_;
-  std::string data;
-  for (size_t part = 0; data.size() < snapshot_bytes_; ++part) {
-    std::string value;
-    const auto status = db_->Get(rocksdb::ReadOptions(), snapshot_,
-                                 PartKey(snapshot_last_.index, part), &value);
-    if (status.IsNotFound() || (status.ok() && value.empty()))
-      return Damaged("snapshot part " + std::to_string(part));
-    TM_RETURN_IF_ERROR(Check(status, "read"));
-    data += value;
-  }
-  if (data.size() != snapshot_bytes_) return Damaged("snapshot size");
-  snapshot.data = SharedBytes(std::move(data));
+  TM_ASSIGN_OR_RETURN(auto snapshot, snapshots_->Read());
+  if (!snapshot.members) snapshot.members = first_members_;
   return snapshot;
 }
 
@@ -475,29 +443,6 @@ void RocksRaftStorage::PutEntries(const std::vector<Entry>& entries,
   last_ = end;
 }
 
-void RocksRaftStorage::PutSnapshot(const raft::Snapshot& snapshot,
-                                   rocksdb::WriteBatch* batch) {
-  if (snapshot_bytes_ > 0)
-    batch->DeleteRange(snapshot_, PartKey(snapshot_last_.index, 0),
-                       PartKey(snapshot_last_.index, UINT32_MAX));
-  std::string_view rest = snapshot.data.view();
-  for (size_t part = 0; !rest.empty(); ++part) {
-    const std::string_view piece = rest.substr(0, kSnapshotPartBytes);
-    batch->Put(snapshot_, PartKey(snapshot.last.index, part), ToSlice(piece));
-    rest.remove_prefix(piece.size());
-  }
-  std::string meta = PackPosition(snapshot.last);
-  AppendFixed(&meta, snapshot.data.size(), 8);
-  if (snapshot.members) {
-    meta += raft::Encode(*snapshot.members);
-    NoteMembers(batch);
-    snapshot_members_ = snapshot.members;
-  }
-  batch->Put(snapshot_, kMeta, meta);
-  snapshot_last_ = snapshot.last;
-  snapshot_bytes_ = snapshot.data.size();
-}
-
 void RocksRaftStorage::CutPrefix(LogPosition base, rocksdb::WriteBatch* batch) {
   batch->DeleteRange(log_, OrderedKey(base_.index), OrderedKey(base.index + 1));
   batch->Put(state_, kBase, PackPosition(base));
@@ -517,7 +462,8 @@ Status RocksRaftStorage::Write(std::span<const raft::Write> writes) {
                 value + write.hard_state->vote_directory.ToBytes());
     }
     if (write.snapshot) {
-      PutSnapshot(*write.snapshot, &batch);
+      if (write.snapshot->members) NoteMembers(&batch);
+      snapshots_->Put(*write.snapshot, &batch);
       // The whole log goes, also what lies beyond the snapshot.
       batch.DeleteRange(
           log_, OrderedKey(0),
@@ -531,25 +477,42 @@ Status RocksRaftStorage::Write(std::span<const raft::Write> writes) {
   return Commit(&batch);
 }
 
-Status RocksRaftStorage::SaveSnapshot(const raft::Snapshot& snapshot,
-                                      LogIndex compact_to) {
-  if (snapshot.last.index <= snapshot_last_.index) return {};
-  rocksdb::WriteBatch batch;
-  PutSnapshot(snapshot, &batch);
-  if (compact_to > base_.index) {
-    std::string value;
-    TM_RETURN_IF_ERROR(Check(
-        db_->Get(rocksdb::ReadOptions(), log_, OrderedKey(compact_to), &value),
-        "read"));
-    std::string_view rest = value;
-    const auto term = TakeFixed(&rest, 8);
-    if (!term) return Damaged("log entry " + std::to_string(compact_to));
-    CutPrefix({compact_to, *term & ~kMembersBit}, &batch);
+Result<size_t> RocksRaftStorage::StoreSnapshot(raft::LogPosition last,
+                                               const raft::MembersPtr& members,
+                                               const SnapshotSource& source) {
+  if (members && !has_members_) {
+    rocksdb::WriteBatch batch;
+    NoteMembers(&batch);
+    TM_RETURN_IF_ERROR(Commit(&batch));
   }
+  // Its bytes go to the disk as they come, not all with the sync at the end.
+  rocksdb::Options options = SmallOptions();
+  options.bytes_per_sync = 1 << 20;
+  return snapshots_->Store(last, members, source, options);
+}
+
+Status RocksRaftStorage::Compact(LogIndex to) {
+  if (to <= base_.index || to > snapshots_->meta().last.index) return {};
+  std::string value;
+  TM_RETURN_IF_ERROR(Check(
+      db_->Get(rocksdb::ReadOptions(), log_, OrderedKey(to), &value), "read"));
+  std::string_view rest = value;
+  const auto term = TakeFixed(&rest, 8);
+  if (!term) return Damaged("log entry " + std::to_string(to));
+  rocksdb::WriteBatch batch;
+  CutPrefix({to, *term & ~kMembersBit}, &batch);
   return Commit(&batch);
 }
 
 }  // namespace
+
+Status RaftStorage::SaveSnapshot(const raft::Snapshot& snapshot,
+                                 LogIndex compact_to) {
+  auto stored = StoreSnapshot(
+      snapshot.last, snapshot.members,
+      [&](const SnapshotPart& part) { part(snapshot.data.view()); });
+  return stored ? Compact(compact_to) : Fail(stored.error());
+}
 
 Result<std::unique_ptr<RaftStorage>> RaftStorage::Open(
     const std::string& directory, const std::string& cluster_id,

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/base/uuid.h"
@@ -34,7 +36,7 @@ class RaftStorage {
 
   // What a raft core starts with. Whole log in memory.
   virtual Result<raft::Stored> Load() = 0;
-  // The newest snapshot; index 0 and no data when there is none.
+  // The newest snapshot; index 0 and no data when there is none. Any thread.
   virtual Result<raft::Snapshot> LoadSnapshot() = 0;
 
   // The directory each other voter had when it was first seen.
@@ -46,11 +48,21 @@ class RaftStorage {
   // same batch.
   virtual Status Write(std::span<const raft::Write> writes) = 0;
 
-  // A snapshot of the own state machine replaces an older one, and the
-  // entries up to `compact_to` go. REQUIRES: compact_to <= snapshot.last.
-  // Ignored when a newer one is there.
-  virtual Status SaveSnapshot(const raft::Snapshot& snapshot,
-                              raft::LogIndex compact_to) = 0;
+  // A snapshot of the own state machine, as `source` hands it over in parts,
+  // replaces an older one once all of it is durable; its size. Ignored, with 0,
+  // when a newer one is there. On any one thread, beside all else: neither
+  // waits for the other, but for a moment at the end.
+  using SnapshotPart = std::function<void(std::string_view)>;
+  using SnapshotSource = std::function<void(const SnapshotPart& part)>;
+  virtual Result<size_t> StoreSnapshot(raft::LogPosition last,
+                                       const raft::MembersPtr& members,
+                                       const SnapshotSource& source) = 0;
+  // The entries up to `to` go. Ignored when they are gone, or no durable
+  // snapshot has them.
+  virtual Status Compact(raft::LogIndex to) = 0;
+  // Both.
+  Status SaveSnapshot(const raft::Snapshot& snapshot,
+                      raft::LogIndex compact_to);
 };
 
 }  // namespace tidemark::storage

@@ -28,11 +28,15 @@ void Report(const char* what, uint64_t seed, const std::string& failure) {
               what, seed, failure.c_str(), what, seed);
 }
 
-// An even seed has three nodes, an odd one five.
+// Mostly three or five nodes.
 bool RunQuorum(uint64_t seed, Totals* totals) {
   sim::QuorumSimOptions options;
   options.seed = seed;
-  options.nodes = seed % 2 == 0 ? 3 : 5;
+  constexpr int kNodes[] = {3, 5, 3, 5, 2, 4, 7, 1};
+  options.nodes = kNodes[seed % 8];
+  options.changes = seed / 8 % 3 == 0;
+  if (options.nodes > 2 && !options.changes && seed / 8 % 10 == 1)
+    options.kind = sim::QuorumFaults::kCutMinority;
   const auto result = sim::RunQuorumSim(options);
   if (result.failure) Report("quorum", seed, *result.failure);
   ++totals->seeds;

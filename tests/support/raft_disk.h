@@ -30,10 +30,16 @@ class RaftDisk {
 
   // A snapshot of the own state machine; entries up to `compact_to` go.
   void SaveSnapshot(Snapshot snapshot, LogIndex compact_to) {
+    StoreSnapshot(std::move(snapshot));
+    Compact(compact_to);
+  }
+  void StoreSnapshot(Snapshot snapshot) {
     if (snapshot.last.index <= stored_.snapshot.index) return;
     stored_.snapshot = snapshot.last;
     if (snapshot.members) stored_.members = snapshot.members;
     snapshot_ = std::move(snapshot);
+  }
+  void Compact(LogIndex compact_to) {
     if (compact_to <= stored_.base.index) return;
     const size_t count = compact_to - stored_.base.index;
     stored_.base = stored_.entries[count - 1].position();

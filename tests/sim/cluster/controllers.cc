@@ -78,7 +78,7 @@ class Controllers::Node final : public quorum::Quorum {
     const auto found = all_.snapshots_.find(id_);
     if (found == all_.snapshots_.end()) return;
     executor->Post([this, snapshot = found->second] {
-      controller->LoadSnapshot(snapshot.second, snapshot.first);
+      controller->ReadSnapshot(SharedBytes(snapshot.second), snapshot.first)();
       applied_ = static_cast<size_t>(snapshot.first);
     });
   }
@@ -90,7 +90,7 @@ class Controllers::Node final : public quorum::Quorum {
         controller->Apply({all_.log_.data() + from, end - from});
         if (all_.scheduler_.Chance(kSnapshotPerMille)) {
           all_.snapshots_[id_] = {static_cast<MetadataOffset>(end),
-                                  controller->TakeSnapshot()};
+                                  ToBytes(*controller->TakeSnapshot())};
         }
       }
       if (then) then();

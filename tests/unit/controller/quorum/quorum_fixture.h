@@ -2,6 +2,7 @@
 
 // Controllers' quorums in one process: real disks, real gRPC on loopback, real
 // time. Every wait is for a condition, with a long limit.
+
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
@@ -11,14 +12,18 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <future>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "common/io/event_loop.h"
+#include "common/io/initial_voters.h"
 #include "controller/quorum/raft_quorum.h"
 
 namespace tidemark::quorum {
@@ -42,6 +47,27 @@ inline uint16_t FreePort() {
   }
 }
 
+// Holds threads up while it is shut.
+class Gate {
+ public:
+  void Shut() { Set(true); }
+  void Open() { Set(false); }
+  void Pass() {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return !shut_; });
+  }
+
+ private:
+  void Set(bool shut) {
+    std::lock_guard lock(mutex_);
+    shut_ = shut;
+    wake_.notify_all();
+  }
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool shut_ = false;
+};
+
 // Keeps everything applied, one line an entry.
 class Recorder final : public StateMachine {
  public:
@@ -53,14 +79,30 @@ class Recorder final : public StateMachine {
       if (!entry.data.empty()) state += entry.data + "\n";
     }
   }
-  void LoadSnapshot(std::string data, MetadataOffset offset) override {
-    state = std::move(data);
-    last = offset;
-    ++loads;
+  std::function<void()> ReadSnapshot(SharedBytes data,
+                                     MetadataOffset offset) override {
+    reading.Pass();
+    return [this, read = std::string(data.view()), offset] {
+      state = read;
+      last = offset;
+      ++loads;
+    };
   }
-  std::string TakeSnapshot() override {
+  std::shared_ptr<const FrozenState> TakeSnapshot() override {
+    struct Frozen final : FrozenState {
+      Frozen(std::string text, Gate& gate)
+          : text(std::move(text)), gate(gate) {}
+      void Write(const Part& part) const override {
+        const size_t half = text.size() / 2;
+        part(std::string_view(text).substr(0, half));
+        gate.Pass();
+        part(std::string_view(text).substr(half));
+      }
+      const std::string text;
+      Gate& gate;
+    };
     wants_snapshot = false;
-    return state;
+    return std::make_shared<Frozen>(state, writing);
   }
   bool WantsSnapshot() override { return wants_snapshot; }
   void BecomeActive(uint64_t) override {
@@ -78,15 +120,18 @@ class Recorder final : public StateMachine {
   bool active = false;
   bool wants_snapshot = false;
   std::chrono::microseconds takes{0};  // each entry
+  Gate reading, writing;               // of snapshots
 };
 
 // One controller process, in miniature.
 class TestNode {
  public:
-  // `takes`: what an entry takes the machine.
-  explicit TestNode(Options options, std::chrono::microseconds takes = {})
+  // `takes`: what an entry takes the machine; `reads`: it reads snapshots.
+  explicit TestNode(Options options, std::chrono::microseconds takes = {},
+                    bool reads = true)
       : options_(std::move(options)), loop_("quorum") {
     machine_.takes = takes;
+    if (!reads) machine_.reading.Shut();
     auto opened = RaftQuorum::Open(options_, loop_, machine_);
     if (!opened) {
       error_ = ToString(opened.error());
@@ -104,6 +149,8 @@ class TestNode {
     Run([this] { quorum_->Start(); });
   }
   ~TestNode() {
+    machine_.reading.Open();
+    machine_.writing.Open();
     if (quorum_) quorum_->EndStreams();
     if (server_) server_->Shutdown(std::chrono::system_clock::now());
     if (quorum_) Run([this] { quorum_.reset(); });
@@ -190,6 +237,7 @@ class TestNode {
     future.get();
   }
   const std::string& error() const { return error_; }
+  Recorder& machine() { return machine_; }
 
  private:
   Options options_;
@@ -224,11 +272,12 @@ class QuorumTest : public testing::Test {
   std::string DirectoryOf(NodeId id) {
     return directory_ + "/" + std::to_string(id);
   }
-  void Start(NodeId id, std::chrono::microseconds takes = {}) {
+  void Start(NodeId id, std::chrono::microseconds takes = {},
+             bool reads = true) {
     Options options = options_;
     options.self = id;
     options.directory = DirectoryOf(id);
-    nodes_[id] = std::make_unique<TestNode>(options, takes);
+    nodes_[id] = std::make_unique<TestNode>(options, takes, reads);
     ASSERT_EQ(nodes_[id]->error(), "");
   }
   void StartAll() {

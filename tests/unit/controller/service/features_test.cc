@@ -217,7 +217,7 @@ TEST(ControllerFeatures, ALoweredLevelWantsASnapshot) {
   Cluster standby;
   standby.controller.Apply(cluster.quorum.log);
   EXPECT_TRUE(standby.controller.WantsSnapshot());
-  const std::string snapshot = standby.controller.TakeSnapshot();
+  const std::string snapshot = ToBytes(*standby.controller.TakeSnapshot());
   EXPECT_FALSE(standby.controller.WantsSnapshot());
   EXPECT_EQ(standby.controller.LevelOnDisk(), kFeaturesLevel) << "not stored";
   standby.quorum.snapshot = standby.controller.committed()->offset();
@@ -269,7 +269,7 @@ TEST(ControllerFeaturesDeathTest, StopsWhereANewerReleaseHasWritten) {
   const std::string data = batch.SerializeAsString();
   EXPECT_EXIT(cluster.quorum.ApplyEntry(1, data), testing::ExitedWithCode(78),
               "metadata are of a newer release");
-  EXPECT_EXIT(cluster.controller.LoadSnapshot(data, 9),
+  EXPECT_EXIT(cluster.controller.ReadSnapshot(SharedBytes(data), 9),
               testing::ExitedWithCode(78), "run the release");
 }
 

@@ -187,6 +187,41 @@ TEST_F(PowerCutTest, HalfOfTheLastWriteIsNoDamage) {
   }
 }
 
+// A snapshot that was on its way when the power went is none, and no damage.
+TEST_F(PowerCutTest, ASnapshotCountsWhenAllOfItIsThere) {
+  InProcess([&] {
+    Format();
+    auto* storage = Open().release();
+    Write(*storage, {.entries = {Entry{1, 1, SharedBytes("a")},
+                                 Entry{2, 1, SharedBytes("b")}}});
+    EXPECT_TRUE(storage->SaveSnapshot({{1, 1}, SharedBytes("one")}, 0));
+    // With the log: nothing else is synced for it any more.
+    Write(*storage, {.hard_state = HardState{1, 3}});
+    (void)storage->StoreSnapshot({2, 1}, nullptr, [](const auto& add) {
+      add(std::string(3 << 20, 'p'));
+      ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    });
+  });
+  CutPower(0.5);
+  const std::string whole(3 << 20, 'w');
+  InProcess([&] {
+    auto* storage = Open().release();
+    EXPECT_EQ(storage->LoadSnapshot()->data.view(), "one");
+    EXPECT_EQ(storage->Load()->entries.size(), 2u);
+    const auto stored = storage->StoreSnapshot(
+        {2, 1}, nullptr, [&](const auto& add) { add(whole); });
+    EXPECT_TRUE(stored) << ToString(stored.error());
+  });
+  CutPower();
+  InProcess([&] {
+    auto storage = Open();
+    const auto snapshot = storage->LoadSnapshot();
+    ASSERT_TRUE(snapshot) << ToString(snapshot.error());
+    EXPECT_TRUE(snapshot->data.view() == whole);
+    EXPECT_TRUE(storage->Compact(2));
+  });
+}
+
 // A controller whose log is gone has voted and promised; it must not come
 // back as a blank one under the same identity.
 TEST_F(PowerCutTest, ALostDatabaseIsNotMadeAgain) {

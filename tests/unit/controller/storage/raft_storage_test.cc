@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "common/io/initial_voters.h"
 
@@ -238,6 +239,56 @@ TEST_F(RaftStorageTest, OwnSnapshotKeepsTheEntriesBehindIt) {
   Open();
   EXPECT_EQ(Load().base, (LogPosition{8, 1}));
   EXPECT_EQ(storage_->LoadSnapshot()->data.view(), "small");
+}
+
+// D-6: however large a snapshot is, the log does not wait for it; until all of
+// it is there the one before counts.
+TEST_F(RaftStorageTest, WritesGoOnWhileASnapshotIsStored) {
+  Format();
+  Open();
+  std::vector<Entry> entries;
+  for (uint64_t i = 1; i <= 10; ++i) entries.push_back(MakeEntry(i, 1, "e"));
+  Write({.entries = entries});
+  ASSERT_TRUE(storage_->SaveSnapshot({{3, 1}, SharedBytes("three")}, 2));
+  const std::string part(3 << 20, 'p');
+  const auto bytes =
+      storage_->StoreSnapshot({8, 1}, nullptr, [&](const auto& add) {
+        add(part);
+        std::thread([&] {
+          Write({.entries = {MakeEntry(11, 1, "f")}});
+          EXPECT_EQ(storage_->LoadSnapshot()->data.view(), "three");
+        }).join();
+        add("end");
+      });
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(*bytes, part.size() + 3);
+  EXPECT_EQ(storage_->LoadSnapshot()->data.view(), part + "end");
+  ASSERT_TRUE(storage_->Compact(5));
+  ASSERT_TRUE(storage_->Compact(9));  // not in the snapshot
+  Open();
+  const raft::Stored stored = Load();
+  EXPECT_EQ(stored.snapshot, (LogPosition{8, 1}));
+  EXPECT_EQ(stored.base, (LogPosition{5, 1}));
+  EXPECT_EQ(stored.entries.back(), MakeEntry(11, 1, "f"));
+  EXPECT_EQ(storage_->LoadSnapshot()->data.view(), part + "end");
+}
+
+// One from the leader came while it was written.
+TEST_F(RaftStorageTest, ASnapshotThatIsOvertakenIsDropped) {
+  Format();
+  Open();
+  Write({.entries = {MakeEntry(1, 1, "a"), MakeEntry(2, 1, "b")}});
+  const auto bytes =
+      storage_->StoreSnapshot({2, 1}, nullptr, [&](const auto& add) {
+        add("own");
+        Write({.snapshot = raft::Snapshot{{9, 2}, SharedBytes("leader's")}});
+      });
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(*bytes, 0u);
+  ASSERT_TRUE(storage_->Compact(2));
+  Open();
+  EXPECT_EQ(Load().base, (LogPosition{9, 2}));
+  EXPECT_EQ(storage_->LoadSnapshot()->data.view(), "leader's");
 }
 
 TEST_F(RaftStorageTest, InstalledSnapshotReplacesTheWholeLog) {
