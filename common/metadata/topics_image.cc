@@ -177,8 +177,8 @@ const PartitionImage* TopicImage::Find(PartitionIndex partition) const {
 }
 
 const TopicImage* TopicsImage::Find(const std::string& name) const {
-  const TopicPtr* found = by_name_.Find(name);
-  return found == nullptr ? nullptr : found->get();
+  const Uuid* id = names_.Find(name);
+  return id == nullptr ? nullptr : Find(*id);
 }
 
 const TopicImage* TopicsImage::Find(const Uuid& id) const {
@@ -213,7 +213,8 @@ Status TopicsImage::Apply(const v1::AddTopic& record, TopicsDelta* delta) {
     dotted_.Edit({CollisionForm(topic->name), topic->name});
   }
   delta->changed_topics.insert(topic->name);
-  Replace(std::move(topic));
+  names_.Set(topic->name, id);
+  by_id_.Set(id, std::move(topic));
   return {};
 }
 
@@ -228,7 +229,7 @@ Status TopicsImage::Apply(const v1::RemoveTopic& record,
           nullptr);
   }
   by_id_.Erase(id);
-  by_name_.Erase(topic->name);
+  names_.Erase(topic->name);
   dotted_.Erase(std::pair(CollisionForm(topic->name), topic->name));
   delta->changed_topics.erase(topic->name);
   if (base.Find(id) != nullptr) delta->deleted_topics[id] = topic;
@@ -258,7 +259,7 @@ Status TopicsImage::Apply(const v1::AddPartition& record, TopicsDelta* delta) {
   auto next = std::make_shared<TopicImage>(*topic);
   next->partitions.push_back(std::move(partition));
   delta->changed_topics.insert(next->name);
-  Replace(std::move(next));
+  by_id_.Set(id, std::move(next));
   return {};
 }
 
@@ -284,14 +285,8 @@ Status TopicsImage::Apply(const v1::ChangePartition& record,
       static_cast<size_t>(record.partition()),
       std::make_shared<const PartitionImage>(std::move(changed)));
   delta->changed_topics.insert(next->name);
-  Replace(std::move(next));
+  by_id_.Set(id, std::move(next));
   return {};
-}
-
-void TopicsImage::Replace(TopicPtr topic) {
-  by_name_.Set(topic->name, topic);
-  const Uuid id = topic->id;
-  by_id_.Set(id, std::move(topic));
 }
 
 void TopicsImage::Index(const PartitionKey& key, const PartitionImage* was,

@@ -87,9 +87,10 @@ std::string CollisionForm(std::string_view name);
 class TopicsImage {
  public:
   // By name, in order: entries {name, TopicPtr}.
-  auto begin() const { return by_name_.begin(); }
-  auto end() const { return by_name_.end(); }
-  size_t size() const { return by_name_.size(); }
+  class Iterator;
+  Iterator begin() const;
+  Iterator end() const;
+  size_t size() const { return by_id_.size(); }
   const TopicImage* Find(const std::string& name) const;
   const TopicImage* Find(const Uuid& id) const;
   // The name of a topic whose collision form is that of `name`; nullptr when
@@ -110,8 +111,15 @@ class TopicsImage {
   // order of topic ids, as long as it returns true.
   template <class Visit>
   void ForEach(const PartitionSet& set, const Visit& visit) const {
+    ForEachFrom(set, PartitionKey{}, visit);
+  }
+  // Those from `first` on.
+  template <class Visit>
+  void ForEachFrom(const PartitionSet& set, const PartitionKey& first,
+                   const Visit& visit) const {
     const TopicImage* topic = nullptr;
-    for (const auto& [key, nothing] : set) {
+    for (auto at = set.lower_bound(first); at != set.end(); ++at) {
+      const PartitionKey& key = at->first;
       if (topic == nullptr || topic->id != key.topic) topic = Find(key.topic);
       if (!visit(*topic, key.partition, *topic->Find(key.partition))) return;
     }
@@ -136,9 +144,10 @@ class TopicsImage {
              const PartitionImage* now);
   void IndexBroker(NodeId broker, const PartitionKey& key,
                    const PartitionImage* was, const PartitionImage* now);
-  void Replace(std::shared_ptr<const TopicImage> topic);
 
-  PersistentMap<std::string, TopicPtr> by_name_;
+  // Names are long, and seldom change: they are not copied with a partition.
+  using Names = PersistentMap<std::string, Uuid>;
+  Names names_;
   PersistentMap<Uuid, TopicPtr> by_id_;
   // Of names with a '.': collision form and name. Others are their own form.
   PersistentSet<std::pair<std::string, std::string>> dotted_;
@@ -146,5 +155,33 @@ class TopicsImage {
   PartitionSet leaderless_, not_preferred_, with_eligible_;
   int64_t partitions_ = 0, under_replicated_ = 0;
 };
+
+// Of use while the image is, unchanged.
+class TopicsImage::Iterator {
+ public:
+  std::pair<const std::string&, const TopicPtr&> operator*() const {
+    return {at_->first, *image_->by_id_.Find(at_->second)};
+  }
+  Iterator& operator++() {
+    ++at_;
+    return *this;
+  }
+  bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+ private:
+  friend class TopicsImage;
+  Iterator(const TopicsImage* image, Names::Iterator at)
+      : image_(image), at_(at) {}
+
+  const TopicsImage* image_;
+  Names::Iterator at_;
+};
+
+inline TopicsImage::Iterator TopicsImage::begin() const {
+  return {this, names_.begin()};
+}
+inline TopicsImage::Iterator TopicsImage::end() const {
+  return {this, names_.end()};
+}
 
 }  // namespace tidemark::metadata

@@ -184,8 +184,8 @@ Status CheckTopicConfigs(const std::map<std::string, std::string>& configs) {
   return {};
 }
 
-Decision<admin_v1::AlterConfigsResponse> DecideAlterConfigs(
-    const Image& state, const admin_v1::AlterConfigsRequest& request) {
+Decision<admin_v1::AlterConfigsResponse> Decide(
+    const View& view, const admin_v1::AlterConfigsRequest& request) {
   Decision<admin_v1::AlterConfigsResponse> out;
   std::set<std::pair<int32_t, std::string>> seen;
   for (const auto& wanted : request.resources()) {
@@ -195,7 +195,7 @@ Decision<admin_v1::AlterConfigsResponse> DecideAlterConfigs(
         Fail(ErrorCode::kInvalidRequest, "the resource is given twice");
     if (seen.insert({wanted.resource().type(), wanted.resource().name()})
             .second) {
-      records = DecideResource(state, wanted);
+      records = DecideResource(view.image, wanted);
     }
     if (records && out.records.size() + records->size() > kMaxRecordsPerBatch) {
       records =
@@ -210,6 +210,7 @@ Decision<admin_v1::AlterConfigsResponse> DecideAlterConfigs(
     std::move(records->begin(), records->end(),
               std::back_inserter(out.records));
   }
+  out.effects.look_for_leaders = !out.records.empty();
   return out;
 }
 

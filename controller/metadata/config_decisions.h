@@ -2,8 +2,7 @@
 
 #include <map>
 
-#include "common/metadata/image.h"
-#include "controller/metadata/decision.h"
+#include "controller/metadata/view.h"
 #include "proto/admin.pb.h"
 
 namespace tidemark::controller {
@@ -16,7 +15,7 @@ Status CheckTopicConfigs(const std::map<std::string, std::string>& configs);
 
 // Incremental changes, each resource whole or not at all. A broker resource
 // named "" is the default of all brokers.
-Decision<admin_v1::AlterConfigsResponse> DecideAlterConfigs(
-    const metadata::Image& state, const admin_v1::AlterConfigsRequest& request);
+Decision<admin_v1::AlterConfigsResponse> Decide(
+    const View& view, const admin_v1::AlterConfigsRequest& request);
 
 }  // namespace tidemark::controller

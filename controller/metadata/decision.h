@@ -1,9 +1,11 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/base/ids.h"
 #include "common/base/result.h"
 #include "proto/metadata.pb.h"
 
@@ -11,6 +13,24 @@ namespace tidemark::controller {
 
 namespace record_v1 = tidemark::metadata::v1;
 using Records = std::vector<record_v1::Record>;
+
+// A line for the log, once what it tells of is committed.
+struct Note {
+  enum class Severity : uint8_t { kInfo, kWarning, kError };
+  Severity severity = Severity::kInfo;
+  std::string text;
+};
+
+// What else follows from a decision once it is committed: soft state, which is
+// not in the records.
+struct Effects {
+  std::vector<Note> notes;
+  // It is shutting down from here on (C-06).
+  std::optional<NodeId> shutdown_begun;
+  // What keeps a partition without a leader, or a leader from committing, may
+  // be allowed now.
+  bool look_for_leaders = false;
+};
 
 // What a decider returns: the records to write, in order, and the answer to
 // give when they are committed (at once when there are none). A decider reads
@@ -20,6 +40,7 @@ template <class Response>
 struct Decision {
   Records records;
   Response response;
+  Effects effects = {};
 };
 
 // No raft entry holds more, and no request may need more (KAFKA-14204). What

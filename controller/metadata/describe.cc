@@ -107,14 +107,33 @@ void DescribeBrokerConfigs(const Image& image, const std::string& name,
   }
 }
 
+constexpr int kMaxDescribed = 2000;
+
+Status TooMany() {
+  return Fail(ErrorCode::kPolicyViolation,
+              "one request may name " + std::to_string(kMaxDescribed) +
+                  ": ask for the rest in another, or name none for all");
+}
+
 }  // namespace
 
 bool IsInternalTopic(const std::string& name) {
   return name == "__consumer_offsets" || name == "__transaction_state";
 }
 
-admin_v1::DescribeTopicsResponse DescribeTopics(
-    const Image& image, const admin_v1::DescribeTopicsRequest& request) {
+Status CheckSize(const admin_v1::DescribeTopicsRequest& request) {
+  return request.names_size() > kMaxDescribed ? TooMany() : Status();
+}
+
+Status CheckSize(const admin_v1::DescribeConfigsRequest& request) {
+  return request.resources_size() > kMaxDescribed ? TooMany() : Status();
+}
+
+Status CheckSize(const admin_v1::DescribeClusterRequest&) { return {}; }
+
+admin_v1::DescribeTopicsResponse Describe(
+    const View& view, const admin_v1::DescribeTopicsRequest& request) {
+  const Image& image = view.image;
   admin_v1::DescribeTopicsResponse out;
   auto add = [&](const std::string& name, const TopicImage* topic) {
     auto* result = out.add_topics();
@@ -133,9 +152,8 @@ admin_v1::DescribeTopicsResponse DescribeTopics(
   return out;
 }
 
-admin_v1::DescribeConfigsResponse DescribeConfigs(
-    const Image& image, const admin_v1::DescribeConfigsRequest& request,
-    const Settings& settings) {
+admin_v1::DescribeConfigsResponse Describe(
+    const View& view, const admin_v1::DescribeConfigsRequest& request) {
   admin_v1::DescribeConfigsResponse out;
   std::set<std::pair<int32_t, std::string_view>> seen;
   for (const admin_v1::Resource& resource : request.resources()) {
@@ -143,9 +161,9 @@ admin_v1::DescribeConfigsResponse DescribeConfigs(
     ConfigResult* result = out.add_resources();
     *result->mutable_resource() = resource;
     if (resource.type() == static_cast<int32_t>(ResourceType::kTopic)) {
-      DescribeTopicConfigs(image, resource.name(), settings, result);
+      DescribeTopicConfigs(view.image, resource.name(), view.settings, result);
     } else if (resource.type() == static_cast<int32_t>(ResourceType::kBroker)) {
-      DescribeBrokerConfigs(image, resource.name(), settings, result);
+      DescribeBrokerConfigs(view.image, resource.name(), view.settings, result);
     } else {
       result->set_code(static_cast<int32_t>(ErrorCode::kInvalidRequest));
       result->set_message(
@@ -155,10 +173,11 @@ admin_v1::DescribeConfigsResponse DescribeConfigs(
   return out;
 }
 
-admin_v1::DescribeClusterResponse DescribeCluster(const Image& image,
-                                                  const Settings& settings) {
+admin_v1::DescribeClusterResponse Describe(
+    const View& view, const admin_v1::DescribeClusterRequest&) {
+  const Image& image = view.image;
   admin_v1::DescribeClusterResponse out;
-  out.set_cluster_id(settings.cluster_id);
+  out.set_cluster_id(view.settings.cluster_id);
   for (const auto& [id, broker] : image.brokers()) {
     admin_v1::Broker* to = out.add_brokers();
     to->set_id(id);

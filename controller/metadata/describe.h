@@ -1,7 +1,6 @@
 #pragma once
 
-#include "common/metadata/image.h"
-#include "controller/metadata/decision.h"
+#include "controller/metadata/view.h"
 #include "proto/admin.pb.h"
 
 namespace tidemark::controller {
@@ -10,17 +9,21 @@ namespace admin_v1 = tidemark::admin::v1;
 
 // Read-only answers about committed metadata; each thing once, however often
 // the request names it.
-admin_v1::DescribeTopicsResponse DescribeTopics(
-    const metadata::Image& image,
-    const admin_v1::DescribeTopicsRequest& request);
+admin_v1::DescribeTopicsResponse Describe(
+    const View& view, const admin_v1::DescribeTopicsRequest& request);
 
-admin_v1::DescribeConfigsResponse DescribeConfigs(
-    const metadata::Image& image,
-    const admin_v1::DescribeConfigsRequest& request, const Settings& settings);
+admin_v1::DescribeConfigsResponse Describe(
+    const View& view, const admin_v1::DescribeConfigsRequest& request);
 
 // All but the active controller.
-admin_v1::DescribeClusterResponse DescribeCluster(const metadata::Image& image,
-                                                  const Settings& settings);
+admin_v1::DescribeClusterResponse Describe(
+    const View& view, const admin_v1::DescribeClusterRequest& request);
+
+// Refuses what would be too much of an answer for the thread that also sends
+// the heartbeats of the quorum. kPolicyViolation.
+Status CheckSize(const admin_v1::DescribeTopicsRequest& request);
+Status CheckSize(const admin_v1::DescribeConfigsRequest& request);
+Status CheckSize(const admin_v1::DescribeClusterRequest& request);
 
 // Topics of the system itself, e.g. __consumer_offsets.
 bool IsInternalTopic(const std::string& name);

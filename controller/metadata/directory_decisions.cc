@@ -12,9 +12,11 @@ bool Contains(const std::vector<NodeId>& ids, NodeId id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-std::optional<record_v1::Record> Assign(
-    const Image& state, const BrokerImage& broker, const TopicImage& topic,
-    const Replica& replica, const Uuid& directory, const Settings& settings) {
+std::optional<record_v1::Record> Assign(const View& view,
+                                        const BrokerImage& broker,
+                                        const TopicImage& topic,
+                                        const Replica& replica,
+                                        const Uuid& directory) {
   const PartitionImage& now = *topic.partitions[replica.partition()];
   const Uuid known = now.DirectoryOf(broker.id);
   const bool elsewhere = !known.IsZero() && known != metadata::kLostDirectory &&
@@ -23,24 +25,29 @@ std::optional<record_v1::Record> Assign(
                     known == metadata::kLostDirectory;
   const bool in_sync = Contains(now.isr, broker.id);
   const bool last = in_sync && now.isr.size() == 1;
-  PartitionChange change(topic, replica.partition(), Eligibility(state),
-                         settings);
+  const Eligibility eligible(view.image);
+  PartitionChange change(topic, replica.partition(), eligible, view.settings);
   if (lost) change.LogLost(broker.id);
   // The last one's old disk may still be found: the metadata go on naming it.
   const Uuid& of_last = elsewhere ? known : metadata::kLostDirectory;
   change.Directory(broker.id, lost && last ? of_last : directory);
   if (lost || broker.IsOffline(directory)) change.WithoutIsrMember(broker.id);
-  change.UncleanIf(
-      [&] { return UncleanElectionEnabled(state, topic.name, settings); });
+  change.UncleanIf([&] {
+    return UncleanElectionEnabled(view.image, topic.name, view.settings);
+  });
   return change.Build();
 }
 
 }  // namespace
 
-Decision<rpc_v1::AssignReplicasResponse> DecideAssignReplicas(
-    const Image& state, const rpc_v1::AssignReplicasRequest& request,
-    const Settings& settings) {
+Result<Decision<rpc_v1::AssignReplicasResponse>> Decide(
+    const View& view, const rpc_v1::AssignReplicasRequest& request) {
+  if (request.replicas_size() > static_cast<int>(kMaxRecordsPerBatch)) {
+    return Fail(ErrorCode::kPolicyViolation,
+                "too many replicas in one request: send fewer");
+  }
   Decision<rpc_v1::AssignReplicasResponse> out;
+  const Image& state = view.image;
   const BrokerImage* broker = state.FindBroker(request.broker_id());
   if (broker == nullptr || broker->epoch != request.broker_epoch()) {
     out.response.mutable_error()->set_code(
@@ -48,6 +55,15 @@ Decision<rpc_v1::AssignReplicasResponse> DecideAssignReplicas(
     out.response.mutable_error()->set_message(
         "broker epoch is not the registered one: register again");
     return out;
+  }
+  const auto lost = std::count_if(
+      request.replicas().begin(), request.replicas().end(),
+      [](const Replica& replica) { return replica.log_was_missing(); });
+  if (lost > 0) {
+    out.effects.notes.push_back(
+        {Note::Severity::kWarning,
+         "broker=" + std::to_string(request.broker_id()) +
+             " has lost the logs of replicas=" + std::to_string(lost)});
   }
   std::set<std::pair<std::string, PartitionIndex>> seen;
   for (const Replica& replica : request.replicas()) {
@@ -62,7 +78,7 @@ Decision<rpc_v1::AssignReplicasResponse> DecideAssignReplicas(
         !seen.insert({replica.topic_id(), replica.partition()}).second) {
       continue;
     }
-    auto record = Assign(state, *broker, *topic, replica, *directory, settings);
+    auto record = Assign(view, *broker, *topic, replica, *directory);
     if (record) out.records.push_back(std::move(*record));
   }
   return out;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "controller/metadata/partition_change.h"
+#include "controller/metadata/view.h"
 #include "proto/controller.pb.h"
 
 namespace tidemark::controller {
@@ -17,8 +18,8 @@ namespace rpc_v1 = tidemark::controller::v1;
 //
 // What the metadata say already, and replicas this broker does not have, are
 // passed over. Error kStaleBrokerEpoch.
-Decision<rpc_v1::AssignReplicasResponse> DecideAssignReplicas(
-    const Image& state, const rpc_v1::AssignReplicasRequest& request,
-    const Settings& settings);
+// kPolicyViolation for more of them than one entry of the log may change.
+Result<Decision<rpc_v1::AssignReplicasResponse>> Decide(
+    const View& view, const rpc_v1::AssignReplicasRequest& request);
 
 }  // namespace tidemark::controller

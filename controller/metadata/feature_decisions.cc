@@ -197,6 +197,10 @@ Status CheckLevels(const Records& records, const Image& state) {
   return {};
 }
 
+bool RemembersFeatures(const Image& state) {
+  return state.features().metadata_version() >= metadata::kFeaturesLevel;
+}
+
 Status CheckSupports(const Image& state, const std::string& who,
                      const FeatureRanges& said) {
   for (const Feature& feature : metadata::Features()) {
@@ -213,12 +217,18 @@ Status CheckSupports(const Image& state, const std::string& who,
   return {};
 }
 
-Decision<admin_v1::UpdateFeaturesResponse> DecideUpdateFeatures(
-    const Image& state, const FeatureFacts& facts, const Request& request) {
+Result<Decision<admin_v1::UpdateFeaturesResponse>> Decide(
+    const View& view, const Request& request) {
+  if (request.updates_size() > static_cast<int>(kMaxFeatures)) {
+    return Fail(
+        ErrorCode::kPolicyViolation,
+        "one request may name " + std::to_string(kMaxFeatures) + " features");
+  }
   Decision<admin_v1::UpdateFeaturesResponse> out;
-  Status all = request.updates().empty()
-                   ? Fail(ErrorCode::kInvalidRequest, "no feature is named")
-                   : UpdateAll(state, facts, request, &out.records);
+  Status all =
+      request.updates().empty()
+          ? Fail(ErrorCode::kInvalidRequest, "no feature is named")
+          : UpdateAll(view.image, *view.features, request, &out.records);
   if (!all || request.validate_only()) out.records.clear();
   for (const Update& update : request.updates()) {
     auto* result = out.response.add_results();
@@ -233,8 +243,9 @@ Decision<admin_v1::UpdateFeaturesResponse> DecideUpdateFeatures(
   return out;
 }
 
-Records DecideOwnFeatures(const Image& state, const FeatureFacts& facts,
-                          int16_t bootstrap) {
+Records DecideOwnFeatures(const View& view, int16_t bootstrap) {
+  const Image& state = view.image;
+  const FeatureFacts& facts = *view.features;
   Records out;
   int16_t level = state.features().metadata_version();
   if (bootstrap > level &&
@@ -250,8 +261,12 @@ Records DecideOwnFeatures(const Image& state, const FeatureFacts& facts,
   return out;
 }
 
-admin_v1::DescribeFeaturesResponse DescribeFeatures(const Image& state,
-                                                    const FeatureFacts& facts) {
+Status CheckSize(const admin_v1::DescribeFeaturesRequest&) { return {}; }
+
+admin_v1::DescribeFeaturesResponse Describe(
+    const View& view, const admin_v1::DescribeFeaturesRequest&) {
+  const Image& state = view.image;
+  const FeatureFacts& facts = *view.features;
   admin_v1::DescribeFeaturesResponse out;
   out.set_epoch(state.offset());
   for (const Feature& feature : metadata::Features()) {

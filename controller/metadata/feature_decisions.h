@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "common/metadata/image.h"
-#include "controller/metadata/decision.h"
+#include "controller/metadata/view.h"
 #include "proto/admin.pb.h"
 #include "proto/controller.pb.h"
 
@@ -36,21 +35,23 @@ Status CheckLevels(const Records& records, const metadata::Image& state);
 Status CheckSupports(const metadata::Image& state, const std::string& who,
                      const FeatureRanges& said);
 
+// The metadata say what each broker supports.
+bool RemembersFeatures(const metadata::Image& state);
+
 // KIP-584: all updates or none. A level is raised when every node has said that
 // it supports it, and lowered when nothing in the metadata needs the higher
 // one.
-Decision<admin_v1::UpdateFeaturesResponse> DecideUpdateFeatures(
-    const metadata::Image& state, const FeatureFacts& facts,
-    const admin_v1::UpdateFeaturesRequest& request);
+Result<Decision<admin_v1::UpdateFeaturesResponse>> Decide(
+    const View& view, const admin_v1::UpdateFeaturesRequest& request);
 
 // The level that a new cluster begins with, as soon as all its nodes support
 // it; and what the quorum has come to by itself. Empty: nothing to do now.
 // `bootstrap`: 0 for a cluster that is not new.
-Records DecideOwnFeatures(const metadata::Image& state,
-                          const FeatureFacts& facts, int16_t bootstrap);
+Records DecideOwnFeatures(const View& view, int16_t bootstrap);
 
-admin_v1::DescribeFeaturesResponse DescribeFeatures(
-    const metadata::Image& state, const FeatureFacts& facts);
+admin_v1::DescribeFeaturesResponse Describe(
+    const View& view, const admin_v1::DescribeFeaturesRequest& request);
+Status CheckSize(const admin_v1::DescribeFeaturesRequest& request);
 
 // The first kind of record in the image that `level` does not allow; "" when
 // there is none.

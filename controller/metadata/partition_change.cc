@@ -14,9 +14,10 @@ bool Contains(const std::vector<NodeId>& ids, NodeId id) {
 
 }  // namespace
 
-Eligibility Eligibility::Without(const Image& image, NodeId broker) {
+Eligibility Eligibility::Without(const Image& image,
+                                 std::vector<NodeId> brokers) {
   Eligibility out(image);
-  out.out_ = broker;
+  out.out_ = std::move(brokers);
   return out;
 }
 
@@ -47,7 +48,9 @@ bool Eligibility::HasLog(const PartitionImage& partition,
 }
 
 bool Eligibility::operator()(NodeId id) const {
-  if (id == out_ || id == kNoNode) return false;
+  if (id == kNoNode || std::binary_search(out_.begin(), out_.end(), id)) {
+    return false;
+  }
   if (id == in_) return true;
   const BrokerImage* broker = image_.FindBroker(id);
   return broker != nullptr && !broker->fenced &&
@@ -55,7 +58,8 @@ bool Eligibility::operator()(NodeId id) const {
 }
 
 PartitionChange::PartitionChange(const TopicImage& topic, PartitionIndex index,
-                                 Eligibility eligible, const Settings& settings)
+                                 const Eligibility& eligible,
+                                 const Settings& settings)
     : topic_(topic),
       index_(index),
       old_(*topic.partitions[index]),

@@ -19,8 +19,9 @@ using metadata::TopicImage;
 class Eligibility {
  public:
   explicit Eligibility(const Image& image) : image_(image) {}
-  // As if the broker were already out / in.
-  static Eligibility Without(const Image& image, NodeId broker);
+  // As if these brokers were already out; sorted.
+  static Eligibility Without(const Image& image, std::vector<NodeId> brokers);
+  // As if the broker were already in.
   static Eligibility With(const Image& image, NodeId broker);
 
   // As if these directories of the broker were offline.
@@ -36,7 +37,7 @@ class Eligibility {
 
  private:
   const Image& image_;
-  NodeId out_ = kNoNode;
+  std::vector<NodeId> out_;
   NodeId in_ = kNoNode;
   NodeId offline_of_ = kNoNode;
   std::vector<Uuid> offline_;
@@ -56,8 +57,11 @@ enum class Election {
 // unclean election is allowed.
 class PartitionChange {
  public:
+  // All of them outlive it.
   PartitionChange(const TopicImage& topic, PartitionIndex index,
-                  Eligibility eligible, const Settings& settings);
+                  const Eligibility& eligible, const Settings& settings);
+  PartitionChange(const TopicImage& topic, PartitionIndex index,
+                  Eligibility&& eligible, const Settings& settings) = delete;
 
   // The ISR wanted; defaults to the present one.
   PartitionChange& Isr(std::vector<NodeId> isr);
@@ -89,7 +93,7 @@ class PartitionChange {
   const TopicImage& topic_;
   PartitionIndex index_;
   const PartitionImage& old_;
-  Eligibility eligible_;
+  const Eligibility& eligible_;
   const Settings& settings_;
   PartitionImage next_;
   // Have all that is committed, whether in the next ISR or not.

@@ -79,24 +79,25 @@ struct ElectOutcome {
   std::optional<record_v1::Record> record;
 };
 
-ElectOutcome ElectPreferred(const Image& state, const TopicImage& topic,
-                            PartitionIndex index, const Settings& settings) {
+ElectOutcome ElectPreferred(const View& view, const TopicImage& topic,
+                            PartitionIndex index) {
   const PartitionImage& now = *topic.partitions[index];
   if (now.leader == now.replicas[0]) return {ErrorCode::kElectionNotNeeded, {}};
-  Eligibility eligible(state);
+  const Eligibility eligible(view.image);
   if (!eligible(now.replicas[0]) || !Contains(now.isr, now.replicas[0]) ||
       !eligible.HasLog(now, now.replicas[0])) {
     return {ErrorCode::kPreferredLeaderNotAvailable, {}};
   }
-  PartitionChange change(topic, index, eligible, settings);
+  PartitionChange change(topic, index, eligible, view.settings);
   return {ErrorCode::kNone, change.Kind(Election::kPreferred).Build()};
 }
 
-ElectOutcome ElectUnclean(const Image& state, const TopicImage& topic,
-                          PartitionIndex index, const Settings& settings) {
+ElectOutcome ElectUnclean(const View& view, const TopicImage& topic,
+                          PartitionIndex index) {
   const PartitionImage& now = *topic.partitions[index];
   if (now.leader != kNoNode) return {ErrorCode::kElectionNotNeeded, {}};
-  PartitionChange change(topic, index, Eligibility(state), settings);
+  const Eligibility eligible(view.image);
+  PartitionChange change(topic, index, eligible, view.settings);
   auto record = change.UncleanIf([] { return true; }).Build();
   if (!record) return {ErrorCode::kEligibleLeadersNotAvailable, {}};
   return {ErrorCode::kNone, std::move(record)};
@@ -121,10 +122,10 @@ std::string Explain(ErrorCode code) {
 
 }  // namespace
 
-Decision<AlterResponse> DecideAlterPartition(const Image& state,
-                                             const AlterRequest& request,
-                                             const Settings& settings) {
+Decision<AlterResponse> Decide(const View& view, const AlterRequest& request) {
   Decision<AlterResponse> out;
+  const Image& state = view.image;
+  const Eligibility eligible(state);
   const BrokerImage* broker = state.FindBroker(request.broker_id());
   if (broker == nullptr || broker->epoch != request.broker_epoch()) {
     out.response.mutable_error()->set_code(
@@ -156,8 +157,7 @@ Decision<AlterResponse> DecideAlterPartition(const Image& state,
     for (const AlterRequest::IsrMember& member : wanted.isr()) {
       isr.push_back(member.broker_id());
     }
-    PartitionChange change(*topic, wanted.partition(), Eligibility(state),
-                           settings);
+    PartitionChange change(*topic, wanted.partition(), eligible, view.settings);
     // A leader that leaves itself out has found its log damaged.
     if (!Contains(isr, request.broker_id()))
       change.LogLost(request.broker_id());
@@ -171,19 +171,18 @@ Decision<AlterResponse> DecideAlterPartition(const Image& state,
   return out;
 }
 
-Decision<admin_v1::ElectLeadersResponse> DecideElectLeaders(
-    const Image& state, const admin_v1::ElectLeadersRequest& request,
-    const Settings& settings) {
+Decision<admin_v1::ElectLeadersResponse> Decide(
+    const View& view, const admin_v1::ElectLeadersRequest& request) {
   Decision<admin_v1::ElectLeadersResponse> out;
+  const Image& state = view.image;
   std::set<TopicPartition> seen;
   auto elect = [&](const std::string& name, PartitionIndex index, bool all) {
     if (!seen.insert({name, index}).second) return;
     ElectOutcome outcome{ErrorCode::kUnknownTopicOrPartition, {}};
     if (state.FindPartition(name, index) != nullptr) {
       const TopicImage& topic = *state.FindTopic(name);
-      outcome = request.unclean()
-                    ? ElectUnclean(state, topic, index, settings)
-                    : ElectPreferred(state, topic, index, settings);
+      outcome = request.unclean() ? ElectUnclean(view, topic, index)
+                                  : ElectPreferred(view, topic, index);
     }
     if (all && outcome.code == ErrorCode::kElectionNotNeeded) return;
     // Of a million that cannot be helped, some say as much as all.
@@ -219,14 +218,13 @@ Decision<admin_v1::ElectLeadersResponse> DecideElectLeaders(
   return out;
 }
 
-Records DecidePreferredLeaders(const Image& state, const Settings& settings,
-                               size_t limit) {
+Records DecidePreferredLeaders(const View& view, size_t limit) {
+  const Image& state = view.image;
   Records out;
   state.topics().ForEach(state.topics().not_preferred(),
                          [&](const TopicImage& topic, PartitionIndex index,
                              const PartitionImage&) {
-                           auto outcome =
-                               ElectPreferred(state, topic, index, settings);
+                           auto outcome = ElectPreferred(view, topic, index);
                            if (outcome.record)
                              out.push_back(std::move(*outcome.record));
                            return out.size() < limit;
@@ -234,29 +232,31 @@ Records DecidePreferredLeaders(const Image& state, const Settings& settings,
   return out;
 }
 
-Records DecideUncleanLeaders(const Image& state, const Settings& settings,
-                             size_t limit) {
+Records DecideUncleanLeaders(const View& view, size_t limit) {
+  const Image& state = view.image;
   Records out;
   state.topics().ForEach(
       state.topics().leaderless(),
       [&](const TopicImage& topic, PartitionIndex index,
           const PartitionImage&) {
-        if (!UncleanElectionEnabled(state, topic.name, settings)) return true;
-        auto outcome = ElectUnclean(state, topic, index, settings);
+        if (!UncleanElectionEnabled(state, topic.name, view.settings))
+          return true;
+        auto outcome = ElectUnclean(view, topic, index);
         if (outcome.record) out.push_back(std::move(*outcome.record));
         return out.size() < limit;
       });
   return out;
 }
 
-Records DecideEligibleLeaders(const Image& state, const Settings& settings,
-                              size_t limit) {
+Records DecideEligibleLeaders(const View& view, size_t limit) {
+  const Image& state = view.image;
+  const Eligibility eligible(state);
   Records out;
   state.topics().ForEach(state.topics().with_eligible(),
                          [&](const TopicImage& topic, PartitionIndex index,
                              const PartitionImage&) {
-                           PartitionChange change(topic, index,
-                                                  Eligibility(state), settings);
+                           PartitionChange change(topic, index, eligible,
+                                                  view.settings);
                            if (auto record = change.Build())
                              out.push_back(std::move(*record));
                            return out.size() < limit;

@@ -132,10 +132,8 @@ class Names {
   std::map<std::string, std::string> added_;  // by collision form
 };
 
-Result<Assignment> AssignNewTopic(const Image& state,
-                                  const admin_v1::NewTopic& wanted,
-                                  const Settings& settings,
-                                  const Randomness& random) {
+Result<Assignment> AssignNewTopic(const View& view,
+                                  const admin_v1::NewTopic& wanted) {
   if (!wanted.assignment().empty()) {
     if (wanted.partitions() > 0 || wanted.replication_factor() > 0) {
       return Fail(ErrorCode::kInvalidRequest,
@@ -145,24 +143,24 @@ Result<Assignment> AssignNewTopic(const Image& state,
     if (static_cast<size_t>(wanted.assignment_size()) > kMaxRecordsPerBatch) {
       return TooMany();
     }
-    return CheckAssignment(state, wanted.assignment(), 0);
+    return CheckAssignment(view.image, wanted.assignment(), 0);
   }
   int32_t partitions = wanted.partitions();
-  if (partitions == -1) partitions = settings.default_partitions;
+  if (partitions == -1) partitions = view.settings.default_partitions;
   if (partitions <= 0) {
     return Fail(ErrorCode::kInvalidPartitions,
                 "Number of partitions must be larger than 0, or -1 for the "
                 "default.");
   }
   int32_t replicas = wanted.replication_factor();
-  if (replicas == -1) replicas = settings.default_replication_factor;
+  if (replicas == -1) replicas = view.settings.default_replication_factor;
   if (replicas <= 0) {
     return Fail(ErrorCode::kInvalidReplicationFactor,
                 "Replication factor must be larger than 0, or -1 for the "
                 "default.");
   }
   if (static_cast<size_t>(partitions) > kMaxRecordsPerBatch) return TooMany();
-  return PlaceReplicas(state, partitions, replicas, random.below);
+  return PlaceReplicas(view.image, partitions, replicas, view.random->below);
 }
 
 struct Created {
@@ -171,19 +169,16 @@ struct Created {
   Records records;
 };
 
-Result<Created> CreateTopic(const Image& state,
-                            const admin_v1::NewTopic& wanted,
-                            const Settings& settings, const Randomness& random,
+Result<Created> CreateTopic(const View& view, const admin_v1::NewTopic& wanted,
                             size_t room, Names* names) {
   TM_RETURN_IF_ERROR(names->Check(wanted.name()));
   std::map<std::string, std::string> configs(wanted.configs().begin(),
                                              wanted.configs().end());
   TM_RETURN_IF_ERROR(CheckTopicConfigs(configs));
   Created out;
-  TM_ASSIGN_OR_RETURN(out.assignment,
-                      AssignNewTopic(state, wanted, settings, random));
+  TM_ASSIGN_OR_RETURN(out.assignment, AssignNewTopic(view, wanted));
   if (1 + configs.size() + out.assignment.size() > room) return TooMany();
-  out.id = random.topic_id();
+  out.id = view.random->topic_id();
   record_v1::Record record;
   record.mutable_add_topic()->set_name(wanted.name());
   record.mutable_add_topic()->set_topic_id(out.id.ToBytes());
@@ -198,7 +193,7 @@ Result<Created> CreateTopic(const Image& state,
     out.records.push_back(std::move(config));
   }
   TM_ASSIGN_OR_RETURN(Records partitions,
-                      PartitionRecords(state, out.id, 0, out.assignment));
+                      PartitionRecords(view.image, out.id, 0, out.assignment));
   std::move(partitions.begin(), partitions.end(),
             std::back_inserter(out.records));
   return out;
@@ -211,8 +206,8 @@ void SetError(const Error& error, Item* item) {
 }
 
 Result<Records> GrowTopic(
-    const Image& state, const admin_v1::CreatePartitionsRequest::Topic& wanted,
-    const Randomness& random) {
+    const View& view, const admin_v1::CreatePartitionsRequest::Topic& wanted) {
+  const Image& state = view.image;
   const TopicImage* topic = state.FindTopic(wanted.name());
   if (topic == nullptr) {
     return Fail(ErrorCode::kUnknownTopicOrPartition,
@@ -231,8 +226,8 @@ Result<Records> GrowTopic(
   size_t replicas = topic->partitions[0]->replicas.size();
   Assignment assignment;
   if (wanted.assignment().empty()) {
-    TM_ASSIGN_OR_RETURN(assignment,
-                        PlaceReplicas(state, added, replicas, random.below));
+    TM_ASSIGN_OR_RETURN(
+        assignment, PlaceReplicas(state, added, replicas, view.random->below));
   } else {
     if (static_cast<size_t>(wanted.assignment_size()) != added) {
       return Fail(ErrorCode::kInvalidReplicaAssignment,
@@ -249,11 +244,10 @@ Result<Records> GrowTopic(
 
 }  // namespace
 
-Decision<admin_v1::CreateTopicsResponse> DecideCreateTopics(
-    const Image& state, const admin_v1::CreateTopicsRequest& request,
-    const Settings& settings, const Randomness& random) {
+Decision<admin_v1::CreateTopicsResponse> Decide(
+    const View& view, const admin_v1::CreateTopicsRequest& request) {
   Decision<admin_v1::CreateTopicsResponse> out;
-  Names names(state);
+  Names names(view.image);
   std::map<std::string, int> times;
   for (const auto& wanted : request.topics()) ++times[wanted.name()];
   size_t room = kMaxRecordsPerBatch;
@@ -263,7 +257,7 @@ Decision<admin_v1::CreateTopicsResponse> DecideCreateTopics(
     Result<Created> created =
         Fail(ErrorCode::kInvalidRequest, "Duplicate topic name.");
     if (times[wanted.name()] == 1) {
-      created = CreateTopic(state, wanted, settings, random, room, &names);
+      created = CreateTopic(view, wanted, room, &names);
     }
     if (!created) {
       SetError(created.error(), answer);
@@ -282,8 +276,9 @@ Decision<admin_v1::CreateTopicsResponse> DecideCreateTopics(
   return out;
 }
 
-Decision<admin_v1::DeleteTopicsResponse> DecideDeleteTopics(
-    const Image& state, const admin_v1::DeleteTopicsRequest& request) {
+Decision<admin_v1::DeleteTopicsResponse> Decide(
+    const View& view, const admin_v1::DeleteTopicsRequest& request) {
+  const Image& state = view.image;
   Decision<admin_v1::DeleteTopicsResponse> out;
   std::set<Uuid> removed;
   auto remove = [&](const TopicImage* topic, Error if_unknown,
@@ -319,9 +314,8 @@ Decision<admin_v1::DeleteTopicsResponse> DecideDeleteTopics(
   return out;
 }
 
-Decision<admin_v1::CreatePartitionsResponse> DecideCreatePartitions(
-    const Image& state, const admin_v1::CreatePartitionsRequest& request,
-    const Randomness& random) {
+Decision<admin_v1::CreatePartitionsResponse> Decide(
+    const View& view, const admin_v1::CreatePartitionsRequest& request) {
   Decision<admin_v1::CreatePartitionsResponse> out;
   std::map<std::string, int> times;
   for (const auto& wanted : request.topics()) ++times[wanted.name()];
@@ -330,7 +324,7 @@ Decision<admin_v1::CreatePartitionsResponse> DecideCreatePartitions(
     answer->set_name(wanted.name());
     Result<Records> records =
         Fail(ErrorCode::kInvalidRequest, "Duplicate topic name.");
-    if (times[wanted.name()] == 1) records = GrowTopic(state, wanted, random);
+    if (times[wanted.name()] == 1) records = GrowTopic(view, wanted);
     if (records && out.records.size() + records->size() > kMaxRecordsPerBatch) {
       records = TooMany();
     }

@@ -65,20 +65,17 @@ template <class Request, class Response>
 class AdminCall
     : public std::enable_shared_from_this<AdminCall<Request, Response>> {
  public:
-  using Local = void (Controller::*)(const Request&, Reply<Response>);
   using Remote = void (Forwarder::*)(grpc::ClientContext*, const Request*,
                                      Response*,
                                      std::function<void(grpc::Status)>);
 
   AdminCall(std::shared_ptr<Call> call, const Request* request,
-            Response* response, Local local, Remote remote,
-            Controller* controller, Executor* executor, Peers* peers,
-            std::shared_ptr<void> place)
+            Response* response, Remote remote, Controller* controller,
+            Executor* executor, Peers* peers, std::shared_ptr<void> place)
       : place_(std::move(place)),
         call_(std::move(call)),
         request_(*request),
         response_(response),
-        local_(local),
         remote_(remote),
         controller_(controller),
         executor_(executor),
@@ -139,13 +136,14 @@ class AdminCall
   }
 
   void RunHere() {
-    (controller_->*local_)(
-        request_, [self = this->shared_from_this()](Result<Response> r) {
-          if (!r && self->WorthAnother(r.error().code)) return self->Retry();
-          if (!r) return self->call_->Finish(Fail(r.error()));
-          *self->response_ = std::move(*r);
-          self->call_->Finish({});
-        });
+    controller_->Call(request_,
+                      [self = this->shared_from_this()](Result<Response> r) {
+                        if (!r && self->WorthAnother(r.error().code))
+                          return self->Retry();
+                        if (!r) return self->call_->Finish(Fail(r.error()));
+                        *self->response_ = std::move(*r);
+                        self->call_->Finish({});
+                      });
   }
 
   void Forward(const quorum::Voter& voter) {
@@ -207,7 +205,6 @@ class AdminCall
   const std::shared_ptr<Call> call_;
   Request request_;
   Response* const response_;
-  const Local local_;
   const Remote remote_;
   Controller* const controller_;
   Executor* const executor_;
@@ -223,98 +220,15 @@ class AdminService final : public admin_v1::Admin::CallbackService {
   AdminService(Controller* controller, Executor* executor)
       : controller_(controller), executor_(executor) {}
 
-  grpc::ServerUnaryReactor* CreateTopics(
-      grpc::CallbackServerContext* context,
-      const admin_v1::CreateTopicsRequest* request,
-      admin_v1::CreateTopicsResponse* response) override {
-    return Serve(context, request, response, &Controller::CreateTopics,
-                 &Forwarder::CreateTopics);
+#define TM_ADMIN_CALL(Name, How)                                         \
+  grpc::ServerUnaryReactor* Name(grpc::CallbackServerContext* context,   \
+                                 const admin_v1::Name##Request* request, \
+                                 admin_v1::Name##Response* response)     \
+      override {                                                         \
+    return Serve(context, request, response, &Forwarder::Name);          \
   }
-  grpc::ServerUnaryReactor* DeleteTopics(
-      grpc::CallbackServerContext* context,
-      const admin_v1::DeleteTopicsRequest* request,
-      admin_v1::DeleteTopicsResponse* response) override {
-    return Serve(context, request, response, &Controller::DeleteTopics,
-                 &Forwarder::DeleteTopics);
-  }
-  grpc::ServerUnaryReactor* CreatePartitions(
-      grpc::CallbackServerContext* context,
-      const admin_v1::CreatePartitionsRequest* request,
-      admin_v1::CreatePartitionsResponse* response) override {
-    return Serve(context, request, response, &Controller::CreatePartitions,
-                 &Forwarder::CreatePartitions);
-  }
-  grpc::ServerUnaryReactor* DescribeTopics(
-      grpc::CallbackServerContext* context,
-      const admin_v1::DescribeTopicsRequest* request,
-      admin_v1::DescribeTopicsResponse* response) override {
-    return Serve(context, request, response, &Controller::DescribeTopics,
-                 &Forwarder::DescribeTopics);
-  }
-  grpc::ServerUnaryReactor* AlterConfigs(
-      grpc::CallbackServerContext* context,
-      const admin_v1::AlterConfigsRequest* request,
-      admin_v1::AlterConfigsResponse* response) override {
-    return Serve(context, request, response, &Controller::AlterConfigs,
-                 &Forwarder::AlterConfigs);
-  }
-  grpc::ServerUnaryReactor* DescribeConfigs(
-      grpc::CallbackServerContext* context,
-      const admin_v1::DescribeConfigsRequest* request,
-      admin_v1::DescribeConfigsResponse* response) override {
-    return Serve(context, request, response, &Controller::DescribeConfigs,
-                 &Forwarder::DescribeConfigs);
-  }
-  grpc::ServerUnaryReactor* DescribeCluster(
-      grpc::CallbackServerContext* context,
-      const admin_v1::DescribeClusterRequest* request,
-      admin_v1::DescribeClusterResponse* response) override {
-    return Serve(context, request, response, &Controller::DescribeCluster,
-                 &Forwarder::DescribeCluster);
-  }
-  grpc::ServerUnaryReactor* DescribeQuorum(
-      grpc::CallbackServerContext* context,
-      const admin_v1::DescribeQuorumRequest* request,
-      admin_v1::DescribeQuorumResponse* response) override {
-    if (request->local()) return DescribeHere(context, response);
-    return Serve(context, request, response, &Controller::DescribeQuorum,
-                 &Forwarder::DescribeQuorum);
-  }
-  grpc::ServerUnaryReactor* ChangeQuorum(
-      grpc::CallbackServerContext* context,
-      const admin_v1::ChangeQuorumRequest* request,
-      admin_v1::ChangeQuorumResponse* response) override {
-    return Serve(context, request, response, &Controller::ChangeQuorum,
-                 &Forwarder::ChangeQuorum);
-  }
-  grpc::ServerUnaryReactor* DescribeFeatures(
-      grpc::CallbackServerContext* context,
-      const admin_v1::DescribeFeaturesRequest* request,
-      admin_v1::DescribeFeaturesResponse* response) override {
-    return Serve(context, request, response, &Controller::DescribeFeatures,
-                 &Forwarder::DescribeFeatures);
-  }
-  grpc::ServerUnaryReactor* UpdateFeatures(
-      grpc::CallbackServerContext* context,
-      const admin_v1::UpdateFeaturesRequest* request,
-      admin_v1::UpdateFeaturesResponse* response) override {
-    return Serve(context, request, response, &Controller::UpdateFeatures,
-                 &Forwarder::UpdateFeatures);
-  }
-  grpc::ServerUnaryReactor* ElectLeaders(
-      grpc::CallbackServerContext* context,
-      const admin_v1::ElectLeadersRequest* request,
-      admin_v1::ElectLeadersResponse* response) override {
-    return Serve(context, request, response, &Controller::ElectLeaders,
-                 &Forwarder::ElectLeaders);
-  }
-  grpc::ServerUnaryReactor* UnregisterBroker(
-      grpc::CallbackServerContext* context,
-      const admin_v1::UnregisterBrokerRequest* request,
-      admin_v1::UnregisterBrokerResponse* response) override {
-    return Serve(context, request, response, &Controller::UnregisterBroker,
-                 &Forwarder::UnregisterBroker);
-  }
+  TM_ADMIN_CALLS(TM_ADMIN_CALL)
+#undef TM_ADMIN_CALL
 
  private:
   // Also where nobody leads: then it is needed most.
@@ -334,8 +248,11 @@ class AdminService final : public admin_v1::Admin::CallbackService {
   template <class Request, class Response>
   grpc::ServerUnaryReactor* Serve(
       grpc::CallbackServerContext* context, const Request* request,
-      Response* response, typename AdminCall<Request, Response>::Local local,
+      Response* response,
       typename AdminCall<Request, Response>::Remote remote) {
+    if constexpr (std::is_same_v<Request, admin_v1::DescribeQuorumRequest>) {
+      if (request->local()) return DescribeHere(context, response);
+    }
     auto call = std::make_shared<Call>(context);
     auto* reactor = call->reactor();
     std::shared_ptr<void> place(
@@ -346,8 +263,8 @@ class AdminService final : public admin_v1::Admin::CallbackService {
       return reactor;
     }
     auto admin = std::make_shared<AdminCall<Request, Response>>(
-        std::move(call), request, response, local, remote, controller_,
-        executor_, &peers_, std::move(place));
+        std::move(call), request, response, remote, controller_, executor_,
+        &peers_, std::move(place));
     executor_->Post([admin] { admin->Attempt(); });
     return reactor;
   }

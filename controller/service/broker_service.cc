@@ -103,39 +103,15 @@ class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {
   BrokerService(Controller* controller, Executor* executor)
       : controller_(controller), executor_(executor) {}
 
-  grpc::ServerUnaryReactor* Register(
-      grpc::CallbackServerContext* context,
-      const rpc_v1::RegisterRequest* request,
-      rpc_v1::RegisterResponse* response) override {
-    return Serve<&Controller::Register>(context, request, response);
+#define TM_BROKER_CALL(Name, How)                                             \
+  grpc::ServerUnaryReactor* Name(grpc::CallbackServerContext* context,        \
+                                 const rpc_v1::Name##Request* request,        \
+                                 rpc_v1::Name##Response* response) override { \
+    return Serve(context, request, response);                                 \
   }
-  grpc::ServerUnaryReactor* Heartbeat(
-      grpc::CallbackServerContext* context,
-      const rpc_v1::HeartbeatRequest* request,
-      rpc_v1::HeartbeatResponse* response) override {
-    // However late: nobody waits for the answer any more, but the broker was
-    // alive (F40).
-    return Serve<&Controller::Heartbeat>(context, request, response,
-                                         /*also_late=*/true);
-  }
-  grpc::ServerUnaryReactor* AlterPartition(
-      grpc::CallbackServerContext* context,
-      const rpc_v1::AlterPartitionRequest* request,
-      rpc_v1::AlterPartitionResponse* response) override {
-    return Serve<&Controller::AlterPartition>(context, request, response);
-  }
-  grpc::ServerUnaryReactor* AssignReplicas(
-      grpc::CallbackServerContext* context,
-      const rpc_v1::AssignReplicasRequest* request,
-      rpc_v1::AssignReplicasResponse* response) override {
-    return Serve<&Controller::AssignReplicas>(context, request, response);
-  }
-  grpc::ServerUnaryReactor* AllocateProducerIds(
-      grpc::CallbackServerContext* context,
-      const rpc_v1::AllocateProducerIdsRequest* request,
-      rpc_v1::AllocateProducerIdsResponse* response) override {
-    return Serve<&Controller::AllocateProducerIds>(context, request, response);
-  }
+  TM_BROKER_CALLS(TM_BROKER_CALL)
+#undef TM_BROKER_CALL
+
   grpc::ServerWriteReactor<rpc_v1::FeedMessage>* Subscribe(
       grpc::CallbackServerContext*,
       const rpc_v1::SubscribeRequest* request) override {
@@ -146,17 +122,20 @@ class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {
   }
 
  private:
-  template <auto kMethod, class Request, class Response>
+  template <class Request, class Response>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
-                                  const Request* request, Response* response,
-                                  bool also_late = false) {
+                                  const Request* request, Response* response) {
+    // A heartbeat, however late: nobody waits for the answer any more, but the
+    // broker was alive (F40).
+    constexpr bool kAlsoLate =
+        std::is_same_v<Request, rpc_v1::HeartbeatRequest>;
     auto call = std::make_shared<Call>(context);
     auto* reactor = call->reactor();
-    executor_->Post([this, call, request, response, also_late] {
-      if (!also_late && call->Expired()) {
+    executor_->Post([this, call, request, response] {
+      if (!kAlsoLate && call->Expired()) {
         return call->Finish(Fail(ErrorCode::kRequestTimedOut, "too late"));
       }
-      (controller_->*kMethod)(*request, [call, response](Result<Response> r) {
+      controller_->Call(*request, [call, response](Result<Response> r) {
         if (!r) return call->Finish(Fail(r.error()));
         *response = std::move(*r);
         call->Finish({});

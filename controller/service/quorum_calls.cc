@@ -65,8 +65,17 @@ admin_v1::DescribeQuorumResponse Controller::QuorumSeenHere() const {
   return out;
 }
 
-void Controller::ChangeQuorum(const admin_v1::ChangeQuorumRequest& request,
-                              Reply<admin_v1::ChangeQuorumResponse> reply) {
+void Controller::CallQuorum(const admin_v1::DescribeQuorumRequest&,
+                            Reply<admin_v1::DescribeQuorumResponse> reply) {
+  if (!active_) return reply(Fail(NotActive()));
+  quorum_->ReadIndex([this, reply = std::move(reply)](Status status) {
+    if (!status) return reply(Fail(NotActive()));
+    reply(QuorumSeenHere());
+  });
+}
+
+void Controller::CallQuorum(const admin_v1::ChangeQuorumRequest& request,
+                            Reply<admin_v1::ChangeQuorumResponse> reply) {
   auto answer = [reply = std::move(reply)](const Status& status) {
     if (!status) return reply(Fail(status.error()));
     reply(admin_v1::ChangeQuorumResponse());

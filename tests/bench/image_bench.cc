@@ -55,6 +55,11 @@ double Ms(const std::function<void()>& work) {
 struct Times {
   double median, worst;  // milliseconds; one in a hundred is slower
 };
+struct Zone {
+  size_t changed = 0;
+  double ms = 0, longest_turn_ms = 0;
+};
+
 class Cluster {
  public:
   explicit Cluster(int partitions) {
@@ -92,7 +97,10 @@ class Cluster {
     const Randomness random{
         [this] { return RandomId(rng_); },
         [this](size_t bound) { return static_cast<size_t>(rng_() % bound); }};
-    Apply(DecideCreateTopics(*image_, request, settings_, random).records);
+    Apply(
+        Decide(View{.image = *image_, .settings = settings_, .random = &random},
+               request)
+            .records);
   }
 
   // A leader proposes an ISR with, or without, its last member.
@@ -116,14 +124,32 @@ class Cluster {
       member->set_broker_id(id);
       member->set_broker_epoch(image_->FindBroker(id)->epoch);
     }
-    Apply(DecideAlterPartition(*image_, request, settings_).records);
+    Apply(Decide(view(), request).records);
   }
 
   size_t Fence(NodeId broker) {
-    Records records = DecideFence(*image_, broker, settings_);
+    Records records = DecideFence(view(), {broker});
     const size_t changed = records.size();
     Apply(std::move(records));
     return changed;
+  }
+
+  // A zone of brokers, in parts as the controller fences it.
+  Zone FenceZone(int brokers) {
+    constexpr size_t kPerTurn = 500;
+    Fencing fencing;
+    for (NodeId id = 0; id < brokers; ++id) fencing.brokers.push_back(id);
+    Zone out;
+    while (!fencing.complete) {
+      const double ms = Ms([&] {
+        Records records = FenceSome(view(), kPerTurn, &fencing);
+        out.changed += records.size();
+        Apply(std::move(records));
+      });
+      out.ms += ms;
+      out.longest_turn_ms = std::max(out.longest_turn_ms, ms);
+    }
+    return out;
   }
 
   const metadata::TopicImage& AnyTopic() {
@@ -133,7 +159,7 @@ class Cluster {
 
   const ImagePtr& image() const { return image_; }
   void Set(ImagePtr image) { image_ = std::move(image); }
-  const Settings& settings() const { return settings_; }
+  View view() const { return {.image = *image_, .settings = settings_}; }
 
  private:
   std::mt19937_64 rng_{1};
@@ -175,22 +201,26 @@ void Measure(int partitions) {
   const Times create = Many(500, &cluster, [&] { cluster.Create(); });
   const Times alter = Many(2000, &cluster, [&] { cluster.Alter(); });
   const Times describe = Many(100, &cluster, [&] {
-    auto out = DescribeCluster(*cluster.image(), cluster.settings());
-    auto more = DecidePreferredLeaders(*cluster.image(), cluster.settings(), 1);
-    auto last = DecideUncleanLeaders(*cluster.image(), cluster.settings(), 1);
+    auto out = Describe(cluster.view(), admin::v1::DescribeClusterRequest());
+    auto more = DecidePreferredLeaders(cluster.view(), 1);
+    auto last = DecideUncleanLeaders(cluster.view(), 1);
   });
   size_t changed = 0;
   NodeId victim = 0;
   const Times fence =
       Many(9, &cluster, [&] { changed = cluster.Fence(victim++); });
+  const ImagePtr whole = cluster.image();
+  const Zone zone = cluster.FenceZone(kBrokers / 3);
+  cluster.Set(whole);
   cluster.Fence(0);
   const Times again = Many(100, &cluster, [&] { cluster.Fence(0); });
   std::printf(
       "| %d | %.0f | %.0f | %.2f | %.2f | %.3f (%.3f) | %.3f (%.3f) | %.3f | "
-      "%zu: %.1f | %.3f |\n",
+      "%zu: %.1f | %.3f | %zu: %.0f, %.1f |\n",
       partitions, bytes / partitions, snapshot / partitions, write / 1000,
       load / 1000, create.median, create.worst, alter.median, alter.worst,
-      describe.median, changed - 1, fence.median, again.median);
+      describe.median, changed - 1, fence.median, again.median, zone.changed,
+      zone.ms, zone.longest_turn_ms);
   std::fflush(stdout);
 }
 
@@ -201,8 +231,10 @@ int main(int argc, char** argv) {
   std::printf(
       "| partitions | bytes each | snapshot, bytes each | written, s | loaded, "
       "s | create a topic, ms | alter a partition, ms | counts and scans, ms | "
-      "fence a broker: partitions, ms | fence it again, ms |\n"
-      "|---|---|---|---|---|---|---|---|---|---|\n");
+      "fence a broker: partitions, ms | fence it again, ms | fence 100 "
+      "brokers: changes, all ms, longest "
+      "turn |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|\n");
   std::vector<int> sizes = {1'000, 10'000, 100'000, 1'000'000};
   if (argc > 1) sizes.clear();
   for (int i = 1; i < argc; ++i) sizes.push_back(std::stoi(argv[i]));

@@ -250,7 +250,7 @@ void Cluster::ElectLeaders(bool unclean,
     one->set_partition(partition.partition);
   }
   On(controllers_.executor(active), [&] {
-    controllers_.at(active).ElectLeaders(
+    controllers_.at(active).Call(
         request, [](Result<admin::v1::ElectLeadersResponse>) {});
   });
 }

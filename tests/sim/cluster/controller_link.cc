@@ -150,8 +150,7 @@ class ControllerLink::Stub final : public BrokerLifecycle::StubInterface,
               const controller::v1::Method##Request* request,                 \
               controller::v1::Method##Response* response,                     \
               std::function<void(grpc::Status)> done) override {              \
-    Serve<&controller::Controller::Method>(context, request, response,        \
-                                           std::move(done));                  \
+    Serve(context, request, response, std::move(done));                       \
   }                                                                           \
   void Method(grpc::ClientContext*, const controller::v1::Method##Request*,   \
               controller::v1::Method##Response*, grpc::ClientUnaryReactor*)   \
@@ -215,7 +214,7 @@ class ControllerLink::Stub final : public BrokerLifecycle::StubInterface,
     }
   };
 
-  template <auto kMethod, class Request, class Response>
+  template <class Request, class Response>
   void Serve(grpc::ClientContext* context, const Request* request,
              Response* response, std::function<void(grpc::Status)> done) {
     auto waiting = std::make_shared<Waiting>();
@@ -234,18 +233,20 @@ class ControllerLink::Stub final : public BrokerLifecycle::StubInterface,
           if (life == 0) return Refuse(waiting);
           all.executor(controller_)
               .Post([this, &all, life, waiting, request, response] {
-                (all.at(controller_).*
-                 kMethod)(request, [this, &all, life, waiting,
+                all.at(controller_)
+                    .Call(request, [this, &all, life, waiting,
                                     response](Result<Response> answer) {
-                  if (all.life(controller_) != life) return;
-                  link_.network_.Send(
-                      controller_, link_.node_, [waiting, response, answer] {
-                        if (!waiting->done) return;
-                        if (answer) *response = *answer;
-                        waiting->Finish(answer ? grpc::Status::OK
-                                               : rpc::ToGrpc(answer.error()));
-                      });
-                });
+                      if (all.life(controller_) != life) return;
+                      link_.network_.Send(
+                          controller_, link_.node_,
+                          [waiting, response, answer] {
+                            if (!waiting->done) return;
+                            if (answer) *response = *answer;
+                            waiting->Finish(answer
+                                                ? grpc::Status::OK
+                                                : rpc::ToGrpc(answer.error()));
+                          });
+                    });
               });
         });
   }

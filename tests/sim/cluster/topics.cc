@@ -20,7 +20,7 @@ void Cluster::CreateTopic(const std::string& name, int partitions, int replicas,
   topic->mutable_configs()->insert(configs.begin(), configs.end());
   const NodeId active = controllers_.active();
   On(controllers_.executor(active), [&] {
-    controllers_.at(active).CreateTopics(
+    controllers_.at(active).Call(
         request, [](Result<admin::v1::CreateTopicsResponse>) {});
   });
   while (controllers_.image()->FindTopic(name) == nullptr) {
@@ -43,16 +43,14 @@ void Cluster::MakeOrRemoveTopic() {
     if (there) {
       admin::v1::DeleteTopicsRequest request;
       request.add_names(kPassing);
-      controller.DeleteTopics(request,
-                              [](Result<admin::v1::DeleteTopicsResponse>) {});
+      controller.Call(request, [](Result<admin::v1::DeleteTopicsResponse>) {});
     } else {
       admin::v1::CreateTopicsRequest request;
       auto* topic = request.add_topics();
       topic->set_name(kPassing);
       topic->set_partitions(kPassingPartitions);
       topic->set_replication_factor(3);
-      controller.CreateTopics(request,
-                              [](Result<admin::v1::CreateTopicsResponse>) {});
+      controller.Call(request, [](Result<admin::v1::CreateTopicsResponse>) {});
     }
   });
 }
@@ -86,7 +84,7 @@ void Cluster::AlterConfigs(const std::string& topic, const Configs& from,
   const NodeId active = controllers_.active();
   if (active == kNoNode) return;
   On(controllers_.executor(active), [&] {
-    controllers_.at(active).AlterConfigs(
+    controllers_.at(active).Call(
         request, [](Result<admin::v1::AlterConfigsResponse> response) {
           for (int i = 0; response && i < response->resources_size(); ++i) {
             const auto& each = response->resources(i);

@@ -2,6 +2,8 @@
 
 #include "controller/metadata/broker_decisions.h"
 #include "controller/metadata/liveness.h"
+#include "controller/metadata/producer_id_decisions.h"
+#include "controller/metadata/registration.h"
 #include "tests/unit/controller/metadata/test_state.h"
 
 namespace tidemark::controller {
@@ -40,7 +42,7 @@ TEST(Register, RefusesWhatIsMalformed) {
   auto code = [&](auto edit) {
     auto request = RegisterOf(1, 50);
     edit(&request);
-    auto decision = DecideRegister(*state, request, false, Cluster());
+    auto decision = Decide(View{*state, Cluster()}, request);
     EXPECT_EQ(decision.records.empty(), CodeOf(decision) != ErrorCode::kNone);
     return CodeOf(decision);
   };
@@ -71,13 +73,14 @@ TEST(Register, AnIdInUseIsRefusedWhileItsSessionLasts) {
   state.Broker(1);
   auto other = RegisterOf(1, 50);
   other.set_directory_ids(0, TestId(2000).ToBytes());
-  EXPECT_EQ(CodeOf(DecideRegister(*state, other, true, Cluster())),
-            ErrorCode::kDuplicateBrokerRegistration);
-  EXPECT_EQ(CodeOf(DecideRegister(*state, other, false, Cluster())),
-            ErrorCode::kNone);
+  EXPECT_EQ(
+      CodeOf(Decide(View{*state, Cluster(), {.has_session = true}}, other)),
+      ErrorCode::kDuplicateBrokerRegistration);
+  EXPECT_EQ(CodeOf(Decide(View{*state, Cluster()}, other)), ErrorCode::kNone);
   auto same = RegisterOf(1, 1);
-  EXPECT_EQ(CodeOf(DecideRegister(*state, same, true, Cluster())),
-            ErrorCode::kNone);
+  EXPECT_EQ(
+      CodeOf(Decide(View{*state, Cluster(), {.has_session = true}}, same)),
+      ErrorCode::kNone);
 }
 
 // The lock on its directories proves that the process before it is gone.
@@ -91,13 +94,15 @@ TEST(Register, TheSameDirectoriesNeedNotWaitForTheSessionToEnd) {
     for (int id : directories) {
       request.add_directory_ids(TestId(id).ToBytes());
     }
-    return CodeOf(DecideRegister(*state, request, true, Cluster()));
+    return CodeOf(
+        Decide(View{*state, Cluster(), {.has_session = true}}, request));
   };
   EXPECT_EQ(code({1001}), ErrorCode::kNone);
   EXPECT_EQ(code({2001}), ErrorCode::kDuplicateBrokerRegistration);
   EXPECT_EQ(code({1001, 2001}), ErrorCode::kDuplicateBrokerRegistration);
   state.Apply(
-      DecideRegister(*state, RegisterOf(1, 50), true, Cluster()).records);
+      Decide(View{*state, Cluster(), {.has_session = true}}, RegisterOf(1, 50))
+          .records);
   EXPECT_TRUE(state->FindBroker(1)->fenced);
   EXPECT_EQ(state.P("t", 0).leader, 2);
   EXPECT_EQ(state.P("t", 0).isr, Ids{2});
@@ -107,7 +112,7 @@ TEST(Register, UncleanReturnLeavesEveryIsr) {
   State state;
   state.Broker(1).Broker(2).Topic("t", 1);
   state.Partition(1, 0, {1, 2}, {1, 2}, 1).Partition(1, 1, {1}, {1}, 1);
-  auto decision = DecideRegister(*state, RegisterOf(1, 50), false, Cluster());
+  auto decision = Decide(View{*state, Cluster()}, RegisterOf(1, 50));
   state.Apply(decision.records);
   EXPECT_EQ(state.P("t", 0).isr, Ids{2});
   EXPECT_EQ(state.P("t", 0).leader, 2);
@@ -122,11 +127,11 @@ TEST(Register, CleanReturnOfAFencedBrokerStaysInSync) {
   state.Partition(1, 0, {1, 2}, {1, 2}, 2);
   auto request = RegisterOf(1, 50);
   request.set_previous_broker_epoch(state.Epoch(1));
-  state.Apply(DecideRegister(*state, request, false, Cluster()).records);
+  state.Apply(Decide(View{*state, Cluster()}, request).records);
   EXPECT_EQ(state.P("t", 0).isr, (Ids{1, 2}));
   request = RegisterOf(1, 51);
   request.set_previous_broker_epoch(999);
-  state.Apply(DecideRegister(*state, request, false, Cluster()).records);
+  state.Apply(Decide(View{*state, Cluster()}, request).records);
   EXPECT_EQ(state.P("t", 0).isr, Ids{2});
 }
 
@@ -143,14 +148,13 @@ TEST(Heartbeat, UnknownAndStaleBrokersChangeNothing) {
   state.Broker(1, true);
   auto request = Beat(state, 1);
   request.set_broker_epoch(77);
-  auto stale = DecideHeartbeat(*state, request, {}, Cluster());
+  auto stale = Decide(View{*state, Cluster()}, request);
   EXPECT_EQ(stale.response.error().code(),
             static_cast<int>(ErrorCode::kStaleBrokerEpoch));
   EXPECT_TRUE(stale.records.empty());
   request.set_broker_id(9);
-  EXPECT_EQ(
-      DecideHeartbeat(*state, request, {}, Cluster()).response.error().code(),
-      static_cast<int>(ErrorCode::kBrokerIdNotRegistered));
+  EXPECT_EQ(Decide(View{*state, Cluster()}, request).response.error().code(),
+            static_cast<int>(ErrorCode::kBrokerIdNotRegistered));
 }
 
 TEST(Heartbeat, UnfencesOnceItsOwnRegistrationIsApplied) {
@@ -158,16 +162,16 @@ TEST(Heartbeat, UnfencesOnceItsOwnRegistrationIsApplied) {
   state.Broker(1, true).Topic("t", 1).Partition(1, 0, {1}, {1}, kNoNode);
   auto request = Beat(state, 1);
   request.set_metadata_offset(state.Epoch(1) - 1);
-  EXPECT_TRUE(DecideHeartbeat(*state, request, {}, Cluster()).records.empty());
+  EXPECT_TRUE(Decide(View{*state, Cluster()}, request).records.empty());
   // Not the log's end (KAFKA-13959).
   request.set_metadata_offset(state.Epoch(1));
   ASSERT_LT(state.Epoch(1), state.offset());
   request.set_want_fence(true);
-  EXPECT_TRUE(DecideHeartbeat(*state, request, {}, Cluster()).records.empty());
+  EXPECT_TRUE(Decide(View{*state, Cluster()}, request).records.empty());
   request.set_want_fence(false);
-  EXPECT_TRUE(DecideHeartbeat(*state, request, {.connected = false}, Cluster())
+  EXPECT_TRUE(Decide(View{*state, Cluster(), {.connected = false}}, request)
                   .records.empty());
-  auto decision = DecideHeartbeat(*state, request, {}, Cluster());
+  auto decision = Decide(View{*state, Cluster()}, request);
   EXPECT_FALSE(decision.response.fenced());
   state.Apply(decision.records);
   EXPECT_FALSE(state->FindBroker(1)->fenced);
@@ -179,7 +183,7 @@ TEST(Heartbeat, FencesAtItsOwnWish) {
   state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
   auto request = Beat(state, 1);
   request.set_want_fence(true);
-  auto decision = DecideHeartbeat(*state, request, {}, Cluster());
+  auto decision = Decide(View{*state, Cluster()}, request);
   EXPECT_TRUE(decision.response.fenced());
   state.Apply(decision.records);
   EXPECT_TRUE(state->FindBroker(1)->fenced);
@@ -191,11 +195,11 @@ TEST(Heartbeat, BrokerWithoutADiskIsFenced) {
   state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
   auto request = Beat(state, 1);
   request.add_offline_directory_ids(TestId(999).ToBytes());
-  EXPECT_TRUE(DecideHeartbeat(*state, request, {}, Cluster()).records.empty());
+  EXPECT_TRUE(Decide(View{*state, Cluster()}, request).records.empty());
   request.add_offline_directory_ids(TestId(1001).ToBytes());
-  state.Apply(DecideHeartbeat(*state, request, {}, Cluster()).records);
+  state.Apply(Decide(View{*state, Cluster()}, request).records);
   EXPECT_TRUE(state->FindBroker(1)->fenced);
-  EXPECT_TRUE(DecideHeartbeat(*state, request, {}, Cluster()).records.empty());
+  EXPECT_TRUE(Decide(View{*state, Cluster()}, request).records.empty());
 }
 
 TEST(Heartbeat, ControlledShutdownMovesLeadersThenLetsGo) {
@@ -204,7 +208,7 @@ TEST(Heartbeat, ControlledShutdownMovesLeadersThenLetsGo) {
   state.Partition(1, 0, {1, 2}, {1, 2}, 1).Partition(1, 1, {1}, {1}, 1);
   auto request = Beat(state, 1);
   request.set_want_shut_down(true);
-  auto first = DecideHeartbeat(*state, request, {}, Cluster());
+  auto first = Decide(View{*state, Cluster()}, request);
   EXPECT_FALSE(first.response.should_shut_down());
   state.Apply(first.records);
   EXPECT_TRUE(state->FindBroker(1)->in_controlled_shutdown);
@@ -212,16 +216,16 @@ TEST(Heartbeat, ControlledShutdownMovesLeadersThenLetsGo) {
   EXPECT_EQ(state.P("t", 0).leader, 2);
   EXPECT_EQ(state.P("t", 0).isr, Ids{2});
   EXPECT_EQ(state.P("t", 1).leader, kNoNode);
-  auto waiting = DecideHeartbeat(*state, request, {}, Cluster());
+  auto waiting = Decide(View{*state, Cluster()}, request);
   EXPECT_FALSE(waiting.response.should_shut_down());
   EXPECT_TRUE(waiting.records.empty());
-  auto last = DecideHeartbeat(*state, request,
-                              {.leaders_moved_everywhere = true}, Cluster());
+  auto last = Decide(
+      View{*state, Cluster(), {.leaders_moved_everywhere = true}}, request);
   EXPECT_TRUE(last.response.should_shut_down());
   state.Apply(last.records);
   EXPECT_TRUE(state->FindBroker(1)->fenced);
   // In this life it does not come back.
-  auto again = DecideHeartbeat(*state, Beat(state, 1), {}, Cluster());
+  auto again = Decide(View{*state, Cluster()}, Beat(state, 1));
   EXPECT_TRUE(again.records.empty());
   EXPECT_TRUE(again.response.fenced());
 }
@@ -233,7 +237,7 @@ TEST(Fence, LeavesEveryIsrAndLeadershipInOneGo) {
       .Partition(1, 1, {2, 1}, {2, 1}, 2)
       .Partition(1, 2, {2, 3}, {2, 3}, 2)
       .Partition(1, 3, {1, 2}, {1}, 1);
-  Records records = DecideFence(*state, 1, Cluster());
+  Records records = DecideFence(View{*state, Cluster()}, {1});
   EXPECT_EQ(records.size(), 4u);
   EXPECT_TRUE(records.back().change_broker().fenced());
   state.Apply(records);
@@ -245,14 +249,87 @@ TEST(Fence, LeavesEveryIsrAndLeadershipInOneGo) {
   EXPECT_EQ(state.P("t", 3).leader, kNoNode);
 }
 
+// Of a zone that is gone each partition changes once, to a broker that is
+// there, whatever the order of the fencing would have been.
+TEST(Fence, OfAZoneMovesEachPartitionOnce) {
+  State state;
+  for (NodeId id = 1; id <= 5; ++id) state.Broker(id);
+  state.Topic("t", 1);
+  state.Partition(1, 0, {1, 2, 3}, {1, 2, 3}, 1)
+      .Partition(1, 1, {2, 4, 1}, {2, 1}, 2)
+      .Partition(1, 2, {3, 4, 2}, {3, 4, 2}, 3)
+      .Partition(1, 3, {4, 5}, {4, 5}, 4);
+  Records records = DecideFence(View{*state, Cluster()}, {2, 1});
+  ASSERT_EQ(records.size(), 5u) << "three partitions, two brokers";
+  EXPECT_TRUE(records[3].change_broker().fenced());
+  EXPECT_TRUE(records[4].change_broker().fenced());
+  state.Apply(records);
+  EXPECT_EQ(state.P("t", 0).leader, 3);
+  EXPECT_EQ(state.P("t", 0).isr, Ids{3});
+  EXPECT_EQ(state.P("t", 0).leader_epoch, 6) << "one epoch, not two";
+  EXPECT_EQ(state.P("t", 1).leader, kNoNode) << "4 was not in sync";
+  EXPECT_EQ(state.P("t", 1).isr.size(), 1u) << "the last member stays";
+  EXPECT_EQ(state.P("t", 2).leader, 3);
+  EXPECT_EQ(state.P("t", 2).isr, (Ids{3, 4}));
+  EXPECT_EQ(state.P("t", 3).partition_epoch, 7) << "not of the zone";
+}
+
+// A zone is too much for one turn of the controller's loop.
+TEST(Fence, InPartsEndsAsInOneGo) {
+  State whole;
+  for (NodeId id = 1; id <= 6; ++id) whole.Broker(id);
+  unsigned seed = 1;
+  auto below = [&](unsigned n) {
+    return (seed = seed * 1103515245 + 12345) / 65536 % n;
+  };
+  for (int topic = 1; topic <= 40; ++topic) {
+    whole.Topic("t" + std::to_string(topic), topic);
+    for (int i = 0; i < 3; ++i) {
+      Ids replicas{1, 2, 3, 4, 5, 6};
+      for (size_t n = 6; n > 1; --n) {
+        std::swap(replicas[n - 1], replicas[below(static_cast<unsigned>(n))]);
+      }
+      replicas.resize(1 + below(3));
+      Ids isr = replicas;
+      isr.resize(1 + below(static_cast<unsigned>(isr.size())));
+      whole.Partition(topic, i, replicas, isr, isr[0]);
+    }
+  }
+  State parts = whole;
+  const Records all = DecideFence(View{*whole, Cluster()}, {5, 1, 3});
+  whole.Apply(all);
+  Fencing fencing{.brokers = {1, 3, 5}};
+  size_t records = 0, turns = 0;
+  while (!fencing.complete) {
+    Records some = FenceSome(View{*parts, Cluster()}, 7, &fencing);
+    records += some.size();
+    ASSERT_LE(some.size(), fencing.complete ? 10u : 7u);
+    ASSERT_LT(++turns, 100u);
+    parts.Apply(some);
+  }
+  EXPECT_GT(turns, 5u);
+  EXPECT_EQ(records, all.size());
+  for (int topic = 1; topic <= 40; ++topic) {
+    for (int i = 0; i < 3; ++i) {
+      const std::string name = "t" + std::to_string(topic);
+      EXPECT_EQ(parts.P(name, i), whole.P(name, i));
+    }
+  }
+  for (NodeId id : {1, 3, 5}) EXPECT_TRUE(parts->FindBroker(id)->fenced);
+}
+
 TEST(Unregister, FencesAndRemoves) {
   State state;
   state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
   admin_v1::UnregisterBrokerRequest request;
   request.set_broker_id(9);
-  EXPECT_FALSE(DecideUnregister(*state, request, Cluster()));
+  EXPECT_FALSE(Decide(View{*state, Cluster()}, request));
   request.set_broker_id(1);
-  state.Apply(DecideUnregister(*state, request, Cluster())->records);
+  const auto registering =
+      Decide(View{*state, Cluster(), {.being_registered = true}}, request);
+  EXPECT_EQ(registering.error().code, ErrorCode::kNotController)
+      << "asked again in a moment";
+  state.Apply(Decide(View{*state, Cluster()}, request)->records);
   EXPECT_EQ(state->FindBroker(1), nullptr);
   EXPECT_EQ(state.P("t").leader, 2);
 }
@@ -263,11 +340,11 @@ TEST(ProducerIds, BlocksNeverOverlap) {
   rpc_v1::AllocateProducerIdsRequest request;
   request.set_broker_id(1);
   request.set_broker_epoch(state.Epoch(1) + 1);
-  EXPECT_NE(DecideAllocateProducerIds(*state, request).response.error().code(),
+  EXPECT_NE(Decide(View{*state, Cluster()}, request).response.error().code(),
             0);
   request.set_broker_epoch(state.Epoch(1));
   for (ProducerId first : {0, 1000, 2000}) {
-    auto decision = DecideAllocateProducerIds(*state, request);
+    auto decision = Decide(View{*state, Cluster()}, request);
     EXPECT_EQ(decision.response.first(), first);
     EXPECT_EQ(decision.response.count(), 1000);
     state.Apply(decision.records);

@@ -4,6 +4,7 @@
 #include "controller/metadata/broker_decisions.h"
 #include "controller/metadata/directory_decisions.h"
 #include "controller/metadata/partition_decisions.h"
+#include "controller/metadata/registration.h"
 #include "controller/metadata/topic_decisions.h"
 #include "tests/unit/controller/metadata/test_state.h"
 
@@ -38,9 +39,8 @@ class DirectoryTest : public testing::Test {
  protected:
   void Register(NodeId id, std::vector<Uuid> directories,
                 BrokerEpoch previous = -1) {
-    auto decision = DecideRegister(
-        *state, RegisterWith(id, std::move(directories), previous), false,
-        kSettings);
+    auto decision = Decide(View{*state, kSettings},
+                           RegisterWith(id, std::move(directories), previous));
     ASSERT_EQ(decision.response.error().code(), 0);
     state.Apply(decision.records);
   }
@@ -56,7 +56,7 @@ class DirectoryTest : public testing::Test {
       told->set_path("/disk");
       told->set_reason("cable");
     }
-    state.Apply(DecideHeartbeat(*state, request, {}, kSettings).records);
+    state.Apply(Decide(View{*state, kSettings}, request).records);
   }
   void Report(NodeId id, const Uuid& directory, bool missing) {
     rpc_v1::AssignReplicasRequest request;
@@ -66,14 +66,14 @@ class DirectoryTest : public testing::Test {
     replica->set_topic_id(TestId(1).ToBytes());
     replica->set_directory_id(directory.ToBytes());
     replica->set_log_was_missing(missing);
-    auto decision = DecideAssignReplicas(*state, request, kSettings);
+    auto decision = *Decide(View{*state, kSettings}, request);
     ASSERT_EQ(decision.response.error().code(), 0);
     state.Apply(decision.records);
   }
   void ElectUncleanly() {
     admin_v1::ElectLeadersRequest request;
     request.set_unclean(true);
-    state.Apply(DecideElectLeaders(*state, request, kSettings).records);
+    state.Apply(Decide(View{*state, kSettings}, request).records);
   }
   // Brokers 1 to 3 with a disk each, a partition on all of them.
   void ThreeReplicas(std::vector<NodeId> isr, NodeId leader) {
@@ -97,8 +97,9 @@ TEST_F(DirectoryTest, ANewTopicsReplicasAreInTheOnlyDirectory) {
   topic->set_replication_factor(-1);
   topic->add_assignment()->add_broker_ids(1);
   topic->mutable_assignment(0)->add_broker_ids(2);
-  auto decision = DecideCreateTopics(*state, request, kSettings,
-                                     {[] { return TestId(1); }, nullptr});
+  const Randomness random{[] { return TestId(1); }, nullptr};
+  auto decision = Decide(
+      View{.image = *state, .settings = kSettings, .random = &random}, request);
   state.Apply(decision.records);
   EXPECT_EQ(state.P("t").DirectoryOf(1), State::DirectoryOf(1));
   EXPECT_TRUE(state.P("t").DirectoryOf(2).IsZero()) << "it has the choice";
@@ -158,7 +159,7 @@ TEST_F(DirectoryTest, AnUncleanElectionOfTheOnlyReplicaLetsItStartAnew) {
 TEST_F(DirectoryTest, WithOthersInSyncTheLostReplicaLeavesAndComesBack) {
   ThreeReplicas({1, 2, 3}, 1);
   // Cleanly stopped, started without the disk.
-  state.Apply(DecideFence(*state, 3, kSettings));
+  state.Apply(DecideFence(View{*state, kSettings}, {3}));
   state.Partition(1, 1, {3, 1}, {3, 1}, 3, 5, 7, false,
                   {State::DirectoryOf(3), State::DirectoryOf(1)});
   Register(3, {kNewDisk}, state.Epoch(3));
@@ -179,7 +180,7 @@ TEST_F(DirectoryTest, WithOthersInSyncTheLostReplicaLeavesAndComesBack) {
   auto ask = [&] {
     wanted->set_leader_epoch(state.P("t").leader_epoch);
     wanted->set_partition_epoch(state.P("t").partition_epoch);
-    auto decision = DecideAlterPartition(*state, request, kSettings);
+    auto decision = Decide(View{*state, kSettings}, request);
     state.Apply(decision.records);
     return static_cast<ErrorCode>(decision.response.partitions(0).code());
   };
@@ -251,7 +252,7 @@ TEST_F(DirectoryTest, AnOfflineDirectoryMovesItsPartitionsAndNoOthers) {
   replica->set_topic_id(TestId(1).ToBytes());
   replica->set_partition(2);
   replica->set_directory_id(kNewDisk.ToBytes());
-  state.Apply(DecideAssignReplicas(*state, request, kSettings).records);
+  state.Apply(Decide(View{*state, kSettings}, request)->records);
   EXPECT_EQ(state.P("t", 2).leader, 1);
   // The same again changes nothing.
   const MetadataOffset before = state.offset();
@@ -270,9 +271,8 @@ TEST_F(DirectoryTest, WhatIsKnownOrNotOursIsPassedOver) {
   rpc_v1::AssignReplicasRequest request;
   request.set_broker_id(3);
   request.set_broker_epoch(state.Epoch(3) - 1);
-  EXPECT_EQ(
-      DecideAssignReplicas(*state, request, kSettings).response.error().code(),
-      static_cast<int>(ErrorCode::kStaleBrokerEpoch));
+  EXPECT_EQ(Decide(View{*state, kSettings}, request)->response.error().code(),
+            static_cast<int>(ErrorCode::kStaleBrokerEpoch));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "controller/metadata/broker_decisions.h"
 #include "controller/metadata/directory_decisions.h"
 #include "controller/metadata/partition_decisions.h"
+#include "controller/metadata/registration.h"
 #include "tests/unit/controller/metadata/test_state.h"
 
 namespace tidemark::controller {
@@ -20,7 +21,9 @@ class ElrTest : public ::testing::Test {
     state_.Broker(1).Broker(2).Broker(3).Topic("t", 1).Partition(
         1, 0, {1, 2, 3}, {1, 2, 3}, 1);
   }
-  void Fence(NodeId id) { state_.Apply(DecideFence(*state_, id, kMinIsr2)); }
+  void Fence(NodeId id) {
+    state_.Apply(DecideFence(View{*state_, kMinIsr2}, {id}));
+  }
   // Back, by a process that has not stopped in order.
   void Register(NodeId id, int process) {
     rpc_v1::RegisterRequest request;
@@ -32,7 +35,7 @@ class ElrTest : public ::testing::Test {
     endpoint->set_name("PLAINTEXT");
     endpoint->set_host("h");
     endpoint->set_port(9092);
-    auto decision = DecideRegister(*state_, request, false, kMinIsr2);
+    auto decision = Decide(View{*state_, kMinIsr2}, request);
     ASSERT_EQ(decision.response.error().code(), 0);
     state_.Apply(decision.records);
   }
@@ -41,9 +44,8 @@ class ElrTest : public ::testing::Test {
     request.set_broker_id(id);
     request.set_broker_epoch(state_->FindBroker(id)->epoch);
     request.set_metadata_offset(INT64_MAX);
-    HeartbeatFacts facts;
-    facts.connected = true;
-    state_.Apply(DecideHeartbeat(*state_, request, facts, kMinIsr2).records);
+    state_.Apply(
+        Decide(View{*state_, kMinIsr2, {.connected = true}}, request).records);
     ASSERT_FALSE(state_->FindBroker(id)->fenced);
   }
   void LeaderProposes(Ids isr) {
@@ -60,7 +62,7 @@ class ElrTest : public ::testing::Test {
       member->set_broker_id(id);
       member->set_broker_epoch(-1);
     }
-    auto decision = DecideAlterPartition(*state_, request, kMinIsr2);
+    auto decision = Decide(View{*state_, kMinIsr2}, request);
     ASSERT_EQ(decision.response.partitions(0).code(), 0);
     state_.Apply(decision.records);
     const auto& elr =
@@ -128,7 +130,7 @@ TEST_F(ElrTest, ALostLogIsNotEligible) {
   replica->set_topic_id(TestId(2).ToBytes());
   replica->set_directory_id(State::DirectoryOf(2).ToBytes());
   replica->set_log_was_missing(true);
-  state_.Apply(DecideAssignReplicas(*state_, request, kMinIsr2).records);
+  state_.Apply(Decide(View{*state_, kMinIsr2}, request)->records);
   EXPECT_EQ(state_.P("d").elr, Ids{});
   Unfence(2);
   Fence(1);
@@ -155,9 +157,9 @@ TEST_F(ElrTest, AnUncleanStopCostsWhatIsInPageCachesOnly) {
 TEST_F(ElrTest, ALowerMinimumLetsTheLeaderGoOn) {
   Fence(3);
   Fence(2);
-  EXPECT_TRUE(DecideEligibleLeaders(*state_, kMinIsr2, 10).empty());
+  EXPECT_TRUE(DecideEligibleLeaders(View{*state_, kMinIsr2}, 10).empty());
   SetTopicConfig("min.insync.replicas", "1");
-  state_.Apply(DecideEligibleLeaders(*state_, kMinIsr2, 10));
+  state_.Apply(DecideEligibleLeaders(View{*state_, kMinIsr2}, 10));
   Expect(1, {1}, {});
 }
 

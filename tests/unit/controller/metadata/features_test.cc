@@ -2,6 +2,7 @@
 
 #include "controller/metadata/broker_decisions.h"
 #include "controller/metadata/feature_decisions.h"
+#include "controller/metadata/registration.h"
 #include "tests/unit/controller/metadata/test_state.h"
 
 namespace tidemark::controller {
@@ -42,7 +43,7 @@ class FeaturesTest : public ::testing::Test {
   }
 
   ErrorCode Code(const Request& request, std::string* why = nullptr) {
-    const auto decision = DecideUpdateFeatures(*state_, facts_, request);
+    const auto decision = Decided(request);
     const auto& result = decision.response.results(0);
     if (why != nullptr) *why = result.message();
     if (result.code() != 0) {
@@ -51,15 +52,22 @@ class FeaturesTest : public ::testing::Test {
     return static_cast<ErrorCode>(result.code());
   }
   void Do(const Request& request) {
-    auto decision = DecideUpdateFeatures(*state_, facts_, request);
+    auto decision = Decided(request);
     for (const auto& result : decision.response.results()) {
       ASSERT_EQ(result.code(), 0) << result.message();
     }
     ASSERT_TRUE(CheckLevels(decision.records, *state_));
     state_.Apply(decision.records);
   }
+  View view() const {
+    return {.image = *state_, .settings = settings_, .features = &facts_};
+  }
+  Decision<admin_v1::UpdateFeaturesResponse> Decided(const Request& request) {
+    return *Decide(view(), request);
+  }
   int16_t level() const { return state_->features().metadata_version(); }
 
+  const Settings settings_;
   State state_;
   FeatureFacts facts_;
   const Request up_ = Ask(kMetadataVersion, kFeaturesLevel, Request::UPGRADE);
@@ -102,13 +110,12 @@ TEST_F(FeaturesTest, RaisedWhenEveryNodeHasSaidSo) {
   }
   Request dry = up_;
   dry.set_validate_only(true);
-  const auto would = DecideUpdateFeatures(*state_, facts_, dry);
+  const auto would = Decided(dry);
   EXPECT_EQ(would.response.results(0).code(), 0);
   EXPECT_TRUE(would.records.empty());
   Do(up_);
   EXPECT_EQ(level(), kFeaturesLevel);
-  EXPECT_TRUE(DecideUpdateFeatures(*state_, facts_, up_).records.empty())
-      << "it is so already";
+  EXPECT_TRUE(Decided(up_).records.empty()) << "it is so already";
 }
 
 TEST_F(FeaturesTest, WhatMakesNoSenseIsRefusedWhole) {
@@ -131,7 +138,7 @@ TEST_F(FeaturesTest, WhatMakesNoSenseIsRefusedWhole) {
   EXPECT_EQ(Code(twice), ErrorCode::kInvalidRequest);
   Request half = up_;
   *half.add_updates() = Ask("foo", 1, Request::UPGRADE).updates(0);
-  const auto decision = DecideUpdateFeatures(*state_, facts_, half);
+  const auto decision = Decided(half);
   EXPECT_TRUE(decision.records.empty());
   for (const auto& result : decision.response.results()) {
     EXPECT_NE(result.code(), 0);
@@ -146,11 +153,11 @@ TEST_F(FeaturesTest, LoweredWithAllThatNeedsIt) {
   beat.set_broker_id(1);
   beat.set_broker_epoch(state_->FindBroker(1)->epoch);
   WriteFeatures(SupportedFeatures(), beat.mutable_features());
-  const auto heard = DecideHeartbeat(*state_, beat, {}, {});
+  const auto heard = Decide(view(), beat);
   ASSERT_EQ(heard.records.size(), 1u);
   state_.Apply(heard.records);
   EXPECT_EQ(state_->FindBroker(1)->features, SupportedFeatures());
-  EXPECT_TRUE(DecideHeartbeat(*state_, beat, {}, {}).records.empty());
+  EXPECT_TRUE(Decide(view(), beat).records.empty());
   EXPECT_EQ(KindAbove(*state_, kBaseLevel), "set_feature");
   EXPECT_EQ(KindAbove(*state_, kFeaturesLevel), "");
 
@@ -165,8 +172,8 @@ TEST_F(FeaturesTest, LoweredWithAllThatNeedsIt) {
   EXPECT_EQ(KindAbove(*state_, kBaseLevel), "");
   EXPECT_TRUE(state_->FindBroker(1)->features.empty());
   // Nobody brings it back: not a heartbeat, not the quorum.
-  EXPECT_TRUE(DecideHeartbeat(*state_, beat, {}, {}).records.empty());
-  EXPECT_TRUE(DecideOwnFeatures(*state_, facts_, 0).empty());
+  EXPECT_TRUE(Decide(view(), beat).records.empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), 0).empty());
   // One of the release before does well again.
   EXPECT_TRUE(CheckSupports(*state_, "broker 1", {}));
 }
@@ -181,21 +188,21 @@ TEST_F(FeaturesTest, ABrokerMustSupportTheLevelInForce) {
   endpoint->set_host("h");
   endpoint->set_port(9092);
   // Of the release before, at its level.
-  auto decision = DecideRegister(*state_, request, false, {});
+  auto decision = Decide(view(), request);
   EXPECT_EQ(decision.response.error().code(), 0);
   EXPECT_TRUE(CheckLevels(decision.records, *state_));
   // Of this one, at that level: what it says is not in the log.
   WriteFeatures(SupportedFeatures(), request.mutable_features());
-  decision = DecideRegister(*state_, request, false, {});
+  decision = Decide(view(), request);
   EXPECT_TRUE(CheckLevels(decision.records, *state_));
   Do(up_);
-  decision = DecideRegister(*state_, request, false, {});
+  decision = Decide(view(), request);
   EXPECT_EQ(decision.response.error().code(), 0);
   ASSERT_EQ(decision.records.size(), 1u);
   EXPECT_EQ(ReadFeatures(decision.records[0].register_broker().features()),
             SupportedFeatures());
   request.clear_features();
-  decision = DecideRegister(*state_, request, false, {});
+  decision = Decide(view(), request);
   EXPECT_EQ(decision.response.error().code(),
             static_cast<int>(ErrorCode::kUnsupportedVersion));
   EXPECT_THAT(decision.response.error().message(),
@@ -204,36 +211,36 @@ TEST_F(FeaturesTest, ABrokerMustSupportTheLevelInForce) {
 }
 
 TEST_F(FeaturesTest, ANewClusterBeginsAtItsLevelOnceAllSupportIt) {
-  EXPECT_TRUE(DecideOwnFeatures(*state_, facts_, 0).empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), 0).empty());
   facts_.nodes[0].said.emplace();
-  EXPECT_TRUE(DecideOwnFeatures(*state_, facts_, kFeaturesLevel).empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), kFeaturesLevel).empty());
   facts_.nodes[0].said = SupportedFeatures();
-  const Records records = DecideOwnFeatures(*state_, facts_, kFeaturesLevel);
+  const Records records = DecideOwnFeatures(view(), kFeaturesLevel);
   ASSERT_EQ(records.size(), 2u);
   EXPECT_TRUE(CheckLevels(records, *state_));
   state_.Apply(records);
   EXPECT_EQ(level(), kFeaturesLevel);
   EXPECT_EQ(state_->features().LevelOf(kKraftVersion), 1);
-  EXPECT_TRUE(DecideOwnFeatures(*state_, facts_, kFeaturesLevel).empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), kFeaturesLevel).empty());
 }
 
 TEST_F(FeaturesTest, KraftVersionFollowsTheVoters) {
   Do(up_);
   facts_.voters_in_log = false;
-  EXPECT_TRUE(DecideOwnFeatures(*state_, facts_, 0).empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), 0).empty());
   std::string why;
   EXPECT_EQ(Code(Ask(kKraftVersion, 1, Request::UPGRADE), &why),
             ErrorCode::kInvalidUpdateVersion);
   EXPECT_THAT(why, HasSubstr("by itself"));
   facts_.voters_in_log = true;
-  state_.Apply(DecideOwnFeatures(*state_, facts_, 0));
+  state_.Apply(DecideOwnFeatures(view(), 0));
   EXPECT_EQ(state_->features().LevelOf(kKraftVersion), 1);
 }
 
 TEST_F(FeaturesTest, DescribedWithWhatEachNodeSupports) {
   facts_.nodes[1].said = std::nullopt;
   facts_.nodes[2].said.emplace();
-  const auto all = DescribeFeatures(*state_, facts_);
+  const auto all = Describe(view(), admin_v1::DescribeFeaturesRequest());
   EXPECT_EQ(all.epoch(), state_->offset());
   ASSERT_EQ(all.features_size(), 2);
   EXPECT_EQ(all.features(0).name(), kMetadataVersion);

@@ -36,8 +36,8 @@ TEST_P(Elections, Decide) {
     state.Broker(id, !alive);
   }
   state.Topic("t", 1).Partition(1, 0, c.replicas, c.isr, c.leader);
-  PartitionChange change(*state->FindTopic("t"), 0, Eligibility(*state),
-                         kSettings);
+  const Eligibility eligible(*state);
+  PartitionChange change(*state->FindTopic("t"), 0, eligible, kSettings);
   auto record =
       change.Kind(c.kind).UncleanIf([&] { return c.unclean; }).Build();
   if (record) state.Apply({*record});
@@ -176,10 +176,10 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(PartitionChangeTest, AShrinkAloneKeepsTheLeaderEpoch) {
   State state;
   state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
-  auto record =
-      PartitionChange(*state->FindTopic("t"), 0, Eligibility(*state), kSettings)
-          .WithoutIsrMember(2)
-          .Build();
+  const Eligibility eligible(*state);
+  auto record = PartitionChange(*state->FindTopic("t"), 0, eligible, kSettings)
+                    .WithoutIsrMember(2)
+                    .Build();
   ASSERT_TRUE(record);
   EXPECT_FALSE(record->change_partition().has_leader_epoch());
 }
@@ -187,8 +187,8 @@ TEST(PartitionChangeTest, AShrinkAloneKeepsTheLeaderEpoch) {
 TEST(PartitionChangeTest, TheLastIsrMemberStays) {
   State state;
   state.Broker(1).Topic("t", 1).Partition(1, 0, {1}, {1}, 1);
-  auto record = PartitionChange(*state->FindTopic("t"), 0,
-                                Eligibility::Without(*state, 1), kSettings)
+  const Eligibility eligible = Eligibility::Without(*state, {1});
+  auto record = PartitionChange(*state->FindTopic("t"), 0, eligible, kSettings)
                     .WithoutIsrMember(1)
                     .Build();
   ASSERT_TRUE(record);
@@ -244,7 +244,7 @@ class AlterRules : public ::testing::TestWithParam<AlterCase> {
 TEST_P(AlterRules, Decide) {
   Build(GetParam().recovering);
   GetParam().edit(&request_);
-  auto decision = DecideAlterPartition(*state_, request_, kSettings);
+  auto decision = Decide(View{*state_, kSettings}, request_);
   if (GetParam().expected == ErrorCode::kStaleBrokerEpoch) {
     EXPECT_EQ(decision.response.error().code(),
               static_cast<int>(GetParam().expected));
@@ -365,7 +365,7 @@ TEST(AlterPartition, AnswersTheStateAsCommitted) {
   p->set_leader_epoch(5);
   p->set_partition_epoch(7);
   AlterRules::SetIsr(&request, {1});
-  auto decision = DecideAlterPartition(*state, request, kSettings);
+  auto decision = Decide(View{*state, kSettings}, request);
   state.Apply(decision.records);
   const auto& answer = decision.response.partitions(0);
   EXPECT_EQ(answer.partition_epoch(), state.P("t").partition_epoch);
@@ -386,7 +386,7 @@ TEST(AlterPartition, ALeaderThatLeavesItselfOutIsFollowedByAnotherMember) {
   p->set_leader_epoch(5);
   p->set_partition_epoch(7);
   AlterRules::SetIsr(&request, {3});
-  auto decision = DecideAlterPartition(*state, request, kSettings);
+  auto decision = Decide(View{*state, kSettings}, request);
   state.Apply(decision.records);
   EXPECT_EQ(state.P("t").leader, 3);
   EXPECT_EQ(state.P("t").leader_epoch, 6);
@@ -405,7 +405,7 @@ TEST(AlterPartition, OnePartitionTwiceIsRefusedTheSecondTime) {
   p->set_partition_epoch(7);
   AlterRules::SetIsr(&request, {1});
   *request.add_partitions() = request.partitions(0);
-  auto decision = DecideAlterPartition(*state, request, kSettings);
+  auto decision = Decide(View{*state, kSettings}, request);
   EXPECT_EQ(decision.records.size(), 1u);
   EXPECT_EQ(decision.response.partitions(1).code(),
             static_cast<int>(ErrorCode::kInvalidRequest));
@@ -428,7 +428,8 @@ TEST(ElectLeaders, OfManyThatCannotBeHelpedSomeAreNamed) {
     partition->set_recovery(record_v1::RECOVERED);
   }
   state.Apply(records);
-  auto decision = DecideElectLeaders(*state, {}, Settings());
+  auto decision =
+      Decide(View{*state, Settings()}, admin_v1::ElectLeadersRequest());
   EXPECT_EQ(decision.response.partitions_size(),
             static_cast<int>(kMaxRecordsPerBatch));
 }
@@ -448,7 +449,7 @@ TEST(ElectLeaders, CodesOfEachOutcome) {
     p->set_topic("t");
     p->set_partition(i);
   }
-  auto decision = DecideElectLeaders(*state, request, kSettings);
+  auto decision = Decide(View{*state, kSettings}, request);
   auto code = [&](int i) {
     return static_cast<ErrorCode>(decision.response.partitions(i).code());
   };
@@ -460,7 +461,7 @@ TEST(ElectLeaders, CodesOfEachOutcome) {
 
   request.Clear();
   request.set_unclean(true);
-  decision = DecideElectLeaders(*state, request, kSettings);  // all
+  decision = Decide(View{*state, kSettings}, request);  // all
   ASSERT_EQ(decision.response.partitions_size(), 2);
   EXPECT_EQ(code(0), ErrorCode::kNone);
   EXPECT_EQ(code(1), ErrorCode::kEligibleLeadersNotAvailable);
@@ -477,8 +478,8 @@ TEST(Balance, MovesOnlyToPreferredReplicasInSyncUpToTheLimit) {
       .Partition(1, 1, {1, 2}, {2}, 2)
       .Partition(1, 2, {3, 2}, {3, 2}, 2)
       .Partition(1, 3, {1, 2}, {1, 2}, 2);
-  EXPECT_EQ(DecidePreferredLeaders(*state, kSettings, 1).size(), 1u);
-  state.Apply(DecidePreferredLeaders(*state, kSettings, 100));
+  EXPECT_EQ(DecidePreferredLeaders(View{*state, kSettings}, 1).size(), 1u);
+  state.Apply(DecidePreferredLeaders(View{*state, kSettings}, 100));
   EXPECT_EQ(state.P("t", 0).leader, 1);
   EXPECT_EQ(state.P("t", 1).leader, 2);
   EXPECT_EQ(state.P("t", 2).leader, 2);
@@ -491,12 +492,12 @@ TEST(Unclean, OnlyWhereAllowed) {
   state.Topic("a", 1).Partition(1, 0, {1, 2}, {1}, kNoNode);
   state.Topic("b", 2).Partition(2, 0, {1, 2}, {1}, kNoNode);
   state.Config("b", "unclean.leader.election.enable", "true");
-  state.Apply(DecideUncleanLeaders(*state, {}, 100));
+  state.Apply(DecideUncleanLeaders(View{*state, Settings()}, 100));
   EXPECT_EQ(state.P("a").leader, kNoNode);
   EXPECT_EQ(state.P("b").leader, 2);
   Settings allow;
   allow.static_configs["unclean.leader.election.enable"] = "true";
-  state.Apply(DecideUncleanLeaders(*state, allow, 100));
+  state.Apply(DecideUncleanLeaders(View{*state, allow}, 100));
   EXPECT_EQ(state.P("a").leader, 2);
 }
 
@@ -525,7 +526,7 @@ TEST(AlterPartition, WhatIsTooMuchForOneRequestIsNotAttempted) {
     }
   }
   state.Apply(partitions);
-  auto decision = DecideAlterPartition(*state, request, kSettings);
+  auto decision = Decide(View{*state, kSettings}, request);
   EXPECT_EQ(decision.records.size(), kMaxRecordsPerBatch);
   EXPECT_EQ(decision.response.partitions(count - 2).code(), 0);
   EXPECT_EQ(decision.response.partitions(count - 1).code(),

@@ -72,26 +72,27 @@ TEST(Scale, WhatADecisionCostsFollowsFromWhatItChanges) {
         << beside_many << " us beside 30,000";
   };
   expect_as_cheap("fence", [&](const State& state) {
-    EXPECT_EQ(DecideFence(*state, 4, settings).size(), 11u);
+    EXPECT_EQ(DecideFence(View{*state, settings}, {4}).size(), 11u);
   });
   expect_as_cheap("unclean", [&](const State& state) {
-    EXPECT_EQ(DecideUncleanLeaders(*state, settings, 100).size(), 0u);
+    EXPECT_EQ(DecideUncleanLeaders(View{*state, settings}, 100).size(), 0u);
   });
   expect_as_cheap("preferred", [&](const State& state) {
-    EXPECT_EQ(DecidePreferredLeaders(*state, settings, 100).size(), 2u);
+    EXPECT_EQ(DecidePreferredLeaders(View{*state, settings}, 100).size(), 2u);
   });
   expect_as_cheap("eligible", [&](const State& state) {
-    EXPECT_EQ(DecideEligibleLeaders(*state, settings, 100).size(), 1u);
+    EXPECT_EQ(DecideEligibleLeaders(View{*state, settings}, 100).size(), 1u);
   });
   expect_as_cheap("counts", [&](const State& state) {
-    auto cluster = DescribeCluster(*state, settings);
+    auto cluster =
+        Describe(View{*state, settings}, admin_v1::DescribeClusterRequest());
     EXPECT_EQ(cluster.offline_partitions(), 1);
     EXPECT_EQ(cluster.under_replicated_partitions(), 1);
     EXPECT_EQ(Count(*state).not_preferred, 2);
   });
   expect_as_cheap("elect all", [&](const State& state) {
     admin_v1::ElectLeadersRequest request;
-    EXPECT_EQ(DecideElectLeaders(*state, request, settings).records.size(), 2u);
+    EXPECT_EQ(Decide(View{*state, settings}, request).records.size(), 2u);
   });
   expect_as_cheap(
       "create, with a name that may collide", [&](const State& state) {
@@ -102,7 +103,9 @@ TEST(Scale, WhatADecisionCostsFollowsFromWhatItChanges) {
         topic->set_replication_factor(1);
         const Randomness random{[] { return TestId(60'000); },
                                 [](size_t) { return size_t{0}; }};
-        auto out = DecideCreateTopics(*state, request, settings, random);
+        auto out = Decide(
+            View{.image = *state, .settings = settings, .random = &random},
+            request);
         EXPECT_EQ(out.response.topics(0).code(),
                   static_cast<int>(ErrorCode::kInvalidTopicException));
       });

@@ -20,6 +20,12 @@ Randomness Seeded(unsigned seed = 1) {
           [rng](size_t bound) { return (*rng)() % bound; }};
 }
 
+View SeededView(const metadata::Image& image,
+                const Settings& settings = Settings()) {
+  static const Randomness random = Seeded();
+  return {.image = image, .settings = settings, .random = &random};
+}
+
 admin_v1::CreateTopicsRequest Create(const std::string& name, int partitions,
                                      int replicas) {
   admin_v1::CreateTopicsRequest r;
@@ -31,7 +37,7 @@ admin_v1::CreateTopicsRequest Create(const std::string& name, int partitions,
 }
 
 ErrorCode CodeOf(const State& state, const admin_v1::CreateTopicsRequest& r) {
-  auto decision = DecideCreateTopics(*state, r, {}, Seeded());
+  auto decision = Decide(SeededView(*state), r);
   auto code = static_cast<ErrorCode>(decision.response.topics(0).code());
   EXPECT_EQ(decision.records.empty(), code != ErrorCode::kNone);
   return code;
@@ -51,7 +57,7 @@ TEST(TopicName, Rules) {
 TEST(CreateTopics, PlacesAndElects) {
   State state;
   state.Broker(1).Broker(2).Broker(3);
-  auto decision = DecideCreateTopics(*state, Create("t", 6, 3), {}, Seeded());
+  auto decision = Decide(SeededView(*state), Create("t", 6, 3));
   state.Apply(decision.records);
   EXPECT_EQ(decision.response.topics(0).partitions(), 6);
   EXPECT_EQ(decision.response.topics(0).replication_factor(), 3);
@@ -72,8 +78,7 @@ TEST(CreateTopics, DefaultsComeFromTheSettings) {
   Settings settings;
   settings.default_partitions = 4;
   settings.default_replication_factor = 2;
-  auto decision =
-      DecideCreateTopics(*state, Create("t", -1, -1), settings, Seeded());
+  auto decision = Decide(SeededView(*state, settings), Create("t", -1, -1));
   EXPECT_EQ(decision.response.topics(0).partitions(), 4);
   EXPECT_EQ(decision.response.topics(0).replication_factor(), 2);
 }
@@ -101,7 +106,7 @@ TEST(CreateTopics, CodesOfEachRefusal) {
   auto bad_key = Create("t", 1, 1);
   (*bad_key.mutable_topics(0)->mutable_configs())["retention.m"] = "1";
   EXPECT_EQ(CodeOf(state, bad_key), ErrorCode::kInvalidConfig);
-  auto decision = DecideCreateTopics(*state, bad_key, {}, Seeded());
+  auto decision = Decide(SeededView(*state), bad_key);
   EXPECT_NE(decision.response.topics(0).message().find("retention.ms"),
             std::string::npos);
   auto bad_value = Create("t", 1, 1);
@@ -136,8 +141,7 @@ TEST(CreateTopics, ManualAssignment) {
   auto both = with({{1, 3}});
   both.mutable_topics(0)->set_partitions(1);
   EXPECT_EQ(CodeOf(state, both), ErrorCode::kInvalidRequest);
-  auto decision =
-      DecideCreateTopics(*state, with({{2, 1, 3}, {3, 1, 2}}), {}, Seeded());
+  auto decision = Decide(SeededView(*state), with({{2, 1, 3}, {3, 1, 2}}));
   state.Apply(decision.records);
   EXPECT_EQ(state.P("t", 0).isr, (Ids{1, 3})) << "no fenced broker in sync";
   EXPECT_EQ(state.P("t", 0).leader, 1);
@@ -153,7 +157,7 @@ TEST(CreateTopics, EachTopicOnItsOwn) {
   *request.add_topics() = Create("c_d", 1, 1).topics(0);
   *request.add_topics() = Create("e", 1, 1).topics(0);
   *request.add_topics() = Create("e", 1, 1).topics(0);
-  auto decision = DecideCreateTopics(*state, request, {}, Seeded());
+  auto decision = Decide(SeededView(*state), request);
   std::vector<ErrorCode> codes;
   for (const auto& t : decision.response.topics()) {
     codes.push_back(static_cast<ErrorCode>(t.code()));
@@ -163,8 +167,7 @@ TEST(CreateTopics, EachTopicOnItsOwn) {
                                    E::kNone, E::kInvalidTopicException,
                                    E::kInvalidRequest, E::kInvalidRequest}));
   request.set_validate_only(true);
-  EXPECT_TRUE(
-      DecideCreateTopics(*state, request, {}, Seeded()).records.empty());
+  EXPECT_TRUE(Decide(SeededView(*state), request).records.empty());
   state.Apply(decision.records);
   EXPECT_EQ(state->topics().size(), 2u);
 }
@@ -181,7 +184,7 @@ TEST(DeleteTopics, ByNameAndId) {
   request.add_topic_ids(TestId(2).ToBytes());
   request.add_topic_ids("garbage");
   request.add_topic_ids(TestId(1).ToBytes());
-  auto decision = DecideDeleteTopics(*state, request);
+  auto decision = Decide(View{*state, Settings()}, request);
   std::vector<int> codes;
   for (const auto& t : decision.response.topics()) codes.push_back(t.code());
   EXPECT_EQ(codes, (std::vector<int>{0, 3, 0, 100, 42}));
@@ -201,7 +204,7 @@ TEST(CreatePartitions, OnlyGrows) {
     for (const Ids& ids : assignment) {
       t->add_assignment()->mutable_broker_ids()->Add(ids.begin(), ids.end());
     }
-    return DecideCreatePartitions(*state, r, Seeded());
+    return Decide(SeededView(*state), r);
   };
   auto code = [&](auto&&... args) {
     return static_cast<ErrorCode>(decide(args...).response.topics(0).code());
@@ -302,7 +305,7 @@ TEST_P(AlterConfig, Decide) {
   change->set_key(c.key);
   change->set_op(c.op);
   change->set_value(c.value);
-  auto decision = DecideAlterConfigs(*state, request);
+  auto decision = Decide(View{*state, Settings()}, request);
   EXPECT_EQ(decision.response.resources(0).code(), static_cast<int>(c.code))
       << decision.response.resources(0).message();
   state.Apply(decision.records);
@@ -378,7 +381,7 @@ TEST(AlterConfigs, ValuesHaveALimitAndListsEachElementOnce) {
   change->set_key("cleanup.policy");
   for (const std::string& value : {list, std::string(1 << 20, 'x')}) {
     change->set_value(value);
-    auto decision = DecideAlterConfigs(*state, request);
+    auto decision = Decide(View{*state, Settings()}, request);
     EXPECT_EQ(decision.response.resources(0).code(),
               static_cast<int>(ErrorCode::kInvalidConfig));
     EXPECT_LT(decision.response.resources(0).message().size(), 1000u);
@@ -387,12 +390,12 @@ TEST(AlterConfigs, ValuesHaveALimitAndListsEachElementOnce) {
   }
   change->set_op(admin_v1::APPEND);
   change->set_value(list + "compact");
-  auto decision = DecideAlterConfigs(*state, request);
+  auto decision = Decide(View{*state, Settings()}, request);
   ASSERT_EQ(decision.records.size(), 1u);
   EXPECT_EQ(decision.records[0].set_config().value(), "delete,compact");
   // A name that is none is not sent back whole either.
   change->set_key(std::string(1 << 20, 'k'));
-  auto unknown = DecideAlterConfigs(*state, request);
+  auto unknown = Decide(View{*state, Settings()}, request);
   EXPECT_LT(unknown.response.resources(0).message().size(), 1000u);
 }
 
@@ -409,11 +412,12 @@ TEST(AlterConfigs, AResourceIsChangedWholeOrNotAtAll) {
                                               : "segment.bytes");
     change->set_value(value);
   }
-  EXPECT_TRUE(DecideAlterConfigs(*state, request).records.empty());
+  EXPECT_TRUE(Decide(View{*state, Settings()}, request).records.empty());
   r->mutable_changes(1)->set_value("1000000");
-  EXPECT_EQ(DecideAlterConfigs(*state, request).records.size(), 2u);
+  EXPECT_EQ(Decide(View{*state, Settings()}, request).records.size(), 2u);
   r->mutable_changes(1)->set_key("retention.ms");
-  EXPECT_TRUE(DecideAlterConfigs(*state, request).records.empty()) << "twice";
+  EXPECT_TRUE(Decide(View{*state, Settings()}, request).records.empty())
+      << "twice";
 }
 
 TEST(Describe, CountsAndSources) {
@@ -421,7 +425,8 @@ TEST(Describe, CountsAndSources) {
   state.Broker(1).Broker(2, true).Topic("t", 1);
   state.Partition(1, 0, {1, 2}, {1}, 1).Partition(1, 1, {2, 1}, {2}, kNoNode);
   state.Config("t", "retention.ms", "5");
-  auto cluster = DescribeCluster(*state, {});
+  auto cluster =
+      Describe(View{*state, Settings()}, admin_v1::DescribeClusterRequest());
   EXPECT_EQ(cluster.offline_partitions(), 1);
   EXPECT_EQ(cluster.under_replicated_partitions(), 2);
   EXPECT_EQ(cluster.brokers(0).leaders(), 1);
@@ -429,7 +434,7 @@ TEST(Describe, CountsAndSources) {
   admin_v1::DescribeConfigsRequest request;
   request.add_resources()->set_type(2);
   request.mutable_resources(0)->set_name("t");
-  auto configs = DescribeConfigs(*state, request, {});
+  auto configs = Describe(View{*state, Settings()}, request);
   for (const auto& entry : configs.resources(0).entries()) {
     EXPECT_EQ(entry.source(), entry.key() == "retention.ms"
                                   ? "DYNAMIC_TOPIC_CONFIG"
@@ -448,8 +453,8 @@ TEST(Describe, AnswersWhatIsNamedOftenOnce) {
     configs.add_resources()->set_type(2);
     configs.mutable_resources(i)->set_name(i % 2 ? "t" : "unknown");
   }
-  EXPECT_EQ(DescribeTopics(*state, topics).topics_size(), 2);
-  EXPECT_EQ(DescribeConfigs(*state, configs, {}).resources_size(), 2);
+  EXPECT_EQ(Describe(View{*state, Settings()}, topics).topics_size(), 2);
+  EXPECT_EQ(Describe(View{*state, Settings()}, configs).resources_size(), 2);
 }
 
 // D-20b: "007" would be kept where nobody looks.
@@ -468,7 +473,7 @@ TEST(AlterConfigs, ABrokerHasOneName) {
     auto* change = changes->add_changes();
     change->set_key("log.retention.ms");
     change->set_value("5000");
-    auto decision = DecideAlterConfigs(*state, request);
+    auto decision = Decide(View{*state, Settings()}, request);
     EXPECT_EQ(static_cast<ErrorCode>(decision.response.resources(0).code()),
               code)
         << name << " " << decision.response.resources(0).message();

@@ -33,12 +33,12 @@ class ControllerTest : public ::testing::Test {
 
   BrokerEpoch Register(NodeId id, int incarnation) {
     BrokerEpoch epoch = -1;
-    controller_.Register(RegisterOf(id, incarnation),
-                         [&](Result<rpc_v1::RegisterResponse> r) {
-                           ASSERT_TRUE(r);
-                           EXPECT_EQ(r->error().code(), 0);
-                           epoch = r->broker_epoch();
-                         });
+    controller_.Call(RegisterOf(id, incarnation),
+                     [&](Result<rpc_v1::RegisterResponse> r) {
+                       ASSERT_TRUE(r);
+                       EXPECT_EQ(r->error().code(), 0);
+                       epoch = r->broker_epoch();
+                     });
     return epoch;
   }
   rpc_v1::HeartbeatResponse Beat(NodeId id, BrokerEpoch epoch,
@@ -49,7 +49,7 @@ class ControllerTest : public ::testing::Test {
     r.set_metadata_offset(controller_.committed()->offset());
     r.set_want_shut_down(want_shut_down);
     rpc_v1::HeartbeatResponse out;
-    controller_.Heartbeat(r, [&](Result<rpc_v1::HeartbeatResponse> response) {
+    controller_.Call(r, [&](Result<rpc_v1::HeartbeatResponse> response) {
       if (response) out = *response;
     });
     return out;
@@ -69,10 +69,10 @@ class ControllerTest : public ::testing::Test {
     t->set_partitions(partitions);
     t->set_replication_factor(replicas);
     auto reply = std::make_shared<TopicReply>();
-    controller_.CreateTopics(
-        r, [reply](Result<admin_v1::CreateTopicsResponse> response) {
-          *reply = std::move(response);
-        });
+    controller_.Call(r,
+                     [reply](Result<admin_v1::CreateTopicsResponse> response) {
+                       *reply = std::move(response);
+                     });
     return reply;
   }
   const metadata::PartitionImage& P(const std::string& topic, int i = 0) {
@@ -292,6 +292,29 @@ TEST_F(ControllerTest, SilentBrokerIsFencedAndItsPartitionsMove) {
   EXPECT_FALSE(Beat(1, one).fenced()) << "back, with its feed";
 }
 
+// A zone that is gone costs one change of each partition, and one entry.
+TEST_F(ControllerTest, BrokersLostTogetherAreFencedTogether) {
+  quorum_.Elect(1);
+  for (NodeId id = 1; id <= 4; ++id) Join(id);
+  ASSERT_TRUE((**Create("t", 4, 3))->topics(0).code() == 0);
+  executor_.Advance(milliseconds(100));
+  const MetadataOffset before = controller_.committed()->offset();
+  std::vector<LeaderEpoch> epochs;
+  for (int i = 0; i < 4; ++i) epochs.push_back(P("t", i).leader_epoch);
+  const BrokerEpoch four = controller_.committed()->FindBroker(4)->epoch;
+  for (NodeId id : {1, 2, 3}) BreakFeed(id);
+  executor_.Advance(milliseconds(400));
+  EXPECT_EQ(controller_.committed()->offset(), before + 1);
+  EXPECT_EQ(controller_.counters().fenced_lost, 3u);
+  for (int i = 0; i < 4; ++i) {
+    const auto& now = P("t", i);
+    const bool there = std::count(now.replicas.begin(), now.replicas.end(), 4);
+    EXPECT_EQ(now.leader, there ? 4 : kNoNode);
+    EXPECT_LE(now.leader_epoch, epochs[static_cast<size_t>(i)] + 1);
+  }
+  EXPECT_FALSE(Beat(4, four).fenced());
+}
+
 TEST_F(ControllerTest, BrokenFeedFencesAfterTheGraceOnly) {
   quorum_.Elect(1);
   BrokerEpoch epoch = Join(1);
@@ -341,7 +364,7 @@ TEST_F(ControllerTest, NobodyTakesThePlaceOfABrokerWithinTheGrace) {
     auto impostor = RegisterOf(1, 99);
     impostor.set_directory_ids(0, TestUuid(4242).ToBytes());
     int32_t code = -1;
-    controller_.Register(impostor, [&](Result<rpc_v1::RegisterResponse> r) {
+    controller_.Call(impostor, [&](Result<rpc_v1::RegisterResponse> r) {
       code = r->error().code();
     });
     return code == 0;
@@ -505,8 +528,7 @@ TEST_F(ControllerTest, UncleanElectionsCountOnceCommitted) {
   admin_v1::ElectLeadersRequest request;
   request.set_unclean(true);
   auto elect = [&] {
-    controller_.ElectLeaders(request,
-                             [](Result<admin_v1::ElectLeadersResponse>) {});
+    controller_.Call(request, [](Result<admin_v1::ElectLeadersResponse>) {});
   };
   quorum_.hold = true;
   elect();
@@ -529,18 +551,16 @@ TEST_F(ControllerTest, ARequestAskedAgainIsDoneOnceAndAnsweredAlike) {
   auto id = [](int n) { return TestUuid(7000 + n).ToBytes(); };
   // The first answer is lost, the change is not; the second is compared with
   // what is there.
-  auto twice = [&]<class Request, class Response>(
-                   void (Controller::*call)(const Request&, Reply<Response>),
-                   const Request& request) {
-    std::optional<Result<Response>> first, again;
+  auto twice = [&]<class Request>(const Request& request) {
+    std::optional<Result<ResponseTo<Request>>> first, again;
     quorum_.hold = true;
-    (controller_.*call)(request, [&](auto r) { first = std::move(r); });
+    controller_.Call(request, [&](auto r) { first = std::move(r); });
     quorum_.Depose(2, /*commit=*/true);
     EXPECT_EQ(first->error().code, quorum::kOutcomeUnknown);
     quorum_.hold = false;
     quorum_.Elect(quorum_.status().term + 1);
     const MetadataOffset before = controller_.committed()->offset();
-    (controller_.*call)(request, [&](auto r) { again = std::move(r); });
+    controller_.Call(request, [&](auto r) { again = std::move(r); });
     EXPECT_EQ(controller_.committed()->offset(), before) << "changed again";
     EXPECT_TRUE(*again) << ToString(again->error());
     return **again;
@@ -551,7 +571,7 @@ TEST_F(ControllerTest, ARequestAskedAgainIsDoneOnceAndAnsweredAlike) {
   topic->set_name("t");
   topic->set_partitions(1);
   topic->set_replication_factor(1);
-  const auto created = twice(&Controller::CreateTopics, create);
+  const auto created = twice(create);
   EXPECT_EQ(created.topics(0).code(), 0);
   const std::string topic_id =
       controller_.committed()->FindTopic("t")->id.ToBytes();
@@ -561,24 +581,24 @@ TEST_F(ControllerTest, ARequestAskedAgainIsDoneOnceAndAnsweredAlike) {
   more.set_request_id(id(2));
   more.add_topics()->set_name("t");
   more.mutable_topics(0)->set_count(3);
-  const auto grown = twice(&Controller::CreatePartitions, more);
+  const auto grown = twice(more);
   EXPECT_EQ(grown.topics(0).code(), 0);
 
   admin_v1::DeleteTopicsRequest remove;
   remove.set_request_id(id(3));
   remove.add_names("t");
-  const auto removed = twice(&Controller::DeleteTopics, remove);
+  const auto removed = twice(remove);
   EXPECT_EQ(removed.topics(0).code(), 0);
   EXPECT_EQ(removed.topics(0).topic_id(), topic_id);
   // Made again by somebody else meanwhile: it is not theirs that was meant.
   EXPECT_EQ((**Create("t", 1, 1))->topics(0).code(), 0);
-  controller_.DeleteTopics(remove, [](auto r) { EXPECT_TRUE(r); });
+  controller_.Call(remove, [](auto r) { EXPECT_TRUE(r); });
   EXPECT_NE(controller_.committed()->FindTopic("t"), nullptr);
 
   admin_v1::UnregisterBrokerRequest unregister;
   unregister.set_request_id(id(4));
   unregister.set_broker_id(2);
-  twice(&Controller::UnregisterBroker, unregister);
+  twice(unregister);
   EXPECT_EQ(controller_.committed()->FindBroker(2), nullptr);
 
   admin_v1::AlterConfigsRequest alter;
@@ -590,10 +610,10 @@ TEST_F(ControllerTest, ARequestAskedAgainIsDoneOnceAndAnsweredAlike) {
   change->set_key("retention.ms");
   change->set_op(admin_v1::SET);
   change->set_value("1000");
-  twice(&Controller::AlterConfigs, alter);
+  twice(alter);
 
   unregister.set_request_id(id(5));
-  controller_.UnregisterBroker(unregister, [](auto r) {
+  controller_.Call(unregister, [](auto r) {
     EXPECT_EQ(r.error().code, ErrorCode::kInvalidRequest) << "another call's";
   });
 }
@@ -609,8 +629,8 @@ TEST_F(ControllerTest, ARequestAskedAgainWaitsForTheFirst) {
   request.mutable_topics(0)->set_replication_factor(1);
   std::vector<int32_t> codes;
   for (int i = 0; i < 2; ++i)
-    controller_.CreateTopics(
-        request, [&](auto r) { codes.push_back(r->topics(0).code()); });
+    controller_.Call(request,
+                     [&](auto r) { codes.push_back(r->topics(0).code()); });
   EXPECT_TRUE(codes.empty());
   quorum_.CommitAll();
   EXPECT_EQ(codes, (std::vector<int32_t>{0, 0}));
@@ -653,8 +673,7 @@ class LargeBrokerTest : public ControllerTest {
   void Unregister() {
     admin_v1::UnregisterBrokerRequest request;
     request.set_broker_id(1);
-    controller_.UnregisterBroker(request,
-                                 [&](auto r) { answer_ = std::move(r); });
+    controller_.Call(request, [&](auto r) { answer_ = std::move(r); });
   }
   std::optional<Result<admin_v1::UnregisterBrokerResponse>> answer_;
 };
@@ -684,7 +703,7 @@ TEST_F(ControllerTest, CallsAboutTheQuorumAreCheckedAndPassedOn) {
   quorum_.Elect(1);
   auto change = [&](const Request& request) {
     std::optional<ErrorCode> code;
-    controller_.ChangeQuorum(request, [&](const auto& r) {
+    controller_.Call(request, [&](const auto& r) {
       code = r ? ErrorCode::kNone : r.error().code;
     });
     return code;
@@ -737,16 +756,16 @@ TEST_F(ControllerTest, ARequestMayNameSoManyAndNotMore) {
     topics.add_names("t" + std::to_string(i));
     configs.add_resources()->set_name("t" + std::to_string(i));
   }
-  controller_.DescribeTopics(topics, note);
+  controller_.Call(topics, note);
   EXPECT_EQ(code, ErrorCode::kNone);
-  controller_.DescribeConfigs(configs, note);
+  controller_.Call(configs, note);
   EXPECT_EQ(code, ErrorCode::kNone);
   topics.add_names("more");
   configs.add_resources()->set_name("more");
-  controller_.DescribeTopics(topics, note);
+  controller_.Call(topics, note);
   EXPECT_EQ(code, ErrorCode::kPolicyViolation);
   code.reset();
-  controller_.DescribeConfigs(configs, note);
+  controller_.Call(configs, note);
   EXPECT_EQ(code, ErrorCode::kPolicyViolation);
 }
 

@@ -61,7 +61,7 @@ struct Cluster {
     rpc_v1::RegisterRequest request = RegisterOf(id, static_cast<int>(id));
     WriteFeatures(said, request.mutable_features());
     rpc_v1::RegisterResponse out;
-    controller.Register(request, [&](Result<rpc_v1::RegisterResponse> r) {
+    controller.Call(request, [&](Result<rpc_v1::RegisterResponse> r) {
       ASSERT_TRUE(r);
       out = *r;
     });
@@ -73,7 +73,7 @@ struct Cluster {
     request.set_broker_epoch(controller.committed()->FindBroker(id)->epoch);
     request.set_want_fence(true);
     WriteFeatures(said, request.mutable_features());
-    controller.Heartbeat(request, [](Result<rpc_v1::HeartbeatResponse>) {});
+    controller.Call(request, [](Result<rpc_v1::HeartbeatResponse>) {});
   }
   Result<admin_v1::UpdateFeaturesResponse> Update(int32_t level,
                                                   Request::Kind kind,
@@ -88,10 +88,9 @@ struct Cluster {
     }
     Result<admin_v1::UpdateFeaturesResponse> out =
         Fail(ErrorCode::kRequestTimedOut);
-    controller.UpdateFeatures(request,
-                              [&](Result<admin_v1::UpdateFeaturesResponse> r) {
-                                out = std::move(r);
-                              });
+    controller.Call(request, [&](Result<admin_v1::UpdateFeaturesResponse> r) {
+      out = std::move(r);
+    });
     return out;
   }
   int CodeOf(int32_t level, Request::Kind kind) {
@@ -137,8 +136,8 @@ TEST(ControllerFeatures, OneThatIsInUseStaysWhereItIs) {
   rpc_v1::AllocateProducerIdsRequest ids;
   ids.set_broker_id(1);
   ids.set_broker_epoch(cluster.controller.committed()->FindBroker(1)->epoch);
-  cluster.controller.AllocateProducerIds(
-      ids, [](Result<rpc_v1::AllocateProducerIdsResponse>) {});
+  cluster.controller.Call(ids,
+                          [](Result<rpc_v1::AllocateProducerIdsResponse>) {});
   cluster.quorum.said[3] = SupportedFeatures();
   cluster.executor.Advance(milliseconds(500));
   EXPECT_EQ(cluster.level(), kBaseLevel);
@@ -159,7 +158,7 @@ TEST(ControllerFeatures, RaisedWhenBrokersOfTheReleaseBeforeAreGone) {
   // The same process says nothing else; another one does.
   auto again = RegisterOf(1, 77);
   WriteFeatures(SupportedFeatures(), again.mutable_features());
-  cluster.controller.Register(again, [](Result<rpc_v1::RegisterResponse> r) {
+  cluster.controller.Call(again, [](Result<rpc_v1::RegisterResponse> r) {
     EXPECT_EQ(r->error().code(), 0);
   });
   EXPECT_EQ(cluster.CodeOf(kFeaturesLevel, Request::UPGRADE), 0);
@@ -239,10 +238,10 @@ TEST(ControllerFeatures, ANewControllerMustSupportTheLevelInForce) {
     request.set_port(9093);
     WriteFeatures(said, request.mutable_features());
     Status out;
-    cluster.controller.ChangeQuorum(
-        request, [&](Result<admin_v1::ChangeQuorumResponse> r) {
-          out = r ? Status() : Fail(r.error());
-        });
+    cluster.controller.Call(request,
+                            [&](Result<admin_v1::ChangeQuorumResponse> r) {
+                              out = r ? Status() : Fail(r.error());
+                            });
     return out;
   };
   EXPECT_TRUE(add(4, {})) << "at the base level whoever it is";
