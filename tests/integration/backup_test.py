@@ -182,7 +182,8 @@ def copied_back(cluster):
     cluster.do('start', name)
     until(lambda: 'is an older copy' in cluster.said(name), 'it says so')
     equal(status()['leader'], leader)
-    assert not next(v for v in status()['voters'] if name_of(v['id']) == name)['active']
+    until(lambda: not next(v for v in status()['voters'] if name_of(v['id']) == name)['active'], 'it is not counted on')
+    equal(status()['leader'], leader)
     cluster.do('kill', name)
     shutil.rmtree(data)
     os.rename(newer, data)
