@@ -40,7 +40,7 @@ Raft::Raft(Config config, Stored stored)
   handed_hard_state_ = durable_hard_state_ = hard_state_;
   // An entry of a later term proves that the term has begun.
   if (log_.last().term > hard_state_.term)
-    hard_state_ = {log_.last().term, kNoNode, {}};
+    hard_state_ = {log_.last().term, kNoNode, hard_state_.vote_directory};
   // Also an ex-leader starts as follower: it must not lead its term again,
   // since it may have forgotten entries it gave out.
   // Asking for pre-votes early is safe, and a group that starts together need
@@ -133,12 +133,13 @@ bool Raft::IsForUs(const Message& m) const {
 // A node with nothing on its disk may have had everything there once. While the
 // candidate does not know its directory from the log it votes only for as
 // blank ones, which is how a quorum forms that knows ids only; a leader elected
-// without it brings it back (R-18, F21).
+// without it brings it back (R-18, F21). One that has voted has its disk since.
 bool Raft::IsBlankBefore(const Message& m) const {
   const bool asks =
       m.type == MessageType::kVote || m.type == MessageType::kPreVote;
   return asks && m.to_directory.IsZero() && m.index > 0 &&
-         log_.last_index() == 0 && vote() == kNoNode;
+         log_.last_index() == 0 && vote() == kNoNode &&
+         hard_state_.vote_directory.IsZero();
 }
 
 bool Raft::IsVoter() const {
@@ -269,7 +270,9 @@ Status Raft::StepFromLeader(Message m) {
 
 void Raft::BecomeFollower(Term term, NodeId leader) {
   CHECK_GE(term, this->term());
-  if (term > this->term()) hard_state_ = {term, kNoNode, {}};
+  if (term > this->term()) {
+    hard_state_ = {term, kNoNode, hard_state_.vote_directory};
+  }
   Follower next{.leader = leader, .timeout = RandomTimeout()};
   // A higher term alone is no reason to wait longer for a leader.
   const auto* before = std::get_if<Follower>(&role_);

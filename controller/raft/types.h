@@ -41,7 +41,7 @@ struct Entry {
 struct HardState {
   Term term = 0;
   NodeId vote = kNoNode;
-  Uuid vote_directory;
+  Uuid vote_directory;  // of the last vote, in whichever term; zero: of none
 
   bool operator==(const HardState&) const = default;
 };

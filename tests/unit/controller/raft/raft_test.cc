@@ -138,6 +138,39 @@ TEST(Raft, AVoteIsForOneIdOnOneDisk) {
   EXPECT_FALSE(granted());
 }
 
+// of two that know ids only, one has voted and got nothing else yet. It
+// has its disk since, and must not let the other one wait for ever.
+TEST(Raft, WhoHasVotedIsNotTakenForABlankDisk) {
+  Config config;
+  config.self = 2;
+  config.directory = DirectoryOf(2);
+  const auto members = std::make_shared<Members>(Members::OfVoters({1, 2}));
+  Message ask = Make(MessageType::kVote, 1, 2, 1);
+  ask.from_directory = DirectoryOf(1);
+  Message longer = Make(MessageType::kPreVote, 1, 2, 4);
+  longer.from_directory = DirectoryOf(1);
+  longer.index = 13;
+  longer.log_term = 1;
+  for (bool voted : {true, false}) {
+    Raft node(config, {.members = members});
+    if (voted) {
+      EXPECT_TRUE(node.Step(ask));
+      EXPECT_FALSE(Drain(node).at(0).reject);
+    }
+    // Terms go on without it.
+    EXPECT_TRUE(node.Step(Make(MessageType::kHeartbeat, 1, 2, 3)));
+    Drain(node);
+    for (int i = 0; i < 10; ++i) node.Tick();
+    Drain(node);
+    EXPECT_TRUE(node.Step(longer));
+    const auto said = Drain(node);
+    ASSERT_EQ(said.size(), voted ? 1u : 0u);
+    if (voted) {
+      EXPECT_FALSE(said[0].reject);
+    }
+  }
+}
+
 // R-18, F21: what a blank disk says under an old id makes no majority.
 TEST(Raft, AnswersOfAnotherDiskCountForNothing) {
   Raft node = MakeAgreed(1);
