@@ -8,18 +8,17 @@
 #include "common/io/file.h"
 #include "common/rpc/http_endpoint.h"
 #include "common/rpc/systemd.h"
+#include "controller/quorum/disk.h"
 
 namespace tidemark::controller {
 namespace {
 
 constexpr Duration kLook = std::chrono::milliseconds(200);
-// As quorum's for a controller that runs.
-constexpr uint64_t kLeastFree = 16 << 20;
 
 // A disk that cannot tell is no full one.
 bool IsFull(const std::string& directory) {
   const auto space = io::PosixFileSystem().Space(directory);
-  return space && space->free < kLeastFree;
+  return space && space->free < quorum::kLeastFree;
 }
 
 Result<std::unique_ptr<rpc::HttpEndpoint>> Serve(
@@ -45,7 +44,7 @@ Result<bool> WaitForRoom(const ControllerConfig& config,
   const std::string& directory = config.data_directory;
   if (!IsFull(directory)) return true;
   LOG(ERROR) << "the disk of " << directory << " has less than "
-             << (kLeastFree >> 20)
+             << (quorum::kLeastFree >> 20)
              << " MiB left: this controller starts when there is room";
   TM_ASSIGN_OR_RETURN(const auto http, Serve(config));
   // It does what it can; to start it again would not help.

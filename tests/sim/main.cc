@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
   app.add_flag("--verbose", verbose, "Show what the simulated processes log");
   CLI11_PARSE(app, argc, argv);
   FLAGS_logtostderr = true;
-  FLAGS_minloglevel = verbose ? google::INFO : google::ERROR;
+  FLAGS_minloglevel = verbose ? google::INFO : google::FATAL;
   google::InitGoogleLogging(argv[0]);
   return tidemark::Run(seed, first, most, minutes, only);
 }
