@@ -154,8 +154,9 @@ Status LogManager::RemoveDoubles(const TopicPartition& partition,
     LOG(WARNING) << "stray log removed partition=" << ToString(partition)
                  << " topic_id=" << ToString(stray.topic_id)
                  << " dir=" << stray.dir->at->path();
-    stray.log = nullptr;
     const char* const suffix = Leaving(kStraySuffix);
+    if (stray.log) CloseIfKept(*stray.log, suffix);
+    stray.log = nullptr;
     auto path = stray.dir->at->RenameAway(partition, suffix);
     std::lock_guard lock(mutex_);
     if (stray.error && stray.leaving_as == nullptr) NotMissing(*stray.dir);

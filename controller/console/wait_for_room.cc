@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 
 #include "common/io/file.h"
@@ -42,6 +43,9 @@ Result<std::unique_ptr<rpc::HttpEndpoint>> Serve(
 Result<bool> WaitForRoom(const ControllerConfig& config,
                          const std::function<bool(Duration)>& pause) {
   const std::string& directory = config.data_directory;
+  // Of a snapshot that was not finished; the next one would begin with it.
+  std::error_code ignored;
+  std::filesystem::remove(directory + "/raft/snapshot.new", ignored);
   if (!IsFull(directory)) return true;
   LOG(ERROR) << "the disk of " << directory << " has less than "
              << (quorum::kLeastFree >> 20)

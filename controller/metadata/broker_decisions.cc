@@ -73,7 +73,7 @@ void TakeDirectoriesOffline(const View& view, const BrokerImage& broker,
                             const rpc_v1::HeartbeatRequest& request,
                             const std::vector<Uuid>& offline, Records* out) {
   out->push_back(OfflineRecord(broker, request, offline));
-  Eligibility eligible(view.image);
+  Eligibility eligible(view);
   eligible.WithoutDirectories(broker.id, offline);
   Evict(view,
         {.brokers = {broker.id},
@@ -177,7 +177,7 @@ Decision<rpc_v1::HeartbeatResponse> Decide(
   } else if (broker->fenced && !want_fence && caught_up &&
              view.broker.connected && !broker->in_controlled_shutdown) {
     out.records.push_back(ChangeOf(*broker, false));
-    ElectLeaderless(view, broker->id, Eligibility::With(view.image, broker->id),
+    ElectLeaderless(view, broker->id, Eligibility::With(view, broker->id),
                     &out.records);
     out.response.set_fenced(false);
   } else {
@@ -202,7 +202,7 @@ Records FenceSome(const View& view, size_t limit, Fencing* fencing) {
   Records out;
   const Eviction eviction{
       .brokers = fencing->brokers,
-      .eligible = Eligibility::Without(view.image, fencing->brokers)};
+      .eligible = Eligibility::Without(view, fencing->brokers)};
   fencing->complete = EvictSome(view, eviction, limit, &fencing->cursor, &out);
   if (!fencing->complete) return out;
   for (NodeId id : fencing->brokers) {

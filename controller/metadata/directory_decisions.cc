@@ -25,7 +25,7 @@ std::optional<record_v1::Record> Assign(const View& view,
                     known == metadata::kLostDirectory;
   const bool in_sync = Contains(now.isr, broker.id);
   const bool last = in_sync && now.isr.size() == 1;
-  const Eligibility eligible(view.image);
+  const Eligibility eligible(view);
   PartitionChange change(topic, replica.partition(), eligible, view.settings);
   if (lost) change.LogLost(broker.id);
   // The last one's old disk may still be found: the metadata go on naming it.

@@ -92,7 +92,7 @@ bool EvictSome(const View& view, const Eviction& eviction, size_t limit,
 
 void EvictEverywhere(const View& view, std::vector<NodeId> brokers,
                      bool unclean, Records* out) {
-  Eligibility eligible = Eligibility::Without(view.image, brokers);
+  Eligibility eligible = Eligibility::Without(view, brokers);
   Evict(view,
         {.brokers = std::move(brokers),
          .eligible = std::move(eligible),

@@ -224,11 +224,12 @@ Result<Decision<admin_v1::UpdateFeaturesResponse>> Decide(
         ErrorCode::kPolicyViolation,
         "one request may name " + std::to_string(kMaxFeatures) + " features");
   }
+  if (request.updates().empty()) {
+    return Fail(ErrorCode::kInvalidRequest, "no feature is named");
+  }
   Decision<admin_v1::UpdateFeaturesResponse> out;
-  Status all =
-      request.updates().empty()
-          ? Fail(ErrorCode::kInvalidRequest, "no feature is named")
-          : UpdateAll(view.image, *view.features, request, &out.records);
+  const Status all =
+      UpdateAll(view.image, *view.features, request, &out.records);
   if (!all || request.validate_only()) out.records.clear();
   for (const Update& update : request.updates()) {
     auto* result = out.response.add_results();

@@ -14,15 +14,20 @@ bool Contains(const std::vector<NodeId>& ids, NodeId id) {
 
 }  // namespace
 
-Eligibility Eligibility::Without(const Image& image,
-                                 std::vector<NodeId> brokers) {
-  Eligibility out(image);
-  out.out_ = std::move(brokers);
+Eligibility::Eligibility(const View& view) : image_(view.image) {
+  if (view.leaving != nullptr) out_ = *view.leaving;
+}
+
+Eligibility Eligibility::Without(const View& view,
+                                 const std::vector<NodeId>& brokers) {
+  Eligibility out(view);
+  out.out_.insert(out.out_.end(), brokers.begin(), brokers.end());
+  std::sort(out.out_.begin(), out.out_.end());
   return out;
 }
 
-Eligibility Eligibility::With(const Image& image, NodeId broker) {
-  Eligibility out(image);
+Eligibility Eligibility::With(const View& view, NodeId broker) {
+  Eligibility out(view);
   out.in_ = broker;
   return out;
 }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/metadata/image.h"
-#include "controller/metadata/decision.h"
+#include "controller/metadata/view.h"
 
 namespace tidemark::controller {
 
@@ -18,11 +18,12 @@ using metadata::TopicImage;
 // down (C-10).
 class Eligibility {
  public:
-  explicit Eligibility(const Image& image) : image_(image) {}
-  // As if these brokers were already out; sorted.
-  static Eligibility Without(const Image& image, std::vector<NodeId> brokers);
+  explicit Eligibility(const View& view);
+  // As if these brokers were already out.
+  static Eligibility Without(const View& view,
+                             const std::vector<NodeId>& brokers);
   // As if the broker were already in.
-  static Eligibility With(const Image& image, NodeId broker);
+  static Eligibility With(const View& view, NodeId broker);
 
   // As if these directories of the broker were offline.
   Eligibility& WithoutDirectories(NodeId broker, std::vector<Uuid> directories);
@@ -37,7 +38,7 @@ class Eligibility {
 
  private:
   const Image& image_;
-  std::vector<NodeId> out_;
+  std::vector<NodeId> out_;  // sorted
   NodeId in_ = kNoNode;
   NodeId offline_of_ = kNoNode;
   std::vector<Uuid> offline_;

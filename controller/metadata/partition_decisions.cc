@@ -14,8 +14,8 @@ bool Contains(const std::vector<NodeId>& ids, NodeId id) {
 }
 
 // C-17, rules 2 to 11, in that order; the first that fails is the answer.
-ErrorCode CheckAlter(const Image& state, NodeId sender,
-                     const AlterRequest::Partition& wanted,
+ErrorCode CheckAlter(const Image& state, const Eligibility& eligible,
+                     NodeId sender, const AlterRequest::Partition& wanted,
                      const TopicImage* topic) {
   if (topic == nullptr) return ErrorCode::kUnknownTopicId;
   if (wanted.partition() < 0 ||
@@ -47,7 +47,6 @@ ErrorCode CheckAlter(const Image& state, NodeId sender,
   bool recovering = wanted.recovery() == record_v1::RECOVERING;
   if (recovering && members.size() > 1) return ErrorCode::kInvalidRequest;
   if (recovering && !now.recovering) return ErrorCode::kInvalidRequest;
-  Eligibility eligible(state);
   for (const AlterRequest::IsrMember& member : wanted.isr()) {
     // KIP-841: fenced or leaving. KIP-903: another life of the broker.
     // B-30: one that has lost its log joins when it has said where the new one
@@ -83,7 +82,7 @@ ElectOutcome ElectPreferred(const View& view, const TopicImage& topic,
                             PartitionIndex index) {
   const PartitionImage& now = *topic.partitions[index];
   if (now.leader == now.replicas[0]) return {ErrorCode::kElectionNotNeeded, {}};
-  const Eligibility eligible(view.image);
+  const Eligibility eligible(view);
   if (!eligible(now.replicas[0]) || !Contains(now.isr, now.replicas[0]) ||
       !eligible.HasLog(now, now.replicas[0])) {
     return {ErrorCode::kPreferredLeaderNotAvailable, {}};
@@ -96,7 +95,7 @@ ElectOutcome ElectUnclean(const View& view, const TopicImage& topic,
                           PartitionIndex index) {
   const PartitionImage& now = *topic.partitions[index];
   if (now.leader != kNoNode) return {ErrorCode::kElectionNotNeeded, {}};
-  const Eligibility eligible(view.image);
+  const Eligibility eligible(view);
   PartitionChange change(topic, index, eligible, view.settings);
   auto record = change.UncleanIf([] { return true; }).Build();
   if (!record) return {ErrorCode::kEligibleLeadersNotAvailable, {}};
@@ -125,7 +124,7 @@ std::string Explain(ErrorCode code) {
 Decision<AlterResponse> Decide(const View& view, const AlterRequest& request) {
   Decision<AlterResponse> out;
   const Image& state = view.image;
-  const Eligibility eligible(state);
+  const Eligibility eligible(view);
   const BrokerImage* broker = state.FindBroker(request.broker_id());
   if (broker == nullptr || broker->epoch != request.broker_epoch()) {
     out.response.mutable_error()->set_code(
@@ -141,7 +140,8 @@ Decision<AlterResponse> Decide(const View& view, const AlterRequest& request) {
     answer->set_partition(wanted.partition());
     auto id = Uuid::FromBytes(wanted.topic_id());
     const TopicImage* topic = id ? state.FindTopic(*id) : nullptr;
-    ErrorCode code = CheckAlter(state, request.broker_id(), wanted, topic);
+    ErrorCode code =
+        CheckAlter(state, eligible, request.broker_id(), wanted, topic);
     // A second change of a partition would be decided on the state before
     // the first.
     if (code == ErrorCode::kNone &&
@@ -250,7 +250,7 @@ Records DecideUncleanLeaders(const View& view, size_t limit) {
 
 Records DecideEligibleLeaders(const View& view, size_t limit) {
   const Image& state = view.image;
-  const Eligibility eligible(state);
+  const Eligibility eligible(view);
   Records out;
   state.topics().ForEach(state.topics().with_eligible(),
                          [&](const TopicImage& topic, PartitionIndex index,

@@ -40,15 +40,20 @@ struct Rack {
 
 class Placer {
  public:
-  Placer(const metadata::Image& state, const RandomBelow& random)
+  Placer(const metadata::Image& state, const RandomBelow& random,
+         const std::vector<NodeId>* leaving)
       : random_(random) {
     std::map<std::string, Rack> by_name;
     for (const auto& [id, broker] : state.brokers()) {
       if (broker->in_controlled_shutdown) continue;
       Rack& rack = by_name[broker->rack];
-      (broker->fenced ? rack.fenced : rack.unfenced).push_back(id);
+      const bool out =
+          broker->fenced ||
+          (leaving != nullptr &&
+           std::binary_search(leaving->begin(), leaving->end(), id));
+      (out ? rack.fenced : rack.unfenced).push_back(id);
       ++usable_;
-      if (!broker->fenced) ++unfenced_;
+      if (!out) ++unfenced_;
     }
     for (auto& [name, rack] : by_name) racks_.push_back(std::move(rack));
     if (!racks_.empty()) first_rack_ = random_(racks_.size());
@@ -97,8 +102,8 @@ class Placer {
 
 Result<std::vector<std::vector<NodeId>>> PlaceReplicas(
     const metadata::Image& state, size_t partitions, size_t replication_factor,
-    const RandomBelow& random) {
-  Placer placer(state, random);
+    const RandomBelow& random, const std::vector<NodeId>* leaving) {
+  Placer placer(state, random, leaving);
   if (replication_factor == 0 || replication_factor > placer.usable()) {
     return Fail(ErrorCode::kInvalidReplicationFactor,
                 "Unable to replicate the partition " +

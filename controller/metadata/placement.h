@@ -21,6 +21,6 @@ using RandomBelow = std::function<size_t(size_t bound)>;
 // Order is random, so that small topics do not all start on one broker.
 Result<std::vector<std::vector<NodeId>>> PlaceReplicas(
     const metadata::Image& state, size_t partitions, size_t replication_factor,
-    const RandomBelow& random);
+    const RandomBelow& random, const std::vector<NodeId>* leaving = nullptr);
 
 }  // namespace tidemark::controller

@@ -158,7 +158,7 @@ Decision<rpc_v1::RegisterResponse> Decide(
     Evict(
         view,
         {.brokers = {request.broker_id()},
-         .eligible = Eligibility::Without(state, {request.broker_id()}),
+         .eligible = Eligibility::Without(view, {request.broker_id()}),
          .which = [&](const PartitionImage& p) { return IsLost(p, request); }},
         &out.records);
   }

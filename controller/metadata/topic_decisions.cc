@@ -68,9 +68,10 @@ void AssignDirectories(const Image& state, record_v1::AddPartition* add) {
 
 // Records of partitions from index `first`. The ISR is who is active now, the
 // first of them leads (KAFKA-13083).
-Result<Records> PartitionRecords(const Image& state, const Uuid& topic_id,
+Result<Records> PartitionRecords(const View& view, const Uuid& topic_id,
                                  size_t first, const Assignment& assignment) {
-  Eligibility eligible(state);
+  const Image& state = view.image;
+  const Eligibility eligible(view);
   Records out;
   for (size_t i = 0; i < assignment.size(); ++i) {
     record_v1::Record record;
@@ -160,7 +161,8 @@ Result<Assignment> AssignNewTopic(const View& view,
                 "default.");
   }
   if (static_cast<size_t>(partitions) > kMaxRecordsPerBatch) return TooMany();
-  return PlaceReplicas(view.image, partitions, replicas, view.random->below);
+  return PlaceReplicas(view.image, partitions, replicas, view.random->below,
+                       view.leaving);
 }
 
 struct Created {
@@ -193,7 +195,7 @@ Result<Created> CreateTopic(const View& view, const admin_v1::NewTopic& wanted,
     out.records.push_back(std::move(config));
   }
   TM_ASSIGN_OR_RETURN(Records partitions,
-                      PartitionRecords(view.image, out.id, 0, out.assignment));
+                      PartitionRecords(view, out.id, 0, out.assignment));
   std::move(partitions.begin(), partitions.end(),
             std::back_inserter(out.records));
   return out;
@@ -227,7 +229,8 @@ Result<Records> GrowTopic(
   Assignment assignment;
   if (wanted.assignment().empty()) {
     TM_ASSIGN_OR_RETURN(
-        assignment, PlaceReplicas(state, added, replicas, view.random->below));
+        assignment, PlaceReplicas(state, added, replicas, view.random->below,
+                                  view.leaving));
   } else {
     if (static_cast<size_t>(wanted.assignment_size()) != added) {
       return Fail(ErrorCode::kInvalidReplicaAssignment,
@@ -238,7 +241,7 @@ Result<Records> GrowTopic(
     TM_ASSIGN_OR_RETURN(assignment,
                         CheckAssignment(state, wanted.assignment(), replicas));
   }
-  return PartitionRecords(state, topic->id, topic->partitions.size(),
+  return PartitionRecords(view, topic->id, topic->partitions.size(),
                           assignment);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "common/metadata/image.h"
 #include "controller/metadata/decision.h"
@@ -41,6 +42,9 @@ struct View {
   BrokerFacts broker = {};             // the one that the request names
   const Randomness* random = nullptr;  // REQUIRES: set, where topics are made
   const FeatureFacts* features = nullptr;  // REQUIRES: set, about features
+  // Lost, and being fenced part by part: nothing moves to them meanwhile.
+  // Sorted; null: none.
+  const std::vector<NodeId>* leaving = nullptr;
 };
 
 }  // namespace tidemark::controller

@@ -17,7 +17,8 @@ class Process final : public RaftQuorum {
   Process(Options options, Executor& executor, StateMachine& machine,
           std::unique_ptr<storage::RaftStorage> storage, Found found)
       : meta_(storage->meta()),
-        disk_(std::move(storage), options.directory, executor),
+        disk_(std::move(storage), options.directory, executor,
+              found.snapshot.data.size()),
         transport_(executor),
         node_(std::make_unique<Node>(
             std::move(options), meta_,

@@ -22,11 +22,12 @@ void DieOn(const Status& status) {
 }  // namespace
 
 StorageThread::StorageThread(std::unique_ptr<storage::RaftStorage> storage,
-                             std::string directory, Executor& executor)
+                             std::string directory, Executor& executor,
+                             size_t snapshot_bytes)
     : storage_(std::move(storage)),
       directory_(std::move(directory)),
       executor_(executor),
-      background_(std::make_unique<io::EventLoop>("raft-snapshots")) {
+      snapshot_bytes_(snapshot_bytes) {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "raft-storage");
     Loop();
@@ -34,7 +35,6 @@ StorageThread::StorageThread(std::unique_ptr<storage::RaftStorage> storage,
 }
 
 StorageThread::~StorageThread() {
-  background_.reset();
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -61,12 +61,17 @@ void StorageThread::SaveSnapshot(raft::LogPosition last,
                                  std::shared_ptr<const FrozenState> state,
                                  raft::LogIndex compact_to,
                                  std::function<void(size_t)> done) {
-  background_->Post([this, last, members = std::move(members),
-                     state = std::move(state), compact_to,
-                     done = std::move(done)]() mutable {
+  background_.Post([this, last, members = std::move(members),
+                    state = std::move(state), compact_to,
+                    done = std::move(done)]() mutable {
     // The one before goes only after it.
-    if (!HasRoom(2 * snapshot_bytes_))
-      return background_->PostAfter(
+    const bool room = HasRoom(snapshot_bytes_ + snapshot_bytes_ / 4);
+    LOG_IF(ERROR, !room && !lacks_room_)
+        << "no room in " << directory_ << " for a snapshot of about "
+        << (snapshot_bytes_ >> 20) << " MiB: the log grows until there is";
+    lacks_room_ = !room;
+    if (!room)
+      return background_.PostAfter(
           kLookForRoom, [this, last, members, state, compact_to, done] {
             SaveSnapshot(last, members, state, compact_to, done);
           });
@@ -91,9 +96,10 @@ void StorageThread::SavePeer(NodeId id, const Uuid& directory,
 }
 
 void StorageThread::LoadSnapshot(std::function<void(raft::Snapshot)> done) {
-  background_->Post([this, done = std::move(done)] {
+  background_.Post([this, done = std::move(done)] {
     auto snapshot = storage_->LoadSnapshot();
     if (!snapshot) DieOn(Fail(snapshot.error()));
+    snapshot_bytes_ = std::max(snapshot_bytes_, snapshot->data.size());
     executor_.Post([done, snapshot = std::move(*snapshot)] { done(snapshot); });
   });
 }

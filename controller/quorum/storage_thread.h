@@ -26,8 +26,10 @@ namespace tidemark::quorum {
 // begun, and all waits as behind a disk that hangs, until there is room again.
 class StorageThread final : public Disk {
  public:
+  // `snapshot_bytes`: of the snapshot that is there.
   StorageThread(std::unique_ptr<storage::RaftStorage> storage,
-                std::string directory, Executor& executor);
+                std::string directory, Executor& executor,
+                size_t snapshot_bytes);
   // Finishes what is queued, if there is room; callbacks may not run any more.
   ~StorageThread() override;
 
@@ -41,7 +43,7 @@ class StorageThread final : public Disk {
   void LoadSnapshot(std::function<void(raft::Snapshot)> done) override;
 
   // The thread of the snapshots, for what else takes long.
-  Executor& background() { return *background_; }
+  Executor& background() { return background_; }
 
   // Any thread.
   bool full() const override { return full_; }
@@ -73,8 +75,12 @@ class StorageThread final : public Disk {
   Times write_times_;
   bool stopping_ = false;
   std::thread thread_;
-  std::unique_ptr<io::EventLoop> background_;
-  size_t snapshot_bytes_ = 0;  // of the newest; on that thread
+  // Of the largest one seen, and whether it was told that there is no room for
+  // another; on that thread.
+  size_t snapshot_bytes_;
+  bool lacks_room_ = false;
+  // Last, so that what it still does finds the rest there.
+  io::EventLoop background_{"raft-snapshots"};
 };
 
 }  // namespace tidemark::quorum

@@ -184,7 +184,9 @@ class AdminCall
         WorthAnother(rpc::FromGrpc(status, &flight->context).code)) {
       return Retry();
     }
-    if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    // Not its own refusal, which says more.
+    if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED &&
+        code == trailers.end()) {
       return call_->Finish(Fail(ErrorCode::kUnsupportedVersion,
                                 "the active controller runs a release that "
                                 "does not know this call"));

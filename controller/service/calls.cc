@@ -71,6 +71,7 @@ void Controller::Call(const Request& request,
 View Controller::ViewFor(NodeId broker) {
   View view{*ledger_.pending(), options_.settings};
   view.random = &random_;
+  if (fencing_) view.leaving = &fencing_->brokers;
   if (broker != kNoNode) {
     view.broker = watch_.FactsOf(broker, *ledger_.committed(),
                                  *ledger_.pending(), executor_->Now());

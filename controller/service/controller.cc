@@ -129,6 +129,7 @@ void Controller::Resign() {
   if (!active_) return;
   active_ = false;
   ++generation_;
+  fencing_.reset();
   LOG(INFO) << "controller: no longer active epoch=" << term_;
   ledger_.Resign();
   feed_.Close(NotActive());
@@ -201,7 +202,8 @@ void Controller::Tick(uint64_t generation) {
 }
 
 // All of them at once, so that nothing moves to one that is gone too; but no
-// more in one turn than others can wait for.
+// more in one turn than others can wait for. What others decide between two
+// turns does not go to them either (View::leaving).
 void Controller::FenceLost() {
   const auto lost =
       watch_.Lost(*committed(), *ledger_.pending(), executor_->Now());
@@ -209,26 +211,35 @@ void Controller::FenceLost() {
   if (ledger_.draining()) return;
   std::vector<NodeId> ids;
   for (const BrokerWatch::Loss& loss : lost) ids.push_back(loss.broker);
+  Effects effects;
   if (!fencing_ || fencing_->brokers != ids) {
     fencing_.emplace(Fencing{.brokers = ids});
     for (const BrokerWatch::Loss& loss : lost) {
-      LOG(INFO) << "controller: broker=" << loss.broker << " lost (" << loss.why
-                << "), fencing it";
+      effects.notes.push_back({.text = "broker=" + std::to_string(loss.broker) +
+                                       " lost (" + loss.why + ")"});
     }
   }
   Records records = FenceSome(ViewFor(), kFencedPerTurn, &*fencing_);
   const size_t fenced = fencing_->complete ? ids.size() : 0;
-  Effects effects;
   effects.notes.push_back(
       {.text = "partitions moved=" + std::to_string(records.size() - fenced) +
                ", brokers fenced=" + std::to_string(fenced) + " of " +
                std::to_string(ids.size()) + " lost"});
   Commit(std::move(records), std::move(effects),
          [this, fenced](Result<MetadataOffset> offset) {
-           if (offset) counters_.fenced_lost += fenced;
+           // From the start: a part of it is missing.
+           if (!offset) return fencing_.reset();
+           counters_.fenced_lost += fenced;
          });
-  if (fenced > 0) return fencing_.reset();
+  if (fenced > 0) fencing_.reset();
+  // Where it was refused the next tick tries again.
+  if (fencing_) FenceMoreSoon();
+}
+
+void Controller::FenceMoreSoon() {
+  if (std::exchange(fence_posted_, true)) return;
   executor_->Post([this, generation = generation_] {
+    fence_posted_ = false;
     if (generation == generation_) FenceLost();
   });
 }

@@ -135,6 +135,7 @@ class Controller final : public quorum::StateMachine {
 
   void Tick(uint64_t generation);
   void FenceLost();
+  void FenceMoreSoon();
   void RunPeriodic(Instant now);
   Records DecidePeriodic(Instant now);
 
@@ -151,6 +152,7 @@ class Controller final : public quorum::StateMachine {
   Ledger ledger_;
   BrokerWatch watch_;
   std::optional<Fencing> fencing_;  // that is not complete
+  bool fence_posted_ = false;       // its next turn
   MetadataFeed feed_;
   Instant next_keep_alive_{}, next_balance_{}, next_unclean_{}, last_commit_{};
   Counters counters_;

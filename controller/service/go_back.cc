@@ -1,6 +1,7 @@
 #include "controller/service/go_back.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -23,6 +24,12 @@ using storage::RaftStorage;
 constexpr char kStage[] = "restoring";
 constexpr char kDatabase[] = "raft";
 
+int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 tl::unexpected<Error> Refuse(const std::string& what) {
   return Fail(ErrorCode::kInvalidRequest, what);
 }
@@ -30,13 +37,14 @@ tl::unexpected<Error> Refuse(const std::string& what) {
 // One synced write: the whole log is replaced by a snapshot that no log of
 // before reaches, in a term that nobody has seen.
 Result<NewBeginning> Begin(RaftStorage* storage, const SoleVoter& self,
-                           const metadata::Image& image, uint64_t term) {
-  TM_ASSIGN_OR_RETURN(const auto records, AfterGoingBack(image));
+                           const metadata::Image& image, uint64_t term,
+                           const Steps& steps) {
+  TM_ASSIGN_OR_RETURN(const auto records, AfterGoingBack(image, steps));
   NewBeginning out;
   out.cluster_id = storage->meta().cluster_id;
   out.from = image.offset();
-  out.offset = image.offset() + kOffsetStep;
-  out.term = term + kTermStep;
+  out.offset = image.offset() + steps.offset;
+  out.term = term + steps.term;
   // What controllers and brokers would do with it: now is the time to find out.
   TM_ASSIGN_OR_RETURN(const auto next,
                       metadata::FromRecords(records, out.offset));
@@ -133,7 +141,8 @@ Result<NewBeginning> RestoreBackup(const SoleVoter& self,
                         RaftStorage::Open(stage, cluster, self.id));
     TM_ASSIGN_OR_RETURN(out,
                         Begin(storage.get(), self, *backup->image,
-                              static_cast<uint64_t>(backup->header.epoch())));
+                              static_cast<uint64_t>(backup->header.epoch()),
+                              StepsAfter(NowMs() - backup->header.time_ms())));
   }
   // Last what makes it a controller's.
   for (const char* name : {kDatabase, io::kMetaPropertiesFile})
@@ -158,7 +167,7 @@ Result<NewBeginning> RecoverAlone(const SoleVoter& self) {
   if (!stored.entries.empty())
     term = std::max(term, stored.entries.back().term);
   TM_ASSIGN_OR_RETURN(NewBeginning out,
-                      Begin(storage.get(), self, *image, term));
+                      Begin(storage.get(), self, *image, term, {}));
   out.members = members ? raft::ToString(*members) : "those of its file";
   return out;
 }

@@ -45,6 +45,12 @@ class SnapshotTable::File {
     if (status_) Note(writer_.DeleteRange(PartKey(0, 0), PartKey(index, 0)));
   }
 
+  // Where it is one of the database's it has another name there. What is left
+  // of one that failed would hold the room that somebody waits for.
+  ~File() { rocksdb::Env::Default()->DeleteFile(path_).PermitUncheckedError(); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
   void Add(std::string_view part) {
     for (; status_ && !part.empty();
          part.remove_prefix(std::min(part.size(), kPartBytes))) {

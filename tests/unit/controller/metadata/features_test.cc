@@ -119,6 +119,7 @@ TEST_F(FeaturesTest, RaisedWhenEveryNodeHasSaidSo) {
 }
 
 TEST_F(FeaturesTest, WhatMakesNoSenseIsRefusedWhole) {
+  EXPECT_EQ(Decide(view(), Request()).error().code, ErrorCode::kInvalidRequest);
   std::string why;
   EXPECT_EQ(Code(Ask(kMetadataVersion, 29, Request::UPGRADE), &why),
             ErrorCode::kInvalidUpdateVersion);

@@ -36,7 +36,8 @@ TEST_P(Elections, Decide) {
     state.Broker(id, !alive);
   }
   state.Topic("t", 1).Partition(1, 0, c.replicas, c.isr, c.leader);
-  const Eligibility eligible(*state);
+  const View view{*state, kSettings};
+  const Eligibility eligible(view);
   PartitionChange change(*state->FindTopic("t"), 0, eligible, kSettings);
   auto record =
       change.Kind(c.kind).UncleanIf([&] { return c.unclean; }).Build();
@@ -176,7 +177,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(PartitionChangeTest, AShrinkAloneKeepsTheLeaderEpoch) {
   State state;
   state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
-  const Eligibility eligible(*state);
+  const View view{*state, kSettings};
+  const Eligibility eligible(view);
   auto record = PartitionChange(*state->FindTopic("t"), 0, eligible, kSettings)
                     .WithoutIsrMember(2)
                     .Build();
@@ -187,7 +189,8 @@ TEST(PartitionChangeTest, AShrinkAloneKeepsTheLeaderEpoch) {
 TEST(PartitionChangeTest, TheLastIsrMemberStays) {
   State state;
   state.Broker(1).Topic("t", 1).Partition(1, 0, {1}, {1}, 1);
-  const Eligibility eligible = Eligibility::Without(*state, {1});
+  const View view{*state, kSettings};
+  const Eligibility eligible = Eligibility::Without(view, {1});
   auto record = PartitionChange(*state->FindTopic("t"), 0, eligible, kSettings)
                     .WithoutIsrMember(1)
                     .Build();

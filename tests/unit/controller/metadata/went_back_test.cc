@@ -84,13 +84,13 @@ TEST(WentBackTest, NothingIsGivenOutTwice) {
     const ImagePtr before = Some(given);
     auto records = AfterGoingBack(*before);
     ASSERT_TRUE(records) << records.error().message;
-    auto after = metadata::FromRecords(*records, kOffset + kOffsetStep);
+    auto after = metadata::FromRecords(*records, kOffset + Steps().offset);
     ASSERT_TRUE(after) << after.error().message;
-    EXPECT_EQ((*after)->producer_ids().next(), given + kProducerIdStep);
+    EXPECT_EQ((*after)->producer_ids().next(), given + Steps().producer_id);
     const auto* partition = (*after)->FindPartition("t", 2);
     ASSERT_NE(partition, nullptr);
-    EXPECT_EQ(partition->leader_epoch, 7 + kLeaderEpochStep);
-    EXPECT_EQ(partition->partition_epoch, 9 + kPartitionEpochStep);
+    EXPECT_EQ(partition->leader_epoch, 7 + Steps().leader_epoch);
+    EXPECT_EQ(partition->partition_epoch, 9 + Steps().partition_epoch);
     EXPECT_EQ(partition->isr, std::vector<NodeId>{1});
     // What a broker that is still there is known by.
     EXPECT_EQ((*after)->FindBroker(1)->epoch, 42);
@@ -102,19 +102,34 @@ TEST(WentBackTest, BrokersAreToKeepWhatTheMetadataDoNotKnow) {
   EXPECT_TRUE(metadata::MayRemoveUnknownLogs(*before, 1));
   auto records = AfterGoingBack(*before);
   ASSERT_TRUE(records);
-  auto after = metadata::FromRecords(*records, kOffset + kOffsetStep);
+  auto after = metadata::FromRecords(*records, kOffset + Steps().offset);
   ASSERT_TRUE(after);
   EXPECT_FALSE(metadata::MayRemoveUnknownLogs(**after, 1));
   // Again, though it has been so before.
   records = AfterGoingBack(**after);
   ASSERT_TRUE(records);
-  after = metadata::FromRecords(*records, kOffset + 2 * kOffsetStep);
+  after = metadata::FromRecords(*records, kOffset + 2 * Steps().offset);
   ASSERT_TRUE(after) << after.error().message;
   EXPECT_FALSE(metadata::MayRemoveUnknownLogs(**after, 1));
 }
 
 TEST(WentBackTest, EpochsThatCannotBeMovedOnAreRefused) {
   EXPECT_FALSE(AfterGoingBack(*Some(0, INT32_MAX - 5)));
+}
+
+// What was given out after the first time is not given out again: a life of an
+// hour, in which everything went as fast as it can.
+TEST(AfterGoingBackTest, TwiceFromOneFileGivesNothingOutAgain) {
+  const int64_t first = 600'000, hour = 3'600'000;
+  const Steps once = StepsAfter(first), again = StepsAfter(first + hour);
+  EXPECT_GT(again.offset, once.offset + 3600 * 10'000);
+  EXPECT_GT(again.producer_id, once.producer_id + 3600 * 100'000);
+  EXPECT_GE(again.term, once.term + 3600);
+  EXPECT_GE(again.leader_epoch, once.leader_epoch + 3600);
+  EXPECT_GE(again.partition_epoch, once.partition_epoch + 7200);
+  // A clock that was set back, and one that is far off.
+  EXPECT_EQ(StepsAfter(-hour).offset, Steps().offset);
+  EXPECT_GT(StepsAfter(INT64_MAX).leader_epoch, once.leader_epoch);
 }
 
 }  // namespace

@@ -6,107 +6,12 @@
 #include "common/metadata/apply.h"
 #include "common/metadata/snapshot.h"
 #include "common/rpc/status_map.h"
-#include "tests/unit/controller/service/fakes.h"
+#include "tests/unit/controller/service/controller_fixture.h"
 
 namespace tidemark::controller {
 namespace {
 
 using std::chrono::milliseconds;
-
-struct TestSink : FeedSink {
-  void Send(std::shared_ptr<const rpc_v1::FeedMessage> message) override {
-    messages.push_back(std::move(message));
-  }
-  void Close(const Error& error) override { closed = error; }
-  std::vector<std::shared_ptr<const rpc_v1::FeedMessage>> messages;
-  std::optional<Error> closed;
-};
-
-class ControllerTest : public ::testing::Test {
- protected:
-  ControllerTest()
-      : controller_(TestOptions(), &executor_, TestRandomness()),
-        quorum_(1, &controller_) {
-    controller_.Attach(&quorum_);
-    quorum_.voters[2] = {2, "host2", 9093};
-  }
-
-  BrokerEpoch Register(NodeId id, int incarnation) {
-    BrokerEpoch epoch = -1;
-    controller_.Call(RegisterOf(id, incarnation),
-                     [&](Result<rpc_v1::RegisterResponse> r) {
-                       ASSERT_TRUE(r);
-                       EXPECT_EQ(r->error().code(), 0);
-                       epoch = r->broker_epoch();
-                     });
-    return epoch;
-  }
-  rpc_v1::HeartbeatResponse Beat(NodeId id, BrokerEpoch epoch,
-                                 bool want_shut_down = false) {
-    rpc_v1::HeartbeatRequest r;
-    r.set_broker_id(id);
-    r.set_broker_epoch(epoch);
-    r.set_metadata_offset(controller_.committed()->offset());
-    r.set_want_shut_down(want_shut_down);
-    rpc_v1::HeartbeatResponse out;
-    controller_.Call(r, [&](Result<rpc_v1::HeartbeatResponse> response) {
-      if (response) out = *response;
-    });
-    return out;
-  }
-  BrokerEpoch Join(NodeId id) {
-    BrokerEpoch epoch = Register(id, static_cast<int>(id));
-    Subscribe(id, 0);
-    EXPECT_FALSE(Beat(id, epoch).fenced());
-    return epoch;
-  }
-  using TopicReply = std::optional<Result<admin_v1::CreateTopicsResponse>>;
-  std::shared_ptr<TopicReply> Create(const std::string& name, int partitions,
-                                     int replicas) {
-    admin_v1::CreateTopicsRequest r;
-    auto* t = r.add_topics();
-    t->set_name(name);
-    t->set_partitions(partitions);
-    t->set_replication_factor(replicas);
-    auto reply = std::make_shared<TopicReply>();
-    controller_.Call(r,
-                     [reply](Result<admin_v1::CreateTopicsResponse> response) {
-                       *reply = std::move(response);
-                     });
-    return reply;
-  }
-  const metadata::PartitionImage& P(const std::string& topic, int i = 0) {
-    return *controller_.committed()->FindPartition(topic, i);
-  }
-  // `incarnation`: 0 is the one that Join registers.
-  static rpc_v1::SubscribeRequest FeedOf(NodeId id, MetadataOffset next,
-                                         int incarnation = 0) {
-    rpc_v1::SubscribeRequest r;
-    r.set_broker_id(id);
-    r.set_cluster_id("c");
-    r.set_next_offset(next);
-    r.set_incarnation_id(
-        TestUuid(incarnation != 0 ? incarnation : static_cast<int>(id))
-            .ToBytes());
-    return r;
-  }
-  std::shared_ptr<TestSink> Subscribe(NodeId id, MetadataOffset next,
-                                      int incarnation = 0) {
-    auto sink = std::make_shared<TestSink>();
-    EXPECT_TRUE(controller_.Subscribe(FeedOf(id, next, incarnation), sink));
-    if (incarnation == 0) feeds_[id] = sink;
-    return sink;
-  }
-  // The newest one of the broker.
-  void BreakFeed(NodeId id) {
-    controller_.FeedEnded(FeedOf(id, 0), feeds_.at(id).get());
-  }
-
-  ManualExecutor executor_;
-  Controller controller_;
-  FakeQuorum quorum_;
-  std::map<NodeId, std::shared_ptr<TestSink>> feeds_;
-};
 
 // Entries of a log: topics, then changes of their partitions.
 class Tail {
@@ -271,73 +176,6 @@ TEST_F(ControllerTest, WhatCommitsAfterTheLossIsApplied) {
   auto lost = Create("t", 1, 1);
   quorum_.Depose(2, /*commit=*/true);
   EXPECT_NE(controller_.committed()->FindTopic("t"), nullptr);
-}
-
-TEST_F(ControllerTest, SilentBrokerIsFencedAndItsPartitionsMove) {
-  quorum_.Elect(1);
-  BrokerEpoch one = Join(1);
-  BrokerEpoch two = Join(2);
-  ASSERT_TRUE((**Create("t", 4, 2))->topics(0).code() == 0);
-  for (int i = 0; i < 30; ++i) {
-    Beat(2, two);
-    executor_.Advance(milliseconds(100));
-  }
-  EXPECT_TRUE(controller_.committed()->FindBroker(1)->fenced);
-  EXPECT_FALSE(controller_.committed()->FindBroker(2)->fenced);
-  for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(P("t", i).leader, 2);
-    EXPECT_EQ(P("t", i).isr, std::vector<NodeId>{2});
-  }
-  EXPECT_EQ(controller_.counters().fenced_lost, 1u);
-  EXPECT_FALSE(Beat(1, one).fenced()) << "back, with its feed";
-}
-
-// A zone that is gone costs one change of each partition, and one entry.
-TEST_F(ControllerTest, BrokersLostTogetherAreFencedTogether) {
-  quorum_.Elect(1);
-  for (NodeId id = 1; id <= 4; ++id) Join(id);
-  ASSERT_TRUE((**Create("t", 4, 3))->topics(0).code() == 0);
-  executor_.Advance(milliseconds(100));
-  const MetadataOffset before = controller_.committed()->offset();
-  std::vector<LeaderEpoch> epochs;
-  for (int i = 0; i < 4; ++i) epochs.push_back(P("t", i).leader_epoch);
-  const BrokerEpoch four = controller_.committed()->FindBroker(4)->epoch;
-  for (NodeId id : {1, 2, 3}) BreakFeed(id);
-  executor_.Advance(milliseconds(400));
-  EXPECT_EQ(controller_.committed()->offset(), before + 1);
-  EXPECT_EQ(controller_.counters().fenced_lost, 3u);
-  for (int i = 0; i < 4; ++i) {
-    const auto& now = P("t", i);
-    const bool there = std::count(now.replicas.begin(), now.replicas.end(), 4);
-    EXPECT_EQ(now.leader, there ? 4 : kNoNode);
-    EXPECT_LE(now.leader_epoch, epochs[static_cast<size_t>(i)] + 1);
-  }
-  EXPECT_FALSE(Beat(4, four).fenced());
-}
-
-TEST_F(ControllerTest, BrokenFeedFencesAfterTheGraceOnly) {
-  quorum_.Elect(1);
-  BrokerEpoch epoch = Join(1);
-  executor_.Advance(milliseconds(200));
-  BreakFeed(1);
-  Beat(1, epoch);
-  executor_.Advance(milliseconds(250));
-  EXPECT_FALSE(controller_.committed()->FindBroker(1)->fenced);
-  executor_.Advance(milliseconds(60));
-  EXPECT_TRUE(controller_.committed()->FindBroker(1)->fenced);
-  EXPECT_TRUE(Beat(1, epoch).fenced()) << "not without its feed";
-  Subscribe(1, 0);
-  EXPECT_FALSE(Beat(1, epoch).fenced());
-}
-
-TEST_F(ControllerTest, FeedBackWithinTheGraceKeepsTheBroker) {
-  quorum_.Elect(1);
-  Join(1);
-  BreakFeed(1);
-  executor_.Advance(milliseconds(250));
-  Subscribe(1, 0);
-  executor_.Advance(milliseconds(500));
-  EXPECT_FALSE(controller_.committed()->FindBroker(1)->fenced);
 }
 
 // D-11: a second process with the number of a broker, refused as one, keeps a

@@ -19,12 +19,14 @@ class ManualExecutor final : public Executor {
   Instant Now() const override { return now_; }
   int64_t WallMs() const override { return 0; }
 
+  void RunOne() {
+    if (tasks_.empty()) return;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    task();
+  }
   void RunReady() {
-    while (!tasks_.empty()) {
-      Task task = std::move(tasks_.front());
-      tasks_.pop_front();
-      task();
-    }
+    while (!tasks_.empty()) RunOne();
   }
   void Advance(Duration by) {
     Instant end = now_ + by;
