@@ -64,7 +64,11 @@ TEST_F(ControllerTest, AFencingInPartsLeavesNothingBehind) {
     accusation.add_refusing_brokers(1);
     controller_.Call(accusation, [](Result<rpc_v1::HeartbeatResponse>) {});
     ASSERT_FALSE(controller_.committed()->FindBroker(1)->fenced) << "in parts";
-    ASSERT_EQ((**Create(name + "-amid", 30, 2))->topics(0).code(), 0);
+    // With ids in front of where it is, and behind.
+    for (int i = 0; i < 200; ++i) {
+      const std::string amid = name + "-amid-" + std::to_string(i);
+      ASSERT_EQ((**Create(amid, 3, 2))->topics(0).code(), 0);
+    }
     quorum_.refuse = refuse;
     executor_.RunOne();
     quorum_.refuse = false;
