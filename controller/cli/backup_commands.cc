@@ -76,7 +76,10 @@ Result<std::string> SaveFromAny(const Context& context, bool local) {
   bool any = false;
   while (!addresses.empty()) {
     for (const std::string& address : addresses) {
-      auto file = SaveFrom(address, local, deadline);
+      // So that one that hangs leaves time for the others.
+      const auto left = deadline - Time::now();
+      const auto most = left / static_cast<int>(addresses.size() + 1) * 2;
+      auto file = SaveFrom(address, local, Time::now() + most);
       if (file) return file;
       // That there was no time for the last one says nothing.
       if (!any || file.error().code != ErrorCode::kRequestTimedOut)

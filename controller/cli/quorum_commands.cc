@@ -83,8 +83,9 @@ Status ShowViews(const Context& context, const Error& why) {
     if (!quorum) continue;
     any = true;
     if (context.format == Format::kTable)
-      Print("no controller leads; controller " +
-            std::to_string(quorum->self()) + " at " + address +
+      Print(std::string(quorum->leader() < 0 ? "no controller leads; "
+                                             : "the leader did not answer; ") +
+            "controller " + std::to_string(quorum->self()) + " at " + address +
             " with log to " + std::to_string(quorum->last_offset()) + " sees:");
     PrintQuorum(context, *quorum);
   }
