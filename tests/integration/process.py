@@ -76,7 +76,8 @@ class Running:
     """A process that ought to go on; `with` ends it."""
 
     def __init__(self, program, *args, cwd=None):
-        self.log = tempfile.TemporaryFile('w+')
+        # The process shares the place in the file: what it says goes to the end, wherever it is read.
+        self.log = tempfile.TemporaryFile('a+')
         self.process = subprocess.Popen([os.path.join(BIN, program), *args], stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=subprocess.STDOUT, cwd=cwd, env=CLEAN)
 
