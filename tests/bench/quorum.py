@@ -68,7 +68,7 @@ class Tidemark:
         return self.nodes()[self.do('active', self.home)][1]
 
     def syncs(self):
-        return sum(metric('http://127.0.0.1:%d/metrics' % (BASE + 200 + i), 'tidemark_raft_disk_write_seconds_count')
+        return sum(metric('http://127.0.0.1:%d/metrics' % (BASE + 250 + i), 'tidemark_raft_disk_write_seconds_count')
                    for i in range(len(self.nodes())))
 
 
