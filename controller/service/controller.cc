@@ -84,8 +84,10 @@ void Controller::Apply(std::span<const quorum::Committed> entries) {
 
 std::function<void()> Controller::ReadSnapshot(SharedBytes data,
                                                MetadataOffset offset) {
-  auto image = metadata::FromRecords(ParseEntry(data.view()), offset);
-  if (!image) StopIfNewer(image.error());
+  const auto records = ParseEntry(data.view());
+  if (!records) StopIfUnreadable(records.error());
+  auto image = metadata::FromRecords(*records, offset);
+  if (!image) StopIfUnreadable(image.error());
   LOG_IF(FATAL, !image) << "the metadata snapshot at offset=" << offset
                         << " does not load: " << image.error().message;
   // Keeps what it replaces: to drop it takes long.

@@ -47,9 +47,11 @@ ImagePtr ApplyCommitted(ImagePtr base,
                         int16_t* level) {
   metadata::ImageBuilder builder(std::move(base));
   for (const quorum::Committed& entry : entries) {
-    const record_v1::RecordBatch batch = ParseEntry(entry.data);
+    const auto parsed = ParseEntry(entry.data);
+    if (!parsed) StopIfUnreadable(parsed.error());
+    const record_v1::RecordBatch& batch = *parsed;
     if (Status applied = builder.Apply(batch, entry.offset); !applied) {
-      StopIfNewer(applied.error());
+      StopIfUnreadable(applied.error());
       LOG(FATAL) << "a committed entry contradicts the metadata: "
                  << applied.error().message;
     }
@@ -60,11 +62,13 @@ ImagePtr ApplyCommitted(ImagePtr base,
 
 }  // namespace
 
-record_v1::RecordBatch ParseEntry(std::string_view data) {
+Result<record_v1::RecordBatch> ParseEntry(std::string_view data) {
   record_v1::RecordBatch batch;
-  CHECK(batch.ParseFromArray(data.data(), static_cast<int>(data.size())))
-      << "a log entry is not a record batch";
-  return batch;
+  if (batch.ParseFromArray(data.data(), static_cast<int>(data.size())))
+    return batch;
+  return Fail(ErrorCode::kKafkaStorageError,
+              "what the log or the snapshot has is no metadata: replace this "
+              "controller's disk as a lost one (docs/operations.md)");
 }
 
 int16_t HighestLevel(const record_v1::RecordBatch& batch) {
@@ -75,10 +79,12 @@ int16_t HighestLevel(const record_v1::RecordBatch& batch) {
   return level;
 }
 
-void StopIfNewer(const Error& error) {
-  if (error.code != ErrorCode::kUnsupportedVersion) return;
+void StopIfUnreadable(const Error& error) {
+  const bool newer = error.code == ErrorCode::kUnsupportedVersion;
+  if (!newer && error.code != ErrorCode::kKafkaStorageError) return;
   constexpr int kExitConfig = 78;  // EX_CONFIG; systemd leaves it at that
-  LOG(ERROR) << "controller: stopping, the metadata are of a newer release: "
+  LOG(ERROR) << "controller: stopping, the metadata are "
+             << (newer ? "of a newer release: " : "unreadable: ")
              << error.message;
   google::FlushLogFiles(google::GLOG_INFO);
   _exit(kExitConfig);
@@ -133,8 +139,8 @@ void Ledger::RebuildPending() {
   pending_ = committed_;
   for (InFlight& entry : in_flight_) {
     entry.offset = pending_->offset() + 1;
-    auto next =
-        ApplyBatch(pending_, ParseEntry(entry.data), entry.offset, nullptr);
+    auto next =  // which this node has made itself
+        ApplyBatch(pending_, *ParseEntry(entry.data), entry.offset, nullptr);
     if (next) pending_ = *next;
     entry.image = pending_;
   }

@@ -94,15 +94,15 @@ class Ledger {
   MetadataOffset snapshot_taken_at_ = 0;
 };
 
-// The records of one entry of the log, or of a snapshot. CHECKs: whoever
-// proposes has made them.
-record_v1::RecordBatch ParseEntry(std::string_view data);
+// The records of one entry of the log, or of a snapshot. kKafkaStorageError for
+// what is none: it came from a disk or from a peer.
+Result<record_v1::RecordBatch> ParseEntry(std::string_view data);
 
 // The level of metadata.version that all of a batch needs.
 int16_t HighestLevel(const record_v1::RecordBatch& batch);
 
-// Where the metadata are of a newer release the process ends, in order: that is
-// no crash, and no reason to start again.
-void StopIfNewer(const Error& error);
+// Where the metadata are of a newer release, or are none, the process ends, in
+// order and with what to do: to start it again would not help.
+void StopIfUnreadable(const Error& error);
 
 }  // namespace tidemark::controller

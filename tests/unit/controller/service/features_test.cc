@@ -272,5 +272,15 @@ TEST(ControllerFeaturesDeathTest, StopsWhereANewerReleaseHasWritten) {
               testing::ExitedWithCode(78), "run the release");
 }
 
+// Bytes of a disk or a peer: no crash, and a word on what to do.
+TEST(ControllerFeaturesDeathTest, StopsWhereTheLogIsNoMetadata) {
+  Cluster cluster;
+  const std::string data = "\xff\xff\xff";
+  EXPECT_EXIT(cluster.quorum.ApplyEntry(1, data), testing::ExitedWithCode(78),
+              "unreadable.*replace this controller's disk");
+  EXPECT_EXIT(cluster.controller.ReadSnapshot(SharedBytes(data), 9),
+              testing::ExitedWithCode(78), "unreadable");
+}
+
 }  // namespace
 }  // namespace tidemark::controller
