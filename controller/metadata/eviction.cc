@@ -58,7 +58,9 @@ void Evict(const View& view, const Eviction& eviction, Records* out) {
 bool EvictSome(const View& view, const Eviction& eviction, size_t limit,
                EvictionCursor* cursor, Records* out) {
   const metadata::TopicsImage& topics = view.image.topics();
-  const size_t most = limit == SIZE_MAX ? limit : out->size() + limit;
+  const bool bounded = limit != SIZE_MAX;
+  const size_t most = bounded ? out->size() + limit : limit;
+  size_t looks = bounded ? limit * kLooksPerChange : limit;
   for (; cursor->broker < eviction.brokers.size();
        *cursor = {cursor->broker + 1, {}}) {
     const NodeId broker = eviction.brokers[cursor->broker];
@@ -69,17 +71,18 @@ bool EvictSome(const View& view, const Eviction& eviction, size_t limit,
         of.replicas, cursor->partition,
         [&](const TopicImage& topic, PartitionIndex index,
             const PartitionImage& now) {
+          full = out->size() >= most || looks == 0;
+          if (full) {
+            cursor->partition = {topic.id, index};
+            return false;
+          }
+          --looks;
           if (eviction.which && !eviction.which(now)) return true;
           const std::vector<NodeId> leaving = InSyncOf(eviction.brokers, now);
           // Once, with the first of them.
           if (leaving.empty() ||
               *std::min_element(leaving.begin(), leaving.end()) != broker) {
             return true;
-          }
-          full = out->size() >= most;
-          if (full) {
-            cursor->partition = {topic.id, index};
-            return false;
           }
           auto record = Without(view, eviction, leaving, topic, index);
           if (record) out->push_back(std::move(*record));

@@ -28,7 +28,10 @@ struct EvictionCursor {
   size_t broker = 0;                 // index of the first that is not done with
   metadata::PartitionKey partition;  // of its replicas, the first not looked at
 };
-// At most `limit` partitions more. True when none is left.
+// At most `limit` partitions more, and looks at no more than
+// kLooksPerChange * limit: of the last brokers of many, most partitions have
+// changed with an earlier one. True when none is left.
+inline constexpr size_t kLooksPerChange = 4;
 bool EvictSome(const View& view, const Eviction& eviction, size_t limit,
                EvictionCursor* cursor, Records* out);
 

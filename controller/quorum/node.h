@@ -69,6 +69,9 @@ class Node final : public Quorum {
               std::function<void(Status)> done) override;
   Status Transfer(NodeId to) override;
   QuorumStatus status() const override;
+  MetadataOffset last() const override {
+    return static_cast<MetadataOffset>(core_.log().last_index());
+  }
   NodeId leader() const override { return core_.leader(); }
   std::optional<Voter> FindVoter(NodeId id) const override {
     return peers_.Find(id);

@@ -7,7 +7,7 @@ QuorumStatus Node::status() const {
   status.self = options_.self;
   status.leader = core_.leader();
   status.term = core_.term();
-  status.last = static_cast<MetadataOffset>(core_.log().last_index());
+  status.last = last();
   status.committed = static_cast<MetadataOffset>(core_.log().committed());
   status.applied = static_cast<MetadataOffset>(applied_.index);
   status.snapshot = static_cast<MetadataOffset>(snapshots_.index());

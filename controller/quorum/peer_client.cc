@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <future>
 #include <mutex>
+#include <utility>
 
 #include "controller/quorum/wire.h"
 #include "proto/raft.grpc.pb.h"
@@ -42,14 +43,22 @@ std::shared_ptr<grpc::Channel> MakeChannel(const Voter& peer) {
 
 }  // namespace
 
+// What waits to be sent: filled by the executor, emptied by gRPC's threads.
+struct PeerClient::Waiting {
+  mutable std::mutex mutex;
+  Outbox outbox;
+};
+
 // The gRPC side: lives until gRPC is done with it, on gRPC's threads.
 class PeerClient::Stream final
     : public grpc::ClientBidiReactor<Envelope, StreamEnd>,
       public std::enable_shared_from_this<Stream> {
  public:
-  Stream(std::weak_ptr<PeerClient> owner, Executor& executor, const Voter& peer)
+  Stream(std::weak_ptr<PeerClient> owner, Executor& executor, const Voter& peer,
+         std::shared_ptr<Waiting> waiting)
       : owner_(std::move(owner)),
         executor_(executor),
+        waiting_(std::move(waiting)),
         stub_(RaftPeer::NewStub(MakeChannel(peer))) {}
 
   void Start(Envelope hello) {
@@ -64,22 +73,32 @@ class PeerClient::Stream final
     StartCall();
   }
 
-  // REQUIRES: the last write is done.
-  void Write(Envelope envelope) {
+  // The hello was taken: what waits may go.
+  void Open() {
     std::lock_guard lock(mutex_);
-    if (closed_) return;
-    envelope_ = std::move(envelope);
-    StartWrite(&envelope_);
+    open_ = true;
+    WriteNextLocked();
+  }
+  // Something has come to wait.
+  void WriteNext() {
+    std::lock_guard lock(mutex_);
+    WriteNextLocked();
   }
 
   void Cancel() { context_.TryCancel(); }
   void WaitUntilDone() { done_.get_future().wait(); }
 
   void OnReadInitialMetadataDone(bool ok) override {
-    if (ok) Tell(&PeerClient::OnEstablished);
+    if (!ok) return;
+    executor_.Post([owner = owner_, self = shared_from_this()] {
+      if (auto peer = owner.lock()) peer->OnEstablished(self.get());
+    });
   }
   void OnWriteDone(bool ok) override {
-    if (ok) Tell(&PeerClient::OnWritten);
+    if (!ok) return;  // and the stream ends
+    std::lock_guard lock(mutex_);
+    writing_ = false;
+    WriteNextLocked();
   }
   void OnReadDone(bool ok) override {
     if (ok) return StartRead(&nothing_);
@@ -101,19 +120,28 @@ class PeerClient::Stream final
   }
 
  private:
-  void Tell(void (PeerClient::*what)(const Stream*)) {
-    executor_.Post([owner = owner_, self = shared_from_this(), what] {
-      if (auto peer = owner.lock()) (peer.get()->*what)(self.get());
-    });
+  void WriteNextLocked() {
+    if (closed_ || writing_ || !open_) return;
+    {
+      std::lock_guard lock(waiting_->mutex);
+      auto next = waiting_->outbox.Pop();
+      if (!next) return;
+      envelope_ = std::move(*next);
+    }
+    writing_ = true;
+    StartWrite(&envelope_);
   }
 
   const std::weak_ptr<PeerClient> owner_;
   Executor& executor_;
+  const std::shared_ptr<Waiting> waiting_;
   std::unique_ptr<RaftPeer::Stub> stub_;
   grpc::ClientContext context_;
   Envelope envelope_;
   StreamEnd nothing_;
-  std::mutex mutex_;  // closed_ against Write
+  std::mutex mutex_;     // the writes that begin, against the end
+  bool open_ = false;    // see Open
+  bool writing_ = true;  // the hello, at first
   bool closed_ = false;
   std::promise<void> done_;
   std::shared_ptr<Stream> self_;  // until OnDone
@@ -123,7 +151,8 @@ PeerClient::PeerClient(Executor& executor, Voter peer, raft::v1::Hello hello)
     : executor_(executor),
       peer_(std::move(peer)),
       hello_(std::move(hello)),
-      pause_ms_(kMinPauseMs) {}
+      pause_ms_(kMinPauseMs),
+      waiting_(std::make_shared<Waiting>()) {}
 
 PeerClient::~PeerClient() {
   if (!stream_) return;
@@ -133,28 +162,29 @@ PeerClient::~PeerClient() {
 
 void PeerClient::Connect() {
   if (stream_) return;
-  stream_ = std::make_shared<Stream>(weak_from_this(), executor_, peer_);
+  stream_ =
+      std::make_shared<Stream>(weak_from_this(), executor_, peer_, waiting_);
   Envelope hello;
   *hello.mutable_hello() = hello_;
-  writing_ = true;
   stream_->Start(std::move(hello));
 }
 
 void PeerClient::Send(const raft::Message& message) {
   Envelope envelope;
   *envelope.mutable_message() = Encode(message);
-  outbox_.Push(std::move(envelope), established_ ? kConnected : kUnconnected,
-               !established_);
+  {
+    std::lock_guard lock(waiting_->mutex);
+    waiting_->outbox.Push(std::move(envelope),
+                          established_ ? kConnected : kUnconnected,
+                          !established_);
+  }
   if (unanswered_since_ == Instant{}) unanswered_since_ = executor_.Now();
-  WriteNext();
+  if (stream_) stream_->WriteNext();
 }
 
-void PeerClient::WriteNext() {
-  if (!stream_ || !established_ || writing_) return;
-  auto next = outbox_.Pop();
-  if (!next) return;
-  writing_ = true;
-  stream_->Write(std::move(*next));
+uint64_t PeerClient::dropped() const {
+  std::lock_guard lock(waiting_->mutex);
+  return waiting_->outbox.dropped();
 }
 
 void PeerClient::OnEstablished(const Stream* stream) {
@@ -163,33 +193,26 @@ void PeerClient::OnEstablished(const Stream* stream) {
   refused_ = false;
   pause_ms_ = kMinPauseMs;
   unanswered_since_ = {};
-  WriteNext();
-}
-
-void PeerClient::OnWritten(const Stream* stream) {
-  if (stream != stream_.get()) return;
-  writing_ = false;
-  WriteNext();
+  stream_->Open();
 }
 
 void PeerClient::OnEnded(const Stream* stream, std::string error,
                          bool refused) {
   if (stream != stream_.get()) return;
   stream_.reset();
-  established_ = writing_ = false;
+  established_ = false;
   unanswered_since_ = {};
   if (refused && !refused_) {
     LOG(WARNING) << "controller " << peer_.id << " at " << peer_.host << ":"
                  << peer_.port << " refuses this one: " << error;
     refused_ = true;
   }
-  if (waiting_) return;
-  waiting_ = true;
+  if (std::exchange(pausing_, true)) return;
   executor_.PostAfter(std::chrono::milliseconds(pause_ms_),
                       [weak = weak_from_this()] {
                         auto self = weak.lock();
                         if (!self) return;
-                        self->waiting_ = false;
+                        self->pausing_ = false;
                         self->Connect();
                       });
   pause_ms_ = std::min(pause_ms_ * 2, kMaxPauseMs);

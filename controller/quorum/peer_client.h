@@ -10,7 +10,8 @@
 namespace tidemark::quorum {
 
 // One node's outgoing gRPC stream to another: keeps it open, sends messages in
-// the order of an Outbox.
+// the order of an Outbox. What waits goes on from gRPC's own threads: the
+// executor is woken for no message that was sent.
 //
 // No call blocks, except the destructor, for the moment gRPC needs to cancel a
 // stream.
@@ -26,26 +27,24 @@ class PeerClient final : public PeerLink,
   void Heard() override { unanswered_since_ = {}; }
   // A stream may hang in a dead TCP connection.
   void Tick() override;
-  uint64_t dropped() const override { return outbox_.dropped(); }
+  uint64_t dropped() const override;
 
  private:
   class Stream;
+  struct Waiting;
 
   void OnEstablished(const Stream* stream);
-  void OnWritten(const Stream* stream);
   void OnEnded(const Stream* stream, std::string error, bool refused);
-  void WriteNext();
 
   Executor& executor_;
   const Voter peer_;
   raft::v1::Hello hello_;
   std::shared_ptr<Stream> stream_;
   bool established_ = false;
-  bool writing_ = false;
-  bool waiting_ = false;  // for the end of the pause after a failure
+  bool pausing_ = false;  // after a failure
   bool refused_ = false;  // said so in the log
   int64_t pause_ms_;
-  Outbox outbox_;
+  const std::shared_ptr<Waiting> waiting_;  // one stream after the other
   Instant unanswered_since_{};
 };
 

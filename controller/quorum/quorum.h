@@ -171,6 +171,8 @@ class Quorum {
   virtual Status Transfer(NodeId to) = 0;
 
   virtual QuorumStatus status() const = 0;
+  // Of the log, here, committed or not: as in the status.
+  virtual MetadataOffset last() const { return status().last; }
   // kNoNode when none is known.
   virtual NodeId leader() const = 0;
   // Host and port of a voter's gRPC listener.

@@ -51,6 +51,7 @@ class Process final : public RaftQuorum {
   }
   Status Transfer(NodeId to) override { return node_->Transfer(to); }
   QuorumStatus status() const override { return node_->status(); }
+  MetadataOffset last() const override { return node_->last(); }
   NodeId leader() const override { return node_->leader(); }
   std::optional<Voter> FindVoter(NodeId id) const override {
     return node_->FindVoter(id);

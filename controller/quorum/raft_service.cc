@@ -18,6 +18,9 @@ using raft::v1::Envelope;
 using raft::v1::RaftPeer;
 using raft::v1::StreamEnd;
 
+// What one stream may have on its way through the executor before it waits.
+constexpr size_t kMaxPassing = 1 << 20;
+
 class Reader;
 
 class Service final : public RaftPeer::CallbackService, public RaftService {
@@ -51,10 +54,9 @@ class Service final : public RaftPeer::CallbackService, public RaftService {
   std::map<Reader*, std::weak_ptr<Reader>> readers_;
 };
 
-// One incoming stream. It has exactly one right to act at a time: the
-// outstanding read, or the Hello or message on its way through the executor;
-// who holds it reads on or finishes. Only the end of the service comes across:
-// hence the mutex.
+// One incoming stream. It reads on while messages are on their way through the
+// executor, unless too much is; then whoever takes the last of it there reads
+// on. Reads, the executor and the end of the service meet at the mutex.
 class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
                      public std::enable_shared_from_this<Reader> {
  public:
@@ -63,7 +65,8 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
   // Keeps itself alive until gRPC's OnDone.
   void Begin() {
     self_ = shared_from_this();
-    ReadOn();
+    std::lock_guard lock(mutex_);
+    if (!closed_) StartRead(&envelope_);
   }
   void Close(grpc::Status status) {
     std::lock_guard lock(mutex_);
@@ -91,6 +94,7 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
     message->from_directory = directory_;
     message->to_directory = to_directory_;
     Pass(std::move(*message));
+    ReadOn();
   }
   void OnDone() override {
     service_.Forget(this);
@@ -114,8 +118,23 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
     std::shared_ptr<Reader> reader_;
   };
 
+  static size_t BytesOf(const raft::Message& message) {
+    size_t bytes = sizeof message + message.snapshot.data.size();
+    for (const raft::Entry& entry : message.entries)
+      bytes += sizeof entry + entry.data.size();
+    return bytes;
+  }
+
   void ReadOn() {
     std::lock_guard lock(mutex_);
+    waits_ = passing_ > kMaxPassing;
+    if (!waits_ && !closed_) StartRead(&envelope_);
+  }
+  // So much less is on its way through the executor.
+  void Passed(size_t bytes) {
+    std::lock_guard lock(mutex_);
+    passing_ -= bytes;
+    if (passing_ > kMaxPassing || !std::exchange(waits_, false)) return;
     if (!closed_) StartRead(&envelope_);
   }
 
@@ -153,13 +172,18 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
   }
 
   void Pass(raft::Message message) {
+    const size_t bytes = BytesOf(message);
+    {
+      std::lock_guard lock(mutex_);
+      passing_ += bytes;
+    }
     auto turn = std::make_shared<Turn>(shared_from_this());
     auto passed = std::make_shared<raft::Message>(std::move(message));
-    service_.executor().Post([turn, passed, weak = service_.inbox()] {
+    service_.executor().Post([turn, passed, bytes, weak = service_.inbox()] {
       auto inbox = weak.lock();
       if (!inbox) return;
       inbox->Receive(std::move(*passed));
-      turn->Take()->ReadOn();
+      turn->Take()->Passed(bytes);
     });
   }
 
@@ -170,6 +194,8 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
   Uuid directory_, to_directory_;
   std::mutex mutex_;  // reads and writes that start, against Close
   bool closed_ = false;
+  size_t passing_ = 0;   // bytes on their way through the executor
+  bool waits_ = false;   // to read on, for less of them
   uint64_t stream_ = 0;  // once it was met
 };
 

@@ -16,6 +16,7 @@ void Raft::BecomeLeader() {
   role_ = std::move(leader);
   // Entries of earlier terms commit only under one of the own term.
   log_.Append(term(), SharedBytes());
+  std::get<Leader>(role_).released = log_.last_index();
 }
 
 void Raft::TickLeader(Leader& leader) {
@@ -222,6 +223,7 @@ void Raft::MaybeCommit(Leader& leader) {
 void Raft::FlushLeader(Ready* ready) {
   auto& leader = std::get<Leader>(role_);
   if (std::exchange(leader.heartbeat_due, false)) SendHeartbeats(leader);
+  Release(leader);
   for (auto& [id, progress] : leader.peers) Replicate(leader, id, progress);
   MaybeHandOver(leader);
   const bool in_transfer =
@@ -232,6 +234,14 @@ void Raft::FlushLeader(Ready* ready) {
   if (in_transfer && !leader.snapshot && !leader.snapshot_asked)
     ready->wants_snapshot = leader.snapshot_asked = true;
   ready->reads = std::exchange(leader.confirmed_reads, {});
+}
+
+// One round at a time: more at once would share no sync, and each costs every
+// member some work. It ends with the own disk's write, or with the majority's
+// where this disk is the slow one.
+void Raft::Release(Leader& leader) {
+  if (!log_.writing() || log_.committed() >= leader.released)
+    leader.released = log_.last_index();
 }
 
 void Raft::SendHeartbeats(Leader& leader) {
@@ -254,18 +264,20 @@ void Raft::Replicate(Leader& leader, NodeId to, Progress& progress) {
       break;
     }
     const bool probing = progress.state() == Progress::State::kProbe;
-    const bool entries = progress.next() <= log_.last_index();
+    const bool entries = progress.next() <= leader.released;
     const LogIndex commit = std::min(log_.committed(), progress.next() - 1);
-    const bool news = commit > progress.sent_commit();
+    // Others learn it from the next entries, or from a heartbeat: told in a
+    // message of its own, each entry would cost a follower two.
+    const bool news = progress.leaving && commit > progress.sent_commit();
     if (progress.Paused() ? !progress.nudged()
                           : !probing && !entries && !news && !progress.nudged())
       return;
-    SendAppend(to, progress);
+    SendAppend(leader, to, progress);
   }
   SendChunk(leader, to, progress);
 }
 
-void Raft::SendAppend(NodeId to, Progress& progress) {
+void Raft::SendAppend(const Leader& leader, NodeId to, Progress& progress) {
   Message m{.type = MessageType::kAppend,
             .from = config_.self,
             .to = to,
@@ -277,7 +289,8 @@ void Raft::SendAppend(NodeId to, Progress& progress) {
   // A full window lets only an empty one out: its refusal or acknowledgement
   // tells what of the window has arrived.
   if (!progress.Paused())
-    m.entries = log_.Slice(progress.next(), config_.max_append_bytes);
+    m.entries =
+        log_.Slice(progress.next(), leader.released, config_.max_append_bytes);
   size_t bytes = 0;
   for (const Entry& entry : m.entries) bytes += entry.data.size();
   const LogIndex last = m.index + m.entries.size();

@@ -42,10 +42,11 @@ bool Log::MayVoteFor(LogPosition candidate) const {
          (candidate.term == own.term && candidate.index >= own.index);
 }
 
-std::vector<Entry> Log::Slice(LogIndex from, size_t max_bytes) const {
+std::vector<Entry> Log::Slice(LogIndex from, LogIndex to,
+                              size_t max_bytes) const {
   std::vector<Entry> slice;
   size_t bytes = 0;
-  for (LogIndex index = from; index <= last_index(); ++index) {
+  for (LogIndex index = from; index <= to; ++index) {
     const Entry& entry = At(index);
     bytes += entry.data.size();
     if (!slice.empty() && bytes > max_bytes) break;
@@ -107,10 +108,11 @@ std::vector<Entry> Log::TakeCommitted(size_t max_bytes) {
   return taken;
 }
 
-std::vector<Entry> Log::TakeUnwritten() {
+std::vector<Entry> Log::TakeUnwritten(LogIndex to) {
+  if (to <= handed_) return {};
   std::vector<Entry> taken(entries_.begin() + (handed_ - base_.index),
-                           entries_.end());
-  handed_ = last_index();
+                           entries_.begin() + (to - base_.index));
+  handed_ = to;
   return taken;
 }
 

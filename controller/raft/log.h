@@ -35,9 +35,9 @@ class Log {
   const Entry& At(LogIndex index) const {
     return entries_[index - base_.index - 1];
   }
-  // Entries from `from` on: at least one if there is one, then while they fit
-  // in `max_bytes`. REQUIRES: from >= first().
-  std::vector<Entry> Slice(LogIndex from, size_t max_bytes) const;
+  // Entries of [from, to]: at least one if there is one, then while they fit
+  // in `max_bytes`. REQUIRES: from >= first(), to <= last_index().
+  std::vector<Entry> Slice(LogIndex from, LogIndex to, size_t max_bytes) const;
 
   // The largest index at or below `index` whose term is at most `term`; where
   // a log that has `term` at `index` can agree with this one. 0 at worst.
@@ -58,8 +58,9 @@ class Log {
   // The next committed and durable entries; they count as applied.
   std::vector<Entry> TakeCommitted(size_t max_bytes);
 
-  // The entries not yet handed to the storage; they count as handed.
-  std::vector<Entry> TakeUnwritten();
+  // The entries up to `to` that are not yet handed to the storage; they count
+  // as handed. REQUIRES: to <= last_index().
+  std::vector<Entry> TakeUnwritten(LogIndex to);
   // A write of everything handed so far begins; it ends in order. A later
   // truncation takes back what a write in flight will have made durable: its
   // entries may be gone or others at their index by the time it ends.

@@ -363,7 +363,9 @@ void Raft::TakeWrite(Ready* ready) {
   if (hard_state_ != handed_hard_state_)
     handed_hard_state_ = *(write.hard_state = hard_state_);
   write.snapshot = std::exchange(installed_, std::nullopt);
-  write.entries = log_.TakeUnwritten();
+  const auto* leader = std::get_if<Leader>(&role_);
+  write.entries = log_.TakeUnwritten(leader != nullptr ? leader->released
+                                                       : log_.last_index());
   write.messages = std::exchange(after_write_, {});
   if (write.IsOnlyMessages()) {
     if (write.messages.empty()) return;

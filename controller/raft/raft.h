@@ -186,10 +186,11 @@ class Raft {
   void MaybeCommit(Leader& leader);
   void ConfirmReads(Leader& leader);
   void FlushLeader(Ready* ready);
+  void Release(Leader& leader);
   void MaybeHandOver(Leader& leader);
   void SendHeartbeats(Leader& leader);
   void Replicate(Leader& leader, NodeId to, Progress& progress);
-  void SendAppend(NodeId to, Progress& progress);
+  void SendAppend(const Leader& leader, NodeId to, Progress& progress);
   void SendChunk(Leader& leader, NodeId to, Progress& progress);
 
   struct HardStateWrite {

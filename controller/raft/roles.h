@@ -50,6 +50,9 @@ struct Leader {
   // Every member but this one, and who has just been removed.
   std::map<NodeId, Progress> peers;
   LogIndex term_start = 0;  // index of the own term's no-op
+  // Entries up to here go to the disk and to the followers. What comes while
+  // they are on their way waits, and then goes as one.
+  LogIndex released = 0;
   size_t uncommitted_bytes = 0;
   uint32_t heartbeat_elapsed = 0;
   bool heartbeat_due = false;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(50);
 constexpr size_t kElectionsPerRound = 1000;
-constexpr size_t kFencedPerTurn = 500;  // partitions: some 10 ms
+constexpr size_t kFencedPerTurn = 500;  // partitions: some 5 ms
 
 void Log(const Note& note) {
   switch (note.severity) {
@@ -223,10 +223,12 @@ void Controller::FenceLost() {
   }
   Records records = FenceSome(ViewFor(), kFencedPerTurn, &*fencing_);
   const size_t fenced = fencing_->complete ? ids.size() : 0;
-  effects.notes.push_back(
-      {.text = "partitions moved=" + std::to_string(records.size() - fenced) +
-               ", brokers fenced=" + std::to_string(fenced) + " of " +
-               std::to_string(ids.size()) + " lost"});
+  // The other turns have only looked.
+  if (!records.empty())
+    effects.notes.push_back(
+        {.text = "partitions moved=" + std::to_string(records.size() - fenced) +
+                 ", brokers fenced=" + std::to_string(fenced) + " of " +
+                 std::to_string(ids.size()) + " lost"});
   Commit(std::move(records), std::move(effects),
          [this, fenced](Result<MetadataOffset> offset) {
            // From the start: a part of it is missing.

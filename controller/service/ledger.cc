@@ -177,7 +177,7 @@ int16_t Ledger::LevelOnDisk() const {
 Result<std::vector<Ledger::InFlight>> Ledger::Prepare(Records records) {
   std::vector<InFlight> entries;
   ImagePtr image = pending_;
-  MetadataOffset last = std::max(quorum_->status().last, image->offset());
+  MetadataOffset last = std::max(quorum_->last(), image->offset());
   for (size_t from = 0; from < records.size();) {
     const size_t to = EndOfBatch(records, from);
     record_v1::RecordBatch batch;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Small changes to three controllers beside three members of etcd, in turn, run after run.
 
-  tests/bench/quorum.py [--runs N=3] [--clients 1,16,64] [--seconds 5] [--etcd BINARY] [--out FILE]
+  tests/bench/quorum.py [--runs N=3] [--clients 1,16,64] [--seconds 5] [--etcd BINARY] [--base-port P] [--out FILE]
 
 Both have three members on this machine's one disk and sync what they acknowledge; the client is the same program for
 both (tidemark-proposals), a connection for each client, to the leader. etcd is Debian's (etcd-server), as it comes but
@@ -156,8 +156,10 @@ def main():
     parser.add_argument('--clients', default='1,16,64')
     parser.add_argument('--seconds', type=float, default=5)
     parser.add_argument('--etcd', default=shutil.which('etcd'))
+    parser.add_argument('--base-port', type=int, default=BASE)
     parser.add_argument('--out', default=os.path.join(ROOT, 'build', 'quorum-bench.jsonl'))
     args = parser.parse_args()
+    globals()['BASE'] = args.base_port
     if not args.etcd or not os.access(args.etcd, os.X_OK):
         sys.exit('quorum: no etcd here: install the package etcd-server, or name the program with --etcd')
     lines = []

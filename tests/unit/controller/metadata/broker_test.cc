@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/metadata/broker_decisions.h"
+#include "controller/metadata/eviction.h"
 #include "controller/metadata/liveness.h"
 #include "controller/metadata/producer_id_decisions.h"
 #include "controller/metadata/registration.h"
@@ -316,6 +317,30 @@ TEST(Fence, InPartsEndsAsInOneGo) {
     }
   }
   for (NodeId id : {1, 3, 5}) EXPECT_TRUE(parts->FindBroker(id)->fenced);
+}
+
+// Nor what has changed with an earlier broker is looked at without end.
+TEST(Fence, InPartsLooksAtABoundedNumber) {
+  constexpr int kAll = 120;
+  constexpr size_t kPerTurn = 10;
+  State state;
+  for (NodeId id = 1; id <= 3; ++id) state.Broker(id);
+  state.Topic("t", 1);
+  for (int i = 0; i < kAll; ++i) {
+    state.Partition(1, i, {1, 2, 3}, {1, 2, 3}, 1);
+  }
+  state.Partition(1, kAll, {2, 3}, {2, 3}, 2);
+  Fencing fencing{.brokers = {1, 2}};
+  size_t changed = 0, turns = 0;
+  while (!fencing.complete) {
+    const Records some = FenceSome(View{*state, Cluster()}, kPerTurn, &fencing);
+    changed += some.size();
+    ASSERT_LT(++turns, 100u);
+    state.Apply(some);
+  }
+  EXPECT_EQ(changed, kAll + 1 + 2u);
+  EXPECT_GE(turns, kAll / kPerTurn + kAll / (kLooksPerChange * kPerTurn));
+  EXPECT_EQ(state.P("t", kAll).leader, 3);
 }
 
 TEST(Unregister, FencesAndRemoves) {

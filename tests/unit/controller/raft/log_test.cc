@@ -49,7 +49,7 @@ TEST(Log, MergeCutsFromTheFirstConflict) {
   EXPECT_TRUE(log.Merge(Entries(2, {1, 2})));
   EXPECT_EQ(log.last(), (LogPosition{3, 2}));
   EXPECT_EQ(log.durable(), 2u);
-  EXPECT_EQ(log.TakeUnwritten().size(), 1u);
+  EXPECT_EQ(log.TakeUnwritten(log.last_index()).size(), 1u);
 }
 
 TEST(Log, MergeRefusesToCutWhatIsCommitted) {
@@ -70,14 +70,14 @@ TEST(Log, MergeSkipsWhatIsCompacted) {
 TEST(Log, AnEarlierWriteOfAnOverwrittenEntryMakesNothingDurable) {
   Log log = MakeLog({1});
   log.Merge(Entries(2, {1}));
-  log.TakeUnwritten();
+  log.TakeUnwritten(log.last_index());
   log.BeginWrite(1);
   log.Merge(Entries(2, {2}));
-  log.TakeUnwritten();
+  log.TakeUnwritten(log.last_index());
   log.BeginWrite(2);
   // A leader of a later term has the first entry after all.
   log.Merge(Entries(2, {1}));
-  log.TakeUnwritten();
+  log.TakeUnwritten(log.last_index());
   log.BeginWrite(3);
   log.EndWrite(1);
   EXPECT_EQ(log.durable(), 1u);
@@ -92,7 +92,7 @@ TEST(Log, AppliesOnlyWhatIsDurable) {
   log.Append(1, SharedBytes("a"));
   log.CommitTo(2);
   EXPECT_EQ(log.TakeCommitted(1000).size(), 1u);
-  log.TakeUnwritten();
+  log.TakeUnwritten(log.last_index());
   log.BeginWrite(1);
   EXPECT_TRUE(log.TakeCommitted(1000).empty());
   log.EndWrite(1);
@@ -130,7 +130,7 @@ TEST(Log, CompactionKeepsTermsAndTheRest) {
 TEST(Log, RestoreForgetsWhatWritesInFlightPromised) {
   Log log = MakeLog({1, 1});
   log.Append(1, {});
-  log.TakeUnwritten();
+  log.TakeUnwritten(log.last_index());
   log.BeginWrite(1);
   log.Restore({9, 2}, nullptr);
   log.BeginWrite(2);
@@ -144,9 +144,9 @@ TEST(Log, SliceGivesAtLeastOneEntry) {
   Log log = MakeLog({1});
   log.Append(1, SharedBytes(std::string(100, 'x')));
   log.Append(1, SharedBytes(std::string(100, 'x')));
-  EXPECT_EQ(log.Slice(2, 1).size(), 1u);
-  EXPECT_EQ(log.Slice(2, 200).size(), 2u);
-  EXPECT_TRUE(log.Slice(4, 200).empty());
+  EXPECT_EQ(log.Slice(2, 3, 1).size(), 1u);
+  EXPECT_EQ(log.Slice(2, 3, 200).size(), 2u);
+  EXPECT_TRUE(log.Slice(4, 3, 200).empty());
 }
 
 }  // namespace
