@@ -68,6 +68,16 @@ struct Arguments {
   bool recover = false;
 };
 
+// Why they do not go together; "": they do.
+std::string Contradiction(const Arguments& arguments) {
+  if (arguments.recover && !arguments.restore.empty())
+    return "--restore and --recover exclude each other";
+  if (!arguments.cluster_id.empty() && arguments.restore.empty())
+    return "--cluster-id goes with --restore only; a controller's cluster is "
+           "that of its directory";
+  return "";
+}
+
 // nullopt: the process is done, with `*exit_code`.
 std::optional<Arguments> ParseArguments(int argc, char** argv, int* exit_code) {
   Arguments arguments;
@@ -112,6 +122,11 @@ std::optional<Arguments> ParseArguments(int argc, char** argv, int* exit_code) {
       *exit_code = 1;
       return std::nullopt;
     }
+  }
+  if (const std::string why = Contradiction(arguments); !why.empty()) {
+    std::cerr << "tidemark-controller: " << why << "; see --help\n";
+    *exit_code = 1;
+    return std::nullopt;
   }
   for (char** variable = environ; *variable != nullptr; ++variable) {
     out.environment.emplace_back(*variable);
@@ -242,7 +257,7 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   }
   if (started) {
     loop.Post([&] { quorum->Start(); });
-    Joiner joiner(JoinerOptions(config, meta), quorum.get(), &loop);
+    Joiner joiner(JoinerOptions(config, quorum->meta()), quorum.get(), &loop);
     // As /readyz.
     (*server)->ServeWhile(
         &loop, [quorum = quorum.get()] { return quorum->leader() != kNoNode; });

@@ -100,12 +100,17 @@ Result<MetaProperties> FormatDirectory(const std::string& directory,
   if (first) TM_RETURN_IF_ERROR(first());
   MetaProperties meta{cluster_id, node_id,
                       directory_id.IsZero() ? Uuid::Random() : directory_id};
-  std::ostringstream text;
-  text << "version=1\ncluster.id=" << cluster_id << "\nnode.id=" << node_id
-       << "\ndirectory.id=" << ToString(meta.directory_id) << "\n";
-  TM_RETURN_IF_ERROR(
-      WriteFileDurably(directory, kMetaPropertiesFile, text.str()));
+  TM_RETURN_IF_ERROR(SaveMetaProperties(directory, meta));
   return meta;
+}
+
+Status SaveMetaProperties(const std::string& directory,
+                          const MetaProperties& meta) {
+  std::ostringstream text;
+  text << "version=1\ncluster.id=" << meta.cluster_id
+       << "\nnode.id=" << meta.node_id
+       << "\ndirectory.id=" << ToString(meta.directory_id) << "\n";
+  return WriteFileDurably(directory, kMetaPropertiesFile, text.str());
 }
 
 Result<MetaProperties> LoadMetaProperties(const std::string& directory) {

@@ -48,6 +48,10 @@ Result<MetaProperties> FormatDirectory(const std::string& directory,
                                        Uuid directory_id = {},
                                        std::function<Status()> first = {});
 
+// Makes a formatted directory say `meta`, durably. Blocking.
+Status SaveMetaProperties(const std::string& directory,
+                          const MetaProperties& meta);
+
 // What the directory says. kInvalidConfig with what to do when it is not
 // formatted, or its file is damaged or of a version this program is too old
 // for; kKafkaStorageError, or what has run out, when it cannot be read.

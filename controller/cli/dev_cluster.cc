@@ -36,7 +36,9 @@ using std::chrono::milliseconds;
 using Time = std::chrono::steady_clock;
 
 constexpr NodeId kController = 101, kBroker = 1;
-constexpr int64_t kTopicsMs = 10'000;
+constexpr auto kTopics = std::chrono::seconds(10);
+// Between two looks at what else happens.
+constexpr int64_t kTopicsTryMs = 500;
 // A process that has not stopped by then is killed: nothing is lost.
 constexpr auto kStop = std::chrono::seconds(15);
 constexpr size_t kLastLines = 5;
@@ -256,21 +258,6 @@ Result<admin::v1::CreateTopicsRequest> TopicsOf(
   return request;
 }
 
-// Those of an earlier run are there already.
-Status CreateTopics(const admin::v1::CreateTopicsRequest& request,
-                    const std::string& controller) {
-  if (request.topics().empty()) return {};
-  AdminClient client(controller, kTopicsMs);
-  TM_ASSIGN_OR_RETURN(auto response, client.Call(request));
-  for (const auto& topic : response.topics()) {
-    if (static_cast<ErrorCode>(topic.code()) == ErrorCode::kTopicAlreadyExists)
-      continue;
-    TM_RETURN_IF_ERROR(
-        CodeToStatus(topic.code(), topic.name(), topic.message()));
-  }
-  return {};
-}
-
 // The signals that this process waits for, in every thread.
 Result<Descriptor> BlockSignals() {
   sigset_t signals;
@@ -301,6 +288,11 @@ class Cluster {
   Result<bool> WaitForReady() {
     while (!ready_ && !told_to_stop_) TM_RETURN_IF_ERROR(Wait(-1));
     return ready_ && !told_to_stop_;
+  }
+  // At once; false: somebody wants an end.
+  Result<bool> GoesOn() {
+    TM_RETURN_IF_ERROR(Wait(0));
+    return !told_to_stop_;
   }
   Status WaitForEnd() {
     while (!told_to_stop_) TM_RETURN_IF_ERROR(Wait(-1));
@@ -363,6 +355,31 @@ Result<Cluster::Member> Start(const char* name, std::string program,
   return Cluster::Member{name, std::move(log), std::move(process)};
 }
 
+// Those of an earlier run, or try, are there already. False: somebody wants an
+// end first.
+Result<bool> CreateTopics(const admin::v1::CreateTopicsRequest& request,
+                          const std::string& controller, Cluster* cluster) {
+  if (request.topics().empty()) return true;
+  const auto end = Time::now() + kTopics;
+  AdminClient client(controller, kTopicsTryMs);
+  auto response = client.Call(request);
+  while (!response) {
+    TM_ASSIGN_OR_RETURN(const bool goes_on, cluster->GoesOn());
+    if (!goes_on) return false;
+    if (response.error().code != ErrorCode::kRequestTimedOut ||
+        Time::now() >= end)
+      return Fail(response.error());
+    response = client.Call(request);
+  }
+  for (const auto& topic : response->topics()) {
+    if (static_cast<ErrorCode>(topic.code()) == ErrorCode::kTopicAlreadyExists)
+      continue;
+    TM_RETURN_IF_ERROR(
+        CodeToStatus(topic.code(), topic.name(), topic.message()));
+  }
+  return true;
+}
+
 }  // namespace
 
 Status RunDevCluster(const DevOptions& options,
@@ -404,11 +421,11 @@ Status RunDevCluster(const DevOptions& options,
           notices.name, directory.path() + "/broker.log", options.verbose));
   Cluster cluster(std::move(controller), std::move(broker), std::move(signals),
                   std::move(notices));
-  Status done;
-  const auto is_ready = cluster.WaitForReady();
-  if (!is_ready) return Fail(is_ready.error());
-  if (*is_ready) done = CreateTopics(topics, at.controllers);
-  if (*is_ready && done) {
+  auto goes_on = cluster.WaitForReady();
+  if (!goes_on) return Fail(goes_on.error());
+  if (*goes_on) goes_on = CreateTopics(topics, at.controllers, &cluster);
+  Status done = goes_on ? Status() : Fail(goes_on.error());
+  if (goes_on && *goes_on) {
     TellOfUnknown(options.settings, directory.path());
     ready(at, json);
     done = cluster.WaitForEnd();

@@ -17,6 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kPrefix[] = "tidemark-dev-";
+// Until it is locked: whoever looks for abandoned ones does not look at it.
+constexpr char kUnlockedPrefix[] = "tidemark-new-";
 constexpr char kLock[] = "lock";
 
 fs::path TemporaryFolder(std::error_code* error) {
@@ -68,10 +70,17 @@ Result<DevDirectory> DevDirectory::Make(const std::string& wanted) {
   const fs::path folder = TemporaryFolder(&error);
   if (error) return CannotCreate("a temporary directory", error.message());
   RemoveAbandoned(folder);
-  std::string path = (folder / (std::string(kPrefix) + "XXXXXX")).string();
-  if (mkdtemp(path.data()) == nullptr)
-    return CannotCreate(path, std::strerror(errno));
-  return DevDirectory(path, true, Lock(path, O_CREAT));
+  std::string made =
+      (folder / (std::string(kUnlockedPrefix) + "XXXXXX")).string();
+  if (mkdtemp(made.data()) == nullptr)
+    return CannotCreate(made, std::strerror(errno));
+  DevDirectory out(made, true, Lock(made, O_CREAT));
+  if (out.lock_ < 0) return CannotCreate(made, "somebody has locked it");
+  const std::string path = folder / (kPrefix + made.substr(made.size() - 6));
+  fs::rename(made, path, error);
+  if (error) return CannotCreate(path, error.message());
+  out.path_ = path;
+  return out;
 }
 
 DevDirectory::DevDirectory(DevDirectory&& other) noexcept

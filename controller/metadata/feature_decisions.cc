@@ -52,7 +52,10 @@ Status CheckAllSupport(const FeatureFacts& facts, const std::string& name,
                       (range ? ToText(*range) : std::string("none of it")) +
                       ". Upgrade it first.");
   }
-  return {};
+  if (facts.adding.empty()) return {};
+  return Refuse(name, level,
+                "Controller " + std::to_string(facts.adding.front()) +
+                    " is being added to the quorum. Try again when it is.");
 }
 
 // What has to go with metadata.version before a lower one is in force.

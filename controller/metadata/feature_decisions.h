@@ -24,6 +24,9 @@ struct FeatureNode {
 struct FeatureFacts {
   std::vector<FeatureNode> nodes;  // all controllers and registered brokers
   bool voters_in_log = false;
+  // Controllers that are to be added: what they support was looked at, and not
+  // at the level to come.
+  std::vector<NodeId> adding;
 };
 
 // Nothing is proposed that the cluster's metadata.version does not allow:

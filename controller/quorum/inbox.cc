@@ -18,4 +18,10 @@ std::string Admission::Refuse(const raft::v1::Hello& hello) const {
   return "";
 }
 
+bool Admission::IsLeftBehind(const raft::v1::Hello& hello) const {
+  const auto from = Uuid::FromBytes(hello.directory_id());
+  return hello.cluster_id() == cluster_id && hello.to() == self && from &&
+         left_behind.contains(*from);
+}
+
 }  // namespace tidemark::quorum

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "common/base/result.h"
@@ -31,9 +32,14 @@ struct Admission {
   std::string cluster_id;
   NodeId self = kNoNode;
   Uuid directory;
+  // Of the quorum that this one was recovered from, without them.
+  std::set<Uuid> left_behind;
 
   // Why a Hello is refused whatever the Inbox knows; empty: it is not.
   std::string Refuse(const raft::v1::Hello& hello) const;
+  // The sender must hear of it, and end: together with others of then it may
+  // have a majority of the voters that it knows, and lead beside this quorum.
+  bool IsLeftBehind(const raft::v1::Hello& hello) const;
 };
 
 }  // namespace tidemark::quorum

@@ -43,6 +43,14 @@ Result<std::optional<raft::Members>> NextStep(const raft::Members& members,
   return next;
 }
 
+std::vector<NodeId> MemberChanges::Adding() const {
+  std::vector<NodeId> ids;
+  for (const Waiting& waiting : waiting_)
+    if (waiting.change.kind == MemberChange::Kind::kAdd)
+      ids.push_back(waiting.change.member.id);
+  return ids;
+}
+
 bool MemberChanges::Progress(raft::Raft& core, Instant now) {
   bool moved = false;
   while (!waiting_.empty()) {

@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
@@ -28,6 +29,8 @@ class MemberChanges {
     waiting_.push_back({std::move(change), deadline, std::move(done)});
   }
   bool empty() const { return waiting_.empty(); }
+  // Who is to be added by them.
+  std::vector<NodeId> Adding() const;
   // Takes the next step if it can be taken, and answers what is committed:
   // after everything that may have moved `core`, which leads. True: `core` has
   // something new to send.

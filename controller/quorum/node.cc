@@ -235,8 +235,15 @@ void Node::Install(raft::Snapshot snapshot) {
   snapshots_.Load(std::move(snapshot), [this, last] {
     loading_ = false;
     applied_ = last;
+    TellWhatIsStillThere(last.index);
     SchedulePump();
   });
+}
+
+void Node::TellWhatIsStillThere(raft::LogIndex last) {
+  const raft::Log& log = core_.log();
+  for (raft::LogIndex i = log.base().index + 1; i <= last; ++i)
+    machine_.StillInLog(log.At(i).data.view());
 }
 
 // In slices like those of the core.

@@ -112,6 +112,7 @@ class Node final : public Quorum {
   void Pump();
   void CarryOut(raft::Ready ready);
   void Install(raft::Snapshot snapshot);
+  void TellWhatIsStillThere(raft::LogIndex last);
   bool MayApply() const { return !loading_ && !backlog_.empty(); }
   void ApplyBacklog();
   void Apply(const std::vector<raft::Entry>& entries);

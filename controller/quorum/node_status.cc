@@ -15,6 +15,7 @@ QuorumStatus Node::status() const {
   if (!core_.members()) return status;
   for (const auto& [id, member] : core_.members()->all())
     status.peers.push_back(Describe(member));
+  status.adding = changes_.Adding();
   status.times.commit = commit_times_;
   status.times.write = disk_.write_times();
   status.times.snapshot = snapshots_.times();

@@ -20,6 +20,7 @@ using raft::v1::StreamEnd;
 
 constexpr int64_t kMinPauseMs = 50;
 constexpr int64_t kMaxPauseMs = 500;
+constexpr int kKeepAliveMs = 1000;
 constexpr Outbox::Limits kConnected{.messages = 4096, .bytes = 32 << 20};
 // While there is no stream only the newest messages are worth keeping.
 constexpr Outbox::Limits kUnconnected{.messages = 64, .bytes = 32 << 20};
@@ -31,6 +32,11 @@ std::shared_ptr<grpc::Channel> MakeChannel(const Voter& peer) {
   // Also the longest a connection attempt may take.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMaxPauseMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxPauseMs);
+  // A connection may be dead in this direction alone, while the peer is heard
+  // on its own.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepAliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepAliveMs);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // A new channel must mean a new connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -109,11 +115,13 @@ class PeerClient::Stream final
     RemoveHold();
   }
   void OnDone(const grpc::Status& status) override {
-    const bool refused =
-        status.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
-    executor_.Post([owner = owner_, self = self_.get(), keep = self_, refused,
+    End how = End::kBroken;
+    if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION)
+      how = End::kRefused;
+    if (status.error_code() == kLeftBehind) how = End::kLeftBehind;
+    executor_.Post([owner = owner_, self = self_.get(), keep = self_, how,
                     error = status.error_message()] {
-      if (auto peer = owner.lock()) peer->OnEnded(self, error, refused);
+      if (auto peer = owner.lock()) peer->OnEnded(self, error, how);
     });
     done_.set_value();
     self_.reset();
@@ -147,10 +155,12 @@ class PeerClient::Stream final
   std::shared_ptr<Stream> self_;  // until OnDone
 };
 
-PeerClient::PeerClient(Executor& executor, Voter peer, raft::v1::Hello hello)
+PeerClient::PeerClient(Executor& executor, Voter peer, raft::v1::Hello hello,
+                       LeftBehind left_behind)
     : executor_(executor),
       peer_(std::move(peer)),
       hello_(std::move(hello)),
+      left_behind_(std::move(left_behind)),
       pause_ms_(kMinPauseMs),
       waiting_(std::make_shared<Waiting>()) {}
 
@@ -196,17 +206,17 @@ void PeerClient::OnEstablished(const Stream* stream) {
   stream_->Open();
 }
 
-void PeerClient::OnEnded(const Stream* stream, std::string error,
-                         bool refused) {
+void PeerClient::OnEnded(const Stream* stream, const std::string& error,
+                         End how) {
   if (stream != stream_.get()) return;
+  const std::string who = "controller " + std::to_string(peer_.id) + " at " +
+                          peer_.host + ":" + std::to_string(peer_.port);
+  if (how == End::kLeftBehind) left_behind_(who + " says: " + error);
   stream_.reset();
   established_ = false;
   unanswered_since_ = {};
-  if (refused && !refused_) {
-    LOG(WARNING) << "controller " << peer_.id << " at " << peer_.host << ":"
-                 << peer_.port << " refuses this one: " << error;
-    refused_ = true;
-  }
+  if (how == End::kRefused && !std::exchange(refused_, true))
+    LOG(WARNING) << who << " refuses this one: " << error;
   if (std::exchange(pausing_, true)) return;
   executor_.PostAfter(std::chrono::milliseconds(pause_ms_),
                       [weak = weak_from_this()] {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/base/executor.h"
 #include "controller/quorum/outbox.h"
@@ -18,7 +20,11 @@ namespace tidemark::quorum {
 class PeerClient final : public PeerLink,
                          public std::enable_shared_from_this<PeerClient> {
  public:
-  PeerClient(Executor& executor, Voter peer, raft::v1::Hello hello);
+  // `left_behind`: the other one says that its quorum has gone on without this
+  // node.
+  using LeftBehind = std::function<void(const std::string& why)>;
+  PeerClient(Executor& executor, Voter peer, raft::v1::Hello hello,
+             LeftBehind left_behind);
   ~PeerClient() override;
 
   void Connect() override;
@@ -34,11 +40,13 @@ class PeerClient final : public PeerLink,
   struct Waiting;
 
   void OnEstablished(const Stream* stream);
-  void OnEnded(const Stream* stream, std::string error, bool refused);
+  enum class End { kBroken, kRefused, kLeftBehind };
+  void OnEnded(const Stream* stream, const std::string& error, End how);
 
   Executor& executor_;
   const Voter peer_;
   raft::v1::Hello hello_;
+  const LeftBehind left_behind_;
   std::shared_ptr<Stream> stream_;
   bool established_ = false;
   bool pausing_ = false;  // after a failure
@@ -50,14 +58,17 @@ class PeerClient final : public PeerLink,
 
 class GrpcTransport final : public Transport {
  public:
-  explicit GrpcTransport(Executor& executor) : executor_(executor) {}
+  GrpcTransport(Executor& executor, PeerClient::LeftBehind left_behind)
+      : executor_(executor), left_behind_(std::move(left_behind)) {}
   std::shared_ptr<PeerLink> Open(const Voter& peer,
                                  raft::v1::Hello hello) override {
-    return std::make_shared<PeerClient>(executor_, peer, std::move(hello));
+    return std::make_shared<PeerClient>(executor_, peer, std::move(hello),
+                                        left_behind_);
   }
 
  private:
   Executor& executor_;
+  const PeerClient::LeftBehind left_behind_;
 };
 
 }  // namespace tidemark::quorum

@@ -65,6 +65,10 @@ class StateMachine {
   // ever; with it goes what was replaced. Any thread, beside all other calls.
   virtual std::function<void()> ReadSnapshot(SharedBytes data,
                                              MetadataOffset offset) = 0;
+  // After the state of a snapshot was loaded: each entry that the log still has
+  // and the snapshot covers, in its order. A process that ended between the two
+  // has not taken out what it meant to.
+  virtual void StillInLog(std::string_view /*data*/) {}
   // The state after the last applied entry, at once.
   virtual std::shared_ptr<const FrozenState> TakeSnapshot() = 0;
   // Asked after Apply, until a snapshot was taken: one is to be taken at once,
@@ -118,7 +122,10 @@ struct QuorumStatus {
     uint64_t dropped_messages = 0;
   };
   std::vector<Peer> peers;  // all members, this one too
-  Uuid directory;           // of this one
+  // Who is about to be one, once the changes before that are made: known only
+  // on the leader.
+  std::vector<NodeId> adding;
+  Uuid directory;  // of this one
   // Since the process began.
   struct {
     Times commit;    // from proposal to applied, here

@@ -2,11 +2,13 @@
 
 #include <glog/logging.h>
 
+#include <set>
 #include <utility>
 
 #include "controller/quorum/node.h"
 #include "controller/quorum/peer_client.h"
 #include "controller/quorum/raft_service.h"
+#include "controller/quorum/stop.h"
 #include "controller/quorum/storage_thread.h"
 
 namespace tidemark::quorum {
@@ -15,19 +17,20 @@ namespace {
 class Process final : public RaftQuorum {
  public:
   Process(Options options, Executor& executor, StateMachine& machine,
-          std::unique_ptr<storage::RaftStorage> storage, Found found)
+          std::unique_ptr<storage::RaftStorage> storage, Found found,
+          std::set<Uuid> left_behind)
       : meta_(storage->meta()),
         disk_(std::move(storage), options.directory, executor,
               found.snapshot.data.size()),
-        transport_(executor),
+        transport_(executor, StopForGood),
         node_(std::make_unique<Node>(
             std::move(options), meta_,
             Node::World{executor, disk_.background(), disk_, transport_,
                         [](const std::string& why) { LOG(FATAL) << why; }},
             machine, std::move(found))) {
-    service_ =
-        MakeRaftService({meta_.cluster_id, meta_.node_id, meta_.directory_id},
-                        executor, node_->inbox());
+    service_ = MakeRaftService({meta_.cluster_id, meta_.node_id,
+                                meta_.directory_id, std::move(left_behind)},
+                               executor, node_->inbox());
   }
 
   void Start() override { node_->Start(); }
@@ -82,8 +85,10 @@ Result<std::unique_ptr<RaftQuorum>> RaftQuorum::Open(Options options,
   TM_ASSIGN_OR_RETURN(found.stored, storage->Load());
   TM_ASSIGN_OR_RETURN(found.snapshot, storage->LoadSnapshot());
   TM_ASSIGN_OR_RETURN(found.directories, storage->LoadPeers());
+  TM_ASSIGN_OR_RETURN(auto left_behind, storage->LoadLeftBehind());
   return std::make_unique<Process>(std::move(options), executor, machine,
-                                   std::move(storage), std::move(found));
+                                   std::move(storage), std::move(found),
+                                   std::move(left_behind));
 }
 
 }  // namespace tidemark::quorum

@@ -139,6 +139,11 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
   }
 
   void TakeHello() {
+    if (service_.admission().IsLeftBehind(envelope_.hello()))
+      return Close({kLeftBehind,
+                    "the quorum was recovered without this controller. Never "
+                    "start it again on this directory: format a new one, and "
+                    "add it (docs/operations.md)"});
     const std::string why = envelope_.has_hello()
                                 ? service_.admission().Refuse(envelope_.hello())
                                 : "raft stream: no hello";

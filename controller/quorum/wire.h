@@ -1,10 +1,15 @@
 #pragma once
 
+#include <grpcpp/support/status.h>
+
 #include "common/base/result.h"
 #include "controller/raft/message.h"
 #include "proto/raft.pb.h"
 
 namespace tidemark::quorum {
+
+// How a stream ends whose sender is to end, too: Admission::IsLeftBehind.
+inline constexpr auto kLeftBehind = grpc::StatusCode::PERMISSION_DENIED;
 
 // raft::Message as protobuf and back, without the directories, which the stream
 // tells. Decode takes the bytes out of `wire` and refuses members that are none

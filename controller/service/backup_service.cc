@@ -31,16 +31,17 @@ class SaveStream final : public grpc::ServerWriteReactor<SavePart>,
                          public std::enable_shared_from_this<SaveStream> {
  public:
   SaveStream(Controller* controller, std::string cluster_id, Executor* executor,
-             bool local, std::shared_ptr<std::atomic<bool>> busy)
+             grpc::CallbackServerContext* context, bool local,
+             Duration patience, std::shared_ptr<std::atomic<bool>> busy)
       : controller_(controller),
         executor_(executor),
+        context_(context),
         local_(local),
+        patience_(patience),
         busy_(std::move(busy)) {
     header_.set_cluster_id(std::move(cluster_id));
   }
-  ~SaveStream() override {
-    if (mine_) busy_->store(false);
-  }
+  ~SaveStream() override { LetOthers(); }
 
   // Keeps itself alive until gRPC's OnDone.
   void Begin() {
@@ -59,7 +60,13 @@ class SaveStream final : public grpc::ServerWriteReactor<SavePart>,
   void OnCancel() override {
     End(Error{ErrorCode::kNetworkException, "cancelled"});
   }
-  void OnDone() override { self_.reset(); }
+  void OnDone() override {
+    {
+      std::lock_guard lock(mutex_);
+      context_ = nullptr;
+    }
+    auto last = std::move(self_);
+  }
 
  private:
   void Ask() {
@@ -83,14 +90,40 @@ class SaveStream final : public grpc::ServerWriteReactor<SavePart>,
     header_.set_controller(status.self);
     LOG(INFO) << "controller: backup offset=" << image_->offset()
               << " epoch=" << status.term;
+    // The alarm keeps what it calls for as long as this keeps the alarm.
     encode_.Set(std::chrono::system_clock::now(),
-                [self = shared_from_this()](bool) { self->Encode(); });
+                [weak = weak_from_this()](bool) {
+                  if (auto self = weak.lock()) self->Encode();
+                });
   }
 
   void Encode() {
     file_ = metadata::EncodeBackup(std::move(header_), *image_);
     image_.reset();
+    Watch(0);
     SendNext();
+  }
+
+  // One that does not read must not keep others from theirs.
+  void Watch(size_t sent) {
+    executor_->PostAfter(patience_, [weak = weak_from_this(), sent] {
+      auto self = weak.lock();
+      if (!self) return;
+      const size_t now = self->sent();
+      if (now > sent) return self->Watch(now);
+      self->End(Error{ErrorCode::kRequestTimedOut,
+                      "nobody reads the backup: given up"});
+      self->Break();
+    });
+  }
+  size_t sent() {
+    std::lock_guard lock(mutex_);
+    return sent_;
+  }
+  // What is written and not read would keep the call.
+  void Break() {
+    std::lock_guard lock(mutex_);
+    if (context_ != nullptr) context_->TryCancel();
   }
 
   void SendNext() {
@@ -98,6 +131,8 @@ class SaveStream final : public grpc::ServerWriteReactor<SavePart>,
     if (ended_) return;
     if (sent_ == file_.size()) {
       ended_ = true;
+      // Who has got this one may ask for the next at once.
+      LetOthers();
       return Finish(grpc::Status::OK);
     }
     const size_t size = std::min(kPartBytes, file_.size() - sent_);
@@ -109,12 +144,19 @@ class SaveStream final : public grpc::ServerWriteReactor<SavePart>,
   void End(const Error& error) {
     std::lock_guard lock(mutex_);
     if (std::exchange(ended_, true)) return;
+    LetOthers();
     Finish(rpc::ToGrpc(error));
+  }
+
+  void LetOthers() {
+    if (std::exchange(mine_, false)) busy_->store(false);
   }
 
   Controller* const controller_;
   Executor* const executor_;
+  grpc::CallbackServerContext* context_;  // nullptr: the call is over
   const bool local_;
+  const Duration patience_;
   const std::shared_ptr<std::atomic<bool>> busy_;
   bool mine_ = false;
   std::shared_ptr<SaveStream> self_;
@@ -125,23 +167,25 @@ class SaveStream final : public grpc::ServerWriteReactor<SavePart>,
   size_t sent_ = 0;
   SavePart part_;
 
-  std::mutex mutex_;  // of what ends it
+  std::mutex mutex_;  // of what ends it, and how far it is
   bool ended_ = false;
 };
 
 class BackupService final : public backup_v1::Backup::CallbackService {
  public:
   BackupService(Controller* controller, std::string cluster_id,
-                Executor* executor)
+                Executor* executor, Duration patience)
       : controller_(controller),
         cluster_id_(std::move(cluster_id)),
-        executor_(executor) {}
+        executor_(executor),
+        patience_(patience) {}
 
   grpc::ServerWriteReactor<SavePart>* Save(
-      grpc::CallbackServerContext*,
+      grpc::CallbackServerContext* context,
       const backup_v1::SaveRequest* request) override {
     auto stream = std::make_shared<SaveStream>(
-        controller_, cluster_id_, executor_, request->local(), busy_);
+        controller_, cluster_id_, executor_, context, request->local(),
+        patience_, busy_);
     auto* reactor = stream.get();
     stream->Begin();
     return reactor;
@@ -151,6 +195,7 @@ class BackupService final : public backup_v1::Backup::CallbackService {
   Controller* const controller_;
   const std::string cluster_id_;
   Executor* const executor_;
+  const Duration patience_;
   // Streams may outlive the service by a little.
   const std::shared_ptr<std::atomic<bool>> busy_ =
       std::make_shared<std::atomic<bool>>(false);
@@ -160,9 +205,10 @@ class BackupService final : public backup_v1::Backup::CallbackService {
 
 std::unique_ptr<grpc::Service> MakeBackupService(Controller* controller,
                                                  std::string cluster_id,
-                                                 Executor* executor) {
+                                                 Executor* executor,
+                                                 Duration patience) {
   return std::make_unique<BackupService>(controller, std::move(cluster_id),
-                                         executor);
+                                         executor, patience);
 }
 
 }  // namespace tidemark::controller

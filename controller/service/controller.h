@@ -53,6 +53,7 @@ class Controller final : public quorum::StateMachine {
   std::function<void()> ReadSnapshot(SharedBytes data,
                                      MetadataOffset offset) override;
   std::shared_ptr<const quorum::FrozenState> TakeSnapshot() override;
+  void StillInLog(std::string_view data) override { ledger_.StillInLog(data); }
   bool WantsSnapshot() override { return ledger_.WantsSnapshot(); }
   void BecomeActive(uint64_t term) override;
   void Resign() override;

@@ -10,6 +10,7 @@ FeatureFacts Controller::Features() const {
   FeatureFacts facts;
   const quorum::QuorumStatus status = quorum_->status();
   facts.voters_in_log = !status.peers.empty();
+  facts.adding = status.adding;
   for (const quorum::QuorumStatus::Peer& peer : status.peers) {
     facts.voters_in_log &= !peer.directory.IsZero();
     const raft::Member member{.id = peer.voter.id, .directory = peer.directory};

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "common/io/file.h"
@@ -34,32 +35,35 @@ tl::unexpected<Error> Refuse(const std::string& what) {
   return Fail(ErrorCode::kInvalidRequest, what);
 }
 
+struct Beginning {
+  NewBeginning told;
+  raft::Write write;
+};
+
 // One synced write: the whole log is replaced by a snapshot that no log of
-// before reaches, in a term that nobody has seen.
-Result<NewBeginning> Begin(RaftStorage* storage, const SoleVoter& self,
-                           const metadata::Image& image, uint64_t term,
-                           const Steps& steps) {
+// before reaches, in a term that nobody has seen. `meta`: of the only voter.
+Result<Beginning> Prepare(const io::MetaProperties& meta, const SoleVoter& self,
+                          const metadata::Image& image, uint64_t term,
+                          const Steps& steps) {
   TM_ASSIGN_OR_RETURN(const auto records, AfterGoingBack(image, steps));
-  NewBeginning out;
-  out.cluster_id = storage->meta().cluster_id;
-  out.from = image.offset();
-  out.offset = image.offset() + steps.offset;
-  out.term = term + steps.term;
+  Beginning out;
+  NewBeginning& told = out.told;
+  told.cluster_id = meta.cluster_id;
+  told.from = image.offset();
+  told.offset = image.offset() + steps.offset;
+  told.term = term + steps.term;
   // What controllers and brokers would do with it: now is the time to find out.
   TM_ASSIGN_OR_RETURN(const auto next,
-                      metadata::FromRecords(records, out.offset));
-  out.topics = next->topics().size();
-  out.brokers = next->brokers().size();
+                      metadata::FromRecords(records, told.offset));
+  told.topics = next->topics().size();
+  told.brokers = next->brokers().size();
   raft::Members members;
-  members.Put(
-      {self.id, storage->meta().directory_id, true, self.host, self.port});
-  raft::Write write;
-  write.hard_state = raft::HardState{out.term, kNoNode, {}};
-  write.snapshot =
-      raft::Snapshot{{static_cast<raft::LogIndex>(out.offset), out.term},
+  members.Put({self.id, meta.directory_id, true, self.host, self.port});
+  out.write.hard_state = raft::HardState{told.term, kNoNode, {}};
+  out.write.snapshot =
+      raft::Snapshot{{static_cast<raft::LogIndex>(told.offset), told.term},
                      SharedBytes(records.SerializeAsString()),
                      std::make_shared<const raft::Members>(std::move(members))};
-  TM_RETURN_IF_ERROR(storage->Write({&write, 1}));
   return out;
 }
 
@@ -96,6 +100,18 @@ raft::MembersPtr MembersIn(const raft::Stored& stored) {
     if (entry->members) return entry->members;
   }
   return stored.members;
+}
+
+// By their directories; of those that a list in the file has, what is known.
+Result<std::set<Uuid>> OthersIn(const raft::MembersPtr& members,
+                                RaftStorage* storage) {
+  std::set<Uuid> others;
+  if (members)
+    for (const auto& [id, member] : members->all())
+      if (!member.directory.IsZero()) others.insert(member.directory);
+  TM_ASSIGN_OR_RETURN(const auto seen, storage->LoadPeers());
+  for (const auto& [id, directory] : seen) others.insert(directory);
+  return others;
 }
 
 Status Rename(const std::string& from, const std::string& to) {
@@ -139,10 +155,12 @@ Result<NewBeginning> RestoreBackup(const SoleVoter& self,
     if (!formatted) return Fail(formatted.error());
     TM_ASSIGN_OR_RETURN(auto storage,
                         RaftStorage::Open(stage, cluster, self.id));
-    TM_ASSIGN_OR_RETURN(out,
-                        Begin(storage.get(), self, *backup->image,
-                              static_cast<uint64_t>(backup->header.epoch()),
-                              StepsAfter(NowMs() - backup->header.time_ms())));
+    TM_ASSIGN_OR_RETURN(
+        auto begins, Prepare(storage->meta(), self, *backup->image,
+                             static_cast<uint64_t>(backup->header.epoch()),
+                             StepsAfter(NowMs() - backup->header.time_ms())));
+    TM_RETURN_IF_ERROR(storage->Write({&begins.write, 1}));
+    out = std::move(begins.told);
   }
   // Last what makes it a controller's.
   for (const char* name : {kDatabase, io::kMetaPropertiesFile})
@@ -166,10 +184,17 @@ Result<NewBeginning> RecoverAlone(const SoleVoter& self) {
   uint64_t term = stored.hard_state.term;
   if (!stored.entries.empty())
     term = std::max(term, stored.entries.back().term);
-  TM_ASSIGN_OR_RETURN(NewBeginning out,
-                      Begin(storage.get(), self, *image, term, {}));
-  out.members = members ? raft::ToString(*members) : "those of its file";
-  return out;
+  // Another directory: the voters of before are nobody that it knows, and it
+  // is none of theirs.
+  io::MetaProperties meta = storage->meta();
+  meta.directory_id = Uuid::Random();
+  TM_ASSIGN_OR_RETURN(Beginning begins, Prepare(meta, self, *image, term, {}));
+  TM_ASSIGN_OR_RETURN(auto others, OthersIn(members, storage.get()));
+  TM_RETURN_IF_ERROR(
+      storage->BeginAnew(begins.write, meta.directory_id, std::move(others)));
+  begins.told.members =
+      members ? raft::ToString(*members) : "those of its file";
+  return std::move(begins.told);
 }
 
 }  // namespace tidemark::controller

@@ -39,8 +39,11 @@ Result<NewBeginning> RestoreBackup(const SoleVoter& self,
                                    const std::string& cluster_id);
 
 // Turns the directory of a controller that has survived into such a quorum,
-// with all that is in its log, committed or not. Refused while a process has
-// the directory, and where this controller is the only voter already.
+// with all that is in its log, committed or not, and gives the directory a new
+// id: those who were left behind and start again, a majority of the voters that
+// they know, can make no follower of it, and end when they hear of it. Refused
+// while a process has the directory, and where this controller is the only
+// voter already.
 Result<NewBeginning> RecoverAlone(const SoleVoter& self);
 
 }  // namespace tidemark::controller

@@ -1,13 +1,14 @@
 #include "controller/service/ledger.h"
 
 #include <glog/logging.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "common/metadata/apply.h"
 #include "controller/metadata/feature_decisions.h"
+#include "controller/quorum/stop.h"
 
 namespace tidemark::controller {
 namespace {
@@ -82,12 +83,9 @@ int16_t HighestLevel(const record_v1::RecordBatch& batch) {
 void StopIfUnreadable(const Error& error) {
   const bool newer = error.code == ErrorCode::kUnsupportedVersion;
   if (!newer && error.code != ErrorCode::kKafkaStorageError) return;
-  constexpr int kExitConfig = 78;  // EX_CONFIG; systemd leaves it at that
-  LOG(ERROR) << "controller: stopping, the metadata are "
-             << (newer ? "of a newer release: " : "unreadable: ")
-             << error.message;
-  google::FlushLogFiles(google::GLOG_INFO);
-  _exit(kExitConfig);
+  quorum::StopForGood(std::string("the metadata are ") +
+                      (newer ? "of a newer release: " : "unreadable: ") +
+                      error.message);
 }
 
 Ledger::Ledger()
@@ -151,6 +149,12 @@ ImagePtr Ledger::Load(ImagePtr image) {
   pending_ = committed_;
   level_since_snapshot_ = metadata::kBaseLevel;
   return replaced;
+}
+
+void Ledger::StillInLog(std::string_view data) {
+  const auto batch = ParseEntry(data);
+  if (!batch) StopIfUnreadable(batch.error());
+  level_since_snapshot_ = std::max(level_since_snapshot_, HighestLevel(*batch));
 }
 
 ImagePtr Ledger::Freeze() {

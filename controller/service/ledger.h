@@ -45,6 +45,9 @@ class Ledger {
   // Returns what it replaces: to drop it takes long.
   metadata::ImagePtr Load(metadata::ImagePtr image);
 
+  // As StateMachine: an entry before what was loaded.
+  void StillInLog(std::string_view data);
+
   // The committed image, of which a snapshot is made.
   metadata::ImagePtr Freeze();
   // The log has records that the cluster's level does not allow any more: a
@@ -87,8 +90,9 @@ class Ledger {
   uint64_t next_id_ = 0;
   uint64_t failures_ = 0;  // proposals that failed
 
-  // Of applied records; metadata::kBaseLevel when a snapshot is taken. What
-  // that snapshot covers is on disk until it is stored.
+  // Of applied records, and of those that the log still has behind the snapshot
+  // that was loaded; metadata::kBaseLevel when one is taken. What that one
+  // covers is on disk until it is stored.
   int16_t level_since_snapshot_ = metadata::kBaseLevel;
   int16_t level_under_snapshot_ = metadata::kBaseLevel;
   MetadataOffset snapshot_taken_at_ = 0;

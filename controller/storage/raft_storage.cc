@@ -11,6 +11,7 @@
 #include <atomic>
 #include <charconv>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "common/io/initial_voters.h"
@@ -33,6 +34,8 @@ constexpr char kFormatWithMembers[] = "2";
 constexpr uint64_t kMembersBit = 1ull << 63;  // of an entry's term
 constexpr char kDatabase[] = "raft";
 constexpr char kIdentity[] = "identity";
+constexpr char kIdentityBefore[] = "identity_before";
+constexpr char kLeftBehind[] = "left_behind";
 constexpr char kHardState[] = "hard_state";
 constexpr char kVoteDisk[] = "vote_disk";
 constexpr char kMembers[] = "members";
@@ -41,6 +44,11 @@ constexpr char kPeer[] = "peer/";
 
 rocksdb::Slice ToSlice(std::string_view text) {
   return {text.data(), text.size()};
+}
+
+std::string IdentityOf(const io::MetaProperties& meta) {
+  return meta.cluster_id + "\n" + std::to_string(meta.node_id) + "\n" +
+         ToString(meta.directory_id);
 }
 
 // A controller's data is small and its memory is meant to be: a few MB.
@@ -113,6 +121,9 @@ class RocksRaftStorage final : public RaftStorage {
   Result<std::map<NodeId, Uuid>> LoadPeers() override;
   Status SavePeer(NodeId id, const Uuid& directory) override;
   Status Write(std::span<const raft::Write> writes) override;
+  Status BeginAnew(const raft::Write& write, const Uuid& directory,
+                   std::set<Uuid> left_behind) override;
+  Result<std::set<Uuid>> LoadLeftBehind() override;
 
  private:
   Status Check(const rocksdb::Status& status, const char* what) const {
@@ -127,6 +138,7 @@ class RocksRaftStorage final : public RaftStorage {
                                          const char* key);
   Status CheckIdentity(bool unused);
   Status PutIdentity(const std::string& identity);
+  Status TakeIdentity(const std::string& identity);
   Status LoadFirstMembers();
   // In force after the newest snapshot, or from the beginning.
   raft::MembersPtr SnapshotMembers() const {
@@ -138,6 +150,7 @@ class RocksRaftStorage final : public RaftStorage {
   Status LoadPositions();
   Status LoadEntries(std::vector<Entry>* entries);
   Status Commit(rocksdb::WriteBatch* batch);
+  void Put(const raft::Write& write, rocksdb::WriteBatch* batch);
   void PutEntries(const std::vector<Entry>& entries,
                   rocksdb::WriteBatch* batch);
   void CutPrefix(LogPosition base, rocksdb::WriteBatch* batch);
@@ -244,9 +257,7 @@ Result<std::optional<std::string>> RocksRaftStorage::Get(
 // The rows must be those of the directory they lie in: a copied database
 // would vote a second time.
 Status RocksRaftStorage::CheckIdentity(bool unused) {
-  const std::string identity = meta_.cluster_id + "\n" +
-                               std::to_string(meta_.node_id) + "\n" +
-                               ToString(meta_.directory_id);
+  const std::string identity = IdentityOf(meta_);
   TM_ASSIGN_OR_RETURN(const auto format, Get(state_, kFormat));
   TM_ASSIGN_OR_RETURN(const auto known, Get(state_, kIdentity));
   if (unused && !format && !known) return PutIdentity(identity);
@@ -257,12 +268,25 @@ Status RocksRaftStorage::CheckIdentity(bool unused) {
                 path_ + " has storage format " + *format +
                     ", this program knows only " + kFormatVersion + " and " +
                     kFormatWithMembers);
-  if (known != identity)
-    return Fail(ErrorCode::kInvalidConfig,
-                path_ +
-                    " was written for another directory, node or "
-                    "cluster than its meta.properties says; restore the "
-                    "directory as a whole");
+  if (known == identity) return {};
+  TM_ASSIGN_OR_RETURN(const auto before, Get(state_, kIdentityBefore));
+  if (before == identity) return TakeIdentity(*known);
+  return Fail(ErrorCode::kInvalidConfig,
+              path_ +
+                  " was written for another directory, node or "
+                  "cluster than its meta.properties says; restore the "
+                  "directory as a whole");
+}
+
+// The rows have a new one, and the process ended before the file had it.
+Status RocksRaftStorage::TakeIdentity(const std::string& identity) {
+  io::MetaProperties meta = meta_;
+  const auto directory = Uuid::Parse(identity.substr(identity.rfind('\n') + 1));
+  if (directory) meta.directory_id = *directory;
+  if (!directory || IdentityOf(meta) != identity)
+    return Damaged("it does not say whose it is");
+  TM_RETURN_IF_ERROR(io::SaveMetaProperties(directory_, meta));
+  meta_ = std::move(meta);
   return {};
 }
 
@@ -450,31 +474,66 @@ void RocksRaftStorage::CutPrefix(LogPosition base, rocksdb::WriteBatch* batch) {
   last_ = std::max(last_, base.index);
 }
 
+void RocksRaftStorage::Put(const raft::Write& write,
+                           rocksdb::WriteBatch* batch) {
+  if (write.hard_state) {
+    std::string value;
+    AppendFixed(&value, write.hard_state->term, 8);
+    AppendFixed(&value, static_cast<uint32_t>(write.hard_state->vote), 4);
+    batch->Put(state_, kHardState, value);
+    batch->Put(state_, kVoteDisk,
+               value + write.hard_state->vote_directory.ToBytes());
+  }
+  if (write.snapshot) {
+    if (write.snapshot->members) NoteMembers(batch);
+    snapshots_->Put(*write.snapshot, batch);
+    // The whole log goes, also what lies beyond the snapshot.
+    batch->DeleteRange(
+        log_, OrderedKey(0),
+        OrderedKey(std::max(last_, write.snapshot->last.index) + 1));
+    last_ = 0;
+    CutPrefix(write.snapshot->last, batch);
+  }
+  if (!write.entries.empty()) PutEntries(write.entries, batch);
+}
+
 Status RocksRaftStorage::Write(std::span<const raft::Write> writes) {
   rocksdb::WriteBatch batch;
-  for (const raft::Write& write : writes) {
-    if (write.hard_state) {
-      std::string value;
-      AppendFixed(&value, write.hard_state->term, 8);
-      AppendFixed(&value, static_cast<uint32_t>(write.hard_state->vote), 4);
-      batch.Put(state_, kHardState, value);
-      batch.Put(state_, kVoteDisk,
-                value + write.hard_state->vote_directory.ToBytes());
-    }
-    if (write.snapshot) {
-      if (write.snapshot->members) NoteMembers(&batch);
-      snapshots_->Put(*write.snapshot, &batch);
-      // The whole log goes, also what lies beyond the snapshot.
-      batch.DeleteRange(
-          log_, OrderedKey(0),
-          OrderedKey(std::max(last_, write.snapshot->last.index) + 1));
-      last_ = 0;
-      CutPrefix(write.snapshot->last, &batch);
-    }
-    if (!write.entries.empty()) PutEntries(write.entries, &batch);
-  }
+  for (const raft::Write& write : writes) Put(write, &batch);
   if (batch.Count() == 0) return {};
   return Commit(&batch);
+}
+
+Status RocksRaftStorage::BeginAnew(const raft::Write& write,
+                                   const Uuid& directory,
+                                   std::set<Uuid> left_behind) {
+  TM_ASSIGN_OR_RETURN(const auto before, LoadLeftBehind());
+  left_behind.insert(before.begin(), before.end());
+  left_behind.insert(meta_.directory_id);
+  std::string ids;
+  for (const Uuid& id : left_behind) ids += id.ToBytes();
+  io::MetaProperties meta = meta_;
+  meta.directory_id = directory;
+  rocksdb::WriteBatch batch;
+  Put(write, &batch);
+  batch.Put(state_, kLeftBehind, ids);
+  batch.Put(state_, kIdentityBefore, IdentityOf(meta_));
+  batch.Put(state_, kIdentity, IdentityOf(meta));
+  TM_RETURN_IF_ERROR(Commit(&batch));
+  return TakeIdentity(IdentityOf(meta));
+}
+
+Result<std::set<Uuid>> RocksRaftStorage::LoadLeftBehind() {
+  TM_ASSIGN_OR_RETURN(const auto row, Get(state_, kLeftBehind));
+  std::set<Uuid> ids;
+  if (!row) return ids;
+  constexpr size_t kSize = sizeof(Uuid);
+  for (size_t at = 0; at < row->size(); at += kSize) {
+    const auto id = Uuid::FromBytes(std::string_view(*row).substr(at, kSize));
+    if (!id) return Damaged("who was left behind");
+    ids.insert(*id);
+  }
+  return ids;
 }
 
 Result<size_t> RocksRaftStorage::StoreSnapshot(raft::LogPosition last,

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,15 @@ class RaftStorage {
   // entries overwrite, and what an installed snapshot replaces, goes in the
   // same batch.
   virtual Status Write(std::span<const raft::Write> writes) = 0;
+
+  // Carries out `write`, whose snapshot replaces everything, under a new id of
+  // the directory: from then on this is nobody that others know. Those who are
+  // in `left_behind`, and what this directory was, are not to be heard any
+  // more. All of it, or nothing.
+  virtual Status BeginAnew(const raft::Write& write, const Uuid& directory,
+                           std::set<Uuid> left_behind) = 0;
+  // All that were ever left behind here, by their directories.
+  virtual Result<std::set<Uuid>> LoadLeftBehind() = 0;
 
   // A snapshot of the own state machine, as `source` hands it over in parts,
   // replaces an older one once all of it is durable; its size. Ignored, with 0,

@@ -191,6 +191,24 @@ def copied_back(cluster):
     until(lambda: all(v['active'] for v in status()['voters']), 'all controllers follow')
 
 
+def come_back(cluster, records, survivor, lost):
+    """Those who were left behind, a majority of the voters that they know, on their old disks: against what is said."""
+    create('alone', ids=(survivor,))
+    epoch = status(ids=(survivor,))['epoch']
+    first, second = (process.Running('tidemark-controller', '--config', config_of(cluster, controller),
+                                     cwd=cluster.path(name_of(controller))) for controller in lost)
+    with first, second:
+        for each in first, second:
+            # Neither leads: they end, in order, and are not to be started again.
+            equal(each.process.wait(20), 78)
+            said = each.said()
+            assert 'was recovered without this controller' in said and 'active epoch' not in said, said
+    after = status(ids=(survivor,))
+    equal((after['leader'], after['epoch'], [v['id'] for v in after['voters']]), (survivor, epoch, [survivor]))
+    records.produce('alone')
+    assert 'alone' in {t['name'] for t in json.loads(told('topic', 'list', '--format', 'json', ids=(survivor,)))}
+
+
 def recovery(cluster, records, cluster_id):
     survivor, lost = 102, (101, 103)
     home, config = cluster.path(name_of(survivor)), config_of(cluster, survivor)
@@ -208,6 +226,7 @@ def recovery(cluster, records, cluster_id):
     after = status(ids=(survivor,))
     equal([v['id'] for v in after['voters']], [survivor])
     assert after['epoch'] > before['epoch'] and after['committed_offset'] > before['committed_offset'] + 10 ** 8
+    come_back(cluster, records, survivor, lost)
     for controller in lost:
         join_again(cluster, controller, cluster_id, survivor)
     equal(sorted(v['id'] for v in status()['voters']), sorted(IDS))

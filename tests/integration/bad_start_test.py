@@ -136,6 +136,15 @@ def controller_without_its_votes(cluster):
     equal(os.path.exists(os.path.join(data, 'raft')), False)
 
 
+def contradicting_flags():
+    for words, args in ((('--restore and --recover',), ['--restore', 'file', '--recover']),
+                        (('--cluster-id', '--restore'), ['--cluster-id', 'c']),
+                        (('--cluster-id', '--restore'), ['--cluster-id', 'c', '--recover'])):
+        code, lines = process.end_of('tidemark-controller', '--config', 'none', *args)
+        equal((code, len(lines)), (1, 1))
+        assert all(word in lines[0] for word in words), lines
+
+
 def directory_of_another_node(cluster, role):
     place = Place(cluster, role, role + '-node', port=BASE + 62, cluster_id=cluster_id_of(cluster))
     place.refused('node', overrides=['node.id=55'])
@@ -239,6 +248,7 @@ def main():
             for case in (misspelt_key, bad_value, asks_for_security, special_values_start, port_in_use, not_formatted,
                          directory_of_another_node, read_only, second_process):
                 cases.run('%s: %s' % (role, case.__name__.replace('_', ' ')), case, cluster, role)
+        cases.run('controller: contradicting flags', contradicting_flags)
         cases.run('controller: without its votes', controller_without_its_votes, cluster)
         cases.run('broker: directory of another cluster', directory_of_another_cluster, cluster)
         cases.run('broker: directories of two clusters', directories_of_two_clusters, cluster)

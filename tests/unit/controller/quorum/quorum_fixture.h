@@ -32,7 +32,8 @@ namespace fs = std::filesystem;
 
 // A free port below the ephemeral range.
 inline uint16_t FreePort() {
-  static std::atomic<uint16_t> next = 21000 + getpid() % 5000;
+  // Apart from those of another process beside this one.
+  static std::atomic<uint16_t> next = 21000 + getpid() * 16 % 8000;
   while (true) {
     const uint16_t port = next++;
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -88,6 +89,10 @@ class Recorder final : public StateMachine {
       ++loads;
     };
   }
+  void StillInLog(std::string_view data) override {
+    still_in_log += data;
+    wants_snapshot |= data == "high";
+  }
   std::shared_ptr<const FrozenState> TakeSnapshot() override {
     struct Frozen final : FrozenState {
       Frozen(std::string text, Gate& gate)
@@ -114,7 +119,7 @@ class Recorder final : public StateMachine {
     active = false;
   }
 
-  std::string state;
+  std::string state, still_in_log;
   MetadataOffset last = 0;
   int loads = 0;
   bool active = false;

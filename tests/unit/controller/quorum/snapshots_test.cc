@@ -21,7 +21,7 @@ TEST_F(QuorumTest, LaggingNodeGetsASnapshot) {
   Start(3);
   ASSERT_TRUE(
       Eventually([&] { return nodes_[3]->state() == leader->state(); }));
-  EXPECT_EQ(nodes_[3]->loads(), 1);
+  EXPECT_GE(nodes_[3]->loads(), 1);
   // And keeps it.
   nodes_.erase(3);
   Start(3);

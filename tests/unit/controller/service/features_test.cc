@@ -23,6 +23,7 @@ class KnowingQuorum final : public FakeQuorum {
   quorum::QuorumStatus status() const override {
     quorum::QuorumStatus out = FakeQuorum::status();
     out.snapshot = snapshot;
+    out.adding = adding;
     for (NodeId id : {1, 2, 3}) {
       quorum::QuorumStatus::Peer peer;
       peer.voter.id = id;
@@ -38,6 +39,7 @@ class KnowingQuorum final : public FakeQuorum {
     return found->second;
   }
   bool agreed = true;
+  std::vector<NodeId> adding;
   MetadataOffset snapshot = 0;
   std::map<NodeId, FeatureRanges> said{{1, SupportedFeatures()},
                                        {2, SupportedFeatures()},
@@ -126,6 +128,26 @@ TEST(ControllerFeatures, ANewClusterBeginsAtTheLevelOfItsFormatting) {
   cluster.controller.TakeSnapshot();
   cluster.executor.Advance(milliseconds(500));
   EXPECT_EQ(cluster.level(), kBaseLevel);
+}
+
+// What it supports was looked at when it was to be added: at the level of then.
+TEST(ControllerFeatures, NoLevelChangesWhileAControllerIsBeingAdded) {
+  Cluster cluster;
+  cluster.quorum.Elect(1);
+  cluster.quorum.adding = {4};
+  auto refused = cluster.Update(kFeaturesLevel, Request::UPGRADE);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->results(0).code(),
+            static_cast<int>(ErrorCode::kInvalidUpdateVersion));
+  EXPECT_THAT(refused->results(0).message(),
+              HasSubstr("Controller 4 is being added"));
+  EXPECT_EQ(cluster.level(), kBaseLevel);
+  cluster.quorum.adding = {};
+  EXPECT_EQ(cluster.CodeOf(kFeaturesLevel, Request::UPGRADE), 0);
+  // Nor down: the level that it has been told to support may be the higher one.
+  cluster.quorum.adding = {4};
+  EXPECT_EQ(cluster.CodeOf(kBaseLevel, Request::SAFE_DOWNGRADE),
+            static_cast<int>(ErrorCode::kInvalidUpdateVersion));
 }
 
 TEST(ControllerFeatures, OneThatIsInUseStaysWhereItIs) {
@@ -224,6 +246,30 @@ TEST(ControllerFeatures, ALoweredLevelWantsASnapshot) {
   record_v1::RecordBatch records;
   ASSERT_TRUE(records.ParseFromString(snapshot));
   EXPECT_EQ(HighestLevel(records), kBaseLevel);
+}
+
+// A process that ended after the snapshot was stored, and before the log behind
+// it was cut: it is not done before that is.
+TEST(ControllerFeatures, WhatALoweredLevelLeftInTheLogWantsAnotherSnapshot) {
+  Cluster cluster;
+  cluster.quorum.Elect(1);
+  EXPECT_EQ(cluster.CodeOf(kFeaturesLevel, Request::UPGRADE), 0);
+  EXPECT_EQ(cluster.CodeOf(kBaseLevel, Request::SAFE_DOWNGRADE), 0);
+  const MetadataOffset offset = cluster.controller.committed()->offset();
+  const SharedBytes snapshot(ToBytes(*cluster.controller.TakeSnapshot()));
+
+  Cluster again;
+  again.quorum.snapshot = offset;
+  again.controller.ReadSnapshot(snapshot, offset)();
+  EXPECT_EQ(again.controller.LevelOnDisk(), kBaseLevel);
+  EXPECT_FALSE(again.controller.WantsSnapshot());
+  for (const quorum::Committed& entry : cluster.quorum.log)
+    again.controller.StillInLog(entry.data);
+  EXPECT_EQ(again.controller.LevelOnDisk(), kFeaturesLevel);
+  EXPECT_TRUE(again.controller.WantsSnapshot());
+  (void)again.controller.TakeSnapshot();
+  EXPECT_FALSE(again.controller.WantsSnapshot());
+  EXPECT_EQ(again.controller.LevelOnDisk(), kBaseLevel);
 }
 
 TEST(ControllerFeatures, ANewControllerMustSupportTheLevelInForce) {

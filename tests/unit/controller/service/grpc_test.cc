@@ -13,9 +13,11 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/status_map.h"
 #include "controller/service/admin_service.h"
+#include "controller/service/backup_service.h"
 #include "controller/service/broker_service.h"
 #include "controller/service/grpc_server.h"
 #include "proto/admin.grpc.pb.h"
+#include "proto/backup.grpc.pb.h"
 #include "proto/controller.grpc.pb.h"
 #include "tests/unit/controller/service/fakes.h"
 
@@ -42,7 +44,9 @@ struct Node {
     controller.Attach(&quorum);
     brokers = MakeBrokerService(&controller, &loop);
     admin = MakeAdminService(&controller, &loop);
-    server = StartAnywhere({brokers.get(), admin.get()});
+    backups = MakeBackupService(&controller, "c", &loop,
+                                std::chrono::milliseconds(500));
+    server = StartAnywhere({brokers.get(), admin.get(), backups.get()});
     channel = rpc::MakeChannel("127.0.0.1", server->port());
   }
   ~Node() {
@@ -62,7 +66,7 @@ struct Node {
   io::EventLoop loop;
   Controller controller;
   FakeQuorum quorum;
-  std::unique_ptr<grpc::Service> brokers, admin;
+  std::unique_ptr<grpc::Service> brokers, admin, backups;
   std::unique_ptr<GrpcServer> server;
   std::shared_ptr<grpc::Channel> channel;
 };
@@ -70,6 +74,56 @@ struct Node {
 void SetDeadline(grpc::ClientContext* context, int ms) {
   context->set_deadline(std::chrono::system_clock::now() +
                         std::chrono::milliseconds(ms));
+}
+
+// There is one turn, and it ends.
+TEST(Grpc, WhoReadsNoneOfItsBackupKeepsNobodyElseFromTheirs) {
+  Node node(1);
+  node.OnLoop([&] {
+    node.quorum.Elect(1);
+    // More than any window lets out.
+    record_v1::RecordBatch batch;
+    for (int i = 0; i < 30; ++i) {
+      auto* config = batch.add_records()->mutable_set_config();
+      config->set_type(record_v1::BROKER);
+      config->set_key("k" + std::to_string(i));
+      config->set_value(std::string(700'000, 'v'));
+    }
+    node.quorum.ApplyEntry(2, batch.SerializeAsString());
+  });
+  auto stub = tidemark::backup::v1::Backup::NewStub(node.channel);
+  auto all = [&] {
+    grpc::ClientContext context;
+    SetDeadline(&context, 20'000);
+    auto reader = stub->Save(&context, {});
+    tidemark::backup::v1::SavePart part;
+    while (reader->Read(&part)) {
+    }
+    return reader->Finish();
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(all().ok()) << "one after the other";
+  }
+  grpc::ClientContext context;
+  SetDeadline(&context, 30'000);
+  // On a connection of its own, whose windows are small still.
+  auto other = tidemark::backup::v1::Backup::NewStub(
+      rpc::MakeChannel("127.0.0.1", node.server->port()));
+  auto asleep = other->Save(&context, {});
+  tidemark::backup::v1::SavePart part;
+  ASSERT_TRUE(asleep->Read(&part));
+  const auto busy = grpc::StatusCode::FAILED_PRECONDITION;
+  EXPECT_EQ(all().error_code(), busy);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+  grpc::Status status;
+  do {
+    status = all();
+  } while (status.error_code() == busy &&
+           std::chrono::steady_clock::now() < end);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  while (asleep->Read(&part)) {
+  }
+  EXPECT_FALSE(asleep->Finish().ok());
 }
 
 TEST(Grpc, BrokerRegistersSubscribesAndIsFencedWhenItsStreamBreaks) {
