@@ -164,6 +164,23 @@ PartitionIndex PartitionOf(const std::string& group_id, int32_t partitions) {
 
 }  // namespace
 
+Result<TopicPartition> GroupCoordinator::PartitionIn(
+    const metadata::Image& image, const std::string& group_id) {
+  const int32_t partitions = PartitionCount(image);
+  if (partitions == 0) {
+    topic_.Create(image);
+    return Fail(ErrorCode::kCoordinatorNotAvailable,
+                "The group coordinator is not available: "
+                "__consumer_offsets is being created.");
+  }
+  return TopicPartition{kOffsetsTopic, PartitionOf(group_id, partitions)};
+}
+
+Result<TopicPartition> GroupCoordinator::OffsetsPartitionOf(
+    const std::string& group_id) {
+  return PartitionIn(*metadata_.Get(), group_id);
+}
+
 CoordinatorLocation GroupCoordinator::Locate(const std::string& group_id,
                                              const std::string& listener) {
   const auto unavailable = [](std::string why) {
@@ -171,15 +188,10 @@ CoordinatorLocation GroupCoordinator::Locate(const std::string& group_id,
                                .message = std::move(why)};
   };
   const metadata::ImagePtr image = metadata_.Get();
-  const int32_t partitions = PartitionCount(*image);
-  if (partitions == 0) {
-    topic_.Create(*image);
-    return unavailable(
-        "The group coordinator is not available: "
-        "__consumer_offsets is being created.");
-  }
+  const auto of_group = PartitionIn(*image, group_id);
+  if (!of_group) return unavailable(of_group.error().message);
   const auto* partition =
-      image->FindPartition(kOffsetsTopic, PartitionOf(group_id, partitions));
+      image->FindPartition(kOffsetsTopic, of_group->partition);
   const metadata::BrokerImage* broker =
       partition ? image->FindBroker(partition->leader) : nullptr;
   const metadata::EndpointImage* endpoint =
@@ -267,6 +279,39 @@ void GroupCoordinator::Leave(LeaveRequest request, Done<LeaveResult> done) {
 
 void GroupCoordinator::Commit(CommitRequest request, Done<CommitResult> done) {
   Submit(std::move(request), std::move(done));
+}
+
+void GroupCoordinator::CommitInTransaction(TxnCommitRequest request,
+                                           Done<CommitResult> done) {
+  Submit(std::move(request), std::move(done));
+}
+
+namespace {
+
+// Who writes markers knows the errors of logs, not those of coordinators (kafka
+// KafkaApis.handleWriteTxnMarkersRequest).
+ErrorCode MarkerErrorOf(ErrorCode error) {
+  switch (error) {
+    case ErrorCode::kNotCoordinator:
+    case ErrorCode::kCoordinatorNotAvailable:
+    case ErrorCode::kCoordinatorLoadInProgress:
+      return ErrorCode::kNotLeaderOrFollower;
+    default:
+      return error;
+  }
+}
+
+}  // namespace
+
+void GroupCoordinator::EndTransaction(PartitionIndex offsets_partition,
+                                      const TransactionEnd& end,
+                                      std::function<void(ErrorCode)> done) {
+  PartitionPtr partition = Find(offsets_partition);
+  if (!partition) return done(ErrorCode::kNotLeaderOrFollower);
+  partition->executor().Post([partition, end, done = std::move(done)] {
+    partition->EndTransaction(
+        end, [done](ErrorCode error) { done(MarkerErrorOf(error)); });
+  });
 }
 
 void GroupCoordinator::Fetch(FetchRequest request, Done<FetchResult> done) {

@@ -13,6 +13,7 @@
 #include "broker/coordinator/runtime/coordinator.h"
 #include "broker/metadata/broker_config.h"
 #include "broker/metadata/image_holder.h"
+#include "common/base/result.h"
 
 namespace tidemark::coordinator {
 
@@ -59,11 +60,26 @@ class GroupCoordinator final : public replication::LeadershipListener {
   CoordinatorLocation Locate(const std::string& group_id,
                              const std::string& listener);
 
+  // The partition of __consumer_offsets that keeps the group: what a
+  // transaction has to name, and where its marker goes. As Locate when there
+  // is no such topic.
+  Result<TopicPartition> OffsetsPartitionOf(const std::string& group_id);
+
   void Join(JoinRequest request, Done<JoinResult> done);
   void Sync(SyncRequest request, Done<SyncResult> done);
   void Heartbeat(HeartbeatRequest request, Done<HeartbeatResult> done);
   void Leave(LeaveRequest request, Done<LeaveResult> done);
   void Commit(CommitRequest request, Done<CommitResult> done);
+  // The transaction has been verified: the producer may write to
+  // OffsetsPartitionOf(group). The log refuses one that is fenced.
+  void CommitInTransaction(TxnCommitRequest request, Done<CommitResult> done);
+  // WriteTxnMarkers for a partition of __consumer_offsets: `done` runs when the
+  // offsets of the transaction are visible, or gone. kNotLeaderOrFollower:
+  // ask again, perhaps somebody else; any other error is the log's, and nothing
+  // has changed.
+  void EndTransaction(PartitionIndex offsets_partition,
+                      const TransactionEnd& end,
+                      std::function<void(ErrorCode)> done);
   void Fetch(FetchRequest request, Done<FetchResult> done);
   void Delete(std::string group_id, Done<DeleteResult> done);
   void Describe(std::string group_id, Done<GroupDescription> done);
@@ -84,6 +100,8 @@ class GroupCoordinator final : public replication::LeadershipListener {
   using PartitionPtr = std::shared_ptr<GroupPartition>;
 
   int32_t PartitionCount(const metadata::Image& image) const;
+  Result<TopicPartition> PartitionIn(const metadata::Image& image,
+                                     const std::string& group_id);
   PartitionPtr Find(PartitionIndex partition);
   std::map<PartitionIndex, PartitionPtr> All();
   // The partition of the group, on whose executor to ask it; nullptr when the

@@ -28,6 +28,7 @@ constexpr Api kApis[] = {
     {ApiKey::kDeleteTopics, "DeleteTopics", {1, 6, 4}},
     {ApiKey::kInitProducerId, "InitProducerId", {0, 5, 2}},
     {ApiKey::kOffsetForLeaderEpoch, "OffsetForLeaderEpoch", {2, 4, 4}},
+    {ApiKey::kTxnOffsetCommit, "TxnOffsetCommit", {0, 5, 3}},
     {ApiKey::kDescribeConfigs, "DescribeConfigs", {1, 4, 4}},
     {ApiKey::kCreatePartitions, "CreatePartitions", {0, 3, 2}},
     {ApiKey::kDeleteGroups, "DeleteGroups", {0, 2, 2}},

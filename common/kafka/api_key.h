@@ -26,6 +26,7 @@ enum class ApiKey : int16_t {
   kDeleteTopics = 20,
   kInitProducerId = 22,
   kOffsetForLeaderEpoch = 23,
+  kTxnOffsetCommit = 28,
   kDescribeConfigs = 32,
   kCreatePartitions = 37,
   kDeleteGroups = 42,

@@ -96,6 +96,17 @@ size_t Footprint(const GroupRecord& record) {
   return offset.value ? Footprint(offset.partition, *offset.value) : 0;
 }
 
+size_t OpenFootprint(const TopicPartition& partition,
+                     const CommittedOffset& value) {
+  // Once by producer and once by partition, each in sets of its own.
+  return Footprint(partition, value) + 2 * kNode + sizeof(TopicPartition) +
+         sizeof(std::set<ProducerId>) + Text(partition.topic);
+}
+
+size_t OpenFootprint(const std::string& group_id) {
+  return 4 * kNode + 2 * sizeof(std::set<std::string>) + Text(group_id);
+}
+
 size_t GrowthBy(const Group* group, const JoinRequest& request) {
   const size_t then = Footprint(request);
   if (!group) return kNode + sizeof(Group) + then;
@@ -122,6 +133,21 @@ size_t GrowthBy(const Group* group, const CommitRequest& request) {
                           : decltype(group->offsets.end()){};
     const bool known = group && it != group->offsets.end();
     growth += known ? Above(then, Footprint(partition, it->second)) : then;
+  }
+  return growth;
+}
+
+size_t GrowthBy(const Group* group, const TxnCommitRequest& request) {
+  size_t growth = group ? 0 : kNode + sizeof(Group) + Text(request.group_id);
+  const TransactionalOffsets::Offsets* open =
+      group ? group->transactional.Of(request.producer_id) : nullptr;
+  if (!open) growth += OpenFootprint(request.group_id);
+  for (const auto& [partition, value] : request.partitions) {
+    const size_t then = OpenFootprint(partition, value);
+    const auto it = open ? open->find(partition)
+                         : TransactionalOffsets::Offsets::const_iterator{};
+    const bool known = open && it != open->end();
+    growth += known ? Above(then, OpenFootprint(partition, it->second)) : then;
   }
   return growth;
 }

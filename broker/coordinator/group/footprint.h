@@ -18,10 +18,16 @@ size_t Footprint(const StoredGroup& stored);
 size_t Footprint(const TopicPartition& partition, const CommittedOffset& value);
 size_t Footprint(const GroupRecord& record);
 
+// Of an open transaction: an offset in it, and a group that has some in it.
+size_t OpenFootprint(const TopicPartition& partition,
+                     const CommittedOffset& value);
+size_t OpenFootprint(const std::string& group_id);
+
 // By how much a group would grow; `group` is nullptr where there is none yet.
 // 0 for who is no member and cannot become one by asking like this.
 size_t GrowthBy(const Group* group, const JoinRequest& request);
 size_t GrowthBy(const Group& group, const SyncRequest& request);
 size_t GrowthBy(const Group* group, const CommitRequest& request);
+size_t GrowthBy(const Group* group, const TxnCommitRequest& request);
 
 }  // namespace tidemark::coordinator

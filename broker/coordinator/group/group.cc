@@ -152,7 +152,8 @@ StoredGroup Group::ToStored() const {
 
 bool Group::IsDisposable() const {
   return Is(GroupState::kEmpty) && !stored && offsets.empty() &&
-         pending_offsets.empty() && pending_joins.empty();
+         transactional.empty() && pending_offsets.empty() &&
+         pending_joins.empty();
 }
 
 void Apply(Group& group, const GroupMetadataRecord& record) {

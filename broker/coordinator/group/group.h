@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/coordinator/group/decision.h"
+#include "broker/coordinator/group/transactional_offsets.h"
 
 // The classic group protocol (KIP-62, KIP-345, KIP-394, KIP-814), as Kafka's
 // ClassicGroup. Transitions:
@@ -34,9 +35,12 @@
 //   SyncGroup        25       27         parked      assignment
 //   Heartbeat        25       27         NONE        NONE
 //   OffsetCommit     simple   members    27          members
+//   TxnOffsetCommit  anybody; who says a generation, member or instance must
+//                    be right about it
 //
-// What survives a coordinator (`stored`, `offsets`) changes only in Apply.
-// Everything else is soft: a failover loses it and clients rejoin.
+// What survives a coordinator (`stored`, `offsets`, `transactional`) changes
+// only in Apply and by markers. Everything else is soft: a failover loses it
+// and clients rejoin.
 namespace tidemark::coordinator {
 
 enum class GroupState : uint8_t {
@@ -80,6 +84,7 @@ struct Group {
   // Replicated.
   std::optional<StoredGroup> stored;
   std::map<TopicPartition, CommittedOffset> offsets;
+  TransactionalOffsets transactional;  // of transactions that are open
 
   // Soft.
   GroupState state = GroupState::kEmpty;
@@ -103,9 +108,16 @@ struct Group {
   std::optional<int32_t> assignment_in_flight;  // generation
   // Offsets in writes that are not settled; nothing may expire meanwhile.
   std::map<TopicPartition, int> pending_offsets;
+  // Those of them that are part of a transaction.
+  std::map<TopicPartition, int> pending_transactional;
   size_t footprint = 0;  // as the table has counted it
 
   bool Is(GroupState s) const { return state == s; }
+  // An open transaction may change the partition's offset.
+  bool IsUnstable(const TopicPartition& partition) const {
+    return transactional.Contains(partition) ||
+           pending_transactional.contains(partition);
+  }
   void TransitionTo(GroupState next, int64_t wall_ms);
 
   Member* Find(const std::string& member_id);

@@ -44,6 +44,13 @@ Sizes SizesOf(const Group& group, const OffsetRecord& record) {
           Footprint(it->first, it->second)};
 }
 
+void CountDown(std::map<TopicPartition, int>& counts,
+               const TopicPartition& partition) {
+  const auto it = counts.find(partition);
+  CHECK(it != counts.end()) << ToString(partition);
+  if (--it->second == 0) counts.erase(it);
+}
+
 size_t FootprintOf(const std::vector<GroupRecord>& records) {
   size_t bytes = 0;
   for (const GroupRecord& record : records) bytes += Footprint(record);
@@ -139,6 +146,19 @@ Decision GroupTable::Decide(const LeaveRequest& request,
 
 Decision GroupTable::Decide(const CommitRequest& request,
                             const Context& context) {
+  return DecideCommit(request, context, coordinator::Commit);
+}
+
+Decision GroupTable::Decide(const TxnCommitRequest& request,
+                            const Context& context) {
+  return DecideCommit(request, context, coordinator::CommitInTransaction);
+}
+
+template <class Request>
+Decision GroupTable::DecideCommit(const Request& request,
+                                  const Context& context,
+                                  void (*commit)(Group&, const Request&, Ticket,
+                                                 Step&)) {
   const auto& [ticket, at] = context;
   if (request.group_id.empty())
     return Refuse<CommitResult>(ticket, ErrorCode::kInvalidGroupId);
@@ -149,7 +169,7 @@ Decision GroupTable::Decide(const CommitRequest& request,
   Step step = NewStep(at);
   Group& group =
       groups_.try_emplace(request.group_id, request.group_id).first->second;
-  coordinator::Commit(group, request, ticket, step);
+  commit(group, request, ticket, step);
   return Finish(request.group_id, std::move(step));
 }
 
@@ -213,9 +233,10 @@ Decision GroupTable::Settled(const Decision& decision, bool committed,
     Group* group = Find(GroupIdOf(record));
     if (const auto* offset = std::get_if<OffsetRecord>(&record);
         offset && offset->value && group) {
-      auto it = group->pending_offsets.find(offset->partition);
-      CHECK(it != group->pending_offsets.end()) << "group=" << group->id;
-      if (--it->second == 0) group->pending_offsets.erase(it);
+      CountDown(group->pending_offsets, offset->partition);
+      if (decision.producer) {
+        CountDown(group->pending_transactional, offset->partition);
+      }
     }
   }
   DisposeIfDone(GroupIdOf(decision.records.front()));
@@ -281,6 +302,7 @@ std::vector<Decision> GroupTable::OnImage(const ImageDelta& delta) const {
 
 void GroupTable::Clear() {
   groups_.clear();
+  open_ = {};
   wakeups_.clear();
   wakeup_order_.clear();
   live_bytes_ = 0;
@@ -289,25 +311,69 @@ void GroupTable::Clear() {
   next_expiry_.reset();
 }
 
-void GroupTable::Apply(const GroupRecord& record, const RecordMeta&) {
+void GroupTable::Apply(const GroupRecord& record, const RecordMeta& meta) {
   const std::string& id = GroupIdOf(record);
   const bool tombstone =
       std::visit([](const auto& r) { return !r.value; }, record);
   if (tombstone && !Find(id)) return;
-  const auto [it, is_new] = groups_.try_emplace(id, id);
-  Group& group = it->second;
-  if (is_new) CountSoft(group);
-  std::visit(
-      [&](const auto& r) {
-        const Sizes before = SizesOf(group, r);
-        coordinator::Apply(group, r);
-        const Sizes after = SizesOf(group, r);
-        live_bytes_ += after.in_snapshot - before.in_snapshot;
-        replicated_ += after.in_memory - before.in_memory;
-      },
-      record);
-  if (tombstone) DisposeIfDone(id);
+  const auto* offset = std::get_if<OffsetRecord>(&record);
+  if (offset && !tombstone && meta.transactional) {
+    Pend(*offset, meta);
+  } else {
+    Group& group = FindOrAdd(id);
+    std::visit([&](const auto& r) { Store(group, r); }, record);
+    if (offset && tombstone) DropOpen(group, offset->partition);
+    if (tombstone) DisposeIfDone(id);
+  }
   Publish();
+}
+
+void GroupTable::ApplyMarker(const Marker& marker) {
+  const ProducerId producer = marker.meta.producer_id;
+  for (const std::string& id : open_.End(producer)) {
+    Group& group = *Find(id);
+    replicated_ -= group.transactional.footprint();
+    auto offsets = group.transactional.Take(producer);
+    replicated_ += group.transactional.footprint();
+    if (marker.committed) {
+      for (auto& [partition, value] : offsets) {
+        Store(group, OffsetRecord{id, partition, std::move(value)});
+      }
+    }
+    DisposeIfDone(id);
+  }
+  Publish();
+}
+
+Group& GroupTable::FindOrAdd(const std::string& group_id) {
+  const auto [it, is_new] = groups_.try_emplace(group_id, group_id);
+  if (is_new) CountSoft(it->second);
+  return it->second;
+}
+
+void GroupTable::Pend(const OffsetRecord& record, const RecordMeta& meta) {
+  TransactionalOffsets& of = FindOrAdd(record.group_id).transactional;
+  replicated_ -= of.footprint();
+  of.Put(meta.producer_id, record.partition, *record.value);
+  replicated_ += of.footprint();
+  open_.Add(meta.producer_id, record.group_id, meta.offset);
+}
+
+void GroupTable::DropOpen(Group& group, const TopicPartition& partition) {
+  replicated_ -= group.transactional.footprint();
+  for (const ProducerId producer : group.transactional.Drop(partition)) {
+    open_.Remove(producer, group.id);
+  }
+  replicated_ += group.transactional.footprint();
+}
+
+template <class R>
+void GroupTable::Store(Group& group, const R& record) {
+  const Sizes before = SizesOf(group, record);
+  coordinator::Apply(group, record);
+  const Sizes after = SizesOf(group, record);
+  live_bytes_ += after.in_snapshot - before.in_snapshot;
+  replicated_ += after.in_memory - before.in_memory;
 }
 
 bool GroupTable::Snapshot(GroupCursor& cursor, size_t bytes,
@@ -352,7 +418,9 @@ Decision GroupTable::Finish(const std::string& group_id, Step step) {
   Group& group = *Find(group_id);
   for (const GroupRecord& record : step.out.records) {
     const auto* offset = std::get_if<OffsetRecord>(&record);
-    if (offset && offset->value) ++group.pending_offsets[offset->partition];
+    if (!offset || !offset->value) continue;
+    ++group.pending_offsets[offset->partition];
+    if (step.out.producer) ++group.pending_transactional[offset->partition];
   }
   in_flight_ += FootprintOf(step.out.records);
   CountSoft(group);
@@ -387,7 +455,8 @@ void GroupTable::DisposeIfDone(const std::string& group_id) {
   groups_.erase(it);
 }
 
-bool GroupTable::HasRoomFor(const CommitRequest& request) {
+template <class Request>
+bool GroupTable::HasRoomFor(const Request& request) {
   const size_t growth = GrowthBy(Find(request.group_id), request);
   const bool many = in_flight_ > kWritesAlwaysTaken;
   return share_.Admit(many ? std::max(growth, size_t{1}) : growth);

@@ -10,6 +10,7 @@
 #include "broker/coordinator/group/group.h"
 #include "broker/coordinator/group/group_memory.h"
 #include "broker/coordinator/group/group_records.h"
+#include "broker/coordinator/group/open_transactions.h"
 
 namespace tidemark::coordinator {
 
@@ -47,6 +48,7 @@ class GroupTable {
   Decision Decide(const HeartbeatRequest& request, const Context& context);
   Decision Decide(const LeaveRequest& request, const Context& context);
   Decision Decide(const CommitRequest& request, const Context& context);
+  Decision Decide(const TxnCommitRequest& request, const Context& context);
   Decision Decide(const DeleteRequest& request, const Context& context);
 
   FetchResult Read(const FetchRequest& request) const;
@@ -66,14 +68,20 @@ class GroupTable {
 
   void Clear();
   void Apply(const GroupRecord& record, const RecordMeta& meta);
+  // Whatever epoch it has: the log takes no marker that is older than the
+  // records, and a newer one ends them as well (KIP-890).
+  void ApplyMarker(const Marker& marker);
   void Activate(Moment at);
 
   bool Snapshot(GroupCursor& cursor, size_t bytes,
                 std::vector<GroupRecord>* out) const;
   size_t live_bytes() const { return live_bytes_; }
+  std::optional<Offset> OldestOpenOffset() const { return open_.oldest(); }
 
   // About what all of it takes in memory.
-  size_t footprint() const { return soft_ + replicated_ + in_flight_; }
+  size_t footprint() const {
+    return soft_ + replicated_ + open_.footprint() + in_flight_;
+  }
 
   const std::map<std::string, Group>& groups() const { return groups_; }
 
@@ -87,13 +95,24 @@ class GroupTable {
   void Unschedule(const std::string& group_id);
   void StartExpiryInterval(Moment at);
   void DisposeIfDone(const std::string& group_id);
-  bool HasRoomFor(const CommitRequest& request);
+  template <class Request>
+  Decision DecideCommit(const Request& request, const Context& context,
+                        void (*commit)(Group&, const Request&, Ticket, Step&));
+  template <class Request>
+  bool HasRoomFor(const Request& request);
+  Group& FindOrAdd(const std::string& group_id);
+  void Pend(const OffsetRecord& record, const RecordMeta& meta);
+  void DropOpen(Group& group, const TopicPartition& partition);
+  // Applies to what is live, and counts.
+  template <class R>
+  void Store(Group& group, const R& record);
   void CountSoft(Group& group);
   void Publish() { share_.Set(footprint()); }
 
   const GroupConfig config_;
   std::map<std::string, Group> groups_;
   size_t live_bytes_ = 0;  // EncodedBytes of all that is replicated
+  OpenTransactions open_;  // replicated
   // Footprints: of soft and replicated state and of records being written.
   size_t soft_ = 0;
   size_t replicated_ = 0;

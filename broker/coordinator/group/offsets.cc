@@ -26,6 +26,44 @@ ErrorCode ValidateCommit(const Group& group, const CommitRequest& request) {
              : ErrorCode::kNone;
 }
 
+// The same for a transaction.
+ErrorCode ValidateCommit(const Group& group, const TxnCommitRequest& request) {
+  // No marker could ever end what nobody has written.
+  if (request.producer_id < 0 || request.producer_epoch < 0)
+    return ErrorCode::kInvalidProducerIdMapping;
+  if (request.generation < 0 && group.Is(GroupState::kEmpty))
+    return ErrorCode::kNone;
+  const bool as_member = request.generation >= 0 ||
+                         !request.member_id.empty() || request.instance_id;
+  if (!as_member) return ErrorCode::kNone;
+  const ErrorCode error =
+      group.Validate(request.member_id, request.instance_id);
+  if (error != ErrorCode::kNone) return error;
+  return request.generation == group.generation ? ErrorCode::kNone
+                                                : ErrorCode::kIllegalGeneration;
+}
+
+// A record for each of the partitions, and the answer.
+void AddRecords(const Group& group, const CommitRequest& request, Ticket ticket,
+                Step& step) {
+  CommitResult result;
+  const size_t limit =
+      static_cast<size_t>(step.config.offset_metadata_max_bytes);
+  for (const CommitRequest::Partition& p : request.partitions) {
+    if (p.value.metadata.size() > limit) {
+      result.partitions.push_back(ErrorCode::kOffsetMetadataTooLarge);
+      continue;
+    }
+    // Whatever time the client names (version 1): it would decide about expiry.
+    CommittedOffset value = p.value;
+    value.commit_timestamp_ms = step.at.wall_ms;
+    step.out.records.push_back(
+        OffsetRecord{group.id, p.partition, std::move(value)});
+    result.partitions.push_back(ErrorCode::kNone);
+  }
+  step.out.Reply(ticket, std::move(result));
+}
+
 // The topics in a consumer's ConsumerProtocolSubscription: version, topics.
 // Nothing when it does not parse.
 std::optional<std::vector<std::string>> TopicsOf(std::string_view metadata) {
@@ -72,6 +110,7 @@ std::vector<GroupRecord> UnsubscribedRecords(const Group& group,
   for (const auto& [partition, value] : group.offsets) {
     if (subscribed.contains(partition.topic) ||
         group.pending_offsets.contains(partition) ||
+        group.IsUnstable(partition) ||
         wall_ms - value.commit_timestamp_ms < config.offsets_retention_ms) {
       continue;
     }
@@ -91,37 +130,40 @@ void Commit(Group& group, const CommitRequest& request, Ticket ticket,
   }
   if (Member* member = group.Find(request.member_id))
     RestartSession(*member, step.at);
-  CommitResult result;
-  const size_t limit =
-      static_cast<size_t>(step.config.offset_metadata_max_bytes);
-  for (const CommitRequest::Partition& p : request.partitions) {
-    if (p.value.metadata.size() > limit) {
-      result.partitions.push_back(ErrorCode::kOffsetMetadataTooLarge);
-      continue;
-    }
-    // Whatever time the client names (version 1): it would decide about expiry.
-    CommittedOffset value = p.value;
-    value.commit_timestamp_ms = step.at.wall_ms;
-    step.out.records.push_back(
-        OffsetRecord{group.id, p.partition, std::move(value)});
-    result.partitions.push_back(ErrorCode::kNone);
+  AddRecords(group, request, ticket, step);
+}
+
+void CommitInTransaction(Group& group, const TxnCommitRequest& request,
+                         Ticket ticket, Step& step) {
+  const ErrorCode error = ValidateCommit(group, request);
+  if (error != ErrorCode::kNone) {
+    step.out.Reply(ticket, CommitResult{.error = error});
+    return;
   }
-  step.out.Reply(ticket, std::move(result));
+  step.out.producer = Producer{request.producer_id, request.producer_epoch};
+  AddRecords(group, request, ticket, step);
 }
 
 FetchResult FetchOffsets(const Group* group, const FetchRequest& request) {
   static const std::map<TopicPartition, CommittedOffset> kNothing;
   const auto& offsets = group ? group->offsets : kNothing;
   FetchResult result;
-  if (!request.partitions) {
-    for (const auto& [partition, value] : offsets)
+  const auto add = [&](const TopicPartition& partition,
+                       const CommittedOffset& value) {
+    if (request.require_stable && group && group->IsUnstable(partition)) {
+      result.partitions.push_back(
+          {partition, {}, ErrorCode::kUnstableOffsetCommit});
+    } else {
       result.partitions.push_back({partition, value});
+    }
+  };
+  if (!request.partitions) {
+    for (const auto& [partition, value] : offsets) add(partition, value);
     return result;
   }
   for (const TopicPartition& partition : *request.partitions) {
     const auto it = offsets.find(partition);
-    result.partitions.push_back(
-        {partition, it == offsets.end() ? CommittedOffset{} : it->second});
+    add(partition, it == offsets.end() ? CommittedOffset{} : it->second);
   }
   return result;
 }
@@ -144,10 +186,11 @@ std::vector<GroupRecord> ExpiredRecords(const Group& group,
     const int64_t since = had_members && group.state_timestamp_ms >= 0
                               ? group.state_timestamp_ms
                               : value.commit_timestamp_ms;
-    if (wall_ms - since >= config.offsets_retention_ms)
+    if (wall_ms - since >= config.offsets_retention_ms &&
+        !group.IsUnstable(partition))
       records.push_back(OffsetRecord{group.id, partition, std::nullopt});
   }
-  if (records.size() == group.offsets.size())
+  if (records.size() == group.offsets.size() && group.transactional.empty())
     records.push_back(GroupMetadataRecord{group.id, std::nullopt});
   return records;
 }
@@ -167,9 +210,13 @@ std::vector<GroupRecord> TombstonesIf(
     if (gone(partition))
       records.push_back(OffsetRecord{group.id, partition, std::nullopt});
   };
+  const auto& open = group.transactional.by_partition();
   for (const auto& [partition, unused] : group.offsets) add(partition);
-  for (const auto& [partition, unused] : group.pending_offsets)
+  for (const auto& [partition, unused] : open)
     if (!group.offsets.contains(partition)) add(partition);
+  for (const auto& [partition, unused] : group.pending_offsets)
+    if (!group.offsets.contains(partition) && !open.contains(partition))
+      add(partition);
   return records;
 }
 

@@ -127,6 +127,12 @@ struct CommitRequest {
   };
   std::vector<Partition> partitions;
 };
+// As a part of a producer's transaction: nobody sees it before that is
+// committed. The checks are those of KIP-447.
+struct TxnCommitRequest : CommitRequest {
+  ProducerId producer_id = -1;
+  ProducerEpoch producer_epoch = -1;
+};
 struct CommitResult {
   ErrorCode error = ErrorCode::kNone;  // of all partitions
   std::vector<ErrorCode> partitions;   // as requested; empty with `error`
@@ -138,13 +144,16 @@ struct FetchRequest {
   using Answer = FetchResult;
   std::string group_id;
   std::optional<std::vector<TopicPartition>> partitions;  // nullopt: all
-  bool require_stable = false;
+  bool require_stable = false;                            // KIP-447
 };
 struct FetchResult {
   ErrorCode error = ErrorCode::kNone;
   struct Partition {
     TopicPartition partition;
     CommittedOffset value;  // offset -1: none stored
+    // kUnstableOffsetCommit, without a value: a transaction that has not ended
+    // may change it.
+    ErrorCode error = ErrorCode::kNone;
   };
   std::vector<Partition> partitions;  // as requested, or ordered when all
   void Fail(ErrorCode code) { *this = FetchResult{.error = code}; }

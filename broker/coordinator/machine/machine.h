@@ -40,6 +40,13 @@ struct LogRecord {
   std::optional<std::string> value;
 };
 
+// Whose transaction records belong to.
+struct Producer {
+  ProducerId id = -1;
+  ProducerEpoch epoch = -1;
+  bool operator==(const Producer&) const = default;
+};
+
 // Where a record lies. Without a producer: written by the coordinator itself.
 struct RecordMeta {
   Offset offset = -1;
@@ -53,6 +60,15 @@ struct RecordMeta {
 struct Marker {
   RecordMeta meta;
   bool committed = false;
+};
+
+// The end of a producer's transaction, as its coordinator decided it.
+// `coordinator_epoch`: of that coordinator.
+struct TransactionEnd {
+  ProducerId producer_id = -1;
+  ProducerEpoch producer_epoch = -1;
+  bool committed = false;
+  int32_t coordinator_epoch = -1;
 };
 
 // What a change of the cluster's metadata means to coordinators.
@@ -70,11 +86,13 @@ struct AnswerOf {
 // when they are committed (at once when there are none). If the write fails
 // every answer carries the error instead. `sequel`: what the machine wants to
 // be reminded of when its write has ended; it means nothing without records.
+// `producer`: all of the records are a part of this producer's transaction.
 template <class Record, class Response, class Sequel>
 struct DecisionOf {
   std::vector<Record> records;
   std::vector<AnswerOf<Response>> answers;
   std::optional<Sequel> sequel;
+  std::optional<Producer> producer;
 
   // `result`: one of Response's alternatives.
   template <class Result>
@@ -107,7 +125,17 @@ struct DecisionOf {
 //                             from the first call to the last comes once, in
 //                             an order that outlives changes in between
 //   live_bytes()              about as many as they all take in the log
-//   ApplyMarker(marker)       only a machine with transactions has it
+//
+// Only a machine with transactions has:
+//
+//   ApplyMarker(marker)       the transaction of the marker's producer, if one
+//                             is open, ends. Records that Apply was given with
+//                             meta.transactional are facts from then on, or
+//                             never; until then Snapshot and live_bytes leave
+//                             them out
+//   OldestOpenOffset()        of all transactions that are open, the offset of
+//                             the first record that is still needed; nullopt:
+//                             none is open
 //
 // Decode: nullopt for a kind of record that only a newer version knows; such
 // records are kept. kCorruptMessage: the log is not readable.

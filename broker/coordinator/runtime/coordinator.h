@@ -63,6 +63,11 @@ class Coordinator final : public LogState,
   template <class Query>
   typename Query::Answer Read(const Query& query) const;
 
+  // Ends a producer's transaction in the log, behind what has been submitted;
+  // `done` runs when the marker is committed and applied, or with the error
+  // with which the log refused it.
+  void EndTransaction(const TransactionEnd& end, Done<ErrorCode> done);
+
   // While the log loads: as soon as it has. Nothing when it is not led here.
   void OnImage(const ImageDelta& delta);
 
@@ -70,7 +75,8 @@ class Coordinator final : public LogState,
   void Clear() override;
   Status Load(const RecordMeta& meta, std::string_view key,
               std::optional<std::string_view> value) override;
-  void LoadMarker(const Marker& marker) override;
+  void ApplyMarker(const Marker& marker) override;
+  std::optional<Offset> OldestOpenOffset() const override;
   void OnActive() override;
   void OnInactive(ErrorCode why) override;
   size_t LiveBytes() const override {
@@ -156,6 +162,31 @@ typename Query::Answer Coordinator<M>::Read(const Query& query) const {
 }
 
 template <Machine M>
+void Coordinator<M>::EndTransaction(const TransactionEnd& end,
+                                    Done<ErrorCode> done) {
+  if (const ErrorCode error = Availability(); error != ErrorCode::kNone) {
+    return done(error);
+  }
+  const Ticket ticket = ++next_ticket_;
+  waiters_[ticket] = [done = std::move(done)](Response*, ErrorCode error) {
+    done(error);
+  };
+  const uint64_t write_id = ++next_write_;
+  Answers answers;
+  answers.push_back({ticket, {}});
+  Await(write_id, std::move(answers));
+  ArmTimer();
+  runtime_->WriteMarker(
+      end, [this, write_id, committed = end.committed](
+               const Result<std::vector<RecordMeta>>& outcome) {
+        if (outcome) ApplyMarker({outcome->front(), committed});
+        Deliver(TakeAnswers(write_id),
+                outcome ? ErrorCode::kNone : outcome.error().code);
+        ArmTimer();
+      });
+}
+
+template <Machine M>
 void Coordinator<M>::OnImage(const ImageDelta& delta) {
   const ErrorCode error = Availability();
   if (error == ErrorCode::kCoordinatorLoadInProgress) images_.push_back(delta);
@@ -188,7 +219,8 @@ void Coordinator<M>::Run(Decision decision) {
   Await(write_id, std::exchange(decision.answers, {}));
   ArmTimer();
   // The runtime drops the callback when it stops being active, and is ours.
-  runtime_->Write(std::move(encoded),
+  const std::optional<Producer> producer = decision.producer;
+  runtime_->Write(std::move(encoded), producer,
                   [this, write_id, decision = std::move(decision)](
                       const Result<std::vector<RecordMeta>>& outcome) mutable {
                     OnSettled(write_id, std::move(decision), outcome);
@@ -282,10 +314,18 @@ Status Coordinator<M>::Load(const RecordMeta& meta, std::string_view key,
 }
 
 template <Machine M>
-void Coordinator<M>::LoadMarker(const Marker& marker) {
+void Coordinator<M>::ApplyMarker(const Marker& marker) {
   if constexpr (requires { machine_.ApplyMarker(marker); }) {
     machine_.ApplyMarker(marker);
   }
+}
+
+template <Machine M>
+std::optional<Offset> Coordinator<M>::OldestOpenOffset() const {
+  if constexpr (requires { machine_.OldestOpenOffset(); }) {
+    return machine_.OldestOpenOffset();
+  }
+  return std::nullopt;
 }
 
 template <Machine M>

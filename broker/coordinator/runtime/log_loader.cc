@@ -129,7 +129,7 @@ Status LogLoader::ReplayMarker(const RecordMeta& meta, std::string_view key,
   if (!meta.transactional) return {};
   TM_ASSIGN_OR_RETURN(const auto marker,
                       record::ParseTransactionMarker(key, value));
-  state_.LoadMarker({meta, marker.type == record::ControlRecordType::kCommit});
+  state_.ApplyMarker({meta, marker.type == record::ControlRecordType::kCommit});
   return {};
 }
 

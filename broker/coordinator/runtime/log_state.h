@@ -23,7 +23,8 @@ class LogState {
   // Records of unknown kinds (newer software) are no error.
   virtual Status Load(const RecordMeta& meta, std::string_view key,
                       std::optional<std::string_view> value) = 0;
-  virtual void LoadMarker(const Marker& marker) = 0;
+  // A transaction's end, in the log that is loaded or just committed.
+  virtual void ApplyMarker(const Marker& marker) = 0;
   // The whole log has been loaded and is committed: requests may be served.
   virtual void OnActive() = 0;
   // Requests may not be served any more; the state is about to be cleared.
@@ -31,6 +32,8 @@ class LogState {
 
   // About what a snapshot of everything would take in the log.
   virtual size_t LiveBytes() const = 0;
+  // The first record that transactions which are open now need; nullopt: none.
+  virtual std::optional<Offset> OldestOpenOffset() const = 0;
   // The next NextOfSnapshot begins with the first record.
   virtual void StartSnapshot() = 0;
   // Adds about `bytes` of records to `out`, at least one unless there is none;

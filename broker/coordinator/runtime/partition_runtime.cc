@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/record/batch_builder.h"
+#include "common/record/control_record.h"
 
 namespace tidemark::coordinator {
 namespace {
@@ -33,6 +34,21 @@ size_t SizeOf(const std::vector<LogRecord>& records) {
   return bytes;
 }
 
+// The log does not take it from this producer; who asked for it has to know.
+bool IsOfTheProducer(ErrorCode error) {
+  switch (error) {
+    case ErrorCode::kInvalidProducerEpoch:
+    case ErrorCode::kTransactionCoordinatorFenced:
+    case ErrorCode::kInvalidTxnState:
+    case ErrorCode::kUnknownProducerId:
+    case ErrorCode::kOutOfOrderSequenceNumber:
+    case ErrorCode::kInvalidProducerIdMapping:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // The log refused the batch: it is certainly not there.
 bool NothingWasAppended(ErrorCode error) {
   switch (error) {
@@ -44,8 +60,28 @@ bool NothingWasAppended(ErrorCode error) {
     case ErrorCode::kInvalidTimestamp:
       return true;
     default:
-      return false;
+      return IsOfTheProducer(error);
   }
+}
+
+record::BatchOptions OptionsOf(const std::optional<Producer>& producer,
+                               bool is_marker) {
+  if (!producer) return {};
+  return {.producer_id = producer->id,
+          .producer_epoch = producer->epoch,
+          .transactional = true,
+          .control = is_marker};
+}
+
+RecordMeta MetaOf(const std::optional<Producer>& producer, Offset offset,
+                  int64_t timestamp_ms) {
+  RecordMeta meta{.offset = offset, .timestamp_ms = timestamp_ms};
+  if (producer) {
+    meta.producer_id = producer->id;
+    meta.producer_epoch = producer->epoch;
+    meta.transactional = true;
+  }
+  return meta;
 }
 
 }  // namespace
@@ -62,7 +98,8 @@ ErrorCode ClientErrorOf(ErrorCode append_error) {
     case ErrorCode::kUnknownTopicOrPartition:
       return ErrorCode::kCoordinatorNotAvailable;
     default:
-      return ErrorCode::kUnknownServerError;
+      return IsOfTheProducer(append_error) ? append_error
+                                           : ErrorCode::kUnknownServerError;
   }
 }
 
@@ -137,18 +174,36 @@ void PartitionRuntime::OnLoaded(const LogLoader::Loaded& loaded) {
   if (IsCurrent(term)) AppendNext();
 }
 
-void PartitionRuntime::Write(std::vector<LogRecord> records, Settled settled) {
+void PartitionRuntime::Write(std::vector<LogRecord> records,
+                             std::optional<Producer> producer,
+                             Settled settled) {
+  Enqueue({.kind = {.producer = producer},
+           .records = std::move(records),
+           .settled = std::move(settled)});
+}
+
+void PartitionRuntime::WriteMarker(const TransactionEnd& end, Settled settled) {
+  const auto type = end.committed ? record::ControlRecordType::kCommit
+                                  : record::ControlRecordType::kAbort;
+  Enqueue({.kind = {.producer = Producer{end.producer_id, end.producer_epoch},
+                    .is_marker = true},
+           .records = {{record::EncodeControlKey(type),
+                        record::EncodeMarkerValue(end.coordinator_epoch)}},
+           .settled = std::move(settled)});
+}
+
+void PartitionRuntime::Enqueue(PendingWrite write) {
   CHECK(state_ == State::kActive) << ToString(partition_);
-  CHECK(!records.empty()) << ToString(partition_);
+  CHECK(!write.records.empty()) << ToString(partition_);
   if (queue_bytes_ > kMaxQueueBytes) {
-    settled(Fail(
+    write.settled(Fail(
         ErrorCode::kCoordinatorNotAvailable,
         "too many writes wait for the replicas of " + ToString(partition_)));
     return;
   }
-  const size_t bytes = SizeOf(records);
-  queue_bytes_ += bytes;
-  writes_.push_back({std::move(records), bytes, {}, std::move(settled)});
+  write.bytes = SizeOf(write.records);
+  queue_bytes_ += write.bytes;
+  writes_.push_back(std::move(write));
   AppendNext();
 }
 
@@ -172,11 +227,15 @@ void PartitionRuntime::AppendNext() {
 
 void PartitionRuntime::AppendWrites() {
   snapshots_turn_ = true;
-  record::BatchBuilder batch;
+  const BatchKind& kind = writes_.front().kind;
+  record::BatchBuilder batch(OptionsOf(kind.producer, kind.is_marker));
   InFlight flight{.timestamp_ms = executor_.WallMs()};
   size_t bytes = 0;
   for (const PendingWrite& write : writes_) {
-    if (flight.records > 0 && bytes + write.bytes > kBatchBytes) break;
+    if (flight.records > 0 && (write.kind != kind || kind.is_marker ||
+                               bytes + write.bytes > kBatchBytes)) {
+      break;
+    }
     for (size_t i = write.metas.size(); i < write.records.size(); ++i) {
       const LogRecord& record = write.records[i];
       if (flight.records > 0 && bytes + SizeOf(record) > kBatchBytes) {
@@ -195,7 +254,7 @@ void PartitionRuntime::StartSnapshot() {
             << " epoch=" << epoch_ << " offset=" << next_offset_
             << " log_bytes=" << snapshots_.log_bytes()
             << " live_bytes=" << log_state_.LiveBytes();
-  snapshots_.Start(next_offset_);
+  snapshots_.Start(next_offset_, log_state_.OldestOpenOffset());
   log_state_.StartSnapshot();
 }
 
@@ -270,7 +329,7 @@ void PartitionRuntime::Settle(const InFlight& flight, Offset first) {
     PendingWrite& write = writes_.front();
     for (; left > 0 && write.metas.size() < write.records.size(); --left) {
       write.metas.push_back(
-          {.offset = first++, .timestamp_ms = flight.timestamp_ms});
+          MetaOf(write.kind.producer, first++, flight.timestamp_ms));
     }
     if (write.metas.size() < write.records.size()) return;
     PendingWrite done = TakeFirstWrite();
@@ -304,7 +363,7 @@ void PartitionRuntime::OnFailed(const InFlight& flight, const Error& error) {
 
 void PartitionRuntime::Trim() {
   if (!snapshots_.trusted()) return snapshots_.Abandon(executor_.Now());
-  log_.TrimLog(partition_, epoch_, snapshots_.start(), executor_,
+  log_.TrimLog(partition_, epoch_, snapshots_.trim_to(), executor_,
                [weak = weak_from_this(), term = term_](const Status& trimmed) {
                  auto self = weak.lock();
                  if (self && self->IsCurrent(term)) self->OnTrimmed(trimmed);
@@ -320,7 +379,7 @@ void PartitionRuntime::OnTrimmed(const Status& trimmed) {
   }
   snapshots_.Trimmed();
   LOG(INFO) << "coordinator snapshot done partition=" << ToString(partition_)
-            << " epoch=" << epoch_ << " start_offset=" << snapshots_.start()
+            << " epoch=" << epoch_ << " start_offset=" << snapshots_.trim_to()
             << " log_bytes=" << snapshots_.log_bytes();
 }
 

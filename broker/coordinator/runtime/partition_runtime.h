@@ -29,7 +29,8 @@ namespace tidemark::coordinator {
 //
 // Writes: one append is in flight at a time; what arrives meanwhile goes into
 // the next one together (group commit). A batch holds whole writes, or a part
-// of one that is larger than a batch.
+// of one that is larger than a batch. Writes of a producer's transaction have
+// batches of their own, and so has every marker, in order with all others.
 //
 // Snapshots (SnapshotPlan) bound the log and with it the time a load takes.
 // While nothing is in flight the state is exactly the log replayed, so live
@@ -40,6 +41,21 @@ namespace tidemark::coordinator {
 // rest of the log says all that the whole one said, tombstones included:
 // what it deletes and what was deleted are in front of the start or behind it
 // in their order.
+//
+// Open transactions: of one that is open when a snapshot begins the records
+// may lie in front of that and its marker behind, and what the marker makes of
+// them may come too late for the snapshot to hold it. So the log is trimmed to
+// the first of them that is still needed, if that lies further in front. A log
+// that begins there, or anywhere in front of it, says all that the whole one
+// said. Let u be where it begins and s where the snapshot began. Every
+// transaction that was open at s, or began later, is there as a whole, and ends
+// as it did. What is taken for the end of one that had ended before s makes
+// facts of a part of its records: true ones, perhaps not the newest of their
+// key. But the newest before s, if the key has one, is in the snapshot, or has
+// been replaced behind s; and if it has none, it was deleted, behind all
+// markers that made something of it: at u or later, and the deletion is there
+// too, or in front of u, and so are those markers. Deletions drop what is open,
+// so that nothing deleted comes back with a marker.
 //
 // Everything, callbacks included, runs on the executor that owns the
 // partition. Hold it by shared_ptr; results that arrive after Resign, a newer
@@ -66,14 +82,25 @@ class PartitionRuntime : public std::enable_shared_from_this<PartitionRuntime> {
   // It does not any more. Ignored when `epoch` is older than the one led in.
   void Resign(LeaderEpoch epoch);
 
-  // Appends `records` in order. `settled` runs once: when all are committed,
-  // or with the coordinator error for clients. It does not run when the
-  // runtime is not active any more; OnInactive stands for it.
+  // Appends `records` in order, as a part of the producer's transaction if
+  // there is one. `settled` runs once: when all are committed, or with the
+  // coordinator error for clients. It does not run when the runtime is not
+  // active any more; OnInactive stands for it.
   // REQUIRES: state() == kActive, `records` not empty.
-  void Write(std::vector<LogRecord> records, Settled settled);
+  void Write(std::vector<LogRecord> records, std::optional<Producer> producer,
+             Settled settled);
+  // Appends a marker, likewise; `settled` gets the one meta.
+  void WriteMarker(const TransactionEnd& end, Settled settled);
 
  private:
+  // What the records of a batch have in common.
+  struct BatchKind {
+    std::optional<Producer> producer;
+    bool is_marker = false;
+    bool operator==(const BatchKind&) const = default;
+  };
   struct PendingWrite {
+    BatchKind kind;
     std::vector<LogRecord> records;
     size_t bytes = 0;
     std::vector<RecordMeta> metas;  // of the records that are committed
@@ -93,6 +120,7 @@ class PartitionRuntime : public std::enable_shared_from_this<PartitionRuntime> {
   void Load(Duration delay);
   void OnLoaded(const LogLoader::Loaded& loaded);
 
+  void Enqueue(PendingWrite write);
   void AppendNext();
   void AppendWrites();
   void Append(std::string batch, InFlight flight);

@@ -1,5 +1,7 @@
 #include "broker/coordinator/runtime/snapshot_plan.h"
 
+#include <algorithm>
+
 namespace tidemark::coordinator {
 namespace {
 
@@ -32,9 +34,9 @@ bool SnapshotPlan::Due(size_t live_bytes, Instant now) const {
          ratio * static_cast<double>(live_bytes);
 }
 
-void SnapshotPlan::Start(Offset end) {
+void SnapshotPlan::Start(Offset end, std::optional<Offset> open) {
   state_ = State::kWriting;
-  start_ = end;
+  trim_to_ = std::min(end, open.value_or(end));
   bytes_since_start_ = 0;
 }
 

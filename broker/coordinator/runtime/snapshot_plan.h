@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "common/base/clock.h"
 #include "common/base/ids.h"
@@ -21,8 +22,8 @@ struct SnapshotOptions {
 //
 // A snapshot is records like any other, of everything that is live, between
 // other writes at the end of the log. When the last of them is committed
-// nothing in front of the offset at which it began is needed any more. Pure;
-// one owner.
+// nothing is needed any more in front of the offset at which it began, or of
+// the oldest transaction that was open then. Pure; one owner.
 class SnapshotPlan {
  public:
   explicit SnapshotPlan(SnapshotOptions options) : options_(options) {}
@@ -37,8 +38,9 @@ class SnapshotPlan {
 
   // Whether what is dead outweighs what is live so much that it pays.
   bool Due(size_t live_bytes, Instant now) const;
-  // `end`: where the log ends, all of it being part of the state.
-  void Start(Offset end);
+  // `end`: where the log ends, all of it being part of the state. `open`: where
+  // the oldest transaction begins that has no end there.
+  void Start(Offset end, std::optional<Offset> open);
   void Written() { state_ = State::kTrimming; }
   void Trimmed();
   void Abandon(Instant now);
@@ -46,8 +48,8 @@ class SnapshotPlan {
   bool writing() const { return state_ == State::kWriting; }
   bool trimming() const { return state_ == State::kTrimming; }
   bool trusted() const { return trusted_; }
-  // REQUIRES: writing() or trimming(). Where the snapshot began.
-  Offset start() const { return start_; }
+  // REQUIRES: writing() or trimming(). Where the log is to begin afterwards.
+  Offset trim_to() const { return trim_to_; }
   uint64_t log_bytes() const { return log_bytes_; }
 
  private:
@@ -56,7 +58,7 @@ class SnapshotPlan {
   const SnapshotOptions options_;
   State state_ = State::kIdle;
   bool trusted_ = true;
-  Offset start_ = -1;
+  Offset trim_to_ = -1;
   Instant not_before_{};
   uint64_t log_bytes_ = 0;
   uint64_t bytes_since_start_ = 0;

@@ -40,6 +40,7 @@ TM_HANDLER(OffsetForLeaderEpoch)
 TM_HANDLER(Produce)
 TM_HANDLER(RemoveRaftVoter)
 TM_HANDLER(SyncGroup)
+TM_HANDLER(TxnOffsetCommit)
 TM_HANDLER(UpdateFeatures)
 
 #undef TM_HANDLER

@@ -41,7 +41,8 @@ std::vector<Topic> TopicsOf(const coordinator::FetchResult& result,
          .committed_offset = p.value.offset,
          .committed_leader_epoch = p.value.leader_epoch,
          .metadata = p.value.metadata,
-         .error_code = ErrorField(error)});
+         .error_code =
+             ErrorField(error != ErrorCode::kNone ? error : p.error)});
   }
   return out;
 }

@@ -244,11 +244,11 @@ def ask(api, version, request, connection=None, keep=True):
     return decode(api, version, got)
 
 
-def retry(api, version, request, good):
+def retry(api, version, request, good, keep=True):
     for _ in range(100):
         answer = ask(api, version, request, keep=False)
         if good(answer):
-            return ask(api, version, request)
+            return ask(api, version, request) if keep else answer
         time.sleep(0.1)
     raise RuntimeError("%s v%d: %s" % (api, version, answer))
 
@@ -506,6 +506,42 @@ def features():
                      **kind}]})
 
 
+def transactional_offsets(topic):
+    """Offsets committed in a transaction, and by nobody, once per version."""
+    for v in range(0, 6):
+        tid, group = "offsets-%d" % v, "txn-group-%d" % v
+        for kind, key in ((1, tid), (0, group)):
+            retry("FindCoordinator", 3, {"Key": key, "KeyType": kind},
+                  lambda a: a["ErrorCode"] == 0, keep=False)
+        who = retry("InitProducerId", 4, {
+            "TransactionalId": tid, "TransactionTimeoutMs": 60000},
+            lambda a: a["ErrorCode"] == 0, keep=False)
+        who = {"TransactionalId": tid, "GroupId": group,
+               "ProducerId": who["ProducerId"],
+               "ProducerEpoch": who["ProducerEpoch"]}
+        retry("AddOffsetsToTxn", 3, who, lambda a: a["ErrorCode"] == 0,
+              keep=False)
+        partition = {"PartitionIndex": 0, "CommittedOffset": 5,
+                     "CommittedMetadata": "note",
+                     **({"CommittedLeaderEpoch": 0} if v >= 2 else {})}
+        commit = {**who, "Topics": [
+            {"Name": topic, "Partitions": [
+                partition, {**partition, "PartitionIndex": 1,
+                            "CommittedMetadata": None}]},
+            {"Name": "none", "Partitions": [partition]}]}
+        retry("TxnOffsetCommit", v, commit, lambda a: a["Topics"][1][
+            "Partitions"][0]["ErrorCode"] == 0)
+        if v >= 3:
+            ask("TxnOffsetCommit", v, {
+                **commit, "MemberId": "nobody", "GroupInstanceId": "i",
+                "GenerationIdOrMemberEpoch": 7})
+        ask("OffsetFetch", 7, {"GroupId": group, "RequireStable": True,
+                               "Topics": [{"Name": topic,
+                                           "PartitionIndexes": [0, 7]}]})
+        ask("EndTxn", 3, {k: who[k] for k in who if k != "GroupId"} | {
+            "Committed": True}, keep=False)
+
+
 def main():
     for v in range(0, 5):
         ask("ApiVersions", v, {} if v < 3 else {
@@ -518,6 +554,7 @@ def main():
     records(topic, topic_id)
     groups(topic)
     batches()
+    transactional_offsets(topic)
     for v in range(1, 7):
         if v < 6:
             ask("DeleteTopics", v, {"TopicNames": ["assigned-%d" % v, "none"],

@@ -151,6 +151,10 @@ void GroupDriver::Execute(const std::string& verb, const Args& args) {
     Leave(args);
   } else if (verb == "commit") {
     Commit(args);
+  } else if (verb == "txn") {
+    CommitInTransaction(args);
+  } else if (verb == "end") {
+    EndTransaction(args);
   } else if (verb == "fetch") {
     Fetch(args);
   } else if (verb == "delete") {
@@ -237,7 +241,14 @@ void GroupDriver::Leave(const Args& args) {
   Take(table_.Decide(request, Context{NewTicket(), Now()}));
 }
 
-void GroupDriver::Commit(const Args& args) {
+namespace {
+
+Producer ProducerOf(const std::map<std::string, std::string>& args) {
+  return {std::stoll(Get(args, "producer", "-1")),
+          static_cast<ProducerEpoch>(std::stoi(Get(args, "epoch", "0")))};
+}
+
+CommitRequest CommitOf(const std::map<std::string, std::string>& args) {
   CommitRequest request{.group_id = Get(args, "group", "g"),
                         .generation = std::stoi(Get(args, "gen", "-1")),
                         .member_id = Get(args, "member"),
@@ -249,11 +260,30 @@ void GroupDriver::Commit(const Args& args) {
     if (value.metadata == "HUGE") value.metadata = std::string(4097, 'x');
     request.partitions.push_back({ParsePartition(parts[0]), value});
   }
+  return request;
+}
+
+}  // namespace
+
+void GroupDriver::Commit(const Args& args) {
+  Take(table_.Decide(CommitOf(args), Context{NewTicket(), Now()}));
+}
+
+void GroupDriver::CommitInTransaction(const Args& args) {
+  const Producer producer = ProducerOf(args);
+  const TxnCommitRequest request{CommitOf(args), producer.id, producer.epoch};
   Take(table_.Decide(request, Context{NewTicket(), Now()}));
 }
 
+void GroupDriver::EndTransaction(const Args& args) {
+  const Producer producer = ProducerOf(args);
+  Enqueue({.producer = producer},
+          Marker{.committed = Get(args, "abort").empty()});
+}
+
 void GroupDriver::Fetch(const Args& args) {
-  FetchRequest request{.group_id = Get(args, "group", "g")};
+  FetchRequest request{.group_id = Get(args, "group", "g"),
+                       .require_stable = args.contains("stable")};
   if (args.contains("offsets")) {
     request.partitions.emplace();
     for (const auto& p : Split(Get(args, "offsets"), ';'))
@@ -262,7 +292,10 @@ void GroupDriver::Fetch(const Args& args) {
   for (const auto& p : table_.Read(request).partitions)
     Print(ToString(p.partition) + " offset=" + std::to_string(p.value.offset) +
           " epoch=" + std::to_string(p.value.leader_epoch) + " '" +
-          p.value.metadata + "'");
+          p.value.metadata + "'" +
+          (p.error == ErrorCode::kNone
+               ? ""
+               : " " + std::string(ErrorName(p.error))));
 }
 
 void GroupDriver::Describe(const Args& args) {
@@ -303,12 +336,29 @@ void GroupDriver::Advance(int64_t ms) {
 
 GroupTable GroupDriver::Replay() const {
   GroupTable fresh(config_);
-  for (const LogRecord& record : log_) {
-    const auto decoded = DecodeGroupRecord(record.key, record.value);
+  for (const Logged& logged : log_) {
+    if (logged.marker) {
+      fresh.ApplyMarker(*logged.marker);
+      continue;
+    }
+    const auto decoded =
+        DecodeGroupRecord(logged.record.key, logged.record.value);
     EXPECT_TRUE(decoded && *decoded);
-    fresh.Apply(**decoded, {});
+    fresh.Apply(**decoded, logged.meta);
   }
   return fresh;
+}
+
+RecordMeta GroupDriver::NextMeta(
+    const std::optional<Producer>& producer) const {
+  RecordMeta meta{.offset = static_cast<Offset>(log_.size()),
+                  .timestamp_ms = Now().wall_ms};
+  if (producer) {
+    meta.producer_id = producer->id;
+    meta.producer_epoch = producer->epoch;
+    meta.transactional = true;
+  }
+  return meta;
 }
 
 void GroupDriver::Failover() {
@@ -321,24 +371,44 @@ void GroupDriver::Failover() {
 }
 
 void GroupDriver::Take(Decision decision) {
-  for (const GroupRecord& record : decision.records) Print(Show(record));
+  const std::string of =
+      decision.producer
+          ? "producer " + std::to_string(decision.producer->id) + " " +
+                std::to_string(decision.producer->epoch) + " "
+          : "";
+  for (const GroupRecord& record : decision.records) Print(of + Show(record));
   if (decision.records.empty()) {
     for (const Answer& answer : decision.answers)
       PrintAnswer(answer, ErrorCode::kNone);
     return;
   }
-  unsettled_.push_back(std::move(decision));
+  Enqueue(std::move(decision), std::nullopt);
+}
+
+void GroupDriver::Enqueue(Decision decision, std::optional<Marker> marker) {
+  unsettled_.push_back({std::move(decision), marker});
   if (!hold_) Settle(true);
 }
 
 void GroupDriver::Settle(bool committed) {
-  const Decision decision = std::move(unsettled_.front());
+  Write write = std::move(unsettled_.front());
   unsettled_.pop_front();
-  if (committed)
-    for (const GroupRecord& record : decision.records)
-      log_.push_back(EncodeGroupRecord(record).value());
-  if (committed)
-    for (const GroupRecord& record : decision.records) table_.Apply(record, {});
+  if (!write.marker)
+    return SettleDecision(std::move(write.decision), committed);
+  if (!committed) return;
+  write.marker->meta = NextMeta(write.decision.producer);
+  log_.push_back({{}, {}, write.marker});
+  table_.ApplyMarker(*write.marker);
+}
+
+void GroupDriver::SettleDecision(Decision decision, bool committed) {
+  if (committed) {
+    for (const GroupRecord& record : decision.records) {
+      const RecordMeta meta = NextMeta(decision.producer);
+      log_.push_back({EncodeGroupRecord(record).value(), meta, {}});
+      table_.Apply(record, meta);
+    }
+  }
   Decision next = table_.Settled(decision, committed, Now());
   for (const Answer& answer : decision.answers)
     PrintAnswer(answer, committed ? ErrorCode::kNone

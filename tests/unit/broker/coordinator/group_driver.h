@@ -20,10 +20,13 @@ namespace tidemark::coordinator {
 //   heartbeat member= gen= [instance=]
 //   leave members=id;id;@instance
 //   commit [member= gen= instance=] offsets=topic-0:5[:metadata];...
-//   fetch [offsets=topic-0;...]         delete   describe
+//   txn producer= [epoch= member= gen= instance=] offsets=...   TxnOffsetCommit
+//   end producer= [epoch= abort=1]      a transaction's marker is committed
+//   fetch [offsets=topic-0;... stable=1]         delete   describe
 //   list [states=a;b types=a]           advance ms=
 //   expire                              forget topics=a;b
-//   hold          writes stay unsettled    settle [fail=1]  ends them
+//   hold          writes stay unsettled    settle [fail=1]  ends them; a marker
+//                 waits for those in front of it
 //   failover      a new coordinator loads the log, encoded and decoded
 //
 // group=g everywhere; generated ids are client-1, client-2, ...
@@ -37,7 +40,6 @@ class GroupDriver {
   size_t unsettled() const { return unsettled_.size(); }
   // The table that a fresh coordinator gets from the log.
   GroupTable Replay() const;
-  const std::vector<LogRecord>& log() const { return log_; }
   size_t waiting() const { return waiting_.size(); }
   int64_t now_ms() const { return now_ms_; }
 
@@ -49,6 +51,8 @@ class GroupDriver {
   void Sync(const Args& args);
   void Leave(const Args& args);
   void Commit(const Args& args);
+  void CommitInTransaction(const Args& args);
+  void EndTransaction(const Args& args);
   void Fetch(const Args& args);
   void Describe(const Args& args);
   void List(const Args& args);
@@ -57,7 +61,11 @@ class GroupDriver {
   void Settle(bool committed);
 
   Ticket NewTicket();
+  // Where the next record lies, written by the producer if there is one.
+  RecordMeta NextMeta(const std::optional<Producer>& producer) const;
   void Take(Decision decision);
+  void Enqueue(Decision decision, std::optional<Marker> marker);
+  void SettleDecision(Decision decision, bool committed);
   void Print(const std::string& line) { out_ += line + "\n"; }
   void PrintAnswer(const Answer& answer, ErrorCode error);
   Moment Now() const;
@@ -69,8 +77,18 @@ class GroupDriver {
   int next_id_ = 0;
   std::map<Ticket, std::string> waiting_;
   bool hold_ = false;
-  std::deque<Decision> unsettled_;
-  std::vector<LogRecord> log_;
+  // A decision or a marker.
+  struct Write {
+    Decision decision;
+    std::optional<Marker> marker;
+  };
+  std::deque<Write> unsettled_;
+  struct Logged {
+    LogRecord record;
+    RecordMeta meta;
+    std::optional<Marker> marker;
+  };
+  std::vector<Logged> log_;
   std::string out_;
 };
 

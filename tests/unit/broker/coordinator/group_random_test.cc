@@ -21,6 +21,18 @@ Replicated(const GroupTable& table) {
   return out;
 }
 
+// What transactions may yet make of it.
+std::map<std::string, std::map<ProducerId, TransactionalOffsets::Offsets>> Open(
+    const GroupTable& table) {
+  std::map<std::string, std::map<ProducerId, TransactionalOffsets::Offsets>>
+      out;
+  for (const auto& [id, group] : table.groups()) {
+    if (!group.transactional.empty())
+      out[id] = group.transactional.by_producer();
+  }
+  return out;
+}
+
 // A snapshot, taken in slices of about so many bytes.
 void CheckSnapshot(const GroupTable& table, size_t slice) {
   GroupTable copy{GroupConfig{}};
@@ -47,11 +59,18 @@ size_t FootprintOf(const GroupTable& table) {
     for (const auto& [partition, value] : group.offsets) {
       bytes += Footprint(partition, value);
     }
+    for (const auto& [unused, offsets] : group.transactional.by_producer()) {
+      bytes += OpenFootprint(group.id);
+      for (const auto& [partition, value] : offsets) {
+        bytes += OpenFootprint(partition, value);
+      }
+    }
   }
   return bytes;
 }
 
 void CheckInvariants(const GroupTable& table, bool settled) {
+  EXPECT_EQ(table.OldestOpenOffset().has_value(), !Open(table).empty());
   if (settled) {
     EXPECT_EQ(table.footprint(), FootprintOf(table));
   }
@@ -76,6 +95,7 @@ void CheckInvariants(const GroupTable& table, bool settled) {
     }
     if (settled) {
       EXPECT_TRUE(group.pending_offsets.empty());
+      EXPECT_TRUE(group.pending_transactional.empty());
       EXPECT_FALSE(group.IsDisposable()) << "should be gone";
       if (group.Is(GroupState::kStable)) {
         ASSERT_TRUE(group.stored);
@@ -94,7 +114,8 @@ class Chaos {
     const std::string group = " group=g" + std::to_string(Below(2));
     const std::string member = " member=" + Member();
     const std::string gen = " gen=" + std::to_string(Below(8));
-    switch (Below(14)) {
+    const std::string producer = " producer=" + std::to_string(Below(3));
+    switch (Below(17)) {
       case 0:
       case 1:
         return "join client=c" + std::to_string(Below(3)) + group + Version() +
@@ -121,6 +142,12 @@ class Chaos {
         return "advance ms=" + std::to_string(Below(20'000));
       case 12:
         return Below(2) ? "hold" : Below(4) ? "settle" : "settle fail=1";
+      case 13:
+      case 14:
+        return "txn" + producer + group + Offsets() +
+               (Below(2) ? "" : member + gen);
+      case 15:
+        return "end" + producer + (Below(3) ? "" : " abort=1");
       default:
         return Below(2)   ? "expire"
                : Below(2) ? "delete" + group
@@ -164,6 +191,9 @@ TEST(GroupRandom, ReplayOfTheLogGivesTheSameStateAndInvariantsHold) {
       const bool settled = driver.unsettled() == 0;
       CheckInvariants(driver.table(), settled);
       ASSERT_EQ(Replicated(driver.Replay()), Replicated(driver.table()));
+      ASSERT_EQ(Open(driver.Replay()), Open(driver.table()));
+      ASSERT_EQ(driver.Replay().OldestOpenOffset(),
+                driver.table().OldestOpenOffset());
       CheckSnapshot(driver.table(), 1 + static_cast<size_t>(chaos.Below(200)));
       if (testing::Test::HasFailure()) return;
     }

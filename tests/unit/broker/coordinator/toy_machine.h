@@ -11,8 +11,9 @@
 
 namespace tidemark::coordinator {
 
-// A machine of named numbers, as small as one can be that uses everything a
-// runtime offers.
+// A machine of named values, as small as one can be that uses everything a
+// runtime offers. A deletion is no part of a transaction, and takes what open
+// ones say of the name, too.
 struct ToyRecord {
   std::string name;
   std::optional<std::string> value;
@@ -27,6 +28,7 @@ struct ToyPut {
   using Answer = ToyResult;
   std::vector<ToyRecord> records;
   bool echo = false;  // writes "<name>.echo" when this has ended
+  std::optional<Producer> producer = std::nullopt;  // in its transaction
 };
 // Is answered at a moment.
 struct ToySleep {
@@ -74,6 +76,7 @@ class ToyMachine {
     Decision out{.records = put.records};
     out.Reply(context.ticket, ToyResult{});
     if (put.echo) out.sequel = put.records.front().name;
+    out.producer = put.producer;
     return out;
   }
   Decision Decide(const ToySleep& sleep, const Context& context) {
@@ -120,17 +123,37 @@ class ToyMachine {
 
   void Clear() {
     values_.clear();
+    open_.clear();
     sleepers_.clear();
   }
   void Apply(const ToyRecord& record, const RecordMeta& meta) {
     log_->applied.emplace_back(record.name, meta);
-    if (record.value) {
-      values_[record.name] = *record.value;
-    } else {
+    if (!record.value) {
       values_.erase(record.name);
+      for (auto& [unused, open] : open_) open.values.erase(record.name);
+      std::erase_if(open_,
+                    [](const auto& o) { return o.second.values.empty(); });
+    } else if (meta.transactional) {
+      Open& open = open_.try_emplace(meta.producer_id, Open{meta.offset, {}})
+                       .first->second;
+      open.values[record.name] = *record.value;
+    } else {
+      values_[record.name] = *record.value;
     }
   }
-  void ApplyMarker(const Marker& marker) { log_->markers.push_back(marker); }
+  void ApplyMarker(const Marker& marker) {
+    log_->markers.push_back(marker);
+    auto open = open_.extract(marker.meta.producer_id);
+    if (open.empty() || !marker.committed) return;
+    for (auto& [name, value] : open.mapped().values) values_[name] = value;
+  }
+  std::optional<Offset> OldestOpenOffset() const {
+    std::optional<Offset> oldest;
+    for (const auto& [unused, open] : open_) {
+      if (!oldest || open.first < *oldest) oldest = open.first;
+    }
+    return oldest;
+  }
   void Activate(Moment) {}
 
   bool Snapshot(std::string& cursor, size_t bytes,
@@ -154,8 +177,14 @@ class ToyMachine {
   const std::map<std::string, std::string>& values() const { return values_; }
 
  private:
+  struct Open {
+    Offset first = 0;
+    std::map<std::string, std::string> values;
+  };
+
   Log* log_;
   std::map<std::string, std::string> values_;
+  std::map<ProducerId, Open> open_;
   std::multimap<Instant, Ticket> sleepers_;
 };
 static_assert(Machine<ToyMachine>);

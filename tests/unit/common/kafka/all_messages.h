@@ -35,6 +35,7 @@
 #include "common/kafka/messages/produce.h"
 #include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
+#include "common/kafka/messages/txn_offset_commit.h"
 #include "common/kafka/messages/update_features.h"
 
 namespace tidemark::kafka {
@@ -92,6 +93,8 @@ void ForEachApi(F f) {
       "offset_for_leader_epoch");
   f.template operator()<ProduceRequest, ProduceResponse>("produce");
   f.template operator()<SyncGroupRequest, SyncGroupResponse>("sync_group");
+  f.template operator()<TxnOffsetCommitRequest, TxnOffsetCommitResponse>(
+      "txn_offset_commit");
   f.template operator()<UpdateFeaturesRequest, UpdateFeaturesResponse>(
       "update_features");
 }
