@@ -20,9 +20,6 @@ Status CheckClientRules(const record::BatchHeader& header) {
     return Fail(ErrorCode::kInvalidRecord,
                 "clients may not write control batches");
   }
-  if (header.IsTransactional()) {
-    return Fail(ErrorCode::kInvalidTxnState, "transactions are not supported");
-  }
   if (header.HasProducerId() &&
       (header.base_sequence < 0 || header.producer_epoch < 0)) {
     return Fail(ErrorCode::kInvalidRecord,
@@ -33,12 +30,20 @@ Status CheckClientRules(const record::BatchHeader& header) {
   return {};
 }
 
+// However small the batches of a topic are: a transaction must end.
+bool IsOwnMarker(std::string_view batch, BatchOrigin origin) {
+  if (origin != BatchOrigin::kCoordinator) return false;
+  const auto header = record::ParseBatchHeader(batch);
+  return header && header->IsControl();
+}
+
 }  // namespace
 
 Result<record::BatchHeader> ValidateAppend(std::string_view batch,
                                            const LogConfig& config,
                                            BatchOrigin origin) {
-  if (batch.size() > static_cast<size_t>(config.max_message_bytes)) {
+  if (batch.size() > static_cast<size_t>(config.max_message_bytes) &&
+      !IsOwnMarker(batch, origin)) {
     return Fail(ErrorCode::kMessageTooLarge,
                 "a batch of " + std::to_string(batch.size()) +
                     " bytes is larger than max.message.bytes = " +
@@ -64,6 +69,11 @@ Result<record::BatchHeader> ValidateAppend(std::string_view batch,
   }
   if (!record::IsKnownCodec(header.codec())) {
     return Fail(ErrorCode::kUnsupportedCompressionType);
+  }
+  if (header.IsTransactional() &&
+      (!header.HasProducerId() || header.producer_epoch < 0)) {
+    return Fail(ErrorCode::kInvalidRecord,
+                "a batch in a transaction needs a producer id and epoch");
   }
   if (origin == BatchOrigin::kClient) {
     TM_RETURN_IF_ERROR(CheckClientRules(header));

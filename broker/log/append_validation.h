@@ -19,11 +19,11 @@ enum class BatchOrigin {
 //
 // kMessageTooLarge: longer than max.message.bytes. kInvalidRecord: not
 // exactly one batch, magic other than 2, no records or a count that does not
-// fit the offsets, a control batch or an idempotent one without sequence from
-// a client, a record without key on a compacted topic. kCorruptMessage: cut
-// off, or the checksum is wrong. kInvalidTimestamp: marked LogAppendTime by
-// the producer. kInvalidTxnState: transactional, which is not supported.
-// kUnsupportedCompressionType: an unknown codec.
+// fit the offsets, in a transaction of nobody, a control batch or an idempotent
+// one without sequence from a client, a record without key on a compacted
+// topic. kCorruptMessage: cut off, or the checksum is wrong. kInvalidTimestamp:
+// marked LogAppendTime by the producer. kUnsupportedCompressionType: an unknown
+// codec.
 Result<record::BatchHeader> ValidateAppend(std::string_view batch,
                                            const LogConfig& config,
                                            BatchOrigin origin);

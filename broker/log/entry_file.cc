@@ -2,6 +2,8 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
+
 namespace tidemark::log {
 namespace {
 
@@ -37,22 +39,26 @@ Status EntryFile::Append(std::string_view entry) {
   return !flushed && io::IsShortage(flushed.error()) ? Status() : flushed;
 }
 
-Result<std::string> EntryFile::Reader::At(size_t index) const {
+Result<std::string> EntryFile::Reader::Read(size_t first, size_t count) const {
   const EntryFile& all = *entries_;
-  CHECK_LT(index, all.count());
-  if (index >= all.on_disk_) {
-    return all.tail_.substr((index - all.on_disk_) * all.entry_size_,
-                            all.entry_size_);
+  CHECK_LE(first, all.count());
+  CHECK_LE(count, all.count() - first);
+  const size_t size = all.entry_size_;
+  const size_t on_disk =
+      first < all.on_disk_ ? std::min(count, all.on_disk_ - first) : 0;
+  std::string entries(on_disk * size, '\0');
+  if (on_disk > 0) {
+    TM_ASSIGN_OR_RETURN(
+        const size_t read,
+        file_->ReadAt(first * size, entries.data(), entries.size()));
+    if (read != entries.size()) {
+      return Fail(ErrorCode::kKafkaStorageError,
+                  all.path_ + " is shorter than it was when opened");
+    }
   }
-  std::string entry(all.entry_size_, '\0');
-  TM_ASSIGN_OR_RETURN(
-      size_t read,
-      file_->ReadAt(index * all.entry_size_, entry.data(), all.entry_size_));
-  if (read != all.entry_size_) {
-    return Fail(ErrorCode::kKafkaStorageError,
-                all.path_ + " is shorter than it was when opened");
-  }
-  return entry;
+  if (on_disk == count) return entries;
+  return entries + all.tail_.substr((first + on_disk - all.on_disk_) * size,
+                                    (count - on_disk) * size);
 }
 
 Result<EntryFile::Reader> EntryFile::OpenReader() const {

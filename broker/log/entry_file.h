@@ -40,7 +40,9 @@ class EntryFile {
   // Positions of several entries in one open file: a binary search's view.
   class Reader {
    public:
-    Result<std::string> At(size_t index) const;
+    Result<std::string> At(size_t index) const { return Read(index, 1); }
+    // `count` entries, one behind the other.
+    Result<std::string> Read(size_t first, size_t count) const;
 
    private:
     friend class EntryFile;

@@ -91,21 +91,47 @@ void PartitionLog::UpdateConfig(const LogConfig& config) {
   if (!durable()) durability_.CountUnsynced();
 }
 
-Result<AppendInfo> PartitionLog::AppendAsLeader(std::string_view batch,
-                                                LeaderEpoch epoch,
-                                                int64_t now_ms) {
-  return AppendOwn(batch, epoch, now_ms, BatchOrigin::kClient);
+Result<AppendInfo> PartitionLog::AppendAsLeader(
+    std::string_view batch, LeaderEpoch epoch, int64_t now_ms,
+    const TransactionContext& context) {
+  return AppendOwn(batch, epoch, now_ms, BatchOrigin::kClient, context);
 }
 
-Result<AppendInfo> PartitionLog::AppendFromCoordinator(std::string_view batch,
-                                                       LeaderEpoch epoch,
-                                                       int64_t now_ms) {
-  return AppendOwn(batch, epoch, now_ms, BatchOrigin::kCoordinator);
+Result<AppendInfo> PartitionLog::AppendFromCoordinator(
+    std::string_view batch, LeaderEpoch epoch, int64_t now_ms,
+    const TransactionContext& context) {
+  return AppendOwn(batch, epoch, now_ms, BatchOrigin::kCoordinator, context);
+}
+
+Result<std::optional<AppendInfo>> PartitionLog::CheckProducer(
+    const record::BatchHeader& header, std::string_view batch, int64_t now_ms,
+    BatchOrigin origin, const TransactionContext& context) {
+  if (!header.HasProducerId()) return std::nullopt;
+  TM_RETURN_IF_ERROR(Note(FreshProducers()));
+  if (IsMarker(header)) {
+    const auto marker = MarkerIn(header, batch);
+    if (!marker) return Fail(ErrorCode::kInvalidRecord, "this is no marker");
+    TM_RETURN_IF_ERROR(
+        producers_.CheckMarker(header, *marker, context.version));
+    return std::nullopt;
+  }
+  if (origin == BatchOrigin::kClient && options_.config.verifies_transactions &&
+      producers_.BeginsTransaction(header)) {
+    TM_ASSIGN_OR_RETURN(const auto guard,
+                        verifications_.Check(header, context.verified, now_ms));
+    if (guard) return AppendInfo{.verify = *guard};
+  }
+  TM_ASSIGN_OR_RETURN(const auto original, producers_.Check(header));
+  if (!original) return std::nullopt;
+  return AppendInfo{
+      original->first_offset, original->last_offset,
+      options_.config.log_append_time ? original->timestamp_ms : -1, true};
 }
 
 Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
                                            LeaderEpoch epoch, int64_t now_ms,
-                                           BatchOrigin origin) {
+                                           BatchOrigin origin,
+                                           const TransactionContext& context) {
   TM_RETURN_IF_ERROR(Healthy());
   if (origin == BatchOrigin::kClient && options_.health) {
     TM_RETURN_IF_ERROR(options_.health->HasRoom());
@@ -113,13 +139,9 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
   CHECK_GE(epoch, epochs_.latest()) << options_.dir;
   const LogConfig& config = options_.config;
   TM_ASSIGN_OR_RETURN(const auto header, ValidateAppend(batch, config, origin));
-  TM_RETURN_IF_ERROR(Note(FreshProducers()));
-  TM_ASSIGN_OR_RETURN(const auto original, producers_.Check(header));
-  if (original) {
-    return AppendInfo{original->first_offset, original->last_offset,
-                      config.log_append_time ? original->timestamp_ms : -1,
-                      true};
-  }
+  TM_ASSIGN_OR_RETURN(const auto instead,
+                      CheckProducer(header, batch, now_ms, origin, context));
+  if (instead) return *instead;
   if (static_cast<int64_t>(batch.size()) > config.segment_bytes) {
     return Fail(ErrorCode::kRecordListTooLarge,
                 "a batch of " + std::to_string(batch.size()) +
@@ -137,7 +159,7 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
               std::string_view(head.bytes.data(), head.bytes.size()),
               batch.substr(record::kBatchHeaderSize));
   const AppendInfo info{end(), head.header.LastOffset(), append_time_ms, false};
-  Appended(head.header, position);
+  TM_RETURN_IF_ERROR(Appended(head.header, position, batch));
   CheckInvariants();
   return info;
 }
@@ -205,8 +227,10 @@ Status PartitionLog::AppendRun(const std::vector<record::BatchHeader>& run,
   uint64_t position = active().size();
   TM_RETURN_IF_ERROR(AppendToActive(run, bytes, {}));
   for (const auto& header : run) {
-    Appended(header, position);
+    TM_RETURN_IF_ERROR(
+        Appended(header, position, bytes.substr(0, header.FullSize())));
     position += header.FullSize();
+    bytes.remove_prefix(header.FullSize());
   }
   return {};
 }
@@ -226,17 +250,28 @@ Status PartitionLog::AppendToActive(
   return Note(appended);
 }
 
-void PartitionLog::Appended(const record::BatchHeader& header,
-                            uint64_t position) {
+Status PartitionLog::Appended(const record::BatchHeader& header,
+                              uint64_t position, std::string_view batch) {
   changed_ = true;
   if (epochs_.Assign(header.leader_epoch, header.base_offset)) {
     EpochsChanged(header.base_offset);
   }
-  producers_.Apply(header);
+  const auto aborted = producers_.Apply(header, batch);
+  if (header.IsTransactional() && !verifications_.empty()) {
+    verifications_.Forget(header.producer_id);
+  }
   places_[next_place_++ % places_.size()] = {
       header.base_offset, header.NextOffset(), static_cast<uint32_t>(position),
       static_cast<uint32_t>(header.FullSize())};
   durability_.Appended(header.NextOffset(), durable());
+  if (opening_) {
+    // The producers are not known yet: IndexTransactions.
+    saw_markers_ |= IsMarker(header);
+    return {};
+  }
+  if (!aborted) return {};
+  has_aborted_ = true;
+  return Note(active().transactions().Append(*aborted));
 }
 
 Status PartitionLog::MaybeRoll(const record::BatchHeader& next) {
@@ -396,6 +431,7 @@ Status PartitionLog::TryWriteEpochs() {
 
 Status PartitionLog::AssignEpoch(LeaderEpoch epoch, Offset start) {
   TM_RETURN_IF_ERROR(Healthy());
+  verifications_.Clear();
   if (epochs_.Assign(epoch, start)) EpochsChanged(start);
   return {};
 }
@@ -410,6 +446,12 @@ Result<Offset> PartitionLog::RecoveryPoint() {
   if (epochs_dirty_) TM_RETURN_IF_ERROR(Note(WriteEpochs()));
   options_.recovery_point = mark_->synced();
   return options_.recovery_point;
+}
+
+Result<std::vector<ActiveProducer>> PartitionLog::ActiveProducers() {
+  TM_RETURN_IF_ERROR(Healthy());
+  TM_RETURN_IF_ERROR(Note(FreshProducers()));
+  return producers_.Active();
 }
 
 Status PartitionLog::SyncAll() {

@@ -10,6 +10,7 @@
 #include "broker/log/directory_health.h"
 #include "broker/log/journal_format.h"
 #include "broker/log/log_slice.h"
+#include "broker/log/transaction.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/shared_bytes.h"
@@ -38,6 +39,8 @@ struct LogConfig {
   int64_t flush_messages = 1;
   // producer.id.expiration.ms
   int64_t producer_expiration_ms = 24LL * 3600 * 1000;
+  // transaction.partition.verification.enable
+  bool verifies_transactions = true;
 };
 
 struct AppendInfo {
@@ -47,6 +50,10 @@ struct AppendInfo {
   Offset last_offset = -1;
   int64_t log_append_time_ms = -1;  // -1: create time
   bool duplicate = false;           // nothing was appended
+  // Not 0: nothing was appended. The batch begins a transaction, and its
+  // coordinator is to be asked whether that holds the partition; with this
+  // guard it may be appended then.
+  uint64_t verify = 0;
 };
 
 struct EpochEnd {
@@ -119,19 +126,21 @@ class Log {
   // then stamps base offset and `epoch` into a copy of its first bytes.
   // Errors: kCorruptMessage, kMessageTooLarge, kInvalidRecord,
   // kUnsupportedForMessageFormat, kOutOfOrderSequenceNumber,
-  // kInvalidProducerEpoch, kInvalidTimestamp, kKafkaStorageError.
-  virtual Result<AppendInfo> AppendAsLeader(std::string_view batch,
-                                            LeaderEpoch epoch,
-                                            int64_t now_ms) = 0;
+  // kInvalidProducerEpoch, kInvalidTxnState, kNotEnoughReplicas
+  // (Verifications), kInvalidTimestamp, kKafkaStorageError.
+  virtual Result<AppendInfo> AppendAsLeader(
+      std::string_view batch, LeaderEpoch epoch, int64_t now_ms,
+      const TransactionContext& context = {}) = 0;
 
   // Whether anything is known of its sequences: if not, any may be the first.
   virtual bool KnowsProducer(ProducerId producer) const = 0;
 
-  // The broker's own batches (coordinator records): as above, but control
-  // and internal batches are allowed.
-  virtual Result<AppendInfo> AppendFromCoordinator(std::string_view batch,
-                                                   LeaderEpoch epoch,
-                                                   int64_t now_ms) = 0;
+  // The broker's own batches (coordinator records, markers): as above, but
+  // control batches are allowed, no sequence is asked for in a transaction, and
+  // whoever calls has verified it. Also kTransactionCoordinatorFenced.
+  virtual Result<AppendInfo> AppendFromCoordinator(
+      std::string_view batch, LeaderEpoch epoch, int64_t now_ms,
+      const TransactionContext& context = {}) = 0;
 
   // Appends whole batches as a leader sent them. A torn batch at the end is
   // ignored. REQUIRES: the first base offset is end_offset().
@@ -191,6 +200,7 @@ class Log {
   // recovery point passes that batch. An epoch that a crash makes this log
   // forget has no batch in it; its end offset, which is all that others ask
   // for, is the end of the epoch before it.
+  // Transactions that were about to begin are to be verified again.
   virtual Status AssignEpoch(LeaderEpoch epoch, Offset start) = 0;
   virtual LeaderEpoch latest_epoch() const = 0;  // -1: none
   // B-09: largest known epoch <= `epoch` and where it ends. An epoch older
@@ -198,6 +208,18 @@ class Log {
   // nothing is known or `epoch` is newer than all.
   virtual EpochEnd EndOffsetFor(LeaderEpoch epoch) const = 0;
   virtual std::optional<LeaderEpoch> EpochOfOffset(Offset offset) const = 0;
+
+  // Everything below `high_watermark` is committed.
+  virtual void Committed(Offset high_watermark) = 0;
+  // Where the first transaction begins that is open, or ended by a marker that
+  // is not committed; the high watermark when there is none.
+  virtual Offset LastStableOffset(Offset high_watermark) const = 0;
+  // Whether any transaction in it may have been aborted; cheap.
+  virtual bool HasAborted() const = 0;
+  // Those of which a part lies in [from, below). kCorruptMessage: nobody knows.
+  virtual Result<std::vector<AbortedTransaction>> AbortedIn(Offset from,
+                                                            Offset below) = 0;
+  virtual Result<std::vector<ActiveProducer>> ActiveProducers() = 0;
 
   // First record with timestamp >= `timestamp_ms`, by batch and then by
   // record; nullopt if none.

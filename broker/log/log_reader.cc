@@ -1,3 +1,5 @@
+#include <glog/logging.h>
+
 #include <algorithm>
 
 #include "broker/log/partition_log.h"
@@ -110,15 +112,19 @@ Result<std::optional<LogSlice>> PartitionLog::Find(Offset from, Offset below,
   }
   if (end < first->position + at_least) return std::nullopt;
   TM_ASSIGN_OR_RETURN(auto file, Note(segment.LogFile()));
+  Offset next = index + 1 < segments_.size()
+                    ? segments_[index + 1]->base_offset()
+                    : this->end();
   if (end < segment.size()) {
     TM_ASSIGN_OR_RETURN(auto cursor,
                         Note(segment.Walk(end, BatchCursor::Want::kHeaders,
                                           record::kBatchHeaderSize)));
     TM_ASSIGN_OR_RETURN(const auto item, Note(cursor.Next()));
     if (item) Remember(item->header.base_offset, segment, end);
+    if (item) next = item->header.base_offset;
   }
   return LogSlice{std::move(file), first->position, end - first->position,
-                  first->header.base_offset};
+                  first->header.base_offset, next};
 }
 
 Result<SharedBytes> PartitionLog::Read(Offset from, Offset below,
@@ -171,6 +177,26 @@ Result<SharedBytes> PartitionLog::ReadFrom(const Segment& segment,
   Remember(next, segment, first.position + whole);
   return SharedBytes(std::shared_ptr<const void>(buffer, buffer.get()),
                      bytes.substr(0, whole));
+}
+
+Result<std::vector<AbortedTransaction>> PartitionLog::AbortedIn(Offset from,
+                                                                Offset below) {
+  TM_RETURN_IF_ERROR(Healthy());
+  std::vector<AbortedTransaction> found;
+  for (size_t i = SegmentIndex(from); i < segments_.size(); ++i) {
+    TransactionIndex& index = segments_[i]->transactions();
+    const size_t before = found.size();
+    auto all = index.Collect(from, below, &found);
+    if (!all && all.error().code == ErrorCode::kCorruptMessage) {
+      LOG(WARNING) << "index has rotted reason=" << all.error().message;
+      TM_RETURN_IF_ERROR(Note(IndexTransactions(i, i)));
+      found.resize(before);
+      all = index.Collect(from, below, &found);
+    }
+    TM_RETURN_IF_ERROR(Note(all));
+    if (*all) break;
+  }
+  return found;
 }
 
 std::optional<SealedSegment> PartitionLog::FindSealed(Offset from) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "broker/log/checkpoint.h"
 #include "broker/log/partition_log.h"
@@ -123,6 +124,9 @@ Status PartitionLog::Load(bool there, int64_t now_ms) {
   TM_RETURN_IF_ERROR(RemoveSnapshots(end() + 1, INT64_MAX));
   TM_RETURN_IF_ERROR(RebuildProducers());
   producers_.Expire(now_ms, options_.config.producer_expiration_ms);
+  has_aborted_ = std::any_of(
+      segments_.begin(), segments_.end(),
+      [](const auto& segment) { return segment->transactions().count() > 0; });
   TM_RETURN_IF_ERROR(MakeSafe(clean, fresh));
   // A process that was killed may have left a file that a power cut takes away,
   // but for what is below the recovery point.
@@ -239,7 +243,7 @@ Status PartitionLog::RemoveLeftovers(const std::vector<std::string>& names) {
   const std::set<std::string> all(names.begin(), names.end());
   for (const std::string& name : names) {
     bool leftover = name.ends_with(".tmp");
-    for (std::string_view suffix : {".index", ".timeindex"}) {
+    for (std::string_view suffix : {".index", ".timeindex", ".txnindex"}) {
       if (auto base = ParseSegmentFileName(name, suffix)) {
         leftover |= !all.contains(SegmentFileName(*base, ".log"));
       }
@@ -316,7 +320,8 @@ Status PartitionLog::RebuildIndexes(Segment& segment) {
   TM_ASSIGN_OR_RETURN(auto files, segment.Seal());
   for (auto& file : files) NoteNewFile(std::move(file));
   changed_ = true;
-  return {};
+  const size_t index = SegmentIndex(segment.base_offset());
+  return IndexTransactions(index, index);
 }
 
 // False: the active segment is not as a clean stop leaves it.
@@ -344,9 +349,14 @@ Status PartitionLog::Recover() {
   TM_RETURN_IF_ERROR(RemoveSnapshots(options_.recovery_point + 1, INT64_MAX));
   epochs_dirty_ |= epochs_.TruncateFromEnd(options_.recovery_point);
   TM_RETURN_IF_ERROR(Scan());
+  const Offset scanned_from =
+      segments_[SegmentIndex(options_.recovery_point)]->base_offset();
   // What comes from the journal is not synced in the segments.
   options_.recovery_point = std::min(options_.recovery_point, end());
-  return journal_ ? Replay() : Status();
+  if (journal_) TM_RETURN_IF_ERROR(Replay());
+  return saw_markers_ ? IndexTransactions(SegmentIndex(scanned_from),
+                                          segments_.size() - 1)
+                      : Status();
 }
 
 Status PartitionLog::Scan() {
@@ -452,6 +462,7 @@ Result<bool> PartitionLog::ScanSegment(size_t index, Offset* expected,
                                      options_.config.index_interval_bytes));
     epochs_dirty_ |=
         epochs_.Observe(header.leader_epoch, header.base_offset, last);
+    saw_markers_ |= IsMarker(header);
     *last_epoch = header.leader_epoch;
     *expected = header.NextOffset();
     good = cursor.position();
@@ -493,31 +504,77 @@ Status PartitionLog::FreshProducers() {
   return {};
 }
 
-// The newest snapshot that is readable, and the batches behind it.
 Status PartitionLog::RebuildProducers() {
-  producers_.Clear();
+  const ProducerState before = std::exchange(producers_, {});
+  Status rebuilt = FindProducers();
+  if (rebuilt) {
+    producers_.TakeUnsettled(before, end());
+  } else {
+    producers_ = before;
+  }
+  return rebuilt;
+}
+
+Result<Offset> PartitionLog::LoadSnapshot(Offset at_most,
+                                          ProducerState* producers) {
   const Offset oldest = segments_.front()->base_offset();
-  Offset from = oldest;
   for (size_t i = snapshots_.size(); i-- > 0;) {
-    if (snapshots_[i] > end() || snapshots_[i] < oldest) continue;
+    if (snapshots_[i] > at_most || snapshots_[i] < oldest) continue;
     TM_ASSIGN_OR_RETURN(
         std::string bytes,
         io::ReadFile(fs_, Path(SegmentFileName(snapshots_[i], ".snapshot"))));
-    if (producers_.LoadSnapshot(bytes)) {
-      from = snapshots_[i];
-      break;
-    }
+    if (producers->LoadSnapshot(bytes, snapshots_[i])) return snapshots_[i];
   }
+  return oldest;
+}
+
+Status PartitionLog::FindProducers() {
+  TM_ASSIGN_OR_RETURN(const Offset from, LoadSnapshot(end(), &producers_));
   if (!producers_.empty()) TM_RETURN_IF_ERROR(RefillProducers(from));
   if (from >= end()) return {};
   for (size_t i = SegmentIndex(from); i < segments_.size(); ++i) {
-    TM_ASSIGN_OR_RETURN(const uint32_t floor, segments_[i]->Floor(from));
-    TM_RETURN_IF_ERROR(
-        WalkHeaders(*segments_[i], floor,
-                    [&](const record::BatchHeader& header, uint64_t) -> Status {
-                      if (header.base_offset >= from) producers_.Apply(header);
-                      return {};
-                    }));
+    TM_RETURN_IF_ERROR(ApplySegment(i, from, &producers_, nullptr));
+  }
+  return {};
+}
+
+Status PartitionLog::ApplySegment(size_t index, Offset from,
+                                  ProducerState* producers,
+                                  std::vector<AbortedTransaction>* aborted) {
+  const Segment& segment = *segments_[index];
+  TM_ASSIGN_OR_RETURN(const uint32_t floor, segment.Floor(from));
+  return WalkHeaders(
+      segment, floor,
+      [&](const record::BatchHeader& header, uint64_t position) -> Status {
+        if (header.base_offset < from) return {};
+        std::string batch;
+        if (IsMarker(header)) {
+          TM_ASSIGN_OR_RETURN(batch, ReadBatch(segment, {header, position}));
+        }
+        const auto ended = producers->Apply(header, batch);
+        if (ended && aborted != nullptr) aborted->push_back(*ended);
+        return {};
+      });
+}
+
+// An index is not touched before all that is to be in it is known.
+Status PartitionLog::IndexTransactions(size_t first, size_t last) {
+  ProducerState producers;
+  TM_ASSIGN_OR_RETURN(
+      const Offset from,
+      LoadSnapshot(segments_[first]->base_offset(), &producers));
+  for (size_t i = SegmentIndex(from); i <= last; ++i) {
+    std::vector<AbortedTransaction> aborted;
+    TM_RETURN_IF_ERROR(ApplySegment(i, from, &producers, &aborted));
+    if (i < first) continue;
+    TransactionIndex& index = segments_[i]->transactions();
+    TM_RETURN_IF_ERROR(index.file().Remove());
+    for (const AbortedTransaction& transaction : aborted) {
+      TM_RETURN_IF_ERROR(index.Append(transaction));
+    }
+    if (aborted.empty() || i + 1 == segments_.size()) continue;
+    TM_ASSIGN_OR_RETURN(auto file, index.file().FlushAndOpen());
+    NoteNewFile(std::move(file));
   }
   return {};
 }

@@ -17,6 +17,7 @@ struct LogSlice {
   uint64_t position = 0;
   size_t size = 0;
   Offset from = 0;  // of the first batch
+  Offset next = 0;  // behind the last one
 };
 
 // Reads a slice and checks every batch of it. What has been given out before a

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "broker/log/log_mark.h"
 #include "broker/log/producer_state.h"
 #include "broker/log/segment.h"
+#include "broker/log/verifications.h"
 #include "common/record/batch_reader.h"
 
 namespace tidemark::log {
@@ -23,6 +25,7 @@ namespace tidemark::log {
 // The Log on files. The directory holds, as in Kafka:
 //
 //   <20 digits>.log, .index, .timeindex   one set per segment
+//   <20 digits>.txnindex                  where transactions were aborted in it
 //   <20 digits>.snapshot                  producers in front of that offset
 //   leader-epoch-checkpoint
 //   partition.metadata                    the topic id
@@ -39,13 +42,15 @@ class PartitionLog final : public Log {
   Status Open(int64_t now_ms);
 
   Result<AppendInfo> AppendAsLeader(std::string_view batch, LeaderEpoch epoch,
-                                    int64_t now_ms) override;
+                                    int64_t now_ms,
+                                    const TransactionContext& context) override;
   bool KnowsProducer(ProducerId producer) const override {
-    return producers_stale_ || producers_.producers().contains(producer);
+    return producers_stale_ || producers_.producers().contains(producer) ||
+           verifications_.Knows(producer);
   }
-  Result<AppendInfo> AppendFromCoordinator(std::string_view batch,
-                                           LeaderEpoch epoch,
-                                           int64_t now_ms) override;
+  Result<AppendInfo> AppendFromCoordinator(
+      std::string_view batch, LeaderEpoch epoch, int64_t now_ms,
+      const TransactionContext& context) override;
   Result<AppendInfo> AppendAsFollower(std::string_view batches) override;
   Result<std::optional<LogSlice>> Find(Offset from, Offset below,
                                        size_t max_bytes,
@@ -84,6 +89,19 @@ class PartitionLog final : public Log {
   std::optional<LeaderEpoch> EpochOfOffset(Offset offset) const override {
     return epochs_.EpochOf(offset);
   }
+
+  void Committed(Offset high_watermark) override {
+    producers_.Committed(high_watermark);
+  }
+  Offset LastStableOffset(Offset high_watermark) const override {
+    // Nothing, as long as the log could not be read again after a cut.
+    if (producers_stale_) return start_;
+    return std::max(start_, producers_.LastStableOffset(high_watermark));
+  }
+  bool HasAborted() const override { return has_aborted_; }
+  Result<std::vector<AbortedTransaction>> AbortedIn(Offset from,
+                                                    Offset below) override;
+  Result<std::vector<ActiveProducer>> ActiveProducers() override;
 
   Result<std::optional<TimestampedOffset>> FindByTimestamp(
       int64_t timestamp_ms) override;
@@ -148,14 +166,20 @@ class PartitionLog final : public Log {
   // log.cc
   bool IsWorthASync() const;
   Result<AppendInfo> AppendOwn(std::string_view batch, LeaderEpoch epoch,
-                               int64_t now_ms, BatchOrigin origin);
+                               int64_t now_ms, BatchOrigin origin,
+                               const TransactionContext& context);
+  // Not nullopt: what to say instead of appending it.
+  Result<std::optional<AppendInfo>> CheckProducer(
+      const record::BatchHeader& header, std::string_view batch, int64_t now_ms,
+      BatchOrigin origin, const TransactionContext& context);
   Status AppendRun(const std::vector<record::BatchHeader>& run,
                    std::string_view bytes);
   Status MaybeRoll(const record::BatchHeader& next);
   Status Roll();
   Status AppendToActive(std::span<const record::BatchHeader> headers,
                         std::string_view first_bytes, std::string_view rest);
-  void Appended(const record::BatchHeader& header, uint64_t position);
+  Status Appended(const record::BatchHeader& header, uint64_t position,
+                  std::string_view batch);
   void NoteNewFile(std::shared_ptr<io::File> file);
   // Those of offsets from `from` on.
   void EpochsChanged(Offset from);
@@ -200,6 +224,15 @@ class PartitionLog final : public Log {
   }
   Status RebuildEpochs();
   Status RebuildProducers();
+  Status FindProducers();
+  // The newest snapshot at or before `at_most` that is readable. Returns the
+  // offset from which on batches are to be applied.
+  Result<Offset> LoadSnapshot(Offset at_most, ProducerState* producers);
+  // The batches of a segment from `from` on. `aborted` may be null.
+  Status ApplySegment(size_t index, Offset from, ProducerState* producers,
+                      std::vector<AbortedTransaction>* aborted);
+  // Writes the transaction indexes of segments from `first` to `last` anew.
+  Status IndexTransactions(size_t first, size_t last);
   // For whoever needs the state of the producers.
   Status FreshProducers();
   Status RefillProducers(Offset below);
@@ -252,7 +285,10 @@ class PartitionLog final : public Log {
   EpochCache epochs_;
   bool epochs_dirty_ = false;
   ProducerState producers_;
-  bool producers_stale_ = false;   // a cut took some; see FreshProducers
+  bool producers_stale_ = false;  // a cut took some; see FreshProducers
+  bool has_aborted_ = false;      // transactions, maybe
+  bool saw_markers_ = false;      // while scanning
+  Verifications verifications_;
   std::vector<Offset> snapshots_;  // on disk, ascending
 
   Offset start_ = 0;

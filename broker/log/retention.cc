@@ -283,6 +283,7 @@ Result<int> PartitionLog::ApplyRetention(Offset high_watermark,
   if (!producers_stale_) {
     producers_.Expire(now_ms, options_.config.producer_expiration_ms);
   }
+  verifications_.Expire(now_ms, options_.config.producer_expiration_ms);
   // A crash may have brought some back, or left them.
   TM_RETURN_IF_ERROR(DropSegmentsBelowStart());
   for (size_t i = 0; i + 1 < segments_.size(); ++i) segments_[i]->Release();

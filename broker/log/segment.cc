@@ -1,5 +1,7 @@
 #include "broker/log/segment.h"
 
+#include <glog/logging.h>
+
 #include <array>
 #include <cstdio>
 
@@ -35,6 +37,7 @@ Segment::Segment(io::FileSystem& fs, const std::string& dir, Offset base_offset)
       base_offset_(base_offset),
       index_(fs, path_ + ".index", base_offset),
       time_index_(fs, path_ + ".timeindex", base_offset),
+      transactions_(fs, path_ + ".txnindex", base_offset),
       max_timestamp_{-1, base_offset} {}
 
 Result<std::shared_ptr<io::File>> Segment::LogFile() const {
@@ -54,6 +57,7 @@ Status Segment::Load() {
   TM_ASSIGN_OR_RETURN(auto file, fs_->Open(path_ + ".log", false));
   TM_ASSIGN_OR_RETURN(size_, file->Size());
   TM_RETURN_IF_ERROR(index_.Load(size_));
+  TM_RETURN_IF_ERROR(transactions_.Load());
   return time_index_.Load();
 }
 
@@ -207,6 +211,11 @@ Status Segment::TruncateTo(uint64_t position, Offset end_offset) {
   // between them.
   TM_RETURN_IF_ERROR(index_.TruncateToPosition(position));
   TM_RETURN_IF_ERROR(time_index_.TruncateTo(end_offset));
+  if (Status cut = transactions_.TruncateTo(end_offset); !cut) {
+    if (cut.error().code != ErrorCode::kCorruptMessage) return cut;
+    // Whoever reads it finds the rest of it wrong, too.
+    LOG(WARNING) << "index has rotted reason=" << cut.error().message;
+  }
   TM_RETURN_IF_ERROR(file_->Truncate(position));
   size_ = position;
   first_timestamp_ms_ = -1;
@@ -217,6 +226,7 @@ Status Segment::TruncateTo(uint64_t position, Offset end_offset) {
 Status Segment::ResetIndexes() {
   TM_RETURN_IF_ERROR(index_.file().Remove());
   TM_RETURN_IF_ERROR(time_index_.file().Remove());
+  TM_RETURN_IF_ERROR(transactions_.file().Remove());
   bytes_since_entry_ = 0;
   max_timestamp_ = {-1, base_offset_};
   first_timestamp_ms_ = -1;
@@ -235,6 +245,10 @@ Result<std::vector<std::shared_ptr<io::File>>> Segment::Seal() {
   std::vector<std::shared_ptr<io::File>> files;
   TM_ASSIGN_OR_RETURN(files.emplace_back(), index_.file().FlushAndOpen());
   TM_ASSIGN_OR_RETURN(files.emplace_back(), time_index_.file().FlushAndOpen());
+  if (transactions_.count() > 0) {
+    TM_ASSIGN_OR_RETURN(files.emplace_back(),
+                        transactions_.file().FlushAndOpen());
+  }
   return files;
 }
 
@@ -242,6 +256,7 @@ Status Segment::Remove() {
   file_ = nullptr;
   TM_RETURN_IF_ERROR(index_.file().Remove());
   TM_RETURN_IF_ERROR(time_index_.file().Remove());
+  TM_RETURN_IF_ERROR(transactions_.file().Remove());
   if (!fs_->Exists(path_ + ".log")) return {};
   return fs_->Remove(path_ + ".log");
 }

@@ -11,6 +11,7 @@
 #include "broker/log/batch_cursor.h"
 #include "broker/log/offset_index.h"
 #include "broker/log/time_index.h"
+#include "broker/log/transaction_index.h"
 #include "common/base/ids.h"
 #include "common/io/file.h"
 #include "common/record/batch_header.h"
@@ -23,7 +24,7 @@ std::string SegmentFileName(Offset offset, std::string_view suffix);
 std::optional<Offset> ParseSegmentFileName(std::string_view name,
                                            std::string_view suffix);
 
-// A run of batches in a file and its two indexes. Files are opened when first
+// A run of batches in a file and its indexes. Files are opened when first
 // needed. Owner's thread only; durability is the log's business.
 class Segment {
  public:
@@ -32,6 +33,8 @@ class Segment {
   Offset base_offset() const { return base_offset_; }
   uint64_t size() const { return size_; }
   std::string log_path() const { return path_ + ".log"; }
+  TransactionIndex& transactions() { return transactions_; }
+  const TransactionIndex& transactions() const { return transactions_; }
 
   // Takes size and indexes from disk. kCorruptMessage: an index is broken.
   Status Load();
@@ -74,7 +77,8 @@ class Segment {
   // syncs the file: what is written there next must never meet old bytes
   // again after a crash.
   Status TruncateTo(uint64_t position, Offset end_offset);
-  // Forgets both indexes, to be rebuilt with Adopt.
+  // Forgets the indexes: Adopt rebuilds two, transactions() is for whoever
+  // knows of them.
   Status ResetIndexes();
 
   // The largest timestamp, -1 when empty or unknown, and the last offset of
@@ -92,7 +96,8 @@ class Segment {
   void Release() { file_ = nullptr; }
   // What is, or may be, on disk of it.
   std::vector<std::string> Files() const {
-    return {path_ + ".index", path_ + ".timeindex", path_ + ".log"};
+    return {path_ + ".index", path_ + ".timeindex", path_ + ".txnindex",
+            path_ + ".log"};
   }
   Status Remove();
 
@@ -111,6 +116,7 @@ class Segment {
   uint64_t size_ = 0;
   OffsetIndex index_;
   TimeIndex time_index_;
+  TransactionIndex transactions_;
   uint64_t bytes_since_entry_ = 0;
   TimeIndex::Entry max_timestamp_;  // of batches seen since the segment opened
   int64_t first_timestamp_ms_ = -1;

@@ -105,6 +105,9 @@ constexpr ConfigKey kKeys[] = {
     {"producer.id.expiration.ms", kInt, "86400000",
      "How long the last batches of an idle producer are remembered.", 1,
      kIntMax},
+    {"transaction.partition.verification.enable", kBool, "true",
+     "Whether the coordinator of a transaction is asked before the first batch "
+     "of it is appended to a partition."},
     // Topics.
     {"num.partitions", kInt, "1", "Partitions of a topic created without.", 1,
      kIntMax},

@@ -40,6 +40,8 @@ void FetchOperation::Start() {
   reader_.replica = call_.version >= 15 ? request_.replica_state.replica_id
                                         : request_.replica_id;
   reader_.broker_epoch = request_.replica_state.replica_epoch;
+  reader_.read_committed =
+      !reader_.IsFollower() && request_.isolation_level == kReadCommitted;
   if (const ErrorCode refused = CheckReader(); refused != ErrorCode::kNone) {
     return AnswerError(refused);
   }
@@ -279,7 +281,10 @@ void FetchOperation::ReadDone() {
   KeepMemoryFor(0);
   if (woken_) return Read();
   // What was found is still ready and is read again: holding it would pin it.
-  for (Part& part : parts_) part.answer.records = Payload();
+  for (Part& part : parts_) {
+    part.answer.records = Payload();
+    part.answer.aborted.clear();
+  }
   Wait();
 }
 
@@ -342,14 +347,18 @@ kafka::FetchResponse::PartitionData FetchOperation::DataOf(
   }
   data.error_code = static_cast<int16_t>(error);
   data.high_watermark = answer.high_watermark;
-  data.last_stable_offset = answer.high_watermark;
+  data.last_stable_offset = answer.last_stable_offset;
   data.log_start_offset = answer.log_start_offset;
   if (answer.diverging) {
     data.diverging_epoch = {answer.diverging->epoch,
                             answer.diverging->end_offset};
   }
   if (request_.isolation_level == kReadCommitted) {
-    data.aborted_transactions.emplace();
+    auto& aborted = data.aborted_transactions.emplace();
+    aborted.reserve(answer.aborted.size());
+    for (const auto& transaction : answer.aborted) {
+      aborted.push_back({transaction.producer_id, transaction.first_offset});
+    }
   }
   data.records = std::move(answer.records);
   if (call_.version >= kFirstWithHints &&

@@ -118,8 +118,8 @@ void FetchService::FindOffsets(std::vector<OffsetQuery> queries, Executor& on,
       [asker = std::weak_ptr<const void>(asker ? asker : nobody_)](
           ReplicaShard& shard, const OffsetQuery& query, auto answer) {
         shard.read().FindOffset(query.partition, query.timestamp,
-                                query.current_leader_epoch, asker,
-                                std::move(answer));
+                                query.current_leader_epoch,
+                                query.read_committed, asker, std::move(answer));
       });
 }
 

@@ -34,15 +34,14 @@ struct FetchCall {
 struct OffsetQuery {
   TopicPartition partition;
   LeaderEpoch current_leader_epoch = -1;
-  int64_t timestamp = 0;   // FindOffset
-  LeaderEpoch epoch = -1;  // EndOffsets
+  int64_t timestamp = 0;        // FindOffset
+  LeaderEpoch epoch = -1;       // EndOffsets
+  bool read_committed = false;  // FindOffset
 };
 
 // Everything that reads partitions for others: Fetch of consumers and of
 // following replicas (sessions KIP-227, limits KIP-74, waits, leader hints
-// KIP-951), ListOffsets and OffsetForLeaderEpoch. There are no transactions
-// yet, so the last stable offset is the high watermark and read_committed
-// reads what read_uncommitted does.
+// KIP-951, transactions KIP-98), ListOffsets and OffsetForLeaderEpoch.
 //
 // Fetch: on the executor of the call, where `done` runs, possibly before the
 // call has returned. The others: any thread; `done` runs on the executor of

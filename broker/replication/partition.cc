@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/record/batch_header.h"
+#include "common/record/batch_reader.h"
 
 namespace tidemark::replication {
 
@@ -184,6 +185,7 @@ ErrorCode Partition::CheckLeader(LeaderEpoch current_leader_epoch) const {
 void Partition::SetHighWatermark(Offset offset) {
   if (offset == high_watermark_) return;
   high_watermark_ = offset;
+  log_->Committed(offset);
   effects_.Add(Effect::kShowCommitted);
   effects_.Add(Effect::kComplete);
   while (!uncommitted_.empty() && uncommitted_.front().first <= offset) {
@@ -195,6 +197,7 @@ void Partition::SetHighWatermark(Offset offset) {
 FetchAnswer Partition::NewAnswer(Offset limit) const {
   FetchAnswer answer;
   answer.high_watermark = high_watermark_;
+  answer.last_stable_offset = last_stable_offset();
   answer.log_start_offset = log_->start_offset();
   answer.limit = limit;
   return answer;
@@ -226,6 +229,7 @@ FetchAnswer Partition::Read(Offset from, Offset limit, size_t max_bytes,
     if (intact.bytes == 0) answer.error = ErrorCode::kCorruptMessage;
   }
   answer.records = records->Slice(0, intact.bytes);
+  answer.next = intact.next;
   return answer;
 }
 
@@ -243,11 +247,37 @@ FetchAnswer Partition::ReadLater(Offset from, Offset limit, size_t max_bytes,
     ReadFailed(from, slice.error(), &answer);
     return answer;
   }
+  answer.next = (*slice)->next;
   answer.records = Payload(std::make_shared<log::SliceReader>(
       std::move(**slice),
       [name = name_, epoch = leader_epoch_, found = env_->found_corrupt](
           Offset at, const Error& error) { found(name, epoch, at, error); }));
   return answer;
+}
+
+void Partition::AddAborted(Offset from, FetchAnswer* answer) {
+  if (answer->records.size() == 0 || !log_->HasAborted()) return;
+  Offset below = answer->next;
+  if (below < 0) {
+    record::BatchIterator batches(answer->records.bytes().view());
+    while (auto batch = batches.Next()) {
+      if (!*batch) break;
+      below = (*batch)->header.NextOffset();
+    }
+  }
+  auto aborted = log_->AbortedIn(from, below);
+  if (aborted) {
+    answer->aborted = std::move(*aborted);
+    return;
+  }
+  // Without it nobody may have the records.
+  answer->records = Payload();
+  if (aborted.error().code == ErrorCode::kWouldWait) {
+    answer->cold = true;
+    return;
+  }
+  NoticeFailure();
+  answer->error = ErrorCode::kKafkaStorageError;
 }
 
 void Partition::ReadFailed(Offset from, const Error& error,

@@ -58,13 +58,18 @@ struct ConsumerFetch {
   LeaderEpoch current_leader_epoch = -1;
   Offset fetch_offset = 0;
   LeaderEpoch last_fetched_epoch = -1;
+  bool read_committed = false;  // only what is stable
 };
 struct FetchAnswer {
   ErrorCode error = ErrorCode::kNone;
   Payload records;
   Offset high_watermark = -1;
+  Offset last_stable_offset = -1;
   Offset log_start_offset = -1;
   Offset limit = -1;  // how far this fetcher may read
+  Offset next = -1;   // behind the records; -1: not known
+  // Of read_committed: transactions that were, of which a part is in them.
+  std::vector<log::AbortedTransaction> aborted;
   std::optional<log::EpochEnd> diverging;
   // Look again with the next fetch, also when nothing moves meanwhile.
   bool again = false;
@@ -143,9 +148,9 @@ class Partition {
   // --- leader -----------------------------------------------------------
   // Errors of Log::AppendAsLeader, kNotLeaderOrFollower, and for acks -1
   // kNotEnoughReplicas.
-  Result<log::AppendInfo> AppendAsLeader(std::string_view batch, int16_t acks,
-                                         AppendOrigin origin, Instant now,
-                                         int64_t now_ms);
+  Result<log::AppendInfo> AppendAsLeader(
+      std::string_view batch, int16_t acks, AppendOrigin origin, Instant now,
+      int64_t now_ms, const log::TransactionContext& context = {});
   // Whether an acks=-1 produce whose records the high watermark has passed
   // may be called done: kNotEnoughReplicasAfterAppend when not (B-24).
   ErrorCode CheckAfterCommit() const;
@@ -168,11 +173,14 @@ class Partition {
   void AlterPartitionAnswered(const AlterPartitionResult& result,
                               PartitionEpoch asked_with, Instant now);
   // Timestamps of ListOffsets: -1 latest, -2 earliest, -3 maximum, >= 0 first
-  // at or after. Offset -1 when there is none. kOffsetNotAvailable: B-06.
+  // at or after; with `read_committed` of what is stable. Offset -1 when there
+  // is none. kOffsetNotAvailable: B-06.
   Result<log::TimestampedOffset> FindOffset(int64_t timestamp,
-                                            LeaderEpoch current_leader_epoch);
+                                            LeaderEpoch current_leader_epoch,
+                                            bool read_committed = false);
   Result<log::EpochEnd> EndOffsetFor(LeaderEpoch epoch,
                                      LeaderEpoch current_leader_epoch) const;
+  Result<std::vector<log::ActiveProducer>> DescribeProducers();
 
   // --- follower ---------------------------------------------------------
   // nullopt when there is nothing to fetch from: not a follower, no leader,
@@ -215,6 +223,11 @@ class Partition {
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
   PartitionEpoch partition_epoch() const { return partition_epoch_; }
   Offset high_watermark() const { return high_watermark_; }
+  // Everything in front of it is committed, and what of it is in transactions
+  // is decided. REQUIRES: it is not away.
+  Offset last_stable_offset() const {
+    return log_->LastStableOffset(high_watermark_);
+  }
   // Of a leader: since when it leads this epoch.
   Instant leads_since() const {
     return leading() ? leading()->since : Instant();
@@ -291,6 +304,7 @@ class Partition {
   bool ReadNewest(Offset from, size_t max_bytes, bool at_least_one,
                   FetchAnswer* answer) const;
   FetchAnswer NewAnswer(Offset limit) const;
+  void AddAborted(Offset from, FetchAnswer* answer);
   void ReadFailed(Offset from, const Error& error, FetchAnswer* answer);
   void RoleChanged();
   void FlushedMoved(Instant now);

@@ -19,10 +19,9 @@ constexpr Duration kPauseAfterRefusal = std::chrono::milliseconds(100);
 
 }  // namespace
 
-Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
-                                                  int16_t acks,
-                                                  AppendOrigin origin,
-                                                  Instant now, int64_t now_ms) {
+Result<log::AppendInfo> Partition::AppendAsLeader(
+    std::string_view batch, int16_t acks, AppendOrigin origin, Instant now,
+    int64_t now_ms, const log::TransactionContext& context) {
   const ErrorCode refused = CheckLeader(-1);
   if (refused != ErrorCode::kNone) return Fail(refused);
   if (Isolated(now)) {
@@ -36,14 +35,15 @@ Result<log::AppendInfo> Partition::AppendAsLeader(std::string_view batch,
                     " are fewer than min.insync.replicas");
   }
   const Offset end_before = log_->end_offset();
-  auto info = origin == AppendOrigin::kClient
-                  ? log_->AppendAsLeader(batch, leader_epoch_, now_ms)
-                  : log_->AppendFromCoordinator(batch, leader_epoch_, now_ms);
+  auto info =
+      origin == AppendOrigin::kClient
+          ? log_->AppendAsLeader(batch, leader_epoch_, now_ms, context)
+          : log_->AppendFromCoordinator(batch, leader_epoch_, now_ms, context);
   if (!info) {
     NoticeFailure();
     return info;
   }
-  if (info->duplicate) return info;
+  if (info->duplicate || info->verify != 0) return info;
   CountAppended(end_before, batch.size());
   Stats::Add(env_->stats->bytes_in, static_cast<int64_t>(batch.size()));
   Stats::Add(env_->stats->batches_in, 1);
@@ -92,9 +92,7 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
           : log_->EndOffsetFor(fetch.last_fetched_epoch),
       log_->latest_epoch(), log_->start_offset(), log_->end_offset());
   if (check.position != FetchPosition::kValid) {
-    answer.high_watermark = high_watermark_;
-    answer.log_start_offset = log_->start_offset();
-    answer.limit = log_->end_offset();
+    answer = NewAnswer(log_->end_offset());
     if (check.position == FetchPosition::kDiverging) {
       answer.diverging = check.diverging;
     } else {
@@ -112,6 +110,7 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
   MaybeExpandIsr(fetch.replica, state, now);
   MaybeAdvanceHighWatermark(now);
   answer.high_watermark = high_watermark_;
+  answer.last_stable_offset = last_stable_offset();
   // Nothing else may bring it into the ISR.
   answer.again = !lead().isr.InCommitted(fetch.replica);
   return answer;
@@ -134,9 +133,7 @@ FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
           : log_->EndOffsetFor(fetch.last_fetched_epoch),
       log_->latest_epoch(), log_->start_offset(), log_->end_offset());
   if (check.position != FetchPosition::kValid) {
-    answer.high_watermark = high_watermark_;
-    answer.log_start_offset = log_->start_offset();
-    answer.limit = high_watermark_;
+    answer = NewAnswer(high_watermark_);
     if (check.position == FetchPosition::kDiverging) {
       answer.diverging = check.diverging;
     } else {
@@ -147,7 +144,10 @@ FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
   // An offset between the high watermark and the end is one that an earlier
   // leader has shown: empty, not out of range.
   answer =
-      ReadLater(fetch.fetch_offset, high_watermark_, max_bytes, at_least_one);
+      ReadLater(fetch.fetch_offset,
+                fetch.read_committed ? last_stable_offset() : high_watermark_,
+                max_bytes, at_least_one);
+  if (fetch.read_committed) AddAborted(fetch.fetch_offset, &answer);
   Stats::Add(env_->stats->bytes_out,
              static_cast<int64_t>(answer.records.size()));
   return answer;
@@ -356,7 +356,7 @@ Status Partition::TrimTo(Offset offset) {
 }
 
 Result<log::TimestampedOffset> Partition::FindOffset(
-    int64_t timestamp, LeaderEpoch current_leader_epoch) {
+    int64_t timestamp, LeaderEpoch current_leader_epoch, bool read_committed) {
   const ErrorCode refused = CheckLeader(current_leader_epoch);
   if (refused != ErrorCode::kNone) return Fail(refused);
   constexpr int64_t kLatest = -1, kEarliest = -2, kMaximum = -3;
@@ -369,8 +369,9 @@ Result<log::TimestampedOffset> Partition::FindOffset(
   if (high_watermark_ < lead().epoch_start) {
     return Fail(ErrorCode::kOffsetNotAvailable);
   }
+  const Offset limit = read_committed ? last_stable_offset() : high_watermark_;
   if (timestamp == kLatest) {
-    return log::TimestampedOffset{-1, high_watermark_, leader_epoch_};
+    return log::TimestampedOffset{-1, limit, leader_epoch_};
   }
   if (timestamp < 0 && timestamp != kMaximum) {
     return Fail(ErrorCode::kUnsupportedVersion);
@@ -378,10 +379,18 @@ Result<log::TimestampedOffset> Partition::FindOffset(
   TM_ASSIGN_OR_RETURN(auto found, timestamp == kMaximum
                                       ? log_->FindMaxTimestamp()
                                       : log_->FindByTimestamp(timestamp));
-  if (!found || found->offset >= high_watermark_) {
+  if (!found || found->offset >= limit) {
     return log::TimestampedOffset{};
   }
   return *found;
+}
+
+Result<std::vector<log::ActiveProducer>> Partition::DescribeProducers() {
+  const ErrorCode refused = CheckLeader(-1);
+  if (refused != ErrorCode::kNone) return Fail(refused);
+  auto producers = log_->ActiveProducers();
+  NoticeFailure();
+  return producers;
 }
 
 Result<log::EpochEnd> Partition::EndOffsetFor(

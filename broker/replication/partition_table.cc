@@ -43,6 +43,7 @@ log::LogConfig LogConfigOf(const ShardState& state, const std::string& topic,
   config.flush_messages =
       ToNumber(get("flush.messages"), config.flush_messages);
   config.producer_expiration_ms = state.options.producer_expiration_ms;
+  config.verifies_transactions = state.options.verifies_transactions;
   *min_isr = static_cast<int32_t>(ToNumber(get("min.insync.replicas"), 1));
   return config;
 }

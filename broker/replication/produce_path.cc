@@ -94,14 +94,21 @@ void ProducePath::Produce(ProduceCall call, Done done) {
   if (const auto before = WhyBefore(call, partition)) {
     return done(Refused(name, *before, kBehindRefused), -1);
   }
-  auto info =
-      partition.AppendAsLeader(call.item.batch.view(), call.acks, call.origin,
-                               state_.executor.Now(), state_.executor.WallMs());
+  auto info = partition.AppendAsLeader(
+      call.item.batch.view(), call.acks, call.origin, state_.executor.Now(),
+      state_.executor.WallMs(), {call.item.verified, call.transaction_version});
   if (!info) {
     effects_.Settle(*slot);
     return done(Refuse(call, std::move(info).error()), -1);
   }
   ProduceOutcome outcome;
+  if (info->verify != 0) {
+    // Not one of the refused: those behind it may ask as well.
+    outcome.error = ErrorCode::kNotEnoughReplicas;
+    outcome.message = "its transaction is to be verified";
+    outcome.verify = info->verify;
+    return done(std::move(outcome), -1);
+  }
   outcome.base_offset = info->first_offset;
   outcome.log_append_time_ms = info->log_append_time_ms;
   outcome.log_start_offset = partition.log().start_offset();

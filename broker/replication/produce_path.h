@@ -15,6 +15,7 @@ struct ProduceCall {
   AppendOrigin origin = AppendOrigin::kClient;
   LeaderEpoch epoch = -1;  // the one that must lead; -1: any
   Instant deadline;
+  int8_t transaction_version = 0;  // of a marker
 };
 
 // What changes the logs of partitions that are led here. Appends, and waits for

@@ -13,6 +13,17 @@ ReadList::~ReadList() {
   }
 }
 
+void ReadList::ReadCommitted(bool only) {
+  if (std::exchange(read_committed_, only) == only) return;
+  while (!resting_.empty()) MarkReady(resting_.front());
+}
+
+Offset ReadList::LimitAt(const Partition& partition) const {
+  if (follower_) return partition.log().end_offset();
+  return read_committed_ ? partition.last_stable_offset()
+                         : partition.high_watermark();
+}
+
 void ReadList::Ask(FetchedPartition* tag, ReadItem item) {
   if (const auto it = by_tag_.find(tag); it != by_tag_.end()) {
     ReadEntry& entry = *it->second;
@@ -78,6 +89,11 @@ void Readers::Watch(ReadEntry& entry, Offset limit,
   entry.limit = limit;
   entry.bytes = entry.list->follower() ? partition.appended_bytes()
                                        : partition.committed_bytes();
+  // What is committed but not stable is not counted by itself: enough for a
+  // look, once it is.
+  if (entry.list->read_committed() && limit < partition.high_watermark()) {
+    entry.bytes = 0;
+  }
   if (entry.watched == this) return;
   if (entry.watched != nullptr) entry.watched->Unwatch(entry);
   entry.watched = this;
@@ -93,8 +109,7 @@ void Readers::Moved(const Partition& partition) {
   for (ReadEntry* entry : entries_) {
     entry->list->MarkReady(*entry);
     const bool follower = entry->list->follower();
-    const Offset limit =
-        follower ? partition.log().end_offset() : partition.high_watermark();
+    const Offset limit = entry->list->LimitAt(partition);
     if (limit <= entry->limit) continue;
     const uint64_t bytes =
         follower ? partition.appended_bytes() : partition.committed_bytes();

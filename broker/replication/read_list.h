@@ -64,6 +64,11 @@ class ReadList {
   ReadList& operator=(const ReadList&) = delete;
 
   bool follower() const { return follower_; }
+  // Whether the fetcher reads only what is stable; a session may change that.
+  void ReadCommitted(bool only);
+  bool read_committed() const { return read_committed_; }
+  // How far it may read.
+  Offset LimitAt(const Partition& partition) const;
   // Adds or changes what is asked; ready, because nobody has looked.
   void Ask(FetchedPartition* tag, ReadItem item);
   void Forget(FetchedPartition* tag);
@@ -90,6 +95,7 @@ class ReadList {
 
  private:
   const bool follower_;
+  bool read_committed_ = false;
   std::list<ReadEntry> ready_, resting_;
   std::unordered_map<FetchedPartition*, ReadEntry*> by_tag_;
   std::weak_ptr<FetchWaiter> waiter_;

@@ -27,6 +27,7 @@ std::vector<ReadAnswer> ReadPath::Read(ReadCall call) {
   }
   for (FetchedPartition* tag : call.forgotten) list->Forget(tag);
   for (auto& asked : call.asked) list->Ask(asked.tag, std::move(asked.item));
+  list->ReadCommitted(call.reader.read_committed);
   list->Park(call.waiter);
   return Visit(*list, call);
 }
@@ -111,7 +112,7 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
   } else {
     answer = partition.FetchAsConsumer(
         ConsumerFetch{item.current_leader_epoch, item.fetch_offset,
-                      item.last_fetched_epoch},
+                      item.last_fetched_epoch, reader.read_committed},
         max_bytes, at_least_one, state_.executor.Now());
   }
   if (answer.cold) {
@@ -216,16 +217,27 @@ void ReadPath::ReadLog(const TopicPartition& name, LeaderEpoch epoch,
 
 void ReadPath::FindOffset(
     const TopicPartition& name, int64_t timestamp,
-    LeaderEpoch current_leader_epoch, std::weak_ptr<const void> asker,
+    LeaderEpoch current_leader_epoch, bool read_committed,
+    std::weak_ptr<const void> asker,
     std::function<void(Result<log::TimestampedOffset>)> done) {
   Retry<log::TimestampedOffset>(
-      [this, name, timestamp,
-       current_leader_epoch]() -> Result<log::TimestampedOffset> {
+      [this, name, timestamp, current_leader_epoch,
+       read_committed]() -> Result<log::TimestampedOffset> {
         Slot* slot = state_.Find(name);
         if (slot == nullptr) return Fail(state_.WhyAbsent(name, Uuid()));
-        return slot->partition.FindOffset(timestamp, current_leader_epoch);
+        return slot->partition.FindOffset(timestamp, current_leader_epoch,
+                                          read_committed);
       },
       std::move(done), std::move(asker));
+}
+
+Result<std::vector<ActiveProducer>> ReadPath::DescribeProducers(
+    const TopicPartition& name) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr) return Fail(state_.WhyAbsent(name, Uuid()));
+  auto producers = slot->partition.DescribeProducers();
+  effects_.Settle(*slot);
+  return producers;
 }
 
 Result<log::EpochEnd> ReadPath::EndOffsetFor(const TopicPartition& name,

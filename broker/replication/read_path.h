@@ -15,6 +15,7 @@ namespace tidemark::replication {
 struct Reader {
   NodeId replica = kNoNode;  // none: a consumer
   BrokerEpoch broker_epoch = -1;
+  bool read_committed = false;
   bool IsFollower() const { return replica >= 0; }
 };
 
@@ -63,9 +64,11 @@ class ReadPath {
   void ReadLog(const TopicPartition& partition, LeaderEpoch epoch, Offset from,
                size_t max_bytes, std::function<void(Result<LogChunk>)> done);
   void FindOffset(const TopicPartition& partition, int64_t timestamp,
-                  LeaderEpoch current_leader_epoch,
+                  LeaderEpoch current_leader_epoch, bool read_committed,
                   std::weak_ptr<const void> asker,
                   std::function<void(Result<log::TimestampedOffset>)> done);
+  Result<std::vector<ActiveProducer>> DescribeProducers(
+      const TopicPartition& partition);
   Result<log::EpochEnd> EndOffsetFor(const TopicPartition& partition,
                                      LeaderEpoch epoch,
                                      LeaderEpoch current_leader_epoch);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/log/transaction.h"
 #include "common/base/clock.h"
 #include "common/base/executor.h"
 #include "common/base/ids.h"
@@ -15,10 +16,15 @@
 
 namespace tidemark::replication {
 
+using log::ActiveProducer;
+
 // One batch for one partition, and what became of it.
 struct ProduceItem {
   TopicPartition partition;
   SharedBytes batch;
+  // The guard of ProduceOutcome::verify, once its coordinator has said that the
+  // transaction holds the partition.
+  uint64_t verified = 0;
 };
 struct ProduceOutcome {
   ErrorCode error = ErrorCode::kNone;
@@ -29,6 +35,24 @@ struct ProduceOutcome {
   // KIP-951, with kNotLeaderOrFollower: who leads, as far as known.
   NodeId leader = kNoNode;
   LeaderEpoch leader_epoch = -1;
+  // Not 0: nothing was appended. The batch begins a transaction here, whose
+  // coordinator is to be asked whether it holds the partition; then the batch
+  // is to come again with this guard. `error` is kNotEnoughReplicas, for
+  // whoever does not ask. What was said in answer to a guard counts for no
+  // other: when there is another one, it is to be asked again.
+  uint64_t verify = 0;
+};
+
+// The end of a transaction at one partition (KIP-98).
+struct MarkerItem {
+  TopicPartition partition;
+  ProducerId producer_id = -1;
+  ProducerEpoch producer_epoch = -1;
+  bool commit = false;
+  int32_t coordinator_epoch = -1;
+  // transaction.version: from 2 on `producer_epoch` is one above that of the
+  // transaction.
+  int8_t transaction_version = 0;
 };
 
 // A part of a log, as the coordinators read it to load their state.
@@ -67,18 +91,36 @@ class ReplicaManager {
                           std::shared_ptr<const metadata::Delta> delta,
                           Executor& on, std::function<void()> done) = 0;
 
-  // B-24. `done` gets outcomes in the order of `items`. acks: -1, 0, 1.
+  // B-24, KIP-890. `done` gets outcomes in the order of `items`. acks: -1, 0,
+  // 1.
   virtual void Produce(
       std::vector<ProduceItem> items, int16_t acks, Duration timeout,
       Executor& on, std::function<void(std::vector<ProduceOutcome>)> done) = 0;
 
-  // The broker's own batch (coordinators). Runs `done` when it is committed
-  // (high watermark passed), with its last offset. kNotLeaderOrFollower when
-  // `epoch` is not the epoch this broker leads the partition in.
+  // The broker's own batch (coordinators), which may be in a transaction or
+  // end one. Runs `done` when it is committed (high watermark passed), with its
+  // last offset. kNotLeaderOrFollower when `epoch` is not the epoch this broker
+  // leads the partition in.
   virtual void AppendCommitted(const TopicPartition& partition,
                                LeaderEpoch epoch, SharedBytes batch,
                                Duration timeout, Executor& on,
                                std::function<void(Result<Offset>)> done) = 0;
+
+  // Ends transactions at partitions that are led here. `done` gets, in the
+  // order of `items`, kNone for those whose markers are committed;
+  // kNotLeaderOrFollower, kUnknownTopicOrPartition, kNotEnoughReplicas,
+  // kNotEnoughReplicasAfterAppend, kRequestTimedOut, kKafkaStorageError: to be
+  // sent again; kInvalidProducerEpoch: a later epoch has been at work there
+  // since; kTransactionCoordinatorFenced: so has a later coordinator.
+  virtual void AppendMarkers(
+      std::vector<MarkerItem> items, Duration timeout, Executor& on,
+      std::function<void(std::vector<ErrorCode>)> done) = 0;
+
+  // Those of a partition that is led here. kNotLeaderOrFollower,
+  // kUnknownTopicOrPartition, kKafkaStorageError.
+  virtual void DescribeProducers(
+      const TopicPartition& partition, Executor& on,
+      std::function<void(Result<std::vector<ActiveProducer>>)> done) = 0;
 
   // Reads the whole log of a led partition, committed or not; `from` below
   // the start offset reads from the start. kCorruptMessage: what lies there is

@@ -8,8 +8,28 @@
 
 #include "common/base/dispatch.h"
 #include "common/metadata/configs.h"
+#include "common/record/batch_builder.h"
+#include "common/record/control_record.h"
 
 namespace tidemark::replication {
+namespace {
+
+SharedBytes MakeMarker(const MarkerItem& item, int64_t now_ms) {
+  record::BatchOptions options;
+  options.producer_id = item.producer_id;
+  options.producer_epoch = item.producer_epoch;
+  options.transactional = true;
+  options.control = true;
+  record::BatchBuilder batch(options);
+  batch.Add(
+      now_ms,
+      record::EncodeControlKey(item.commit ? record::ControlRecordType::kCommit
+                                           : record::ControlRecordType::kAbort),
+      record::EncodeMarkerValue(item.coordinator_epoch));
+  return SharedBytes(batch.Build());
+}
+
+}  // namespace
 
 ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
                                        ReplicaManagerOptions options,
@@ -125,14 +145,26 @@ void ReplicaManagerImpl::ApplyImage(
       [&on, done = std::move(done)] { on.Post(done); });
 }
 
-// A produce that is under way: the one object it takes.
+// Appends that are under way: the one object they take.
 struct ReplicaManagerImpl::Producing {
   std::vector<ProduceItem> items;
+  std::vector<int8_t> versions;  // of markers
+  int16_t acks;
+  AppendOrigin origin;
+  Instant deadline;
   std::vector<ProduceOutcome> outcomes;
   std::atomic<size_t> left;
   Executor* on;
   std::function<void(std::vector<ProduceOutcome>)> done;
 
+  ProduceCall TakeCall(size_t index) {
+    return {std::move(items[index]),
+            acks,
+            origin,
+            -1,
+            deadline,
+            versions.empty() ? int8_t{0} : versions[index]};
+  }
   static void Finished(const std::shared_ptr<Producing>& self, size_t index,
                        ProduceOutcome outcome) {
     self->outcomes[index] = std::move(outcome);
@@ -143,19 +175,11 @@ struct ReplicaManagerImpl::Producing {
   }
 };
 
-void ReplicaManagerImpl::Produce(
-    std::vector<ProduceItem> items, int16_t acks, Duration timeout,
-    Executor& on, std::function<void(std::vector<ProduceOutcome>)> done) {
-  Stats::Add(own_stats_.produce_requests, 1);
-  const size_t count = items.size();
-  auto all = std::make_shared<Producing>();
+void ReplicaManagerImpl::Append(std::shared_ptr<Producing> all) {
+  const size_t count = all->items.size();
   all->outcomes.resize(count);
-  all->items = std::move(items);
-  all->on = &on;
-  all->done = std::move(done);
   // One more, so that it is not answered before all are on their way.
   all->left = count + 1;
-  const Instant deadline = on.Now() + timeout;
   // Before the first shard begins: it takes its items away.
   std::vector<std::vector<size_t>> by_shard(shards_.size());
   for (size_t i = 0; i < count; ++i) {
@@ -164,19 +188,65 @@ void ReplicaManagerImpl::Produce(
   for (size_t s = 0; s < shards_.size(); ++s) {
     std::vector<size_t>& indexes = by_shard[s];
     if (indexes.empty()) continue;
-    Dispatch(*executors_[s], [shard = shards_[s].get(), all, acks, deadline,
+    Dispatch(*executors_[s], [shard = shards_[s].get(), all,
                               indexes = std::move(indexes)] {
       for (const size_t i : indexes) {
-        shard->produce().Produce({std::move(all->items[i]), acks,
-                                  AppendOrigin::kClient, -1, deadline},
-                                 [all, i](ProduceOutcome outcome, Offset) {
-                                   Producing::Finished(all, i,
-                                                       std::move(outcome));
-                                 });
+        shard->produce().Produce(
+            all->TakeCall(i), [all, i](ProduceOutcome outcome, Offset) {
+              Producing::Finished(all, i, std::move(outcome));
+            });
       }
     });
   }
   if (all->left.fetch_sub(1) == 1) Producing::Answer(all);
+}
+
+void ReplicaManagerImpl::Produce(
+    std::vector<ProduceItem> items, int16_t acks, Duration timeout,
+    Executor& on, std::function<void(std::vector<ProduceOutcome>)> done) {
+  Stats::Add(own_stats_.produce_requests, 1);
+  auto all = std::make_shared<Producing>();
+  all->items = std::move(items);
+  all->acks = acks;
+  all->origin = AppendOrigin::kClient;
+  all->deadline = on.Now() + timeout;
+  all->on = &on;
+  all->done = std::move(done);
+  Append(std::move(all));
+}
+
+void ReplicaManagerImpl::AppendMarkers(
+    std::vector<MarkerItem> items, Duration timeout, Executor& on,
+    std::function<void(std::vector<ErrorCode>)> done) {
+  auto all = std::make_shared<Producing>();
+  all->acks = -1;
+  all->origin = AppendOrigin::kCoordinator;
+  all->deadline = on.Now() + timeout;
+  all->on = &on;
+  all->done = [done = std::move(done)](std::vector<ProduceOutcome> outcomes) {
+    std::vector<ErrorCode> errors;
+    errors.reserve(outcomes.size());
+    for (const auto& outcome : outcomes) errors.push_back(outcome.error);
+    done(std::move(errors));
+  };
+  for (MarkerItem& item : items) {
+    all->items.push_back(
+        {std::move(item.partition), MakeMarker(item, on.WallMs())});
+    all->versions.push_back(item.transaction_version);
+  }
+  Append(std::move(all));
+}
+
+void ReplicaManagerImpl::DescribeProducers(
+    const TopicPartition& partition, Executor& on,
+    std::function<void(Result<std::vector<ActiveProducer>>)> done) {
+  const size_t index = ShardIndexOf(partition);
+  executors_[index]->Post(
+      [shard = shards_[index].get(), partition, &on, done = std::move(done)] {
+        on.Post([done, producers = shard->read().DescribeProducers(partition)] {
+          done(producers);
+        });
+      });
 }
 
 void ReplicaManagerImpl::AppendCommitted(

@@ -55,6 +55,12 @@ class ReplicaManagerImpl final : public ReplicaManager {
   void AppendCommitted(const TopicPartition& partition, LeaderEpoch epoch,
                        SharedBytes batch, Duration timeout, Executor& on,
                        std::function<void(Result<Offset>)> done) override;
+  void AppendMarkers(std::vector<MarkerItem> items, Duration timeout,
+                     Executor& on,
+                     std::function<void(std::vector<ErrorCode>)> done) override;
+  void DescribeProducers(
+      const TopicPartition& partition, Executor& on,
+      std::function<void(Result<std::vector<ActiveProducer>>)> done) override;
   void ReadLog(const TopicPartition& partition, LeaderEpoch epoch, Offset from,
                size_t max_bytes, Executor& on,
                std::function<void(Result<LogChunk>)> done) override;
@@ -91,6 +97,8 @@ class ReplicaManagerImpl final : public ReplicaManager {
 
  private:
   struct Producing;
+  // Each on its shard.
+  void Append(std::shared_ptr<Producing> all);
   // Runs `work` on every shard, then `done` on the last one to finish.
   void OnEveryShard(std::function<void(ReplicaShard&, size_t)> work,
                     std::function<void()> done);

@@ -30,6 +30,8 @@ struct ShardOptions {
   std::map<std::string, std::string> static_configs;
   // producer.id.expiration.ms
   int64_t producer_expiration_ms = 24LL * 3600 * 1000;
+  bool verifies_transactions =
+      true;  // transaction.partition.verification.enable
   FetcherOptions fetcher;
   size_t batch_cache_bytes = 8 << 20;  // of this shard; 0: none
 };

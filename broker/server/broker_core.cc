@@ -40,6 +40,8 @@ replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
                options.shard.fetcher.error_backoff_max);
   options.shard.producer_expiration_ms =
       raw.GetInt("producer.id.expiration.ms");
+  options.shard.verifies_transactions =
+      raw.GetBool("transaction.partition.verification.enable");
   options.shard.fetcher.max_wait_ms = Int(raw, "replica.fetch.wait.max.ms");
   options.shard.fetcher.min_bytes = Int(raw, "replica.fetch.min.bytes");
   options.shard.fetcher.max_bytes =

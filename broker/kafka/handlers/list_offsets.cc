@@ -16,6 +16,7 @@ using Answers = std::vector<Result<log::TimestampedOffset>>;
 
 constexpr int64_t kLatest = -1, kEarliest = -2, kMaximum = -3,
                   kEarliestLocal = -4;
+constexpr int8_t kReadCommitted = 1;
 constexpr int16_t kFirstWithMaximum = 7;
 constexpr int16_t kFirstWithEarliestLocal = 8;
 constexpr int16_t kFirstWithNotAvailable = 5;
@@ -74,6 +75,7 @@ void HandleListOffsets(RequestContext context,
       replication::OffsetQuery query;
       query.partition = name;
       query.current_leader_epoch = p.current_leader_epoch;
+      query.read_committed = request.isolation_level == kReadCommitted;
       // Nothing is kept anywhere but on this disk.
       query.timestamp = p.timestamp == kEarliestLocal ? kEarliest : p.timestamp;
       queries.push_back(std::move(query));

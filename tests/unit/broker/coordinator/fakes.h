@@ -160,6 +160,12 @@ class FakeReplicas final : public replication::ReplicaManager {
   void Produce(
       std::vector<replication::ProduceItem>, int16_t, Duration, Executor&,
       std::function<void(std::vector<replication::ProduceOutcome>)>) override {}
+  void AppendMarkers(std::vector<replication::MarkerItem>, Duration, Executor&,
+                     std::function<void(std::vector<ErrorCode>)>) override {}
+  void DescribeProducers(
+      const TopicPartition&, Executor&,
+      std::function<void(Result<std::vector<replication::ActiveProducer>>)>)
+      override {}
   void Listen(const std::string&, replication::LeadershipListener*) override {}
 
  private:

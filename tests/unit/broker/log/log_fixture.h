@@ -10,6 +10,7 @@
 #include "broker/log/log_syncer.h"
 #include "broker/log/partition_log.h"
 #include "common/record/batch_builder.h"
+#include "common/record/control_record.h"
 #include "tests/support/sim_disk.h"
 
 namespace tidemark::log {
@@ -32,6 +33,26 @@ inline std::string Batch(int count, int64_t timestamp_ms = kNow,
   record::BatchBuilder builder(options);
   const std::string value(value_size, 'v');
   for (int i = 0; i < count; ++i) builder.Add(timestamp_ms + i, "key", value);
+  return builder.Build();
+}
+
+inline record::BatchOptions Transactional(ProducerId id, int32_t sequence,
+                                          ProducerEpoch epoch = 0) {
+  record::BatchOptions options = Idempotent(id, sequence, epoch);
+  options.transactional = true;
+  return options;
+}
+
+inline std::string Marker(ProducerId id, bool commit, ProducerEpoch epoch = 0,
+                          int32_t coordinator_epoch = 0) {
+  record::BatchOptions options = Transactional(id, -1, epoch);
+  options.control = true;
+  record::BatchBuilder builder(options);
+  builder.Add(
+      kNow,
+      record::EncodeControlKey(commit ? record::ControlRecordType::kCommit
+                                      : record::ControlRecordType::kAbort),
+      record::EncodeMarkerValue(coordinator_epoch));
   return builder.Build();
 }
 

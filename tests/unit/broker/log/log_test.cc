@@ -421,7 +421,7 @@ TEST_F(LogTest, FilesThatAreNotNeededAreRemovedLater) {
   ASSERT_TRUE(log_->AdvanceStartOffset(19));
   EXPECT_TRUE(disk_.Exists(first));
   ASSERT_GT(removed.size(), 5u);
-  EXPECT_EQ(removed[2], first);
+  EXPECT_EQ(removed[3], first);
   std::vector<std::string> logs;
   for (const auto& path : removed) {
     if (path.ends_with(".log")) logs.push_back(path);

@@ -286,11 +286,13 @@ TEST(AppendValidationTest, CodesOfKafka) {
   transactional.producer_id = 1;
   transactional.producer_epoch = 0;
   transactional.base_sequence = 0;
+  record::BatchOptions nobodys;
+  nobodys.transactional = true;
   record::BatchBuilder no_key;
   no_key.Add(kNow, "k", "v").Add(kNow, std::nullopt, "v");
   LogConfig plain, compacted, small, append_time;
   compacted.compacted = true;
-  small.max_message_bytes = 100;
+  small.max_message_bytes = 70;
   append_time.log_append_time = true;
   struct Case {
     const char* name;
@@ -325,8 +327,12 @@ TEST(AppendValidationTest, CodesOfKafka) {
       {"length of 2 GB", edit(set32(record::kLengthAt, INT32_MAX)), plain,
        kCorruptMessage, kCorruptMessage},
       {"control", Batch(1, kNow, control), plain, kInvalidRecord, kNone},
-      {"transactional", Batch(1, kNow, transactional), plain, kInvalidTxnState,
-       kNone},
+      {"transactional", Batch(1, kNow, transactional), plain, kNone, kNone},
+      {"transaction of nobody", Batch(1, kNow, nobodys), plain, kInvalidRecord,
+       kInvalidRecord},
+      {"offsets in a transaction", Batch(1, kNow, Transactional(3, -1)), plain,
+       kInvalidRecord, kNone},
+      {"small batches only", Marker(3, true), small, kMessageTooLarge, kNone},
       {"no sequence", Batch(1, kNow, Idempotent(3, -1)), plain, kInvalidRecord,
        kNone},
       {"log append time", stamped, plain, kInvalidTimestamp, kInvalidTimestamp},

@@ -359,7 +359,7 @@ TEST_P(CrashTest, WhatWasFlushedIsThere) {
         batch_options.leader_epoch = epoch;
         const std::string batch =
             Batch(count, kNow, batch_options, random() % 300);
-        auto done = leader ? log.AppendAsLeader(batch, epoch, kNow)
+        auto done = leader ? log.AppendAsLeader(batch, epoch, kNow, {})
                            : log.AppendAsFollower(batch);
         // A write that died half-way may be complete after all.
         model.push_back({base, batch});
