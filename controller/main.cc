@@ -171,20 +171,21 @@ Joiner::Options JoinerOptions(const ControllerConfig& config,
           .features = metadata::SupportedFeatures()};
 }
 
-// With what level its formatting would have a new cluster begin.
-Result<int16_t> BootstrapLevel(const std::string& directory) {
-  TM_ASSIGN_OR_RETURN(const auto features, io::LoadInitialFeatures(directory));
-  const auto found = features.find(metadata::kMetadataVersion);
-  if (found == features.end()) return int16_t{0};
-  const LevelRange supported =
-      metadata::FindFeature(metadata::kMetadataVersion)->supported;
-  if (supported.Contains(found->second)) return found->second;
-  return Fail(ErrorCode::kInvalidConfig,
-              directory + " was formatted for metadata.version " +
-                  std::to_string(found->second) +
-                  ", and this release supports " +
-                  std::to_string(supported.min) + " to " +
-                  std::to_string(supported.max));
+// With what levels its formatting would have a new cluster begin.
+Result<BootstrapLevels> LoadBootstrapLevels(const std::string& directory) {
+  TM_ASSIGN_OR_RETURN(auto levels, io::LoadInitialFeatures(directory));
+  for (const auto& [name, level] : levels) {
+    const metadata::Feature* feature = metadata::FindFeature(name);
+    if (feature != nullptr && feature->supported.Contains(level)) continue;
+    return Fail(ErrorCode::kInvalidConfig,
+                directory + " was formatted for " + name + " " +
+                    std::to_string(level) + ", and this release supports " +
+                    (feature == nullptr
+                         ? "none of it"
+                         : std::to_string(feature->supported.min) + " to " +
+                               std::to_string(feature->supported.max)));
+  }
+  return levels;
 }
 
 // Blocked in every thread, so that Run can wait for them.
@@ -228,8 +229,8 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
         return sigtimedwait(&signals, nullptr, &time) < 0;
       }));
   if (!room) return {};
-  TM_ASSIGN_OR_RETURN(config.options.bootstrap_level,
-                      BootstrapLevel(config.data_directory));
+  TM_ASSIGN_OR_RETURN(config.options.bootstrap_levels,
+                      LoadBootstrapLevels(config.data_directory));
   io::EventLoop loop("controller");
   Controller controller(config.options, &loop, DeviceRandomness());
   TM_ASSIGN_OR_RETURN(

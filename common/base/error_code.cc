@@ -210,6 +210,8 @@ std::string_view ErrorName(ErrorCode code) {
       return "INELIGIBLE_REPLICA";
     case ErrorCode::kNewLeaderElected:
       return "NEW_LEADER_ELECTED";
+    case ErrorCode::kTransactionAbortable:
+      return "TRANSACTION_ABORTABLE";
     case ErrorCode::kInvalidVoterKey:
       return "INVALID_VOTER_KEY";
     case ErrorCode::kDuplicateVoter:

@@ -117,6 +117,7 @@ enum class ErrorCode : int16_t {
   kFetchSessionTopicIdError = 106,
   kIneligibleReplica = 107,
   kNewLeaderElected = 108,
+  kTransactionAbortable = 120,
   kInvalidVoterKey = 125,
   kDuplicateVoter = 126,
   kVoterNotFound = 127,

@@ -10,7 +10,7 @@ struct Api {
 };
 
 constexpr Api kApis[] = {
-    {ApiKey::kProduce, "Produce", {3, 11, 9}},
+    {ApiKey::kProduce, "Produce", {3, 12, 9}},
     {ApiKey::kFetch, "Fetch", {4, 16, 12}},
     {ApiKey::kListOffsets, "ListOffsets", {1, 8, 6}},
     {ApiKey::kMetadata, "Metadata", {0, 12, 9}},
@@ -29,6 +29,10 @@ constexpr Api kApis[] = {
     {ApiKey::kInitProducerId, "InitProducerId", {0, 5, 2}},
     {ApiKey::kOffsetForLeaderEpoch, "OffsetForLeaderEpoch", {2, 4, 4}},
     {ApiKey::kTxnOffsetCommit, "TxnOffsetCommit", {0, 5, 3}},
+    {ApiKey::kAddPartitionsToTxn, "AddPartitionsToTxn", {0, 5, 3}},
+    {ApiKey::kAddOffsetsToTxn, "AddOffsetsToTxn", {0, 4, 3}},
+    {ApiKey::kEndTxn, "EndTxn", {0, 5, 3}},
+    {ApiKey::kWriteTxnMarkers, "WriteTxnMarkers", {1, 2, 1}},
     {ApiKey::kDescribeConfigs, "DescribeConfigs", {1, 4, 4}},
     {ApiKey::kCreatePartitions, "CreatePartitions", {0, 3, 2}},
     {ApiKey::kDeleteGroups, "DeleteGroups", {0, 2, 2}},
@@ -36,6 +40,8 @@ constexpr Api kApis[] = {
     {ApiKey::kDescribeQuorum, "DescribeQuorum", {0, 2, 0}},
     {ApiKey::kUpdateFeatures, "UpdateFeatures", {0, 2, 0}},
     {ApiKey::kDescribeCluster, "DescribeCluster", {0, 2, 0}},
+    {ApiKey::kDescribeTransactions, "DescribeTransactions", {0, 0, 0}},
+    {ApiKey::kListTransactions, "ListTransactions", {0, 1, 0}},
     {ApiKey::kDescribeTopicPartitions, "DescribeTopicPartitions", {0, 0, 0}},
     {ApiKey::kAddRaftVoter, "AddRaftVoter", {0, 0, 0}},
     {ApiKey::kRemoveRaftVoter, "RemoveRaftVoter", {0, 0, 0}},

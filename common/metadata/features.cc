@@ -21,6 +21,15 @@ const Feature* FindFeature(std::string_view name) {
   return found == std::end(kFeatures) ? nullptr : found;
 }
 
+std::map<std::string, int16_t> InitialLevels() {
+  std::map<std::string, int16_t> out;
+  for (const Feature& feature : kFeatures) {
+    if (feature.name == std::string_view(kKraftVersion)) continue;
+    out[feature.name] = feature.supported.max;
+  }
+  return out;
+}
+
 const FeatureRanges& SupportedFeatures() {
   static const FeatureRanges ranges = [] {
     FeatureRanges out;

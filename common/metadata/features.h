@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,10 @@ inline constexpr int16_t kNewestLevel = kFeaturesLevel;
 inline constexpr char kKraftVersion[] = "kraft.version";
 inline constexpr int16_t kVotersInLog = 1;
 
+// transaction.version: 1 when every broker takes part in transactions, 2 when
+// each transaction has an epoch of its own (KIP-890). Kafka's numbers.
+inline constexpr char kTransactionVersion[] = "transaction.version";
+
 struct Feature {
   const char* name;
   LevelRange supported;
@@ -38,6 +43,9 @@ struct Feature {
 std::span<const Feature> Features();
 // nullptr for one this release does not know.
 const Feature* FindFeature(std::string_view name);
+// What a new cluster begins with unless told otherwise: the newest of what
+// others do not decide.
+std::map<std::string, int16_t> InitialLevels();
 // All of them, as this node tells others.
 const FeatureRanges& SupportedFeatures();
 // What a node supports that has said `said`: of what it does not name, the

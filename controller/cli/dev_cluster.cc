@@ -134,14 +134,13 @@ Result<io::MetaProperties> FormatController(const std::string& directory,
   if (io::IsMarked(directory, io::kMetaPropertiesFile))
     return io::LoadMetaProperties(directory);
   const Uuid id = Uuid::Random();
-  return io::FormatDirectory(
-      directory, ToString(Uuid::Random()), kController, io::Use::kMetadata, id,
-      [&]() -> Status {
-        TM_RETURN_IF_ERROR(io::SaveInitialFeatures(
-            directory, {{metadata::kMetadataVersion, metadata::kNewestLevel}}));
-        return io::SaveInitialVoters(directory,
-                                     {{kController, host, port, id}});
-      });
+  return io::FormatDirectory(directory, ToString(Uuid::Random()), kController,
+                             io::Use::kMetadata, id, [&]() -> Status {
+                               TM_RETURN_IF_ERROR(io::SaveInitialFeatures(
+                                   directory, metadata::InitialLevels()));
+                               return io::SaveInitialVoters(
+                                   directory, {{kController, host, port, id}});
+                             });
 }
 
 Status FormatBroker(const std::string& directory,

@@ -144,13 +144,12 @@ Result<std::vector<io::InitialVoter>> InitialVoters(
 
 // The levels that a new cluster begins with, the newest unless told otherwise.
 Result<io::InitialFeatures> InitialFeatures(const StorageOptions& options) {
-  io::InitialFeatures levels{
-      {metadata::kMetadataVersion, metadata::kNewestLevel}};
+  io::InitialFeatures levels = metadata::InitialLevels();
   for (const std::string& text : options.features) {
     TM_ASSIGN_OR_RETURN(const auto pair, SplitPair(text));
     const auto& [name, value] = pair;
     const auto* feature = metadata::FindFeature(name);
-    if (name != metadata::kMetadataVersion) {
+    if (feature == nullptr || name == metadata::kKraftVersion) {
       return Fail(ErrorCode::kInvalidRequest,
                   feature == nullptr
                       ? "there is no feature " + name
@@ -168,6 +167,12 @@ Result<io::InitialFeatures> InitialFeatures(const StorageOptions& options) {
                       std::to_string(range.max));
     }
     levels[name] = level;
+  }
+  // Below that there are no levels but its own.
+  if (levels[metadata::kMetadataVersion] < metadata::kFeaturesLevel) {
+    std::erase_if(levels, [](const auto& pair) {
+      return pair.first != metadata::kMetadataVersion;
+    });
   }
   return levels;
 }

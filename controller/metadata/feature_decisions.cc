@@ -247,15 +247,28 @@ Result<Decision<admin_v1::UpdateFeaturesResponse>> Decide(
   return out;
 }
 
-Records DecideOwnFeatures(const View& view, int16_t bootstrap) {
+Records DecideOwnFeatures(const View& view, const BootstrapLevels& bootstrap) {
   const Image& state = view.image;
   const FeatureFacts& facts = *view.features;
   Records out;
+  const auto all_support = [&](const auto& levels) {
+    return std::ranges::all_of(levels, [&](const auto& pair) {
+      return CheckAllSupport(facts, pair.first, pair.second).has_value();
+    });
+  };
   int16_t level = state.features().metadata_version();
-  if (bootstrap > level &&
-      CheckAllSupport(facts, metadata::kMetadataVersion, bootstrap)) {
-    out.push_back(SetFeature(metadata::kMetadataVersion, bootstrap));
-    level = bootstrap;
+  const auto wanted = bootstrap.find(metadata::kMetadataVersion);
+  if (wanted != bootstrap.end() && wanted->second > level &&
+      all_support(bootstrap)) {
+    level = wanted->second;
+    out.push_back(SetFeature(metadata::kMetadataVersion, level));
+    for (const auto& [name, now] : bootstrap) {
+      if (name == metadata::kMetadataVersion ||
+          now == metadata::FindFeature(name)->assumed) {
+        continue;
+      }
+      out.push_back(SetFeature(name, now));
+    }
   }
   if (level >= metadata::kFeaturesLevel && facts.voters_in_log &&
       state.features().LevelOf(metadata::kKraftVersion) == 0 &&

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,10 +48,13 @@ bool RemembersFeatures(const metadata::Image& state);
 Result<Decision<admin_v1::UpdateFeaturesResponse>> Decide(
     const View& view, const admin_v1::UpdateFeaturesRequest& request);
 
-// The level that a new cluster begins with, as soon as all its nodes support
-// it; and what the quorum has come to by itself. Empty: nothing to do now.
-// `bootstrap`: 0 for a cluster that is not new.
-Records DecideOwnFeatures(const View& view, int16_t bootstrap);
+// What a new cluster is told to begin with, by feature.
+using BootstrapLevels = std::map<std::string, int16_t>;
+
+// The levels that a new cluster begins with, as soon as all its nodes support
+// them; and what the quorum has come to by itself. Empty: nothing to do now.
+// `bootstrap`: empty for a cluster that is not new.
+Records DecideOwnFeatures(const View& view, const BootstrapLevels& bootstrap);
 
 admin_v1::DescribeFeaturesResponse Describe(
     const View& view, const admin_v1::DescribeFeaturesRequest& request);

@@ -30,8 +30,8 @@ struct ControllerOptions {
   // Commits move at least this often (and with them what readers know).
   Duration max_idle = std::chrono::seconds(60);
   Duration keep_alive = std::chrono::milliseconds(500);
-  // metadata.version that a new cluster begins with. 0: the base level.
-  int16_t bootstrap_level = 0;
+  // What a new cluster begins with; without metadata.version the base level.
+  BootstrapLevels bootstrap_levels;
 };
 
 // The controller: decides on requests (controller/metadata), has the quorum

@@ -27,11 +27,13 @@ FeatureFacts Controller::Features() const {
 void Controller::BringFeatures() {
   if (ledger_.draining() || !ledger_.idle()) return;
   const metadata::FeaturesImage& now = committed()->features();
-  const bool is_new = options_.bootstrap_level > now.metadata_version() &&
-                      committed()->topics().size() == 0 &&
-                      committed()->next_producer_id() == 0 &&
-                      LevelOnDisk() == metadata::kBaseLevel &&
-                      quorum_->status().snapshot == 0;
+  const auto& levels = options_.bootstrap_levels;
+  const auto level = levels.find(metadata::kMetadataVersion);
+  const bool is_new =
+      level != levels.end() && level->second > now.metadata_version() &&
+      committed()->topics().size() == 0 &&
+      committed()->next_producer_id() == 0 &&
+      LevelOnDisk() == metadata::kBaseLevel && quorum_->status().snapshot == 0;
   const bool kraft = now.metadata_version() >= metadata::kFeaturesLevel &&
                      now.LevelOf(metadata::kKraftVersion) == 0;
   if (!is_new && !kraft) return;
@@ -39,7 +41,7 @@ void Controller::BringFeatures() {
   View view = ViewFor();
   view.features = &features;
   Records records =
-      DecideOwnFeatures(view, is_new ? options_.bootstrap_level : 0);
+      DecideOwnFeatures(view, is_new ? levels : BootstrapLevels());
   if (records.empty()) return;
   Commit(std::move(records), {}, [](Result<MetadataOffset>) {});
 }

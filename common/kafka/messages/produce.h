@@ -8,7 +8,7 @@ namespace tidemark::kafka {
 struct ProduceRequest {
   static constexpr ApiKey kKey = ApiKey::kProduce;
   static constexpr int16_t kMinVersion = 3;
-  static constexpr int16_t kMaxVersion = 11;
+  static constexpr int16_t kMaxVersion = 12;
   static constexpr int16_t kFirstFlexible = 9;
 
   struct PartitionProduceData {
@@ -53,7 +53,7 @@ struct ProduceRequest {
 struct ProduceResponse {
   static constexpr ApiKey kKey = ApiKey::kProduce;
   static constexpr int16_t kMinVersion = 3;
-  static constexpr int16_t kMaxVersion = 11;
+  static constexpr int16_t kMaxVersion = 12;
   static constexpr int16_t kFirstFlexible = 9;
 
   struct BatchIndexAndErrorMessage {

@@ -291,6 +291,9 @@ def groups(topic):
             retry("FindCoordinator", v, {"CoordinatorKeys": ["g", "h"]},
                   lambda a: a["Coordinators"][0]["ErrorCode"] == 0)
     ask("FindCoordinator", 3, {"Key": "g", "KeyType": 9})
+    for v in range(0, 10):  # their coordinators have loaded
+        retry("DescribeGroups", 0, {"Groups": ["group-%d" % v]},
+              lambda a: a["Groups"][0]["ErrorCode"] == 0, keep=False)
     for v in range(0, 10):
         group = "group-%d" % v
         join = {"GroupId": group, "SessionTimeoutMs": 30000, "MemberId": "",
@@ -409,7 +412,7 @@ def records(topic, topic_id):
     now = 1700000000000
     some = batch([(b"key", b"value", []), (None, b"x" * 50, [(b"h", b"1")]),
                   (b"k", None, [])], now)
-    for v in range(3, 12):
+    for v in range(3, 13):
         for index, data in ((0, some), (9, some)):
             ask("Produce", v, {"Acks": -1, "TimeoutMs": 10000, "TopicData": [
                 {"Name": topic, "PartitionData": [
@@ -540,6 +543,50 @@ def transactional_offsets(topic):
                                            "PartitionIndexes": [0, 7]}]})
         ask("EndTxn", 3, {k: who[k] for k in who if k != "GroupId"} | {
             "Committed": True}, keep=False)
+def transactions(topic):
+    """Transactions of one producer a version, and of nobody."""
+    for v in range(0, 6):
+        tid = "tid-%d" % v
+        retry("FindCoordinator", 4, {"CoordinatorKeys": [tid], "KeyType": 1},
+              lambda a: a["Coordinators"][0]["ErrorCode"] == 0)
+        start = retry("InitProducerId", 4, {
+            "TransactionalId": tid, "TransactionTimeoutMs": 60000,
+            "ProducerId": -1, "ProducerEpoch": -1},
+            lambda a: a["ErrorCode"] == 0)
+        who = {"ProducerId": start["ProducerId"],
+               "ProducerEpoch": start["ProducerEpoch"]}
+        topics = [{"Name": topic, "Partitions": [0, 1]},
+                  {"Name": "none", "Partitions": [0]}]
+        for some in (topics[:1], topics):
+            if v <= 3:
+                ask("AddPartitionsToTxn", v, {
+                    "V3AndBelowTransactionalId": tid,
+                    "V3AndBelowProducerId": who["ProducerId"],
+                    "V3AndBelowProducerEpoch": who["ProducerEpoch"],
+                    "V3AndBelowTopics": some})
+            else:
+                ask("AddPartitionsToTxn", v, {"Transactions": [
+                    {"TransactionalId": tid, "VerifyOnly": only, **who,
+                     "Topics": some} for only in (False,)]})
+                ask("AddPartitionsToTxn", v, {"Transactions": [
+                    {"TransactionalId": "unknown", "VerifyOnly": True, **who,
+                     "Topics": some}]})
+        ask("AddOffsetsToTxn", min(v, 4), {"TransactionalId": tid, **who,
+                                           "GroupId": "group-0"})
+        ask("DescribeTransactions", 0, {"TransactionalIds": [tid, "unknown"]})
+        ask("ListTransactions", min(v, 1), {
+            "StateFilters": ["Ongoing", "Unheard"], "ProducerIdFilters": [],
+            **({"DurationFilter": 0} if v >= 1 else {})})
+        ask("EndTxn", v, {"TransactionalId": tid, **who,
+                          "Committed": v % 2 == 0})
+        ask("EndTxn", v, {"TransactionalId": "unknown", **who,
+                          "Committed": True})
+    for v in range(1, 3):
+        ask("WriteTxnMarkers", v, {"Markers": [
+            {"ProducerId": 987654, "ProducerEpoch": 3,
+             "TransactionResult": v == 1, "CoordinatorEpoch": 5,
+             **({"TransactionVersion": 2} if v == 2 else {}),
+             "Topics": [{"Name": topic, "PartitionIndexes": [0, 9]}]}]})
 
 
 def main():
@@ -555,6 +602,7 @@ def main():
     groups(topic)
     batches()
     transactional_offsets(topic)
+    transactions(topic)
     for v in range(1, 7):
         if v < 6:
             ask("DeleteTopics", v, {"TopicNames": ["assigned-%d" % v, "none"],

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "common/kafka/codec.h"
+#include "common/kafka/messages/add_offsets_to_txn.h"
+#include "common/kafka/messages/add_partitions_to_txn.h"
 #include "common/kafka/messages/add_raft_voter.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_partitions.h"
@@ -18,6 +20,8 @@
 #include "common/kafka/messages/describe_groups.h"
 #include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
+#include "common/kafka/messages/describe_transactions.h"
+#include "common/kafka/messages/end_txn.h"
 #include "common/kafka/messages/fetch.h"
 #include "common/kafka/messages/find_coordinator.h"
 #include "common/kafka/messages/group_records.h"
@@ -28,6 +32,7 @@
 #include "common/kafka/messages/leave_group.h"
 #include "common/kafka/messages/list_groups.h"
 #include "common/kafka/messages/list_offsets.h"
+#include "common/kafka/messages/list_transactions.h"
 #include "common/kafka/messages/metadata.h"
 #include "common/kafka/messages/offset_commit.h"
 #include "common/kafka/messages/offset_fetch.h"
@@ -36,7 +41,9 @@
 #include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
 #include "common/kafka/messages/txn_offset_commit.h"
+#include "common/kafka/messages/transaction_records.h"
 #include "common/kafka/messages/update_features.h"
+#include "common/kafka/messages/write_txn_markers.h"
 
 namespace tidemark::kafka {
 
@@ -50,6 +57,17 @@ void ForEachApi(F f) {
       "describe_quorum");
   f.template operator()<RemoveRaftVoterRequest, RemoveRaftVoterResponse>(
       "remove_raft_voter");
+  f.template operator()<AddPartitionsToTxnRequest, AddPartitionsToTxnResponse>(
+      "add_partitions_to_txn");
+  f.template operator()<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>(
+      "add_offsets_to_txn");
+  f.template operator()<EndTxnRequest, EndTxnResponse>("end_txn");
+  f.template operator()<WriteTxnMarkersRequest, WriteTxnMarkersResponse>(
+      "write_txn_markers");
+  f.template operator()<DescribeTransactionsRequest,
+                        DescribeTransactionsResponse>("describe_transactions");
+  f.template operator()<ListTransactionsRequest, ListTransactionsResponse>(
+      "list_transactions");
   f.template operator()<ApiVersionsRequest, ApiVersionsResponse>(
       "api_versions");
   f.template operator()<CreatePartitionsRequest, CreatePartitionsResponse>(
@@ -110,6 +128,8 @@ void ForEachMessage(F f) {
   f.template operator()<OffsetCommitValue>("OffsetCommitValue");
   f.template operator()<GroupMetadataKey>("GroupMetadataKey");
   f.template operator()<GroupMetadataValue>("GroupMetadataValue");
+  f.template operator()<TransactionLogKey>("TransactionLogKey");
+  f.template operator()<TransactionLogValue>("TransactionLogValue");
 }
 
 template <class T>

@@ -174,7 +174,7 @@ TEST_F(FeaturesTest, LoweredWithAllThatNeedsIt) {
   EXPECT_TRUE(state_->FindBroker(1)->features.empty());
   // Nobody brings it back: not a heartbeat, not the quorum.
   EXPECT_TRUE(Decide(view(), beat).records.empty());
-  EXPECT_TRUE(DecideOwnFeatures(view(), 0).empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), {}).empty());
   // One of the release before does well again.
   EXPECT_TRUE(CheckSupports(*state_, "broker 1", {}));
 }
@@ -212,29 +212,29 @@ TEST_F(FeaturesTest, ABrokerMustSupportTheLevelInForce) {
 }
 
 TEST_F(FeaturesTest, ANewClusterBeginsAtItsLevelOnceAllSupportIt) {
-  EXPECT_TRUE(DecideOwnFeatures(view(), 0).empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), {}).empty());
   facts_.nodes[0].said.emplace();
-  EXPECT_TRUE(DecideOwnFeatures(view(), kFeaturesLevel).empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), InitialLevels()).empty());
   facts_.nodes[0].said = SupportedFeatures();
-  const Records records = DecideOwnFeatures(view(), kFeaturesLevel);
+  const Records records = DecideOwnFeatures(view(), InitialLevels());
   ASSERT_EQ(records.size(), 2u);
   EXPECT_TRUE(CheckLevels(records, *state_));
   state_.Apply(records);
   EXPECT_EQ(level(), kFeaturesLevel);
   EXPECT_EQ(state_->features().LevelOf(kKraftVersion), 1);
-  EXPECT_TRUE(DecideOwnFeatures(view(), kFeaturesLevel).empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), InitialLevels()).empty());
 }
 
 TEST_F(FeaturesTest, KraftVersionFollowsTheVoters) {
   Do(up_);
   facts_.voters_in_log = false;
-  EXPECT_TRUE(DecideOwnFeatures(view(), 0).empty());
+  EXPECT_TRUE(DecideOwnFeatures(view(), {}).empty());
   std::string why;
   EXPECT_EQ(Code(Ask(kKraftVersion, 1, Request::UPGRADE), &why),
             ErrorCode::kInvalidUpdateVersion);
   EXPECT_THAT(why, HasSubstr("by itself"));
   facts_.voters_in_log = true;
-  state_.Apply(DecideOwnFeatures(view(), 0));
+  state_.Apply(DecideOwnFeatures(view(), {}));
   EXPECT_EQ(state_->features().LevelOf(kKraftVersion), 1);
 }
 

@@ -48,7 +48,7 @@ class KnowingQuorum final : public FakeQuorum {
 
 ControllerOptions OptionsWith(int16_t bootstrap) {
   ControllerOptions options = TestOptions();
-  options.bootstrap_level = bootstrap;
+  if (bootstrap > 0) options.bootstrap_levels[kMetadataVersion] = bootstrap;
   return options;
 }
 
