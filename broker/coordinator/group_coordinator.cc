@@ -32,48 +32,7 @@ std::string NewMemberId(const JoinRequest& request) {
          ToString(Uuid::Random());
 }
 
-// One code point; advances `at`. U+FFFD and one byte for malformed input.
-char32_t NextCodePoint(std::string_view utf8, size_t& at) {
-  const auto byte = [&](size_t i) {
-    return i < utf8.size() ? static_cast<uint8_t>(utf8[i]) : uint8_t{0};
-  };
-  const uint8_t lead = byte(at);
-  const int extra = lead < 0x80             ? 0
-                    : (lead & 0xe0) == 0xc0 ? 1
-                    : (lead & 0xf0) == 0xe0 ? 2
-                    : (lead & 0xf8) == 0xf0 ? 3
-                                            : -1;
-  char32_t code = extra < 0    ? 0xfffd
-                  : extra == 0 ? lead
-                               : lead & (0x3f >> extra);
-  for (int i = 1; i <= extra; ++i) {
-    const uint8_t next = byte(at + static_cast<size_t>(i));
-    if ((next & 0xc0) != 0x80) {
-      ++at;
-      return 0xfffd;
-    }
-    code = code << 6 | (next & 0x3f);
-  }
-  at += static_cast<size_t>(std::max(extra, 0)) + 1;
-  return code;
-}
-
 }  // namespace
-
-int32_t JavaHash(std::string_view utf8) {
-  uint32_t hash = 0;
-  const auto add = [&](uint32_t unit) { hash = hash * 31 + unit; };
-  for (size_t at = 0; at < utf8.size();) {
-    const char32_t code = NextCodePoint(utf8, at);
-    if (code < 0x10000) {
-      add(code);
-    } else {  // Java hashes UTF-16
-      add(0xd800 + ((code - 0x10000) >> 10));
-      add(0xdc00 + ((code - 0x10000) & 0x3ff));
-    }
-  }
-  return static_cast<int32_t>(hash);
-}
 
 GroupConfig GroupConfigFrom(const BrokerConfig& config) {
   GroupConfig out;
@@ -100,8 +59,13 @@ GroupConfig GroupConfigFrom(const BrokerConfig& config) {
   return out;
 }
 
-OffsetsTopicConfig OffsetsTopicConfigFrom(const BrokerConfig& config) {
-  OffsetsTopicConfig out;
+InternalTopicConfig OffsetsTopicConfig() {
+  return {.name = kOffsetsTopic,
+          .factor_setting = "offsets.topic.replication.factor"};
+}
+
+InternalTopicConfig OffsetsTopicConfigFrom(const BrokerConfig& config) {
+  InternalTopicConfig out = OffsetsTopicConfig();
   out.partitions = static_cast<int32_t>(
       IntOr(config, "offsets.topic.num.partitions", out.partitions));
   out.replication_factor = static_cast<int16_t>(IntOr(
@@ -129,7 +93,7 @@ GroupCoordinator::GroupCoordinator(const BrokerConfig& config,
                        controller, replicas) {}
 
 GroupCoordinator::GroupCoordinator(const GroupConfig& groups,
-                                   const OffsetsTopicConfig& topic,
+                                   const InternalTopicConfig& topic,
                                    const SnapshotOptions& snapshots,
                                    size_t memory_bytes, ImageHolder& metadata,
                                    ControllerClient& controller,
@@ -139,7 +103,7 @@ GroupCoordinator::GroupCoordinator(const GroupConfig& groups,
       metadata_(metadata),
       replicas_(replicas),
       topic_(topic, controller),
-      memory_(std::make_shared<GroupMemory>(memory_bytes)) {}
+      memory_(std::make_shared<CoordinatorMemory>(memory_bytes)) {}
 
 int32_t GroupCoordinator::PartitionCount(const metadata::Image& image) const {
   const metadata::TopicImage* topic = image.FindTopic(kOffsetsTopic);
@@ -153,13 +117,6 @@ template <class Request>
 constexpr bool TakesEmptyGroupId() {
   return std::is_same_v<Request, FetchRequest> ||
          std::is_same_v<Request, DescribeRequest>;
-}
-
-PartitionIndex PartitionOf(const std::string& group_id, int32_t partitions) {
-  // Kafka's Utils.abs, where abs(MIN_VALUE) is 0.
-  const int32_t hash = JavaHash(group_id);
-  const int32_t positive = hash == INT32_MIN ? 0 : std::abs(hash);
-  return positive % partitions;
 }
 
 }  // namespace
@@ -183,25 +140,8 @@ Result<TopicPartition> GroupCoordinator::OffsetsPartitionOf(
 
 CoordinatorLocation GroupCoordinator::Locate(const std::string& group_id,
                                              const std::string& listener) {
-  const auto unavailable = [](std::string why) {
-    return CoordinatorLocation{.error = ErrorCode::kCoordinatorNotAvailable,
-                               .message = std::move(why)};
-  };
-  const metadata::ImagePtr image = metadata_.Get();
-  const auto of_group = PartitionIn(*image, group_id);
-  if (!of_group) return unavailable(of_group.error().message);
-  const auto* partition =
-      image->FindPartition(kOffsetsTopic, of_group->partition);
-  const metadata::BrokerImage* broker =
-      partition ? image->FindBroker(partition->leader) : nullptr;
-  const metadata::EndpointImage* endpoint =
-      broker ? broker->FindEndpoint(listener) : nullptr;
-  if (!endpoint)
-    return unavailable(
-        "The group coordinator is not available: its partition "
-        "of __consumer_offsets has no leader on listener " +
-        listener + ".");
-  return {.node = broker->id, .host = endpoint->host, .port = endpoint->port};
+  return LocateCoordinator(*metadata_.Get(), topic_, "group", group_id,
+                           listener);
 }
 
 GroupCoordinator::PartitionPtr GroupCoordinator::Find(

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "broker/coordinator/group/group_table.h"
-#include "broker/coordinator/offsets_topic.h"
+#include "broker/coordinator/internal_topic.h"
 #include "broker/coordinator/runtime/coordinator.h"
 #include "broker/metadata/broker_config.h"
 #include "broker/metadata/image_holder.h"
@@ -17,24 +17,13 @@
 
 namespace tidemark::coordinator {
 
-// Java's String.hashCode of UTF-8 text. Bytes that are not UTF-8 count as
-// U+FFFD each.
-int32_t JavaHash(std::string_view utf8);
-
 using GroupPartition = Coordinator<GroupTable>;
 
 GroupConfig GroupConfigFrom(const BrokerConfig& config);
-OffsetsTopicConfig OffsetsTopicConfigFrom(const BrokerConfig& config);
+// __consumer_offsets, with Kafka's defaults.
+InternalTopicConfig OffsetsTopicConfig();
+InternalTopicConfig OffsetsTopicConfigFrom(const BrokerConfig& config);
 SnapshotOptions SnapshotOptionsFrom(const BrokerConfig& config);
-
-// Where the coordinator of a group is to be found.
-struct CoordinatorLocation {
-  ErrorCode error = ErrorCode::kNone;
-  std::string message;
-  NodeId node = kNoNode;
-  std::string host;
-  int32_t port = -1;
-};
 
 // The group coordinators of this broker, one GroupPartition for each
 // partition of __consumer_offsets it leads; a request goes to the partition
@@ -50,7 +39,7 @@ class GroupCoordinator final : public replication::LeadershipListener {
   GroupCoordinator(const BrokerConfig& config, size_t memory_bytes,
                    ImageHolder& metadata, ControllerClient& controller,
                    replication::ReplicaManager& replicas);
-  GroupCoordinator(const GroupConfig& groups, const OffsetsTopicConfig& topic,
+  GroupCoordinator(const GroupConfig& groups, const InternalTopicConfig& topic,
                    const SnapshotOptions& snapshots, size_t memory_bytes,
                    ImageHolder& metadata, ControllerClient& controller,
                    replication::ReplicaManager& replicas);
@@ -90,7 +79,9 @@ class GroupCoordinator final : public replication::LeadershipListener {
   void OnTopicsDeleted(const std::set<std::string>& topics);
 
   // What the groups led here take, and may. Any thread.
-  const GroupMemory& memory() const { return *memory_; }
+  const CoordinatorMemory& memory() const { return *memory_; }
+  // For whatever else counts against the same bound.
+  std::shared_ptr<CoordinatorMemory> shared_memory() const { return memory_; }
 
   // LeadershipListener, on the partition's executor.
   void OnLeader(const TopicPartition& partition, LeaderEpoch epoch) override;
@@ -120,8 +111,8 @@ class GroupCoordinator final : public replication::LeadershipListener {
   const SnapshotOptions snapshots_;
   ImageHolder& metadata_;
   replication::ReplicaManager& replicas_;
-  OffsetsTopic topic_;
-  const std::shared_ptr<GroupMemory> memory_;
+  InternalTopic topic_;
+  const std::shared_ptr<CoordinatorMemory> memory_;
   std::mutex mutex_;
   // Topics deleted while a partition had no leader, and since which epoch.
   struct Orphan {

@@ -8,7 +8,13 @@ namespace tidemark::server {
 // count against, by Kafka's names (KIP-11, KIP-13, KIP-124, KIP-599). Stated
 // with every row of the handler table, so that no API can be forgotten by
 // whoever checks rights or throttles; nobody does yet.
-enum class Resource : uint8_t { kNone, kCluster, kTopic, kGroup };
+enum class Resource : uint8_t {
+  kNone,
+  kCluster,
+  kTopic,
+  kGroup,
+  kTransactionalId,
+};
 
 enum class Operation : uint8_t {
   kNone,
@@ -21,6 +27,7 @@ enum class Operation : uint8_t {
   kDescribeConfigs,
   kAlterConfigs,
   kIdempotentWrite,
+  kClusterAction,
 };
 
 enum class QuotaClass : uint8_t {

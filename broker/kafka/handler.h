@@ -21,7 +21,9 @@ class FetchService;
 }  // namespace replication
 namespace coordinator {
 class GroupCoordinator;
-}
+class TransactionCoordinator;
+class TransactionVerifier;
+}  // namespace coordinator
 }  // namespace tidemark
 
 namespace tidemark::server {
@@ -29,7 +31,8 @@ namespace tidemark::server {
 class ProducerIdAllocator;
 
 // What handlers work with; wired by broker/server, alive as long as any
-// request. Pointers are never null.
+// request. Pointers are never null, but those of transactions where there are
+// none.
 struct Services {
   std::string cluster_id;
   const BrokerConfig* config = nullptr;
@@ -38,6 +41,8 @@ struct Services {
   replication::ReplicaManager* replicas = nullptr;
   replication::FetchService* fetch = nullptr;
   coordinator::GroupCoordinator* groups = nullptr;
+  coordinator::TransactionCoordinator* transactions = nullptr;
+  coordinator::TransactionVerifier* verifier = nullptr;
   ProducerIdAllocator* producer_ids = nullptr;
 };
 

@@ -144,10 +144,26 @@ constexpr ConfigKey kKeys[] = {
      "Longest session timeout a member may ask for.", 0, kIntMax},
     {"group.max.size", kInt, "2147483647", "Most members of a group.", 1,
      kIntMax},
+    // Transactions.
+    {"transaction.max.timeout.ms", kInt, "900000",
+     "Longest transaction.timeout.ms that a producer may ask for.", 1, kIntMax},
+    {"transactional.id.expiration.ms", kLong, "604800000",
+     "How long a transactional id that nobody uses is remembered.", 1,
+     kLongMax},
+    {"transaction.remove.expired.transaction.cleanup.interval.ms", kInt,
+     "3600000", "How often such ids are looked for.", 1, kIntMax},
+    {"transaction.state.log.num.partitions", kInt, "50",
+     "Partitions of __transaction_state.", 1, kIntMax},
+    {"transaction.state.log.replication.factor", kInt, "3",
+     "Replicas of __transaction_state.", 1, INT16_MAX},
+    {"transaction.state.log.min.isr", kInt, "2",
+     "Replicas of __transaction_state that must be in sync.", 1, kIntMax},
+    {"transaction.state.log.segment.bytes", kInt, "104857600",
+     "Segment size of __transaction_state.", 1, kIntMax},
     {"tidemark.groups.max.bytes", kLong, "-1",
-     "Memory for the members and offsets of groups; at this bound new members "
-     "and offsets are refused until there is room. -1: an eighth of the "
-     "memory.",
+     "Memory for the members and offsets of groups and for transactional ids; "
+     "at this bound new ones are refused until there is room. -1: an eighth of "
+     "the memory.",
      -1, kLongMax},
     // The cluster.
     {"broker.heartbeat.interval.ms", kInt, "500",

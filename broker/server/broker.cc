@@ -122,6 +122,7 @@ struct Broker::Impl {
   std::vector<std::unique_ptr<io::EventLoop>> disk_readers;
   std::unique_ptr<io::EventLoop> control;
   std::unique_ptr<io::EventLoop> scrubber;  // none when it is switched off
+  std::unique_ptr<io::EventLoop> peers;     // transactions at other brokers
   NetworkMetrics network;
   Admission admission;
   std::shared_ptr<ControllerChannels> channels;
@@ -203,6 +204,13 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
     scrubber = std::make_unique<io::EventLoop>("scrub");
     environment.scrubber = scrubber.get();
   }
+  peers = std::make_unique<io::EventLoop>("peers");
+  environment.peers = [this](ImageHolder& metadata) {
+    return std::make_unique<coordinator::PeerConnections>(
+        *peers, peers->context(), metadata, config.inter_broker_listener,
+        "broker-" + std::to_string(config.node_id),
+        Ms(config.raw(), "replica.socket.timeout.ms"));
+  };
   environment.channels = channels;
   environment.connect = replication::MakePeerTransportFactory(
       "broker-" + std::to_string(config.node_id),
@@ -234,6 +242,8 @@ void Broker::Impl::Assemble() {
   services.replicas = &core->replicas();
   services.fetch = &core->fetch();
   services.groups = &core->groups();
+  services.transactions = core->transactions();
+  services.verifier = core->verifier();
   services.producer_ids = producer_ids.get();
   dispatcher = std::make_unique<Dispatcher>(HandlerTable(), services, network);
 }
@@ -364,6 +374,7 @@ Status Broker::Shutdown() {
   Status status = closed.get_future().get();
   impl_->channels->Close();
   if (impl_->scrubber != nullptr) impl_->scrubber->Stop();
+  impl_->peers->Stop();
   for (const auto& reader : impl_->disk_readers) reader->Stop();
   for (const auto& shard : impl_->shards) shard->Stop();
   impl_->control->Stop();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/coordinator/marker_writer.h"
 #include "common/base/may_wait.h"
 #include "common/io/resources.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 // What fetch sessions of consumers may take of the memory.
 constexpr uint64_t kSessionsShare = 32;
+// How long a marker may wait for the replicas of its partition.
+constexpr std::chrono::seconds kMarkersTimeout(30);
 
 Duration Ms(const Config& config, std::string_view key) {
   return MillisecondsOf(config.GetInt(key));
@@ -178,11 +181,33 @@ void BrokerCore::Assemble() {
       io::MemoryShare(config_.raw().GetInt("tidemark.groups.max.bytes")),
       metadata_, *session_, *replicas_);
   replicas_->Listen(coordinator::kOffsetsTopic, groups_.get());
+  AssembleTransactions();
   replicas_->Start();
   locations_ = std::make_unique<ReplicaLocations>(
       config_.node_id, identity_.directories, metadata_, *session_,
       *environment_.control);
   store_->Tell(locations_.get());
+}
+
+void BrokerCore::AssembleTransactions() {
+  if (environment_.peers == nullptr) return;
+  peers_ = environment_.peers(metadata_);
+  markers_ = std::make_unique<coordinator::MarkerSender>(
+      config_.node_id, metadata_, *peers_,
+      [this](std::vector<replication::MarkerItem> items,
+             std::function<void(std::vector<ErrorCode>)> done) {
+        coordinator::WriteMarkersHere(*replicas_, *groups_, std::move(items),
+                                      kMarkersTimeout, peers_->executor(),
+                                      std::move(done));
+      });
+  transactions_ = std::make_unique<coordinator::TransactionCoordinator>(
+      coordinator::TransactionConfigFrom(config_),
+      coordinator::TransactionsTopicConfigFrom(config_),
+      coordinator::SnapshotOptionsFrom(config_), groups_->shared_memory(),
+      metadata_, *session_, *replicas_, *markers_);
+  verifier_ = std::make_unique<coordinator::CoordinatorVerifier>(
+      config_.node_id, metadata_, *peers_, *transactions_);
+  replicas_->Listen(coordinator::kTransactionsTopic, transactions_.get());
 }
 
 void BrokerCore::AssembleScrubber() {
@@ -204,6 +229,7 @@ void BrokerCore::AssemblePublisher() {
   parts.metadata = &metadata_;
   parts.replicas = replicas_.get();
   parts.groups = groups_.get();
+  parts.transactions = transactions_.get();
   parts.session = session_.get();
   parts.executor = environment_.control;
   parts.first_image = [this](const metadata::Image& image) {

@@ -10,6 +10,10 @@
 #include <vector>
 
 #include "broker/coordinator/group_coordinator.h"
+#include "broker/coordinator/marker_sender.h"
+#include "broker/coordinator/peer_calls.h"
+#include "broker/coordinator/transaction_coordinator.h"
+#include "broker/coordinator/transaction_verifier.h"
 #include "broker/log/log_manager.h"
 #include "broker/log/scrubber.h"
 #include "broker/metadata/broker_config.h"
@@ -43,6 +47,9 @@ class BrokerCore {
     std::vector<Executor*> readers;  // may wait for a disk; none: shards wait
     std::shared_ptr<ControllerChannels> channels;
     replication::TransportFactory connect;
+    // What brokers ask of each other about transactions; none: this broker has
+    // no part in any.
+    std::function<std::unique_ptr<coordinator::PeerCalls>(ImageHolder&)> peers;
     // log::LogManagerOptions
     std::function<Status(const std::string& dir)> check_directory;
     int load_threads = 0;  // 0: as many as the machine has
@@ -91,12 +98,18 @@ class BrokerCore {
     return scrubber_ == nullptr ? nullptr : &scrubber_->counters();
   }
   coordinator::GroupCoordinator& groups() { return *groups_; }
+  // nullptr: there are none.
+  coordinator::TransactionCoordinator* transactions() {
+    return transactions_.get();
+  }
+  coordinator::TransactionVerifier* verifier() { return verifier_.get(); }
 
  private:
   BrokerCore(const BrokerConfig& config, Environment environment,
              Identity identity, Events events);
   Status LoadLogs();
   void Assemble();
+  void AssembleTransactions();
   void AssembleScrubber();
   void AssemblePublisher();
   void OnDirectoryOffline(const std::string& dir);
@@ -121,6 +134,10 @@ class BrokerCore {
   std::unique_ptr<log::Scrubber> scrubber_;
   std::unique_ptr<replication::FetchService> fetch_;
   std::unique_ptr<coordinator::GroupCoordinator> groups_;
+  std::unique_ptr<coordinator::PeerCalls> peers_;
+  std::unique_ptr<coordinator::MarkerSender> markers_;
+  std::unique_ptr<coordinator::TransactionCoordinator> transactions_;
+  std::unique_ptr<coordinator::TransactionVerifier> verifier_;
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Subscriber> subscriber_;
 };

@@ -165,7 +165,7 @@ void AddBudget(const std::string& of, const std::string& what,
              static_cast<double>(budget.waiting()));
 }
 
-void AddGroups(const coordinator::GroupMemory& memory, Families* out) {
+void AddGroups(const coordinator::CoordinatorMemory& memory, Families* out) {
   out->Gauge("tidemark_groups_memory_bytes",
              "Bytes of the members and offsets of groups.",
              static_cast<double>(memory.used()));

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/coordinator/group/group_memory.h"
+#include "broker/coordinator/machine/coordinator_memory.h"
 #include "broker/kafka/admission.h"
 #include "broker/kafka/network_metrics.h"
 #include "broker/log/scrubber.h"
@@ -18,7 +18,7 @@ struct BrokerMetricsSource {
   NodeId node = kNoNode;
   const NetworkMetrics& network;
   const Admission& admission;
-  const coordinator::GroupMemory& groups;
+  const coordinator::CoordinatorMemory& groups;
   replication::Stats replicas;
   metadata::ImagePtr image;
   bool fenced = true;

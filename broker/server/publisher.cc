@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/coordinator/group_coordinator.h"
+#include "broker/coordinator/transaction_coordinator.h"
 #include "broker/metadata/controller_session.h"
 #include "broker/replication/replica_manager.h"
 #include "common/metadata/snapshot.h"
@@ -25,6 +26,9 @@ void Publisher::Publish(metadata::ImagePtr image,
     deleted.insert(topic->name);
   }
   parts_.groups->OnTopicsDeleted(deleted);
+  if (parts_.transactions != nullptr) {
+    parts_.transactions->OnTopicsDeleted(deleted);
+  }
   parts_.replicas->ApplyImage(
       image, std::move(delta), *parts_.executor,
       [this, image, first] { OnApplied(image, first); });

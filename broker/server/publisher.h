@@ -11,7 +11,8 @@ namespace tidemark {
 class ControllerSession;
 namespace coordinator {
 class GroupCoordinator;
-}
+class TransactionCoordinator;
+}  // namespace coordinator
 namespace replication {
 class ReplicaManager;
 }
@@ -34,6 +35,7 @@ class Publisher {
     ImageHolder* metadata = nullptr;
     replication::ReplicaManager* replicas = nullptr;
     coordinator::GroupCoordinator* groups = nullptr;
+    coordinator::TransactionCoordinator* transactions = nullptr;  // or none
     ControllerSession* session = nullptr;
     Executor* executor = nullptr;
     // Once, before the first image comes into force.

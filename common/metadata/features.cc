@@ -8,6 +8,7 @@ namespace {
 constexpr Feature kFeatures[] = {
     {kMetadataVersion, {kBaseLevel, kNewestLevel}, kBaseLevel},
     {kKraftVersion, {0, kVotersInLog}, 0},
+    {kTransactionVersion, {0, 2}, 0},
 };
 
 }  // namespace

@@ -134,13 +134,13 @@ Status Update(const Context& context, const UpdateOptions& options,
   AdminClient client(context.controllers, context.timeout_ms);
   if (request.updates().empty()) {
     // The newest level of everything that has one to be chosen.
-    auto* update = request.add_updates();
-    update->set_name(metadata::kMetadataVersion);
-    update->set_kind(kind);
     TM_ASSIGN_OR_RETURN(const auto now, client.Call(DescribeFeaturesRequest()));
     for (const auto& feature : now.features()) {
-      if (feature.name() != update->name()) continue;
+      if (feature.name() == metadata::kKraftVersion) continue;
+      auto* update = request.add_updates();
+      update->set_name(feature.name());
       update->set_level(feature.max_level());
+      update->set_kind(kind);
     }
   }
   TM_ASSIGN_OR_RETURN(const auto response, client.Call(request));

@@ -63,6 +63,8 @@ def say(text):
 
 
 class Run:
+    program = 'failover'
+
     def __init__(self, args):
         self.args = args
         self.dir = tempfile.mkdtemp(prefix='tidemark-chaos-') if args.dir is None else args.dir
@@ -92,11 +94,11 @@ class Run:
         with open(os.path.join(self.dir, 'cluster', node, 'logs', 'out'), errors='replace') as f:
             return f.read()
 
-    def workload(self, verb, *argv, topic=TOPIC):
-        return [self.args.workload, verb, '--bootstrap', self.bootstrap, '--topic', topic, *argv]
+    def workload(self, verb, *argv, topic=TOPIC, program=None):
+        return [program or self.args.workload, verb, '--bootstrap', self.bootstrap, '--topic', topic, *argv]
 
-    def begin(self, name, verb, *argv):
-        self.workers[name] = subprocess.Popen(self.workload(verb, '--log', self.log(name), *argv),
+    def begin(self, name, verb, *argv, program=None):
+        self.workers[name] = subprocess.Popen(self.workload(verb, '--log', self.log(name), *argv, program=program),
                                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                               stderr=subprocess.STDOUT, text=True)
 
@@ -206,10 +208,7 @@ class Run:
         healthy, why = wire.wait_healthy(self.ports, TOPIC, self.replicas, 30)
         if not healthy:
             raise RuntimeError('the new topic is not in full ISR: ' + why)
-        for name in ('p1', 'p2'):
-            self.begin(name, 'produce', '--id', name, '--rate', str(self.args.rate), '--partitions', str(PARTITIONS))
-        for name in ('c1', 'c2'):
-            self.begin(name, 'consume', '--group', name)
+        self.begin_load()
         time.sleep(4)
         self.began = now_ms()
         kinds = self.args.faults
@@ -219,6 +218,12 @@ class Run:
                 if time.monotonic() < deadline:
                     self.fault(kind)
         self.judge()
+
+    def begin_load(self):
+        for name in ('p1', 'p2'):
+            self.begin(name, 'produce', '--id', name, '--rate', str(self.args.rate), '--partitions', str(PARTITIONS))
+        for name in ('c1', 'c2'):
+            self.begin(name, 'consume', '--group', name)
 
     def judge(self):
         ended = {name: self.end(name, 150) for name in ('p1', 'p2')}
@@ -295,7 +300,7 @@ def in_namespaces(args, argv):
     try:
         env = dict(os.environ, CLUSTER_EXEC='%s %s %s' % (sys.executable, os.path.join(HERE, 'in_namespace.py'),
                                                           made.prefix))
-        return subprocess.run(made.inside(network.HUB, sys.executable, __file__, *argv, '--seed', str(args.seed),
+        return subprocess.run(made.inside(network.HUB, sys.executable, os.path.realpath(sys.argv[0]), *argv, '--seed', str(args.seed),
                                           '--inside', str(os.getpid())), env=env, check=False).returncode
     finally:
         made.remove()
@@ -313,8 +318,8 @@ def kinds_of(text):
     return kinds
 
 
-def main():
-    parser = argparse.ArgumentParser(prog='scripts/chaos failover', description=__doc__.splitlines()[0])
+def main(kind=Run, description=__doc__):
+    parser = argparse.ArgumentParser(prog='scripts/chaos ' + kind.program, description=description.splitlines()[0])
     parser.add_argument('--seed', type=int, default=None, help='order and victims of the faults (default: random)')
     parser.add_argument('--seconds', type=int, default=120, help='how long faults go on (default: 120)')
     parser.add_argument('--faults', type=kinds_of, default=PROCESS,
@@ -334,15 +339,16 @@ def main():
     args = parser.parse_args()
     if args.seed is None:
         args.seed = random.SystemRandom().randrange(1 << 32)
+    bin_dir = os.environ.get('TIDEMARK_BIN_DIR', os.path.join(ROOT, 'build', 'release', 'bin'))
+    args.transactions = os.path.join(bin_dir, 'tidemark-transactions')
     if args.workload is None:
-        args.workload = os.path.join(os.environ.get('TIDEMARK_BIN_DIR', os.path.join(ROOT, 'build', 'release', 'bin')),
-                                     'tidemark-workload')
+        args.workload = os.path.join(bin_dir, 'tidemark-workload')
         if not os.path.exists(args.workload):
             subprocess.run([os.path.join(ROOT, 'scripts', 'build'), 'release'], check=True, stdout=sys.stderr)
     if not args.inside and any(kind in CUTS for kind in args.faults):
         return in_namespaces(args, sys.argv[1:])
     say('seed %d' % args.seed)
-    run = Run(args)
+    run = kind(args)
     # Disks are unmounted also after a SIGTERM.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
@@ -358,7 +364,7 @@ def main():
     for problem in run.problems:
         say('FAIL: ' + problem)
     if run.problems:
-        say('logs and data: %s; again: scripts/chaos failover --seed %d' % (run.dir, args.seed))
+        say('logs and data: %s; again: scripts/chaos %s --seed %d' % (run.dir, kind.program, args.seed))
         return 1
     if args.dir is None:
         shutil.rmtree(run.dir, ignore_errors=True)

@@ -245,6 +245,128 @@ def seek():
     c.close()
 
 
+def transactional(text, **more):
+    p = Producer({**COMMON, 'transactional.id': name(text), **more})
+    p.init_transactions(30)
+    return p
+
+
+def committed_reader(topic, isolation='read_committed'):
+    c = consumer(name('none'), **{'isolation.level': isolation})
+    c.assign([TopicPartition(topic, p, 0) for p in range(len(admin().list_topics(topic, 10).topics[topic].partitions))])
+    return c
+
+
+def values_of(messages):
+    return sorted(m.value() for m in messages)
+
+
+def transactions():
+    topic = create(name('transactions'), 2)
+    p = transactional('transactions')
+    wanted, seen = [], []
+    for i in range(6):
+        p.begin_transaction()
+        for partition in (0, 1):
+            p.produce(topic, b'%d %d' % (i, partition), partition=partition)
+            seen.append(b'%d %d' % (i, partition))
+        equal(p.flush(30), 0)  # else those that are aborted are never sent
+        if i % 3 == 1:
+            p.abort_transaction(30)
+        else:
+            p.commit_transaction(30)
+            wanted += seen[-2:]
+    c = committed_reader(topic)
+    equal(values_of(read(c, len(wanted))), sorted(wanted))
+    # One that is open is seen by nobody who asks for what is committed.
+    p.begin_transaction()
+    p.produce(topic, b'open', partition=0)
+    equal(p.flush(30), 0)
+    assert c.poll(1) is None, 'an open transaction is seen'
+    everything = committed_reader(topic, 'read_uncommitted')
+    got = values_of(read(everything, len(seen) + 1))
+    equal([v for v in got if v == b'open'], [b'open'])
+    everything.close()
+    p.commit_transaction(30)
+    equal(read(c, 1)[0].value(), b'open')
+    c.close()
+
+
+def fencing():
+    topic = create(name('fencing'))
+    first = transactional('fencing')
+    first.begin_transaction()
+    first.produce(topic, b'of the first')
+    equal(first.flush(30), 0)
+    second = transactional('fencing')  # aborts it
+    try:
+        first.produce(topic, b'too late')
+        first.commit_transaction(30)
+        raise AssertionError('a fenced producer commits')
+    except KafkaException as e:
+        equal((e.args[0].code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH), e.args[0].fatal()),
+              (True, True))
+    second.begin_transaction()
+    second.produce(topic, b'of the second')
+    second.commit_transaction(30)
+    c = committed_reader(topic)
+    equal(read(c, 1)[0].value(), b'of the second')
+    c.close()
+
+
+def transaction_timeout():
+    topic = create(name('timeout'))
+    p = transactional('timeout', **{'transaction.timeout.ms': 1500, 'message.timeout.ms': 1400})
+    p.begin_transaction()
+    p.produce(topic, b'never committed')
+    equal(p.flush(30), 0)
+    send(topic, [b'behind it'])
+    c = committed_reader(topic)
+    # Until the coordinator aborts it, it holds up what is behind it.
+    equal(read(c, 1)[0].value(), b'behind it')
+    c.close()
+    try:
+        p.commit_transaction(30)
+        raise AssertionError('a transaction that took too long is committed')
+    except KafkaException:
+        pass
+
+
+def copy(p, c, sink, count, abort_at=None):
+    """Copies about `count` records a transaction of ten; one is aborted, and what it read is read again."""
+    done = 0
+    while done < count:
+        p.begin_transaction()
+        some = [m for m in c.consume(10, 1) if not m.error()]
+        for m in some:
+            p.produce(sink, m.value(), partition=m.partition())
+        if some:
+            p.send_offsets_to_transaction(c.position(c.assignment()), c.consumer_group_metadata(), 30)
+        if abort_at is not None and done >= abort_at:
+            abort_at = None
+            p.abort_transaction(30)
+            for place in c.committed(c.assignment(), 10):
+                c.seek(place if place.offset >= 0 else TopicPartition(place.topic, place.partition, 0))
+            continue
+        p.commit_transaction(30)
+        done += len(some)
+
+
+def consume_transform_produce():
+    source, sink, group = create(name('source'), 2), create(name('sink'), 2), name('copies')
+    wanted = [b'%d' % i for i in range(200)]
+    send(source, wanted)
+    for abort_at in (50, None):  # the second goes on where the first has ended
+        c = consumer(group, **{'isolation.level': 'read_committed'})
+        c.subscribe([source])
+        copy(transactional('copier'), c, sink, 100, abort_at)
+        c.close()
+    c = committed_reader(sink)
+    equal(values_of(read(c, 200)), sorted(wanted))
+    assert c.poll(1) is None, 'something is there twice'
+    c.close()
+
+
 if '--member' in sys.argv:
     member(*sys.argv[4:7])
 cases = Cases('confluent-kafka ' + confluent_kafka.version() if isinstance(confluent_kafka.version(), str)
@@ -262,4 +384,8 @@ for each in ('range', 'cooperative-sticky'):
     cases.run('group (%s) rebalances when a member joins and when it dies' % each, rebalance, each)
 cases.run('static member keeps its place', static_member)
 cases.run('seek to beginning, offset and timestamp', seek)
+cases.run('transactions commit and abort, and readers see what is committed', transactions)
+cases.run('a second producer of a transactional id fences the first', fencing)
+cases.run('a transaction that takes too long is aborted', transaction_timeout)
+cases.run('consume, transform and produce, exactly once', consume_transform_produce)
 cases.done()

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "broker/coordinator/group/group.h"
-#include "broker/coordinator/group/group_memory.h"
 #include "broker/coordinator/group/group_records.h"
 #include "broker/coordinator/group/open_transactions.h"
+#include "broker/coordinator/machine/coordinator_memory.h"
 
 namespace tidemark::coordinator {
 
@@ -32,7 +32,7 @@ class GroupTable {
 
   // `memory` bounds what it takes; nullptr: nothing does.
   explicit GroupTable(GroupConfig config,
-                      std::shared_ptr<GroupMemory> memory = nullptr)
+                      std::shared_ptr<CoordinatorMemory> memory = nullptr)
       : config_(config), share_(std::move(memory)) {}
 
   static Result<LogRecord> Encode(const GroupRecord& record) {
@@ -117,7 +117,7 @@ class GroupTable {
   size_t soft_ = 0;
   size_t replicated_ = 0;
   size_t in_flight_ = 0;
-  GroupMemory::Share share_;
+  CoordinatorMemory::Share share_;
   std::optional<Instant> next_expiry_;
   // Wake-up times: never later than the group's next deadline, but perhaps
   // earlier (heartbeats do not move them).

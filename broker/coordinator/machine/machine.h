@@ -137,6 +137,9 @@ struct DecisionOf {
 //                             the first record that is still needed; nullopt:
 //                             none is open
 //
+//   TakeEffects()             only a machine that wants more than its log has
+//                             it: what it has come to want, a vector, each once
+//
 // Decode: nullopt for a kind of record that only a newer version knows; such
 // records are kept. kCorruptMessage: the log is not readable.
 template <class M>

@@ -27,6 +27,17 @@ struct CoordinatorOptions {
   SnapshotOptions snapshots;
 };
 
+// What a machine wants beside its log; nothing for most.
+template <class M>
+struct EffectsOf {
+  using Type = std::vector<std::monostate>;
+};
+template <class M>
+requires requires(M m) { m.TakeEffects(); }
+struct EffectsOf<M> {
+  using Type = decltype(std::declval<M>().TakeEffects());
+};
+
 // One partition's coordinator as this broker serves it: a pure Machine M
 // driven by the partition's log, its timers and waiting callers. Everything
 // runs on the executor that owns the partition. Every `done` runs once; with
@@ -37,12 +48,17 @@ class Coordinator final : public LogState,
                           public std::enable_shared_from_this<Coordinator<M>> {
  public:
   using Decision = typename M::Decision;
+  using Effects = typename EffectsOf<M>::Type;
+  // Sees to what the machine wants; on the executor, inside of a call.
+  using OnEffects = std::function<void(Effects)>;
 
   // `log` outlives it.
   Coordinator(TopicPartition partition, replication::ReplicaManager& log,
-              const CoordinatorOptions& options, M machine)
+              const CoordinatorOptions& options, M machine,
+              OnEffects on_effects = nullptr)
       : options_(options),
         machine_(std::move(machine)),
+        on_effects_(std::move(on_effects)),
         runtime_(std::make_shared<PartitionRuntime>(std::move(partition), log,
                                                     options.snapshots, *this)),
         executor_(runtime_->executor()) {}
@@ -110,12 +126,14 @@ class Coordinator final : public LogState,
   void OnSettled(uint64_t write_id, Decision decision,
                  const Result<std::vector<RecordMeta>>& outcome);
   void Deliver(Answers answers, ErrorCode error);
+  void RunEffects();
   void ArmTimer();
   void OnTimer(Instant armed_for);
   Moment Now() const { return {executor_.Now(), executor_.WallMs()}; }
 
   const CoordinatorOptions options_;
   M machine_;
+  const OnEffects on_effects_;
   ForeignRecords foreign_;
   Snapshot snapshot_;
   const std::shared_ptr<PartitionRuntime> runtime_;
@@ -268,7 +286,18 @@ void Coordinator<M>::Deliver(Answers answers, ErrorCode error) {
 }
 
 template <Machine M>
+void Coordinator<M>::RunEffects() {
+  if constexpr (requires { machine_.TakeEffects(); }) {
+    if (Effects effects = machine_.TakeEffects(); !effects.empty()) {
+      on_effects_(std::move(effects));
+    }
+  }
+}
+
+// After whatever the machine was asked.
+template <Machine M>
 void Coordinator<M>::ArmTimer() {
+  RunEffects();
   std::optional<Instant> next = machine_.NextDeadline();
   if (!writes_.empty() && (!next || writes_.front().deadline < *next)) {
     next = writes_.front().deadline;

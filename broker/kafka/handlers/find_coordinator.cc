@@ -1,6 +1,6 @@
 #include "common/kafka/messages/find_coordinator.h"
 
-#include "broker/kafka/handlers/group_common.h"
+#include "broker/kafka/handlers/transaction_common.h"
 
 namespace tidemark::server {
 namespace {
@@ -14,11 +14,13 @@ coordinator::CoordinatorLocation Locate(const RequestContext& context,
                                         const std::string& key) {
   if (key_type == kGroupKey)
     return context.services->groups->Locate(key, context.listener);
-  if (key_type == kTransactionKey)
+  if (key_type == kTransactionKey) {
+    if (auto* transactions = TransactionsOf(context)) {
+      return transactions->Locate(key, context.listener);
+    }
     return {.error = ErrorCode::kUnsupportedVersion,
-            .message =
-                "transactions are not supported yet; remove "
-                "transactional.id from the producer's settings"};
+            .message = kNoTransactions};
+  }
   return {.error = ErrorCode::kInvalidRequest,
           .message = "unknown coordinator key type " +
                      std::to_string(static_cast<int>(key_type))};

@@ -5,9 +5,11 @@
 #include <utility>
 #include <vector>
 
+#include "broker/coordinator/transaction_verifier.h"
 #include "broker/kafka/handlers/handlers.h"
 #include "broker/kafka/handlers/leader_hint.h"
 #include "broker/kafka/handlers/topic_rules.h"
+#include "broker/kafka/handlers/transaction_common.h"
 #include "broker/log/record_validation.h"
 #include "broker/metadata/image_holder.h"
 #include "broker/replication/replica_manager.h"
@@ -21,6 +23,11 @@ using PartitionResponse = kafka::ProduceResponse::PartitionProduceResponse;
 
 constexpr int16_t kFirstWithZstd = 7;
 constexpr int16_t kFirstWithHints = 10;
+constexpr int16_t kFirstWithAbortable = 11;
+// From here on a batch itself adds its partition to the transaction (KIP-890).
+constexpr int16_t kFirstThatAdds = 12;
+// A transaction that ends again and again while its batches are asked for.
+constexpr int kMaxAsked = 3;
 constexpr char kAdminClientId[] = "__admin_client";
 // Of acks=1 Kafka never says that it timed out: nobody else is waited for, and
 // some clients name no time. A disk may take this long.
@@ -43,6 +50,15 @@ struct Ask {
     size_t partition = 0;
   };
   std::vector<Slot> slots;  // of the items given to the replica manager
+  // Of a transaction: who writes, and the items again, for those that its
+  // coordinator is asked about first.
+  std::string transactional_id;
+  int16_t acks = 0;
+  Duration timeout{};
+  std::optional<record::BatchHeader> transaction;
+  std::vector<replication::ProduceItem> items;
+  std::vector<replication::ProduceOutcome> outcomes;
+  int asked = 0;
 };
 
 void Refuse(PartitionResponse& partition, ErrorCode error,
@@ -67,10 +83,6 @@ Result<record::BatchHeader> CheckBatch(
     const std::string& topic, const std::optional<SharedBytes>& records) {
   if (request.acks < -1 || request.acks > 1) {
     return Fail(ErrorCode::kInvalidRequiredAcks, "acks must be -1, 0 or 1");
-  }
-  if (request.transactional_id) {
-    return Fail(ErrorCode::kInvalidTxnState,
-                "this broker does not support transactions");
   }
   if (IsInternalTopic(topic) && context.client_id != kAdminClientId) {
     return Fail(ErrorCode::kInvalidTopicException,
@@ -103,10 +115,28 @@ Result<record::BatchHeader> CheckBatch(
                 "zstd needs version 7 of Produce");
   }
   if (header.IsTransactional()) {
-    return Fail(ErrorCode::kInvalidTxnState,
-                "this broker does not support transactions");
+    if (TransactionsOf(context) == nullptr) {
+      return Fail(ErrorCode::kInvalidTxnState, kNoTransactions);
+    }
+    if (!request.transactional_id) {
+      return Fail(ErrorCode::kTransactionalIdAuthorizationFailed,
+                  "a batch of a transaction, and no transactional id");
+    }
   }
   return header;
+}
+
+// Kafka's: one request is of one producer's transaction.
+Status CheckProducer(const record::BatchHeader& header,
+                     std::optional<record::BatchHeader>* first) {
+  if (!header.IsTransactional()) return {};
+  if (!*first) *first = header;
+  if ((*first)->producer_id == header.producer_id &&
+      (*first)->producer_epoch == header.producer_epoch) {
+    return {};
+  }
+  return Fail(ErrorCode::kInvalidProducerIdMapping,
+              "batches of several producers in the request of one transaction");
 }
 
 size_t BytesOf(const kafka::ProduceRequest& request) {
@@ -164,6 +194,86 @@ void Answer(const std::shared_ptr<Ask>& ask,
   ask->reply(std::move(ask->response));
 }
 
+// Whoever adds partitions as it writes knows that the transaction before may
+// not have ended yet.
+ErrorCode ForProducer(ErrorCode error, int16_t version) {
+  const bool adds = version >= kFirstThatAdds;
+  if (adds && error == ErrorCode::kConcurrentTransactions) return error;
+  return ForWriter(error, ErrorCode::kNotEnoughReplicas,
+                   version >= kFirstWithAbortable);
+}
+
+void Append(const std::shared_ptr<Ask>& ask, const std::vector<size_t>& which);
+
+// `which`: the items that begin the transaction in their partitions.
+void AskCoordinator(const std::shared_ptr<Ask>& ask,
+                    std::vector<size_t> which) {
+  const bool adds = ask->context.version >= kFirstThatAdds;
+  coordinator::AddPartitionsRequest request{
+      .transactional_id = ask->transactional_id,
+      .producer_id = ask->transaction->producer_id,
+      .epoch = ask->transaction->producer_epoch,
+      .partitions = {},
+      .verify_only = !adds,
+      .client_version = adds ? coordinator::kEpochPerTransaction : int16_t{0}};
+  for (const size_t i : which) {
+    request.partitions.push_back(ask->items[i].partition);
+  }
+  ask->context.services->verifier->Ask(
+      std::move(request), *ask->context.executor,
+      [ask, which = std::move(which)](
+          const coordinator::AddPartitionsResult& result) {
+        std::vector<size_t> held;
+        for (size_t i = 0; i < which.size(); ++i) {
+          const ErrorCode error = result.error != ErrorCode::kNone
+                                      ? result.error
+                                      : result.partitions.at(i);
+          replication::ProduceOutcome& outcome = ask->outcomes[which[i]];
+          if (error == ErrorCode::kNone) {
+            ask->items[which[i]].verified = outcome.verify;
+            held.push_back(which[i]);
+          } else {
+            outcome.error = ForProducer(error, ask->context.version);
+            outcome.message = "the transaction's coordinator: " +
+                              std::string(ErrorName(error));
+          }
+        }
+        if (held.empty()) return Answer(ask, std::move(ask->outcomes));
+        Append(ask, held);
+      });
+}
+
+void Append(const std::shared_ptr<Ask>& ask, const std::vector<size_t>& which) {
+  std::vector<replication::ProduceItem> items;
+  for (const size_t i : which) items.push_back(ask->items[i]);
+  ask->context.services->replicas->Produce(
+      std::move(items), ask->acks, ask->timeout, *ask->context.executor,
+      [ask, which](std::vector<replication::ProduceOutcome> outcomes) {
+        std::vector<size_t> begins;
+        for (size_t i = 0; i < which.size(); ++i) {
+          if (outcomes[i].verify != 0) begins.push_back(which[i]);
+          ask->outcomes[which[i]] = std::move(outcomes[i]);
+        }
+        if (begins.empty() || ++ask->asked > kMaxAsked) {
+          return Answer(ask, std::move(ask->outcomes));
+        }
+        AskCoordinator(ask, std::move(begins));
+      });
+}
+
+void AppendTransaction(const std::shared_ptr<Ask>& ask,
+                       kafka::ProduceRequest& request,
+                       std::vector<replication::ProduceItem> items) {
+  ask->transactional_id = std::move(*request.transactional_id);
+  ask->acks = request.acks;
+  ask->timeout = TimeoutOf(request);
+  ask->items = std::move(items);
+  ask->outcomes.resize(ask->items.size());
+  std::vector<size_t> all(ask->items.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  Append(ask, all);
+}
+
 }  // namespace
 
 void HandleProduce(RequestContext context, kafka::ProduceRequest request,
@@ -184,6 +294,10 @@ void HandleProduce(RequestContext context, kafka::ProduceRequest request,
         Refuse(partition, header.error().code, header.error().message);
         continue;
       }
+      if (Status one = CheckProducer(*header, &ask->transaction); !one) {
+        Refuse(partition, one.error().code, one.error().message);
+        continue;
+      }
       auto batch = CheckRecords(*data.records, *header, rules.Find(topic.name),
                                 now_ms, &unpack_left);
       if (!batch) {
@@ -197,6 +311,9 @@ void HandleProduce(RequestContext context, kafka::ProduceRequest request,
   }
   ask->reply = std::move(reply);
   ask->context = std::move(context);
+  if (ask->transaction) {
+    return AppendTransaction(ask, request, std::move(items));
+  }
   Executor& on = *ask->context.executor;
   ask->context.services->replicas->Produce(
       std::move(items), request.acks, TimeoutOf(request), on,

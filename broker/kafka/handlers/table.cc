@@ -1,6 +1,8 @@
 #include "broker/kafka/handlers/table.h"
 
 #include "broker/kafka/handlers/handlers.h"
+#include "common/kafka/messages/add_offsets_to_txn.h"
+#include "common/kafka/messages/add_partitions_to_txn.h"
 #include "common/kafka/messages/add_raft_voter.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_partitions.h"
@@ -10,8 +12,11 @@
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
+#include "common/kafka/messages/describe_producers.h"
 #include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
+#include "common/kafka/messages/describe_transactions.h"
+#include "common/kafka/messages/end_txn.h"
 #include "common/kafka/messages/fetch.h"
 #include "common/kafka/messages/find_coordinator.h"
 #include "common/kafka/messages/heartbeat.h"
@@ -21,6 +26,7 @@
 #include "common/kafka/messages/leave_group.h"
 #include "common/kafka/messages/list_groups.h"
 #include "common/kafka/messages/list_offsets.h"
+#include "common/kafka/messages/list_transactions.h"
 #include "common/kafka/messages/metadata.h"
 #include "common/kafka/messages/offset_commit.h"
 #include "common/kafka/messages/offset_fetch.h"
@@ -28,7 +34,9 @@
 #include "common/kafka/messages/produce.h"
 #include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
+#include "common/kafka/messages/txn_offset_commit.h"
 #include "common/kafka/messages/update_features.h"
+#include "common/kafka/messages/write_txn_markers.h"
 
 namespace tidemark::server {
 namespace {
@@ -60,6 +68,15 @@ constexpr Api kTable[] = {
         {Resource::kCluster, Operation::kIdempotentWrite}),
     MakeApi<HandleOffsetForLeaderEpoch>(
         {Resource::kTopic, Operation::kDescribe}),
+    MakeApi<HandleAddPartitionsToTxn>(
+        {Resource::kTransactionalId, Operation::kWrite}),
+    MakeApi<HandleAddOffsetsToTxn>(
+        {Resource::kTransactionalId, Operation::kWrite}),
+    MakeApi<HandleEndTxn>({Resource::kTransactionalId, Operation::kWrite}),
+    MakeApi<HandleWriteTxnMarkers>(
+        {Resource::kCluster, Operation::kClusterAction}),
+    MakeApi<HandleTxnOffsetCommit>(
+        {Resource::kTransactionalId, Operation::kWrite}),
     MakeApi<HandleDescribeConfigs>(
         {Resource::kTopic, Operation::kDescribeConfigs}),
     MakeApi<HandleCreatePartitions>(
@@ -70,6 +87,11 @@ constexpr Api kTable[] = {
     MakeApi<HandleDescribeQuorum>({Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleUpdateFeatures>({Resource::kCluster, Operation::kAlter}),
     MakeApi<HandleDescribeCluster>({Resource::kCluster, Operation::kDescribe}),
+    MakeApi<HandleDescribeProducers>({Resource::kTopic, Operation::kRead}),
+    MakeApi<HandleDescribeTransactions>(
+        {Resource::kTransactionalId, Operation::kDescribe}),
+    MakeApi<HandleListTransactions>(
+        {Resource::kTransactionalId, Operation::kDescribe}),
     MakeApi<HandleDescribeTopicPartitions>(
         {Resource::kTopic, Operation::kDescribe}),
     MakeApi<HandleAddRaftVoter>({Resource::kCluster, Operation::kAlter}),

@@ -299,6 +299,147 @@ public class ClientCases {
     }
   }
 
+  static KafkaProducer<String, String> transactional(String id, Map<String, Object> more) {
+    Map<String, Object> p = new HashMap<>(Map.of("transactional.id", name(id)));
+    p.putAll(more);
+    KafkaProducer<String, String> made = producer(p);
+    made.initTransactions();
+    return made;
+  }
+
+  static KafkaConsumer<String, String> committed(String topic, int partitions) {
+    KafkaConsumer<String, String> c = consumer(null, Map.of("isolation.level", "read_committed"));
+    c.assign(IntStream.range(0, partitions).mapToObj(p -> new TopicPartition(topic, p)).collect(Collectors.toList()));
+    return c;
+  }
+
+  static void transactions() throws Exception {
+    String topic = create(name("transactions"), 3);
+    List<String> wanted = new ArrayList<>();
+    int sent = 0;
+    try (KafkaProducer<String, String> p = transactional("transactions", Map.of());
+        KafkaConsumer<String, String> c = committed(topic, 3)) {
+      for (int i = 0; i < 20; i++) {
+        p.beginTransaction();
+        for (int partition = 0; partition <= i % 3; partition++, sent++) {
+          p.send(new ProducerRecord<>(topic, partition, null, i + " " + partition));
+          if (i % 4 != 1) wanted.add(i + " " + partition);
+        }
+        p.flush();  // else those that are aborted are never sent
+        if (i % 4 == 1) p.abortTransaction();
+        else p.commitTransaction();
+      }
+      equal(values(read(c, wanted.size())).stream().sorted().collect(Collectors.toList()),
+          wanted.stream().sorted().collect(Collectors.toList()));
+      p.beginTransaction();
+      RecordMetadata open = p.send(new ProducerRecord<>(topic, 0, null, "open")).get();
+      TopicPartition tp = new TopicPartition(topic, 0);
+      equal(c.endOffsets(List.of(tp)).get(tp), open.offset());
+      equal(c.poll(Duration.ofMillis(500)).count(), 0);
+      try (KafkaConsumer<String, String> all = assigned(topic, 3)) {
+        equal(all.endOffsets(List.of(tp)).get(tp), open.offset() + 1);
+        read(all, sent + 1);
+      }
+      p.commitTransaction();
+      equal(values(read(c, 1)), List.of("open"));
+    }
+  }
+
+  static void fencing() throws Exception {
+    String topic = create(name("fencing"), 1);
+    try (KafkaProducer<String, String> first = transactional("fencing", Map.of())) {
+      first.beginTransaction();
+      first.send(new ProducerRecord<>(topic, "of the first")).get();
+      try (KafkaProducer<String, String> second = transactional("fencing", Map.of())) {
+        second.beginTransaction();
+        second.send(new ProducerRecord<>(topic, "of the second"));
+        second.commitTransaction();
+      }
+      try {
+        first.commitTransaction();
+        throw new AssertionError("a fenced producer commits");
+      } catch (ProducerFencedException | InvalidProducerEpochException e) {
+      }
+    }
+    try (KafkaConsumer<String, String> c = committed(topic, 1)) {
+      equal(values(read(c, 1)), List.of("of the second"));
+    }
+  }
+
+  static void copy(KafkaConsumer<String, String> c, KafkaProducer<String, String> p, String sink, int count, int abortAt)
+      throws Exception {
+    for (int done = 0; done < count;) {
+      ConsumerRecords<String, String> some = c.poll(Duration.ofMillis(200));
+      if (some.isEmpty()) continue;
+      p.beginTransaction();
+      Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+      for (ConsumerRecord<String, String> r : some) {
+        p.send(new ProducerRecord<>(sink, r.partition(), null, r.value()));
+        offsets.put(new TopicPartition(r.topic(), r.partition()), new OffsetAndMetadata(r.offset() + 1));
+      }
+      p.sendOffsetsToTransaction(offsets, c.groupMetadata());
+      if (done >= abortAt) {
+        abortAt = Integer.MAX_VALUE;
+        p.abortTransaction();
+        Map<TopicPartition, OffsetAndMetadata> places = c.committed(c.assignment());
+        for (TopicPartition tp : c.assignment()) c.seek(tp, places.get(tp) == null ? 0 : places.get(tp).offset());
+        continue;
+      }
+      p.commitTransaction();
+      done += some.count();
+    }
+  }
+
+  static void exactlyOnce() throws Exception {
+    String source = create(name("source"), 2), sink = create(name("sink"), 2);
+    send(source, 300, Map.of());
+    int done = 0;
+    for (int abortAt : new int[] {50, Integer.MAX_VALUE}) {  // the second goes on where the first has ended
+      try (KafkaConsumer<String, String> c = consumer(name("copies"),
+              Map.of("isolation.level", "read_committed", "max.poll.records", 10));
+          KafkaProducer<String, String> p = transactional("copier", Map.of())) {
+        c.subscribe(List.of(source));
+        copy(c, p, sink, 140, abortAt);
+        done += 140;
+      }
+    }
+    try (KafkaConsumer<String, String> c = committed(sink, 2); Admin a = admin()) {
+      long copied = a.listConsumerGroupOffsets(name("copies")).partitionsToOffsetAndMetadata().get().values().stream()
+          .mapToLong(OffsetAndMetadata::offset).sum();
+      if (copied < done) throw new AssertionError("committed " + copied + " of " + done);
+      List<String> got = values(read(c, (int) copied));
+      equal(got.stream().distinct().count(), copied);
+      equal(c.poll(Duration.ofMillis(500)).count(), 0);
+    }
+  }
+
+  static void hangingTransaction() throws Exception {
+    String topic = create(name("hanging"), 1), id = name("hanging");
+    TopicPartition tp = new TopicPartition(topic, 0);
+    try (Admin a = admin(); KafkaProducer<String, String> p = transactional("hanging", Map.of())) {
+      p.beginTransaction();
+      p.send(new ProducerRecord<>(topic, "hangs")).get();
+      TransactionDescription described = a.describeTransactions(List.of(id)).description(id).get();
+      equal(described.state(), TransactionState.ONGOING);
+      equal(described.topicPartitions(), Set.of(tp));
+      equal(a.listTransactions(new ListTransactionsOptions().filterStates(List.of(TransactionState.ONGOING))).all().get()
+          .stream().filter(t -> t.transactionalId().equals(id)).count(), 1L);
+      ProducerState state = a.describeProducers(List.of(tp)).partitionResult(tp).get().activeProducers().get(0);
+      equal(state.producerId(), described.producerId());
+      equal(state.currentTransactionStartOffset(), OptionalLong.of(0));
+      a.abortTransaction(new AbortTransactionSpec(tp, state.producerId(), (short) state.producerEpoch(),
+          state.coordinatorEpoch().orElse(0))).all().get();
+      equal(a.describeProducers(List.of(tp)).partitionResult(tp).get().activeProducers().get(0)
+          .currentTransactionStartOffset(), OptionalLong.empty());
+      equal(failure(a.describeTransactions(List.of("nobody")).description("nobody")),
+          TransactionalIdNotFoundException.class);
+    }
+    send(topic, 1, Map.of());
+    try (KafkaConsumer<String, String> c = committed(topic, 1)) {
+      equal(values(read(c, 1)), List.of("value 0"));
+    }
+  }
+
   public static void main(String[] args) {
     bootstrap = args[0];
     prefix = args[1];
@@ -311,6 +452,10 @@ public class ClientCases {
     run("group commits and resumes", ClientCases::commitAndResume);
     run("group rebalances when a member joins and when it dies", ClientCases::rebalance);
     run("seek to beginning, offset and timestamp", ClientCases::seek);
+    run("transactions commit and abort, and readers see what is committed", ClientCases::transactions);
+    run("a second producer of a transactional id fences the first", ClientCases::fencing);
+    run("consume, transform and produce, exactly once", ClientCases::exactlyOnce);
+    run("an open transaction is found, described and aborted", ClientCases::hangingTransaction);
     System.out.flush();
     System.exit(failed == 0 ? 0 : 1);
   }

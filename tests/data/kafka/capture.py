@@ -543,6 +543,8 @@ def transactional_offsets(topic):
                                            "PartitionIndexes": [0, 7]}]})
         ask("EndTxn", 3, {k: who[k] for k in who if k != "GroupId"} | {
             "Committed": True}, keep=False)
+
+
 def transactions(topic):
     """Transactions of one producer a version, and of nobody."""
     for v in range(0, 6):
@@ -577,6 +579,8 @@ def transactions(topic):
         ask("ListTransactions", min(v, 1), {
             "StateFilters": ["Ongoing", "Unheard"], "ProducerIdFilters": [],
             **({"DurationFilter": 0} if v >= 1 else {})})
+        ask("DescribeProducers", 0, {"Topics": [
+            {"Name": topic, "PartitionIndexes": [0, 99]}]})
         ask("EndTxn", v, {"TransactionalId": tid, **who,
                           "Committed": v % 2 == 0})
         ask("EndTxn", v, {"TransactionalId": "unknown", **who,

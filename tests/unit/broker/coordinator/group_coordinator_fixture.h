@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "broker/coordinator/group_coordinator.h"
+#include "broker/coordinator/transaction_verifier.h"
 #include "broker/kafka/handler.h"
 #include "broker/kafka/handlers/handlers.h"
 #include "common/kafka/messages/join_group.h"
@@ -21,11 +22,27 @@ constexpr int16_t Code(ErrorCode error) { return static_cast<int16_t>(error); }
 
 // The handlers of the group APIs in front of a GroupCoordinator whose log is in
 // memory, and whose time stands still.
+// Says of every transaction what it is told to.
+class FakeVerifier final : public TransactionVerifier {
+ public:
+  ErrorCode answer = ErrorCode::kNone;
+  std::vector<AddPartitionsRequest> asked;
+
+  void Ask(AddPartitionsRequest request, Executor& on,
+           Done<AddPartitionsResult> done) override {
+    AddPartitionsResult result;
+    result.partitions.resize(request.partitions.size(), answer);
+    asked.push_back(std::move(request));
+    on.Post([done = std::move(done), result] { done(result); });
+  }
+};
+
 class GroupCoordinatorTest : public testing::Test {
  protected:
   GroupCoordinatorTest() {
     services.metadata = &metadata;
     services.groups = &groups;
+    services.verifier = &verifier;
   }
 
   void AddBroker(int32_t id, bool fenced) {
@@ -94,6 +111,7 @@ class GroupCoordinatorTest : public testing::Test {
                                    .client_id = "c",
                                    .client_host = "/127.0.0.1",
                                    .listener = "EXTERNAL",
+                                   .executor = &executor,
                                    .services = &services};
     auto answer = std::make_shared<std::optional<Response>>();
     handler(context, std::move(request),
@@ -115,11 +133,12 @@ class GroupCoordinatorTest : public testing::Test {
   ManualExecutor executor;
   FakeReplicas replicas{executor};
   FakeController controller;
+  FakeVerifier verifier;
   ImageHolder metadata;
   MetadataOffset offset = 0;
   static constexpr size_t kMemory = 1 << 20;
   GroupCoordinator groups{
-      GroupConfig{}, OffsetsTopicConfig{}, SnapshotOptions{}, kMemory,
+      GroupConfig{}, OffsetsTopicConfig(), SnapshotOptions{}, kMemory,
       metadata,      controller,           replicas};
   server::Services services;
 };

@@ -72,6 +72,30 @@ TEST_F(TxnOffsetCommitTest, OffsetsAreVisibleWhenTheirTransactionIsCommitted) {
   EXPECT_EQ(Fetch("g", true), (std::pair<Offset, int16_t>(5, 0)));
 }
 
+TEST_F(TxnOffsetCommitTest, TheTransactionIsAskedForFirst) {
+  Serve();
+  ASSERT_EQ(Commit(CommitOf("g", 3), 3), 0);
+  ASSERT_EQ(verifier.asked.size(), 1u);
+  EXPECT_TRUE(verifier.asked[0].verify_only);
+  EXPECT_EQ(verifier.asked[0].transactional_id, "tid");
+  EXPECT_EQ(verifier.asked[0].partitions,
+            (std::vector<TopicPartition>{{kOffsetsTopic, 0}}));
+  ASSERT_EQ(Commit(CommitOf("g", 3), 5), 0);
+  EXPECT_FALSE(verifier.asked[1].verify_only);
+  EXPECT_EQ(End(7, true), ErrorCode::kNone);
+  verifier.answer = ErrorCode::kTransactionAbortable;
+  EXPECT_EQ(Commit(CommitOf("g", 9), 3), Code(ErrorCode::kInvalidTxnState));
+  EXPECT_EQ(Commit(CommitOf("g", 9), 4),
+            Code(ErrorCode::kTransactionAbortable));
+  verifier.answer = ErrorCode::kProducerFenced;
+  EXPECT_EQ(Commit(CommitOf("g", 9), 5),
+            Code(ErrorCode::kInvalidProducerEpoch));
+  verifier.answer = ErrorCode::kNotCoordinator;
+  EXPECT_EQ(Commit(CommitOf("g", 9), 5),
+            Code(ErrorCode::kCoordinatorNotAvailable));
+  EXPECT_EQ(Fetch("g", true), (std::pair<Offset, int16_t>(3, 0)));
+}
+
 TEST_F(TxnOffsetCommitTest, EachPartitionHasItsError) {
   Serve();
   Request request = CommitOf("g", 5);

@@ -34,20 +34,42 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
         std::to_string(api.advertised.max);
   }
   const std::map<std::string, std::string> expected = {
-      {"Produce", "0-11"},        {"Fetch", "4-16"},
-      {"ListOffsets", "1-8"},     {"Metadata", "0-12"},
-      {"OffsetCommit", "1-9"},    {"OffsetFetch", "1-9"},
-      {"FindCoordinator", "0-5"}, {"JoinGroup", "0-9"},
-      {"Heartbeat", "0-4"},       {"LeaveGroup", "0-5"},
-      {"SyncGroup", "0-5"},       {"DescribeGroups", "0-6"},
-      {"ListGroups", "0-5"},      {"ApiVersions", "0-4"},
-      {"CreateTopics", "2-7"},    {"DeleteTopics", "1-6"},
-      {"InitProducerId", "0-5"},  {"OffsetForLeaderEpoch", "2-4"},
-      {"DescribeConfigs", "1-4"}, {"CreatePartitions", "0-3"},
-      {"DeleteGroups", "0-2"},    {"IncrementalAlterConfigs", "0-1"},
-      {"DescribeCluster", "0-2"}, {"DescribeTopicPartitions", "0-0"},
-      {"DescribeQuorum", "0-2"},  {"AddRaftVoter", "0-0"},
-      {"RemoveRaftVoter", "0-0"}, {"UpdateFeatures", "0-2"},
+      {"Produce", "0-12"},
+      {"Fetch", "4-16"},
+      {"ListOffsets", "1-8"},
+      {"Metadata", "0-12"},
+      {"OffsetCommit", "1-9"},
+      {"OffsetFetch", "1-9"},
+      {"FindCoordinator", "0-5"},
+      {"JoinGroup", "0-9"},
+      {"Heartbeat", "0-4"},
+      {"LeaveGroup", "0-5"},
+      {"SyncGroup", "0-5"},
+      {"DescribeGroups", "0-6"},
+      {"ListGroups", "0-5"},
+      {"ApiVersions", "0-4"},
+      {"CreateTopics", "2-7"},
+      {"DeleteTopics", "1-6"},
+      {"InitProducerId", "0-5"},
+      {"OffsetForLeaderEpoch", "2-4"},
+      {"DescribeConfigs", "1-4"},
+      {"CreatePartitions", "0-3"},
+      {"DeleteGroups", "0-2"},
+      {"IncrementalAlterConfigs", "0-1"},
+      {"DescribeCluster", "0-2"},
+      {"DescribeTopicPartitions", "0-0"},
+      {"DescribeQuorum", "0-2"},
+      {"AddRaftVoter", "0-0"},
+      {"RemoveRaftVoter", "0-0"},
+      {"UpdateFeatures", "0-2"},
+      {"AddPartitionsToTxn", "0-5"},
+      {"AddOffsetsToTxn", "0-4"},
+      {"EndTxn", "0-5"},
+      {"WriteTxnMarkers", "1-2"},
+      {"TxnOffsetCommit", "0-5"},
+      {"DescribeProducers", "0-0"},
+      {"DescribeTransactions", "0-0"},
+      {"ListTransactions", "0-1"},
   };
   EXPECT_EQ(ranges, expected);
 }
@@ -84,7 +106,8 @@ TEST(ApiVersions, TellsTheLevelsThatTheClusterWorksAt) {
   using Finalized = kafka::ApiVersionsResponse::FinalizedFeatureKey;
   const Supported metadata_version{"metadata.version", 1, 2};
   EXPECT_THAT(response.supported_features,
-              ElementsAre(metadata_version, Supported{"kraft.version", 0, 1}));
+              ElementsAre(metadata_version, Supported{"kraft.version", 0, 1},
+                          Supported{"transaction.version", 0, 2}));
   EXPECT_THAT(response.finalized_features,
               ElementsAre(Finalized{"metadata.version", 1, 1}));
   EXPECT_EQ(response.finalized_features_epoch,

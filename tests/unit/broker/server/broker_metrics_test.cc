@@ -15,7 +15,7 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   network.Observe(-1, std::chrono::seconds(1));
   network.Observe(9999, std::chrono::seconds(1));
   Admission admission(Admission::Options{.answer_bytes = 4711});
-  const coordinator::GroupMemory groups(4713);
+  const coordinator::CoordinatorMemory groups(4713);
   replication::Stats stats;
   stats.bytes_in = 12345;
   log::Scrubber::Counters scrubbed;

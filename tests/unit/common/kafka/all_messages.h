@@ -18,6 +18,7 @@
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
+#include "common/kafka/messages/describe_producers.h"
 #include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
 #include "common/kafka/messages/describe_transactions.h"
@@ -40,8 +41,8 @@
 #include "common/kafka/messages/produce.h"
 #include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
-#include "common/kafka/messages/txn_offset_commit.h"
 #include "common/kafka/messages/transaction_records.h"
+#include "common/kafka/messages/txn_offset_commit.h"
 #include "common/kafka/messages/update_features.h"
 #include "common/kafka/messages/write_txn_markers.h"
 
@@ -51,6 +52,8 @@ namespace tidemark::kafka {
 // of its files.
 template <class F>
 void ForEachApi(F f) {
+  f.template operator()<DescribeProducersRequest, DescribeProducersResponse>(
+      "describe_producers");
   f.template operator()<AddRaftVoterRequest, AddRaftVoterResponse>(
       "add_raft_voter");
   f.template operator()<DescribeQuorumRequest, DescribeQuorumResponse>(

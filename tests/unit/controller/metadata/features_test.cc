@@ -8,10 +8,12 @@
 namespace tidemark::controller {
 namespace {
 
+using metadata::InitialLevels;
 using metadata::kBaseLevel;
 using metadata::kFeaturesLevel;
 using metadata::kKraftVersion;
 using metadata::kMetadataVersion;
+using metadata::kTransactionVersion;
 using metadata::SupportedFeatures;
 using testing::HasSubstr;
 using Request = admin_v1::UpdateFeaturesRequest;
@@ -217,11 +219,12 @@ TEST_F(FeaturesTest, ANewClusterBeginsAtItsLevelOnceAllSupportIt) {
   EXPECT_TRUE(DecideOwnFeatures(view(), InitialLevels()).empty());
   facts_.nodes[0].said = SupportedFeatures();
   const Records records = DecideOwnFeatures(view(), InitialLevels());
-  ASSERT_EQ(records.size(), 2u);
+  ASSERT_EQ(records.size(), 3u);
   EXPECT_TRUE(CheckLevels(records, *state_));
   state_.Apply(records);
   EXPECT_EQ(level(), kFeaturesLevel);
   EXPECT_EQ(state_->features().LevelOf(kKraftVersion), 1);
+  EXPECT_EQ(state_->features().LevelOf(kTransactionVersion), 2);
   EXPECT_TRUE(DecideOwnFeatures(view(), InitialLevels()).empty());
 }
 
@@ -243,7 +246,7 @@ TEST_F(FeaturesTest, DescribedWithWhatEachNodeSupports) {
   facts_.nodes[2].said.emplace();
   const auto all = Describe(view(), admin_v1::DescribeFeaturesRequest());
   EXPECT_EQ(all.epoch(), state_->offset());
-  ASSERT_EQ(all.features_size(), 2);
+  ASSERT_EQ(all.features_size(), 3);
   EXPECT_EQ(all.features(0).name(), kMetadataVersion);
   EXPECT_EQ(all.features(0).level(), 1);
   EXPECT_EQ(all.features(0).max_level(), metadata::kNewestLevel);

@@ -8,14 +8,15 @@
 
 namespace tidemark::coordinator {
 
-// What all groups of a broker take in memory, and how much that may be. Growth
+// What all groups and transactional ids of a broker take in memory, and how
+// much that may be. Growth
 // beyond it is refused; what is in a log already is counted and never refused.
 // Any thread.
-class GroupMemory {
+class CoordinatorMemory {
  public:
-  explicit GroupMemory(size_t limit = SIZE_MAX) : limit_(limit) {}
-  GroupMemory(const GroupMemory&) = delete;
-  GroupMemory& operator=(const GroupMemory&) = delete;
+  explicit CoordinatorMemory(size_t limit = SIZE_MAX) : limit_(limit) {}
+  CoordinatorMemory(const CoordinatorMemory&) = delete;
+  CoordinatorMemory& operator=(const CoordinatorMemory&) = delete;
 
   size_t limit() const { return limit_; }
   size_t used() const { return used_.load(std::memory_order_relaxed); }
@@ -33,7 +34,8 @@ class GroupMemory {
   class Share {
    public:
     // nullptr: nobody counts.
-    explicit Share(std::shared_ptr<GroupMemory> of) : of_(std::move(of)) {}
+    explicit Share(std::shared_ptr<CoordinatorMemory> of)
+        : of_(std::move(of)) {}
     Share(Share&& other) noexcept
         : of_(other.of_), bytes_(std::exchange(other.bytes_, 0)) {}
     ~Share() { Set(0); }
@@ -47,7 +49,7 @@ class GroupMemory {
     bool Admit(size_t growth) { return of_ == nullptr || of_->Admit(growth); }
 
    private:
-    std::shared_ptr<GroupMemory> of_;
+    std::shared_ptr<CoordinatorMemory> of_;
     size_t bytes_ = 0;
   };
 
