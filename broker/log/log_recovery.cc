@@ -550,6 +550,9 @@ Status PartitionLog::ApplySegment(size_t index, Offset from,
         std::string batch;
         if (IsMarker(header)) {
           TM_ASSIGN_OR_RETURN(batch, ReadBatch(segment, {header, position}));
+          // One that has rotted might say the contrary. Whoever reads there
+          // finds it, too, and until it is mended the transaction is open.
+          if (!record::ParseAndVerifyBatch(batch)) return {};
         }
         const auto ended = producers->Apply(header, batch);
         if (ended && aborted != nullptr) aborted->push_back(*ended);

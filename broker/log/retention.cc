@@ -280,6 +280,11 @@ bool PartitionLog::IsExpired(const Segment& segment, int64_t now_ms) const {
 Result<int> PartitionLog::ApplyRetention(Offset high_watermark,
                                          int64_t now_ms) {
   TM_RETURN_IF_ERROR(Healthy());
+  if (producers_stale_) {
+    // Until then nothing of the log is stable.
+    const Status fresh = Note(FreshProducers());
+    if (!fresh && failed()) return Fail(fresh.error());
+  }
   if (!producers_stale_) {
     producers_.Expire(now_ms, options_.config.producer_expiration_ms);
   }

@@ -45,11 +45,14 @@ bool RunQuorum(uint64_t seed, Totals* totals) {
   return !result.failure;
 }
 
-bool RunCluster(uint64_t seed, Totals* totals) {
+bool RunCluster(uint64_t seed, bool transactions, Totals* totals) {
   sim::ClusterSimOptions options;
   options.seed = seed;
+  options.transactions = transactions;
   const auto result = sim::RunClusterSim(options);
-  if (result.failure) Report("cluster", seed, *result.failure);
+  if (result.failure) {
+    Report(transactions ? "transactions" : "cluster", seed, *result.failure);
+  }
   ++totals->seeds;
   totals->events += result.events;
   totals->committed += result.committed;
@@ -64,7 +67,7 @@ void Print(const char* what, const Totals& totals) {
 
 int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
         uint64_t most, double minutes, const std::string& only) {
-  Totals quorum, cluster;
+  Totals quorum, cluster, transactions;
   const auto with = [&](const char* what) {
     return only.empty() || only == what;
   };
@@ -76,12 +79,16 @@ int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
   bool held = true;
   do {
     if (with("quorum")) held = RunQuorum(seed, &quorum);
-    if (held && with("cluster")) held = RunCluster(seed, &cluster);
+    if (held && with("cluster")) held = RunCluster(seed, false, &cluster);
+    if (held && with("transactions")) {
+      held = RunCluster(seed, true, &transactions);
+    }
     ++seed;
   } while (held && !one_seed && --most > 0 &&
            std::chrono::steady_clock::now() < end);
   if (with("quorum")) Print("quorum", quorum);
   if (with("cluster")) Print("cluster", cluster);
+  if (with("transactions")) Print("transactions", transactions);
   return held ? 0 : 1;
 }
 
@@ -106,7 +113,7 @@ int main(int argc, char** argv) {
   app.add_option("--most", most, "Explore so many at most")
       ->check(CLI::PositiveNumber);
   app.add_option("--only", only, "Only this simulation")
-      ->check(CLI::IsMember({"quorum", "cluster"}));
+      ->check(CLI::IsMember({"quorum", "cluster", "transactions"}));
   app.add_flag("--verbose", verbose, "Show what the simulated processes log");
   CLI11_PARSE(app, argc, argv);
   FLAGS_logtostderr = true;

@@ -105,9 +105,10 @@ class Producer {
 // history what it sees. Every now and then it asks for the latest offset.
 class Consumer {
  public:
-  // `again`: starts over now and then.
+  // `again`: starts over now and then. `read_committed`: sees of transactions
+  // what is committed, and its partitions have nothing else.
   Consumer(ClientSide& side, int id, std::vector<TopicPartition> partitions,
-           bool again);
+           bool again, bool read_committed = false);
 
   void Start();
   void Rewind(const TopicPartition& partition, Offset to) {
@@ -130,6 +131,7 @@ class Consumer {
   ClientSide& side_;
   const NodeId self_;
   const bool again_;
+  const bool read_committed_;
   std::map<TopicPartition, Offset> positions_;
   std::map<NodeId, std::shared_ptr<Connection>> links_;
 };

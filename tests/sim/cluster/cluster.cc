@@ -22,8 +22,9 @@ constexpr Duration kUntilOrdered = seconds(5);
 
 }  // namespace
 
-Cluster::Cluster(Scheduler& scheduler)
+Cluster::Cluster(Scheduler& scheduler, bool transactions)
     : scheduler_(scheduler),
+      transactions_(transactions),
       network_(scheduler),
       controllers_(scheduler),
       inspector_(controllers_, history_),
@@ -72,17 +73,42 @@ void Cluster::Start() {
     scheduler_.Sleep(milliseconds(50));
   }
   const std::string small = std::to_string(2048 + scheduler_.Below(6000));
-  CreateTopic("orders", 5, 3,
-              {{"min.insync.replicas", "2"}, {"segment.bytes", small}});
-  CreateTopic("clicks", 3, 3,
-              {{"min.insync.replicas", "1"},
-               {"segment.bytes", "4096"},
-               {"retention.bytes", "30000"}});
-  CreateTopic("lines", 2, 2, {{"segment.ms", "3000"}});
-  CreateTopic(
+  const auto create = [this](const std::string& name, int partitions,
+                             int replicas, Configs configs) {
+    for (auto& partition : CreateTopic(name, partitions, replicas, configs)) {
+      partitions_.push_back(std::move(partition));
+    }
+  };
+  create("orders", 5, 3,
+         {{"min.insync.replicas", "2"}, {"segment.bytes", small}});
+  create("clicks", 3, 3,
+         {{"min.insync.replicas", "1"},
+          {"segment.bytes", "4096"},
+          {"retention.bytes", "30000"}});
+  create("lines", 2, 2, {{"segment.ms", "3000"}});
+  create(
       kLoose, 2, 2,
       {{"unclean.leader.election.enable", "true"}, {"segment.bytes", "4096"}});
+  if (transactions_) StartTransactions();
   StartClients();
+}
+
+void Cluster::StartTransactions() {
+  payments_ =
+      CreateTopic("payments", 3, 3,
+                  {{"min.insync.replicas", "2"}, {"segment.bytes", "3000"}});
+  transactors_.push_back(
+      std::make_unique<Transactor>(side_, TransactorOptions{11, payments_, 2}));
+  transactors_.push_back(
+      std::make_unique<Transactor>(side_, TransactorOptions{12, payments_, 2}));
+  transactors_.push_back(
+      std::make_unique<Transactor>(side_, TransactorOptions{13, payments_, 0}));
+  for (const bool again : {false, true}) {
+    committed_readers_.push_back(std::make_unique<Consumer>(
+        side_, again ? 12 : 11, payments_, again, true));
+  }
+  for (auto& transactor : transactors_) transactor->Start();
+  for (auto& reader : committed_readers_) reader->Start();
 }
 
 void Cluster::StartClients() {
@@ -115,6 +141,7 @@ void Cluster::StartClients() {
 
 void Cluster::FinishProducing() {
   for (auto& producer : producers_) producer->Finish();
+  for (auto& transactor : transactors_) transactor->Finish();
 }
 
 void Cluster::Stop() {
@@ -162,16 +189,8 @@ std::string Cluster::Ailment() {
              offline.begin()->second;
     }
   }
-  for (const auto& partition : partitions_) {
-    const auto* row =
-        image->FindPartition(partition.topic, partition.partition);
-    const std::string name = ToString(partition);
-    if (row->leader < 0) return name + kNoLeader;
-    if (row->isr.size() != row->replicas.size()) {
-      return name + " has " + std::to_string(row->isr.size()) +
-             " replicas in sync, led by " + std::to_string(row->leader);
-    }
-    if (row->recovering) return name + " is recovering";
+  for (const auto* partitions : {&partitions_, &payments_}) {
+    if (auto ailment = AilmentOf(*partitions); !ailment.empty()) return ailment;
   }
   const auto* passing = image->FindTopic(kPassing);
   for (int i = 0; passing != nullptr && i < kPassingPartitions; ++i) {
@@ -183,6 +202,21 @@ std::string Cluster::Ailment() {
       return "a log of a topic that was made is missing on " +
              std::to_string(replica);
     }
+  }
+  return "";
+}
+
+std::string Cluster::AilmentOf(const std::vector<TopicPartition>& partitions) {
+  for (const auto& partition : partitions) {
+    const auto* row = controllers_.image()->FindPartition(partition.topic,
+                                                          partition.partition);
+    const std::string name = ToString(partition);
+    if (row->leader < 0) return name + kNoLeader;
+    if (row->isr.size() != row->replicas.size()) {
+      return name + " has " + std::to_string(row->isr.size()) +
+             " replicas in sync, led by " + std::to_string(row->leader);
+    }
+    if (row->recovering) return name + " is recovering";
   }
   return "";
 }
@@ -214,20 +248,11 @@ bool Cluster::AwaitQuiet(Duration limit) {
   while (!history_.failure()) {
     missing.clear();
     for (const auto& producer : producers_) missing += producer->Describe();
+    for (const auto& one : transactors_) missing += one->Describe();
     if (missing.empty()) {
-      for (const auto& partition : partitions_) {
-        const auto* row = controllers_.image()->FindPartition(
-            partition.topic, partition.partition);
-        const Copy copy =
-            row->leader < 0 ? Copy() : Read(row->leader, partition);
-        const Offset seen = consumers_.front()->position(partition);
-        if (copy.there && copy.high_watermark == copy.end && seen >= copy.end) {
-          continue;
-        }
-        missing += " " + ToString(partition) + " was read to " +
-                   std::to_string(seen) + ", high watermark " +
-                   std::to_string(copy.high_watermark) + ", end " +
-                   std::to_string(copy.end);
+      missing = WhatIsMissing(*consumers_.front(), partitions_);
+      if (transactions_) {
+        missing += WhatIsMissing(*committed_readers_.front(), payments_);
       }
     }
     if (missing.empty()) return true;
@@ -236,6 +261,24 @@ bool Cluster::AwaitQuiet(Duration limit) {
   }
   history_.Fail("healed, but not everything is served:" + missing);
   return false;
+}
+
+std::string Cluster::WhatIsMissing(
+    const Consumer& consumer, const std::vector<TopicPartition>& partitions) {
+  std::string missing;
+  for (const auto& partition : partitions) {
+    const auto* row = controllers_.image()->FindPartition(partition.topic,
+                                                          partition.partition);
+    const Copy copy = row->leader < 0 ? Copy() : Read(row->leader, partition);
+    const Offset seen = consumer.position(partition);
+    if (copy.there && copy.stable == copy.end && seen >= copy.end) continue;
+    missing += " " + ToString(partition) + " was read to " +
+               std::to_string(seen) + ", stable up to " +
+               std::to_string(copy.stable) + ", high watermark " +
+               std::to_string(copy.high_watermark) + ", end " +
+               std::to_string(copy.end);
+  }
+  return missing;
 }
 
 void Cluster::ElectLeaders(bool unclean,
@@ -294,6 +337,7 @@ Cluster::Copy Cluster::Read(NodeId node, const TopicPartition& partition) {
     copy.start = log.start_offset();
     copy.end = log.end_offset();
     copy.high_watermark = found->high_watermark();
+    copy.stable = found->last_stable_offset();
     Offset next = copy.start;
     while (next < copy.end) {
       const auto bytes = log.Read(next, copy.end, kAllBytes, true);
@@ -315,9 +359,12 @@ Cluster::Copy Cluster::Read(NodeId node, const TopicPartition& partition) {
 }
 
 void Cluster::CheckLogs() {
-  for (const auto& partition : partitions_) {
-    if (!history_.failure()) CheckPartition(partition);
+  for (const auto* partitions : {&partitions_, &payments_}) {
+    for (const auto& partition : *partitions) {
+      if (!history_.failure()) CheckPartition(partition);
+    }
   }
+  for (const auto& partition : payments_) history_.CheckDecided(partition);
 }
 
 void Cluster::CheckPartition(const TopicPartition& partition) {
@@ -334,6 +381,9 @@ void Cluster::CheckPartition(const TopicPartition& partition) {
                               std::to_string(row->leader);
     if (copy.end != leader.end) {
       return history_.Fail("different ends of " + where);
+    }
+    if (copy.high_watermark == copy.end && copy.stable != copy.end) {
+      return history_.Fail("a transaction is open at the end of " + where);
     }
     for (Offset at = std::max(copy.start, leader.start); at < leader.end;
          ++at) {

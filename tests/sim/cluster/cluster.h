@@ -7,6 +7,7 @@
 
 #include "tests/sim/cluster/client.h"
 #include "tests/sim/cluster/inspector.h"
+#include "tests/sim/cluster/transactor.h"
 
 namespace tidemark::sim {
 
@@ -20,7 +21,8 @@ inline constexpr char kLoose[] = "loose";
 // operator does and sees.
 class Cluster {
  public:
-  explicit Cluster(Scheduler& scheduler);
+  // `transactions`: there are producers of them beside the others.
+  Cluster(Scheduler& scheduler, bool transactions);
   ~Cluster();
 
   // All of these by the operator's thread.
@@ -61,6 +63,7 @@ class Cluster {
   Machine& AnyMachine();
   int machines() const { return static_cast<int>(machines_.size()); }
   const std::vector<TopicPartition>& partitions() const { return partitions_; }
+  bool transactions() const { return transactions_; }
 
   // Machines whose disk has been made to fail, so that a directory may go
   // offline.
@@ -75,13 +78,19 @@ class Cluster {
     bool operator==(const Record&) const = default;
   };
   struct Copy {
-    Offset start = 0, high_watermark = 0, end = 0;
+    Offset start = 0, high_watermark = 0, stable = 0, end = 0;
     std::map<Offset, Record> records;
     bool there = false;
   };
   using Configs = std::map<std::string, std::string>;
-  void CreateTopic(const std::string& name, int partitions, int replicas,
-                   Configs configs);
+  // Returns its partitions.
+  std::vector<TopicPartition> CreateTopic(const std::string& name,
+                                          int partitions, int replicas,
+                                          Configs configs);
+  void StartTransactions();
+  std::string WhatIsMissing(const Consumer& consumer,
+                            const std::vector<TopicPartition>& partitions);
+  std::string AilmentOf(const std::vector<TopicPartition>& partitions);
   // Keys that are not there get their defaults.
   void AlterConfigs(const std::string& topic, const Configs& from,
                     const Configs& to);
@@ -100,6 +109,7 @@ class Cluster {
   void On(SimExecutor& executor, std::function<void()> work);
 
   Scheduler& scheduler_;
+  const bool transactions_;
   Network network_;
   Controllers controllers_;
   History history_;
@@ -112,6 +122,10 @@ class Cluster {
   std::map<std::string, Configs> made_with_;  // by topic
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
+  // Of a topic that is written in transactions only.
+  std::vector<TopicPartition> payments_;
+  std::vector<std::unique_ptr<Transactor>> transactors_;
+  std::vector<std::unique_ptr<Consumer>> committed_readers_;
 };
 
 // All by the operator's thread.

@@ -53,7 +53,7 @@ ClusterSimResult RunClusterSim(const ClusterSimOptions& options) {
   std::string at;
   const Instant begin = scheduler.Now();
   scheduler.Spawn("operator", &operator_process, [&] {
-    cluster = std::make_unique<Cluster>(scheduler);
+    cluster = std::make_unique<Cluster>(scheduler, options.transactions);
     Operate(*cluster, options);
     at = std::to_string((scheduler.Now() - begin) / milliseconds(1));
     cluster->Stop();

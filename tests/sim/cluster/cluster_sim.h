@@ -10,6 +10,7 @@ struct ClusterSimOptions {
   uint64_t seed = 1;
   int faults = 15;
   int fault_every_ms = 700;
+  bool transactions = false;
 };
 
 struct ClusterSimResult {
@@ -25,8 +26,9 @@ struct ClusterSimResult {
 // Four production brokers (log manager, shards, replica manager, fetchers,
 // fetch sessions, ISR updater, publisher, session and subscriber) and three
 // production controllers on simulated threads, disks and networks; producers,
-// plain and idempotent, with several requests out, and consumers. One seed, one
-// run, one hash.
+// plain and idempotent, with several requests out, and consumers. With
+// `transactions` also producers of these, whose coordinator is simulated, and
+// consumers that read what is committed. One seed, one run, one hash.
 //
 // Faults: kills, power cuts, clean stops, pauses, cuts of the network in one or
 // both directions, other controllers, crashed controllers, topics' settings

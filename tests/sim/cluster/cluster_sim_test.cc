@@ -44,6 +44,21 @@ TEST_F(ClusterSim, HoldsForManySeeds) {
   EXPECT_GE(total.committed, total.shown);
 }
 
+TEST_F(ClusterSim, HoldsForTransactions) {
+  const uint64_t first = FromEnvironment("TIDEMARK_SIM_SEED", 1);
+  const uint64_t count = FromEnvironment("TIDEMARK_SIM_SEEDS", 12);
+  ClusterSimResult total;
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    ClusterSimOptions options;
+    options.seed = seed;
+    options.transactions = true;
+    const auto result = RunClusterSim(options);
+    ASSERT_FALSE(result.failure) << *result.failure;
+    total.shown += result.shown;
+  }
+  std::cout << "shown " << total.shown << "\n";
+}
+
 // What exploring has found once.
 TEST_F(ClusterSim, HoldsForSeedsThatFailed) {
   // A flipped bit, a recovery that cuts there, and a leader of what is left.

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "common/record/batch_reader.h"
@@ -25,11 +28,46 @@ bool LoadAll(kafka::FetchResponse* response) {
   return true;
 }
 
+// What Kafka's consumers make of an answer's aborted transactions.
+class AbortedFilter {
+ public:
+  explicit AbortedFilter(const kafka::FetchResponse::PartitionData& data) {
+    if (!data.aborted_transactions) return;
+    for (const auto& one : *data.aborted_transactions) {
+      to_come_.emplace(one.first_offset, one.producer_id);
+    }
+  }
+  // A marker, or of a transaction that was aborted.
+  bool Skips(const record::BatchView& batch) {
+    const record::BatchHeader& header = batch.header;
+    while (!to_come_.empty() &&
+           to_come_.begin()->first <= header.LastOffset()) {
+      aborted_.insert(to_come_.begin()->second);
+      to_come_.erase(to_come_.begin());
+    }
+    if (const auto marker = log::MarkerIn(header, batch.bytes)) {
+      if (marker->type == record::ControlRecordType::kAbort) {
+        aborted_.erase(header.producer_id);
+      }
+      return true;
+    }
+    return header.IsTransactional() && aborted_.contains(header.producer_id);
+  }
+
+ private:
+  std::multimap<Offset, ProducerId> to_come_;
+  std::set<ProducerId> aborted_;
+};
+
 }  // namespace
 
 Consumer::Consumer(ClientSide& side, int id,
-                   std::vector<TopicPartition> partitions, bool again)
-    : side_(side), self_(300 + id), again_(again) {
+                   std::vector<TopicPartition> partitions, bool again,
+                   bool read_committed)
+    : side_(side),
+      self_(300 + id),
+      again_(again),
+      read_committed_(read_committed) {
   for (const auto& partition : partitions) positions_[partition] = 0;
 }
 
@@ -63,6 +101,7 @@ void Consumer::Fetch(NodeId broker, std::vector<TopicPartition> partitions) {
   request.max_wait_ms = kMaxWaitMs;
   request.min_bytes = 1;
   request.max_bytes = 1 << 20;
+  request.isolation_level = read_committed_ ? 1 : 0;
   for (const auto& partition : partitions) {
     const auto* topic = side_.controllers.image()->FindTopic(partition.topic);
     if (topic == nullptr) continue;
@@ -132,6 +171,9 @@ void Consumer::Take(const TopicPartition& partition,
     return;
   }
   if (error != ErrorCode::kNone || !data.records) return;
+  const Offset limit =
+      read_committed_ ? data.last_stable_offset : data.high_watermark;
+  AbortedFilter aborted(data);
   record::BatchIterator batches(data.records->bytes().view());
   while (true) {
     const auto batch = batches.Next();
@@ -145,11 +187,15 @@ void Consumer::Take(const TopicPartition& partition,
       return side_.history.Fail("a consumer was sent bad bytes: " +
                                 ToString(intact.error()));
     }
-    if (view.header.NextOffset() > data.high_watermark) {
-      return side_.history.Fail(
-          "a consumer of " + ToString(partition) + " was sent offset " +
-          std::to_string(view.header.LastOffset()) + " above " +
-          std::to_string(data.high_watermark));
+    if (view.header.NextOffset() > limit) {
+      return side_.history.Fail("a consumer of " + ToString(partition) +
+                                " was sent offset " +
+                                std::to_string(view.header.LastOffset()) +
+                                " above " + std::to_string(limit));
+    }
+    if (read_committed_ && aborted.Skips(view)) {
+      position = std::max(position, view.header.NextOffset());
+      continue;
     }
     const Status read = record::ForEachRecord(
         view.bytes, [&](const record::Record& record) -> Status {
@@ -159,8 +205,13 @@ void Consumer::Take(const TopicPartition& partition,
             return Fail(ErrorCode::kInvalidRecord,
                         std::string(record.value.value_or("null")));
           }
-          side_.history.Shown(partition, record.offset,
-                              view.header.leader_epoch, *written);
+          if (read_committed_) {
+            side_.history.ShownCommitted(partition, record.offset,
+                                         view.header.leader_epoch, *written);
+          } else {
+            side_.history.Shown(partition, record.offset,
+                                view.header.leader_epoch, *written);
+          }
           position = record.offset + 1;
           return {};
         });
@@ -176,6 +227,7 @@ void Consumer::AskLatest(const TopicPartition& partition) {
   replication::OffsetQuery query;
   query.partition = partition;
   query.timestamp = -1;
+  query.read_committed = read_committed_;
   link->Send(
       kLimit,
       [this, partition, query](BrokerProcess& process, SimExecutor& on,

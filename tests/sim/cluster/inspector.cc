@@ -204,6 +204,10 @@ bool Inspector::TakeBatch(const At& at, Replica& replica,
       batch, [&](const record::Record& found) -> Status {
         Record record{header->leader_epoch,
                       std::string(found.value.value_or("null"))};
+        // Markers are all alike.
+        if (header->IsControl()) {
+          record.value = "marker at " + std::to_string(found.offset);
+        }
         CheckNamed(at, replica, found.offset, record);
         replica.last_epoch = record.epoch;
         if (found.offset >= replica.checked) {

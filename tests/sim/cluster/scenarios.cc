@@ -218,7 +218,9 @@ void PlayScenario(Cluster& cluster) {
     case 2:
       return FlipBit(cluster);
     case 3:
-      return WipeLastInSync(cluster);
+      // It loses what was committed, and so ends and halves of transactions.
+      if (!cluster.transactions()) return WipeLastInSync(cluster);
+      return WipeDisk(cluster);
     default:
       return BreakDirectory(cluster);
   }

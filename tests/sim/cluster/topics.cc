@@ -9,8 +9,9 @@ namespace tidemark::sim {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-void Cluster::CreateTopic(const std::string& name, int partitions, int replicas,
-                          Configs configs) {
+std::vector<TopicPartition> Cluster::CreateTopic(const std::string& name,
+                                                 int partitions, int replicas,
+                                                 Configs configs) {
   made_with_[name] = configs;
   admin::v1::CreateTopicsRequest request;
   auto* topic = request.add_topics();
@@ -26,11 +27,13 @@ void Cluster::CreateTopic(const std::string& name, int partitions, int replicas,
   while (controllers_.image()->FindTopic(name) == nullptr) {
     scheduler_.Sleep(milliseconds(5));
   }
+  std::vector<TopicPartition> made;
   for (int i = 0; i < partitions; ++i) {
-    partitions_.push_back({name, i});
-    if (name == kLoose) history_.MayLose(partitions_.back());
-    inspector_.Watch(partitions_.back(), name == kLoose);
+    made.push_back({name, i});
+    if (name == kLoose) history_.MayLose(made.back());
+    inspector_.Watch(made.back(), name == kLoose);
   }
+  return made;
 }
 
 void Cluster::MakeOrRemoveTopic() {

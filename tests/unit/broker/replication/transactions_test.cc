@@ -115,6 +115,10 @@ TEST_F(TransactionsTest, AMarkerIsKafkasBytes) {
   EXPECT_THAT(log::MarkerIn(*header, read->view()),
               testing::Optional(record::TransactionMarker{
                   record::ControlRecordType::kCommit, 5}));
+  // As a broker of Apache Kafka 4.x wrote it for coordinator epoch 0.
+  std::string kafkas("\0\0\0\1\x20\0\0\0\x08\0\0\0\1\x0c\0\0\0\0\0\0\0", 21);
+  kafkas[19] = 5;
+  EXPECT_EQ(read->view().substr(record::kRecordCountAt), kafkas);
 }
 
 TEST_F(TransactionsTest, AMarkerIsDoneWhenItIsCommitted) {
