@@ -54,6 +54,7 @@ Result<LogRecord> Encode(const OffsetRecord& record) {
                          .metadata = record.value->metadata,
                          .commit_timestamp = record.value->commit_timestamp_ms},
                      kValueVersion));
+  if (record.value->written_at >= 0) out.written_at = record.value->written_at;
   return out;
 }
 

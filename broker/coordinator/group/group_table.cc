@@ -323,9 +323,22 @@ void GroupTable::Apply(const GroupRecord& record, const RecordMeta& meta) {
     Group& group = FindOrAdd(id);
     std::visit([&](const auto& r) { Store(group, r); }, record);
     if (offset && tombstone) DropOpen(group, offset->partition);
+    if (offset && !tombstone) {
+      group.offsets.at(offset->partition).written_at = meta.offset;
+    }
     if (tombstone) DisposeIfDone(id);
   }
   Publish();
+}
+
+void GroupTable::Settle(Group& group, const TopicPartition& partition,
+                        CommittedOffset value) {
+  const auto there = group.offsets.find(partition);
+  if (there != group.offsets.end() &&
+      there->second.written_at > value.written_at) {
+    return;
+  }
+  Store(group, OffsetRecord{group.id, partition, std::move(value)});
 }
 
 void GroupTable::ApplyMarker(const Marker& marker) {
@@ -337,7 +350,7 @@ void GroupTable::ApplyMarker(const Marker& marker) {
     replicated_ += group.transactional.footprint();
     if (marker.committed) {
       for (auto& [partition, value] : offsets) {
-        Store(group, OffsetRecord{id, partition, std::move(value)});
+        Settle(group, partition, std::move(value));
       }
     }
     DisposeIfDone(id);
@@ -354,7 +367,9 @@ Group& GroupTable::FindOrAdd(const std::string& group_id) {
 void GroupTable::Pend(const OffsetRecord& record, const RecordMeta& meta) {
   TransactionalOffsets& of = FindOrAdd(record.group_id).transactional;
   replicated_ -= of.footprint();
-  of.Put(meta.producer_id, record.partition, *record.value);
+  CommittedOffset value = *record.value;
+  value.written_at = meta.offset;
+  of.Put(meta.producer_id, record.partition, std::move(value));
   replicated_ += of.footprint();
   open_.Add(meta.producer_id, record.group_id, meta.offset);
 }
@@ -399,6 +414,10 @@ bool GroupTable::Snapshot(GroupCursor& cursor, size_t bytes,
       cursor.partition = offset->first;
       taken += EncodedBytes(group.id, offset->first, offset->second);
       out->push_back(OffsetRecord{group.id, offset->first, offset->second});
+      // Nothing that will be newer than this would be older than its copy.
+      if (!group.transactional.Contains(offset->first)) {
+        std::get<OffsetRecord>(out->back()).value->written_at = -1;
+      }
     }
   }
   return false;

@@ -69,7 +69,10 @@ class GroupTable {
   void Clear();
   void Apply(const GroupRecord& record, const RecordMeta& meta);
   // Whatever epoch it has: the log takes no marker that is older than the
-  // records, and a newer one ends them as well (KIP-890).
+  // records, and a newer one ends them as well (KIP-890). Of an offset of the
+  // transaction and the one that is there the record that was written last
+  // counts, whichever was visible first (kafka
+  // OffsetMetadataManager.replayEndTransactionMarker).
   void ApplyMarker(const Marker& marker);
   void Activate(Moment at);
 
@@ -103,6 +106,9 @@ class GroupTable {
   Group& FindOrAdd(const std::string& group_id);
   void Pend(const OffsetRecord& record, const RecordMeta& meta);
   void DropOpen(Group& group, const TopicPartition& partition);
+  // Makes it visible.
+  void Settle(Group& group, const TopicPartition& partition,
+              CommittedOffset value);
   // Applies to what is live, and counts.
   template <class R>
   void Store(Group& group, const R& record);

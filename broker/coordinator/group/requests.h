@@ -111,6 +111,8 @@ struct CommittedOffset {
   LeaderEpoch leader_epoch = -1;
   std::string metadata;
   int64_t commit_timestamp_ms = -1;
+  // Where the record of it lies in the group's log, or lay; -1: not there yet.
+  Offset written_at = -1;
   bool operator==(const CommittedOffset&) const = default;
 };
 

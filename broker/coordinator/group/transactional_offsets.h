@@ -10,10 +10,7 @@
 namespace tidemark::coordinator {
 
 // What a group's open transactions have committed: kept until a marker ends
-// the transaction. Of two transactions with an offset of the same partition
-// the one that ends last has the last word, as with any other record. (Kafka
-// goes by the offsets of the records. Ours lie elsewhere after a snapshot, but
-// the order of the log's ends does not change.) Pure; one owner.
+// the transaction. Pure; one owner.
 class TransactionalOffsets {
  public:
   using Offsets = std::map<TopicPartition, CommittedOffset>;

@@ -34,10 +34,12 @@ struct Context {
   Moment at;
 };
 
-// A record as the log has it. No value: a tombstone.
+// A record as the log has it. No value: a tombstone. `written_at`: it says
+// again, in a snapshot, what a record at that offset said.
 struct LogRecord {
   std::string key;
   std::optional<std::string> value;
+  std::optional<Offset> written_at = std::nullopt;
 };
 
 // Whose transaction records belong to.
@@ -47,7 +49,9 @@ struct Producer {
   bool operator==(const Producer&) const = default;
 };
 
-// Where a record lies. Without a producer: written by the coordinator itself.
+// Where a record lies, or lay when it was written first
+// (LogRecord::written_at). Without a producer: written by the coordinator
+// itself.
 struct RecordMeta {
   Offset offset = -1;
   int64_t timestamp_ms = -1;
@@ -132,7 +136,9 @@ struct DecisionOf {
 //                             is open, ends. Records that Apply was given with
 //                             meta.transactional are facts from then on, or
 //                             never; until then Snapshot and live_bytes leave
-//                             them out
+//                             them out. Snapshot gives the facts that a marker
+//                             may yet replace with where they were written, if
+//                             it matters which is newer
 //   OldestOpenOffset()        of all transactions that are open, the offset of
 //                             the first record that is still needed; nullopt:
 //                             none is open

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/coordinator/runtime/written_at.h"
 #include "common/record/batch_reader.h"
 #include "common/record/control_record.h"
 
@@ -110,8 +111,9 @@ Status LogLoader::ReplayBatch(std::string_view batch) {
     if (!record) return {};
     // A log may begin inside of a batch.
     if (record->offset < next_offset_ || !record->key) continue;
-    const RecordMeta meta{record->offset, record->timestamp, header.producer_id,
-                          header.producer_epoch, header.IsTransactional()};
+    const RecordMeta meta{WrittenAt(*record), record->timestamp,
+                          header.producer_id, header.producer_epoch,
+                          header.IsTransactional()};
     ++loaded_.records;
     if (header.IsControl()) {
       TM_RETURN_IF_ERROR(

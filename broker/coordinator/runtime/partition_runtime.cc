@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/coordinator/runtime/written_at.h"
 #include "common/record/batch_builder.h"
 #include "common/record/control_record.h"
 
@@ -278,7 +279,9 @@ void PartitionRuntime::AppendOfSnapshot() {
                         .timestamp_ms = executor_.WallMs(),
                         .of_snapshot = true};
   for (const LogRecord& record : records) {
-    batch.Add(flight.timestamp_ms, record.key, record.value);
+    const WrittenAtHeader written_at(record.written_at);
+    batch.Add(flight.timestamp_ms, record.key, record.value,
+              written_at.headers());
   }
   Append(batch.Build(), flight);
 }

@@ -55,7 +55,9 @@ namespace tidemark::coordinator {
 // been replaced behind s; and if it has none, it was deleted, behind all
 // markers that made something of it: at u or later, and the deletion is there
 // too, or in front of u, and so are those markers. Deletions drop what is open,
-// so that nothing deleted comes back with a marker.
+// so that nothing deleted comes back with a marker. Where a marker asks which
+// of two is newer, a fact's copy in the snapshot answers as the fact did
+// (written_at.h).
 //
 // Everything, callbacks included, runs on the executor that owns the
 // partition. Hold it by shared_ptr; results that arrive after Resign, a newer

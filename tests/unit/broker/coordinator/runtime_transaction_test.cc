@@ -3,6 +3,7 @@
 #include <random>
 
 #include "broker/coordinator/runtime/coordinator.h"
+#include "broker/coordinator/runtime/written_at.h"
 #include "common/record/batch_builder.h"
 #include "common/record/control_record.h"
 #include "tests/unit/broker/coordinator/fakes.h"
@@ -23,7 +24,12 @@ constexpr Producer kEight{8, 0};
 struct Said {
   Values values;
   std::map<ProducerId, Values> open;
-  bool operator==(const Said&) const = default;
+  // Where what there is was written: of values, and of what is open.
+  std::map<std::string, Offset> at;
+  std::map<std::pair<ProducerId, std::string>, Offset> open_at;
+  bool operator==(const Said& other) const {
+    return values == other.values && open == other.open;
+  }
 };
 
 void Replay(const record::BatchHeader& header, const record::Record& r,
@@ -34,7 +40,10 @@ void Replay(const record::BatchHeader& header, const record::Record& r,
     ASSERT_TRUE(marker);
     if (marker->type == record::ControlRecordType::kCommit) {
       for (const auto& [name, value] : said->open[producer]) {
+        const Offset at = said->open_at[{producer, name}];
+        if (said->values.contains(name) && said->at[name] > at) continue;
         said->values[name] = value;
+        said->at[name] = at;
       }
     }
     said->open.erase(producer);
@@ -47,8 +56,10 @@ void Replay(const record::BatchHeader& header, const record::Record& r,
     std::erase_if(said->open, [](const auto& o) { return o.second.empty(); });
   } else if (header.IsTransactional()) {
     said->open[producer][name] = std::string(*r.value);
+    said->open_at[{producer, name}] = r.offset;
   } else {
     said->values[name] = std::string(*r.value);
+    said->at[name] = WrittenAt(r);
   }
 }
 
@@ -368,6 +379,51 @@ TEST_F(SnapshotTransactionTest, ATransactionThatEndsAmidASnapshotIsNotLost) {
   Lead();
   Settle();
   EXPECT_EQ(Get("a"), "new");
+}
+
+// As Kafka decides it: whose record is older loses, however late its marker.
+TEST_F(RuntimeTransactionTest, OfTwoTheNewerRecordCounts) {
+  Lead();
+  Put("a", "1", kSeven);
+  Put("a", "2");
+  Put("b", "1");
+  Put("b", "2", kSeven);
+  Put("c", "1", kSeven);
+  Put("c", "2", kEight);
+  End(kEight, true);
+  for (int leader = 0; leader < 2; ++leader) {
+    EXPECT_EQ(Get("a"), "2");
+    EXPECT_EQ(Get("b"), "1");
+    EXPECT_EQ(Get("c"), "2");
+    Lead();
+  }
+  End(kSeven, true);
+  for (int leader = 0; leader < 2; ++leader) {
+    EXPECT_EQ(Get("a"), "2");
+    EXPECT_EQ(Get("b"), "2");
+    EXPECT_EQ(Get("c"), "2");
+    Lead();
+  }
+}
+
+// A copy in a snapshot is as old as what it copies.
+TEST_F(SnapshotTransactionTest, ASnapshotMakesNothingNewer) {
+  Lead();
+  Put("a", "1");
+  Put("a", "2", kSeven);
+  Put("b", "1", kSeven);
+  Put("b", "2");
+  PutMany(1'000);
+  ASSERT_GT(replicas.trims, 0);
+  Lead();
+  PutMany(1'000);
+  Lead();
+  End(kSeven, true);
+  for (int leader = 0; leader < 2; ++leader) {
+    EXPECT_EQ(Get("a"), "2");
+    EXPECT_EQ(Get("b"), "2");
+    Lead();
+  }
 }
 
 TEST_F(SnapshotTransactionTest, WhatIsDeletedStaysDeletedWhenAMarkerComes) {

@@ -13,10 +13,12 @@ namespace tidemark::coordinator {
 
 // A machine of named values, as small as one can be that uses everything a
 // runtime offers. A deletion is no part of a transaction, and takes what open
-// ones say of the name, too.
+// ones say of the name, too. Of what a transaction said and what is there the
+// newer record counts.
 struct ToyRecord {
   std::string name;
   std::optional<std::string> value;
+  std::optional<Offset> written_at = std::nullopt;  // in a snapshot
 };
 struct ToyResult {
   ErrorCode error = ErrorCode::kNone;
@@ -61,7 +63,7 @@ class ToyMachine {
     if (record.name.starts_with('!')) {
       return Fail(ErrorCode::kUnknownServerError);
     }
-    return LogRecord{record.name, record.value};
+    return LogRecord{record.name, record.value, record.written_at};
   }
   static Result<std::optional<ToyRecord>> Decode(
       std::string_view key, std::optional<std::string_view> value) {
@@ -85,7 +87,7 @@ class ToyMachine {
   }
   ToyResult Read(const ToyGet& get) const {
     const auto it = values_.find(get.name);
-    return {ErrorCode::kNone, it == values_.end() ? "" : it->second};
+    return {ErrorCode::kNone, it == values_.end() ? "" : it->second.text};
   }
 
   Decision Settled(const Decision& decision, bool committed, Moment) {
@@ -136,16 +138,19 @@ class ToyMachine {
     } else if (meta.transactional) {
       Open& open = open_.try_emplace(meta.producer_id, Open{meta.offset, {}})
                        .first->second;
-      open.values[record.name] = *record.value;
+      open.values[record.name] = {*record.value, meta.offset};
     } else {
-      values_[record.name] = *record.value;
+      values_[record.name] = {*record.value, meta.offset};
     }
   }
   void ApplyMarker(const Marker& marker) {
     log_->markers.push_back(marker);
     auto open = open_.extract(marker.meta.producer_id);
     if (open.empty() || !marker.committed) return;
-    for (auto& [name, value] : open.mapped().values) values_[name] = value;
+    for (auto& [name, value] : open.mapped().values) {
+      Value& there = values_[name];
+      if (value.at > there.at) there = value;
+    }
   }
   std::optional<Offset> OldestOpenOffset() const {
     std::optional<Offset> oldest;
@@ -160,8 +165,8 @@ class ToyMachine {
                 std::vector<ToyRecord>* out) const {
     auto it = values_.upper_bound(cursor);
     for (size_t taken = 0; it != values_.end() && taken < bytes; ++it) {
-      taken += it->first.size() + it->second.size();
-      out->push_back({it->first, it->second});
+      taken += it->first.size() + it->second.text.size();
+      out->push_back({it->first, it->second.text, WrittenAt(it->first)});
       cursor = it->first;
     }
     return it != values_.end();
@@ -169,21 +174,30 @@ class ToyMachine {
   size_t live_bytes() const {
     size_t bytes = 0;
     for (const auto& [name, value] : values_) {
-      bytes += name.size() + value.size() + 8;
+      bytes += name.size() + value.text.size() + 8;
     }
     return bytes - std::min(bytes, log_->live_bytes_off_by);
   }
 
-  const std::map<std::string, std::string>& values() const { return values_; }
-
  private:
+  struct Value {
+    std::string text;
+    Offset at = -1;
+  };
   struct Open {
     Offset first = 0;
-    std::map<std::string, std::string> values;
+    std::map<std::string, Value> values;
   };
 
+  std::optional<Offset> WrittenAt(const std::string& name) const {
+    for (const auto& [unused, open] : open_) {
+      if (open.values.contains(name)) return values_.at(name).at;
+    }
+    return std::nullopt;
+  }
+
   Log* log_;
-  std::map<std::string, std::string> values_;
+  std::map<std::string, Value> values_;
   std::map<ProducerId, Open> open_;
   std::multimap<Instant, Ticket> sleepers_;
 };

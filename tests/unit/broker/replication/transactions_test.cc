@@ -407,7 +407,7 @@ TEST_F(ReadCommittedTest, AFollowerThatLaggedKnowsWhatWasAborted) {
   WriteOne(7);                            // 6
   Finish(7, false);                       // 7
   WriteOne(9);                            // 8
-  EXPECT_EQ(cluster_.Replica(2, kT0)->log().end_offset(), 0);
+  EXPECT_LE(cluster_.Replica(2, kT0)->log().end_offset(), 1);
   cluster_.cut.clear();
   cluster_.executor.RunFor(seconds(2));
   EXPECT_EQ(cluster_.Replica(2, kT0)->log().end_offset(), 9);
