@@ -232,7 +232,8 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   TM_ASSIGN_OR_RETURN(config.options.bootstrap_levels,
                       LoadBootstrapLevels(config.data_directory));
   io::EventLoop loop("controller");
-  Controller controller(config.options, &loop, DeviceRandomness());
+  io::EventLoop background("feed-snapshots");
+  Controller controller(config.options, &loop, DeviceRandomness(), &background);
   TM_ASSIGN_OR_RETURN(
       auto quorum,
       quorum::RaftQuorum::Open(QuorumOptions(config), loop, controller));

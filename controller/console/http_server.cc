@@ -67,11 +67,14 @@ Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
   };
   handlers.metrics = [controller, executor, watch] {
     auto view = Ask<MetricsView>(executor, [controller, watch] {
-      return MetricsView{
-          controller->committed(),  controller->quorum()->status(),
-          controller->active(),     controller->feed_subscribers(),
-          controller->counters(),   watch->lag(),
-          controller->LevelOnDisk()};
+      return MetricsView{controller->committed(),
+                         controller->quorum()->status(),
+                         controller->active(),
+                         controller->feed_subscribers(),
+                         controller->feed_queue(),
+                         controller->counters(),
+                         watch->lag(),
+                         controller->LevelOnDisk()};
     });
     return view ? RenderMetrics(*view) : std::string();
   };

@@ -144,6 +144,12 @@ std::string RenderMetrics(const MetricsView& view) {
   out.Gauge("tidemark_controller_feed_subscribers",
             "Open metadata feeds (active controller)",
             static_cast<double>(view.feed_subscribers));
+  out.Gauge("tidemark_controller_feed_queued_messages",
+            "Messages that wait to be sent to the brokers",
+            static_cast<double>(view.feed_queue.messages));
+  out.Gauge("tidemark_controller_feed_queued_bytes",
+            "Bytes of them; each counts for every broker that it waits for",
+            static_cast<double>(view.feed_queue.bytes));
   out.Gauge("tidemark_controller_metadata_version",
             "metadata.version that the cluster works at",
             view.image->features().metadata_version());

@@ -16,6 +16,7 @@ struct MetricsView {
   quorum::QuorumStatus quorum;
   bool active = false;
   size_t feed_subscribers = 0;
+  FeedQueue feed_queue;
   Controller::Counters counters;
   LoopWatch::Lag loop;
   int16_t level_on_disk = 0;

@@ -15,10 +15,20 @@ namespace {
 // cut off; it comes back and gets a snapshot.
 constexpr size_t kMaxWaitingBytes = 64 << 20;
 
+// Shares the bytes; gRPC frees its share when they are sent.
+grpc::ByteBuffer ToBuffer(const FeedBytes& message) {
+  auto* share = new FeedBytes(message);
+  // gRPC reads only.
+  grpc::Slice slice(
+      const_cast<char*>((*share)->data()), (*share)->size(),
+      [](void* mine) { delete static_cast<FeedBytes*>(mine); }, share);
+  return {&slice, 1};
+}
+
 // One Subscribe stream. gRPC's threads and the controller's executor meet at
 // the mutex; nothing blocks under it, and gRPC calls no reaction from within a
 // start of an operation. Destroyed when both have let go.
-class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
+class FeedStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                          public FeedSink,
                          public std::enable_shared_from_this<FeedStream> {
  public:
@@ -43,11 +53,12 @@ class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
   }
 
   // FeedSink
-  void Send(std::shared_ptr<const rpc_v1::FeedMessage> message) override {
-    size_t bytes = message->ByteSizeLong();
+  void Send(FeedBytes message) override {
+    const size_t bytes = message->size();
     std::lock_guard lock(mutex_);
     if (closed_) return;
-    if (!queue_.Push(std::move(message), bytes)) {
+    auto buffer = std::make_shared<const grpc::ByteBuffer>(ToBuffer(message));
+    if (!queue_.Push(std::move(buffer), bytes)) {
       return CloseLocked(Error{ErrorCode::kThrottlingQuotaExceeded,
                                "the subscriber reads too slowly"});
     }
@@ -57,6 +68,19 @@ class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
   void Close(const Error& error) override {
     std::lock_guard lock(mutex_);
     CloseLocked(error);
+  }
+
+  FeedQueue Queued() const override {
+    std::lock_guard lock(mutex_);
+    return {queue_.size(), queue_.bytes()};
+  }
+
+  // For what is no request.
+  void Refuse() {
+    self_ = shared_from_this();
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    Finish({grpc::StatusCode::INVALID_ARGUMENT, "not a SubscribeRequest"});
   }
 
   // gRPC
@@ -93,12 +117,22 @@ class FeedStream final : public grpc::ServerWriteReactor<rpc_v1::FeedMessage>,
   std::shared_ptr<FeedStream> self_;
   bool subscribed_ = false;  // executor only
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   bool closed_ = false;
-  SendQueue<rpc_v1::FeedMessage> queue_{kMaxWaitingBytes};
+  SendQueue<grpc::ByteBuffer> queue_{kMaxWaitingBytes};
 };
 
-class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {
+// The feed's messages come serialized: the same ones go to all.
+using Lifecycle = rpc_v1::BrokerLifecycle;
+using CallbackService = Lifecycle::WithRawCallbackMethod_Subscribe<
+    Lifecycle::WithCallbackMethod_Register<
+        Lifecycle::WithCallbackMethod_Heartbeat<
+            Lifecycle::WithCallbackMethod_AlterPartition<
+                Lifecycle::WithCallbackMethod_AssignReplicas<
+                    Lifecycle::WithCallbackMethod_AllocateProducerIds<
+                        Lifecycle::Service>>>>>>;
+
+class BrokerService final : public CallbackService {
  public:
   BrokerService(Controller* controller, Executor* executor)
       : controller_(controller), executor_(executor) {}
@@ -112,12 +146,21 @@ class BrokerService final : public rpc_v1::BrokerLifecycle::CallbackService {
   TM_BROKER_CALLS(TM_BROKER_CALL)
 #undef TM_BROKER_CALL
 
-  grpc::ServerWriteReactor<rpc_v1::FeedMessage>* Subscribe(
-      grpc::CallbackServerContext*,
-      const rpc_v1::SubscribeRequest* request) override {
-    auto stream =
-        std::make_shared<FeedStream>(controller_, executor_, *request);
-    stream->Begin();
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Subscribe(
+      grpc::CallbackServerContext*, const grpc::ByteBuffer* bytes) override {
+    grpc::ByteBuffer copy(*bytes);  // of the references
+    rpc_v1::SubscribeRequest request;
+    const bool read =
+        grpc::SerializationTraits<rpc_v1::SubscribeRequest>::Deserialize(
+            &copy, &request)
+            .ok();
+    auto stream = std::make_shared<FeedStream>(controller_, executor_,
+                                               std::move(request));
+    if (read) {
+      stream->Begin();
+    } else {
+      stream->Refuse();
+    }
     return stream.get();
   }
 

@@ -30,14 +30,27 @@ void Log(const Note& note) {
   }
 }
 
+MetadataFeed::Background Behind(Executor* executor, Executor* background) {
+  if (background == nullptr) return nullptr;
+  return [executor, background](std::function<void()> make,
+                                std::function<void()> done) {
+    background->Post(
+        [executor, make = std::move(make), done = std::move(done)] {
+          make();
+          executor->Post(done);
+        });
+  };
+}
+
 }  // namespace
 
 Controller::Controller(ControllerOptions options, Executor* executor,
-                       Randomness random)
+                       Randomness random, Executor* background)
     : options_(std::move(options)),
       executor_(executor),
       random_(std::move(random)),
-      watch_(options_.liveness) {}
+      watch_(options_.liveness),
+      feed_(Behind(executor, background)) {}
 
 void Controller::Attach(quorum::Quorum* quorum) {
   quorum_ = quorum;
@@ -176,7 +189,7 @@ Status Controller::Subscribe(const rpc_v1::SubscribeRequest& request,
                 "broker is of cluster " + request.cluster_id() +
                     ", controllers are of " + options_.settings.cluster_id);
   }
-  feed_.Subscribe(std::move(sink), request.next_offset(), *committed());
+  feed_.Subscribe(std::move(sink), request.next_offset(), committed());
   watch_.FeedOpened(request, executor_->Now());
   return {};
 }

@@ -43,7 +43,9 @@ struct ControllerOptions {
 // Everything on one executor, the quorum's; any call on it only.
 class Controller final : public quorum::StateMachine {
  public:
-  Controller(ControllerOptions options, Executor* executor, Randomness random);
+  // `background`: another thread, for what takes long; nullptr: there is none.
+  Controller(ControllerOptions options, Executor* executor, Randomness random,
+             Executor* background = nullptr);
 
   // Before anything else; `quorum` outlives the controller's last call.
   void Attach(quorum::Quorum* quorum);
@@ -83,6 +85,8 @@ class Controller final : public quorum::StateMachine {
   int16_t LevelOnDisk() const { return ledger_.LevelOnDisk(); }
   quorum::Quorum* quorum() const { return quorum_; }
   size_t feed_subscribers() const { return feed_.subscribers(); }
+  // What waits to be sent to them.
+  FeedQueue feed_queue() const { return feed_.Queued(); }
   // "this is not the active controller", with where it is, if known.
   Error NotActive() const;
   // It has stopped to be, amid a change.

@@ -35,6 +35,10 @@ class SendQueue {
 
   bool empty() const { return items_.empty(); }
   size_t size() const { return items_.size(); }
+  // With what is on its way.
+  size_t bytes() const {
+    return waiting_bytes_ + (items_.empty() ? 0 : items_.front().bytes);
+  }
   const Message* front() const { return items_.front().message.get(); }
 
  private:

@@ -58,8 +58,10 @@ class ControllerLink::Stream final
   void RemoveHold() override {}
 
   // The controller's end, on its executor.
-  void Send(std::shared_ptr<const FeedMessage> message) override {
+  void Send(controller::FeedBytes bytes) override {
     if (!Lives()) return;
+    auto message = std::make_shared<FeedMessage>();
+    CHECK(message->ParseFromString(*bytes));
     to_broker_.Send([self = shared_from_this(), message] {
       self->arrived_.push_back(message);
       self->Deliver();

@@ -13,11 +13,15 @@
 namespace tidemark::controller {
 
 struct TestSink : FeedSink {
-  void Send(std::shared_ptr<const rpc_v1::FeedMessage> message) override {
-    messages.push_back(std::move(message));
+  void Send(FeedBytes message) override {
+    auto read = std::make_shared<rpc_v1::FeedMessage>();
+    ASSERT_TRUE(read->ParseFromString(*message));
+    messages.push_back(std::move(read));
+    bytes.push_back(std::move(message));
   }
   void Close(const Error& error) override { closed = error; }
   std::vector<std::shared_ptr<const rpc_v1::FeedMessage>> messages;
+  std::vector<FeedBytes> bytes;  // the same, as they came
   std::optional<Error> closed;
 };
 

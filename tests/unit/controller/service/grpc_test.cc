@@ -39,7 +39,8 @@ std::unique_ptr<GrpcServer> StartAnywhere(
 struct Node {
   explicit Node(NodeId id)
       : loop("ctl" + std::to_string(id)),
-        controller(TestOptions(id), &loop, TestRandomness()),
+        background("back" + std::to_string(id)),
+        controller(TestOptions(id), &loop, TestRandomness(), &background),
         quorum(id, &controller) {
     controller.Attach(&quorum);
     brokers = MakeBrokerService(&controller, &loop);
@@ -63,7 +64,7 @@ struct Node {
     done.get_future().wait();
   }
 
-  io::EventLoop loop;
+  io::EventLoop loop, background;
   Controller controller;
   FakeQuorum quorum;
   std::unique_ptr<grpc::Service> brokers, admin, backups;
