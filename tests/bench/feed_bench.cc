@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/metadata/features.h"
 #include "proto/admin.grpc.pb.h"
 #include "proto/controller.grpc.pb.h"
 
@@ -208,16 +209,23 @@ class Broker {
         endpoint->set_host("127.0.0.1");
         endpoint->set_port(9);
         request.set_previous_broker_epoch(-1);
+        tidemark::WriteFeatures(tidemark::metadata::SupportedFeatures(),
+                                request.mutable_features());
         rpc::RegisterResponse response;
         status = stub->Register(&context, request, &response);
         if (status.ok() && response.error().code() == 0) {
           epoch = response.broker_epoch();
+        } else if (status.ok()) {
+          std::fprintf(stderr, "broker %d: %s\n", id_,
+                       response.error().message().c_str());
         }
       } else {
         rpc::HeartbeatRequest request;
         request.set_broker_id(id_);
         request.set_broker_epoch(epoch);
         request.set_metadata_offset(last_);
+        tidemark::WriteFeatures(tidemark::metadata::SupportedFeatures(),
+                                request.mutable_features());
         rpc::HeartbeatResponse response;
         status = stub->Heartbeat(&context, request, &response);
         if (status.ok()) unfenced_ = !response.fenced();
@@ -259,13 +267,25 @@ bool CreateTopics(admin::Admin::Stub& stub, int first, int count) {
     topic->set_partitions(10);
     topic->set_replication_factor(3);
   }
-  admin::CreateTopicsResponse response;
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(60));
-  const grpc::Status status = stub.CreateTopics(&context, request, &response);
-  return status.ok() && response.topics_size() == count &&
-         response.topics(0).code() == 0;
+  std::string why;
+  // The same request: what was done is not done again.
+  for (int tries = 0; tries < 50; ++tries) {
+    admin::CreateTopicsResponse response;
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::seconds(60));
+    const grpc::Status status = stub.CreateTopics(&context, request, &response);
+    if (status.ok() && response.topics_size() == count &&
+        response.topics(0).code() == 0) {
+      return true;
+    }
+    why = status.ok() && response.topics_size() > 0
+              ? response.topics(0).message()
+              : status.error_message();
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  std::fprintf(stderr, "topics from %d on: %s\n", first, why.c_str());
+  return false;
 }
 
 int64_t ActiveId(admin::Admin::Stub& stub) {

@@ -146,6 +146,8 @@ TEST(Grpc, BrokerRegistersSubscribesAndIsFencedWhenItsStreamBreaks) {
   auto feed = stub->Subscribe(&feed_context, subscribe);
   rpc_v1::FeedMessage message;
   ASSERT_TRUE(feed->Read(&message));
+  EXPECT_FALSE(message.snapshot()) << "the epoch, before it is made";
+  ASSERT_TRUE(feed->Read(&message));
   EXPECT_TRUE(message.snapshot());
   rpc_v1::HeartbeatRequest beat;
   beat.set_broker_id(4);
@@ -203,8 +205,10 @@ TEST(Grpc, ASnapshotOfAnySizeIsDelivered) {
   subscribe.set_cluster_id("c");
   auto feed = stub->Subscribe(&context, subscribe);
   rpc_v1::FeedMessage message;
-  ASSERT_TRUE(feed->Read(&message));
-  EXPECT_TRUE(message.snapshot());
+  // While it is made others are told that somebody is there.
+  do {
+    ASSERT_TRUE(feed->Read(&message)) << feed->Finish().error_message();
+  } while (!message.snapshot());
   EXPECT_GT(message.ByteSizeLong(), 64u << 20);
   ASSERT_TRUE(feed->Read(&message)) << feed->Finish().error_message();
   EXPECT_EQ(message.controller_epoch(), 3);
