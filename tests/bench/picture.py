@@ -1,8 +1,10 @@
-"""Latency over percentile as SVG: the x axis stretches towards 100 %, the y axis is logarithmic. Pure."""
+"""Pictures as SVG. Latency over percentile: the x axis stretches towards 100 %, the y axis is logarithmic. Curves over a
+size: both axes are logarithmic. Pure."""
 import math
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 420, 70, 50, 40, 150
-COLORS = ['#1666b0', '#c8501e', '#2e8b57', '#7b4ca0', '#8a8a00']
+COLORS = ['#1666b0', '#c8501e', '#2e8b57', '#7b4ca0', '#8a8a00', '#b02a6b', '#444444']
+CURVES_RIGHT = 230  # room for what the curves are
 TICKS = [0, 50, 90, 99, 99.9, 99.99]
 
 
@@ -43,4 +45,42 @@ def latencies(title, series):
         out.append('<text x="%d" y="%d">%s</text>' % (WIDTH - RIGHT + 40, y, name))
     out.append('<text x="%.1f" y="%d" text-anchor="middle">percentile</text>' % (
         (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10))
+    return '\n'.join(out + ['</svg>', ''])
+
+
+def curves(title, x_label, y_label, series):
+    """series: (name, [(x, y), ...]); a y of zero is left out."""
+    points = [(x, y) for _, curve in series for x, y in curve if y > 0]
+    ends = []
+    for values in zip(*points):
+        ends.append((math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))))
+    (left, right), (low, high) = ends
+
+    def at(x, y):
+        return (LEFT + (math.log10(x) - left) / max(1, right - left) * (WIDTH - LEFT - CURVES_RIGHT),
+                HEIGHT - BOTTOM - (math.log10(y) - low) / max(1, high - low) * (HEIGHT - BOTTOM - TOP))
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">' % (
+        WIDTH, HEIGHT), '<rect width="100%" height="100%" fill="white"/>',
+        '<text x="%d" y="22" font-size="15">%s</text>' % (LEFT, title)]
+    for power in range(left, right + 1):
+        x, _ = at(10 ** power, 10 ** low)
+        out.append('<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#ddd"/>' % (x, TOP, x, HEIGHT - BOTTOM))
+        out.append('<text x="%.1f" y="%d" text-anchor="middle">%s</text>' % (
+            x, HEIGHT - BOTTOM + 18, format(10 ** power, ',')))
+    for power in range(low, high + 1):
+        _, y = at(10 ** left, 10 ** power)
+        out.append('<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#ddd"/>' % (LEFT, y, WIDTH - CURVES_RIGHT, y))
+        out.append('<text x="%d" y="%.1f" text-anchor="end">%s</text>' % (LEFT - 8, y + 4, format(10 ** power, 'g')))
+    for i, (name, curve) in enumerate(series):
+        color = COLORS[i % len(COLORS)]
+        places = [at(x, y) for x, y in curve if y > 0]
+        out.append('<polyline points="%s" fill="none" stroke="%s" stroke-width="1.8"/>' % (
+            ' '.join('%.1f,%.1f' % place for place in places), color))
+        out += ['<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>' % (*place, color) for place in places]
+        out.append('<text x="%.1f" y="%.1f" fill="%s">%s</text>' % (
+            places[-1][0] + 8, places[-1][1] + 4, color, name))
+    out.append('<text x="%.1f" y="%d" text-anchor="middle">%s</text>' % (
+        (LEFT + WIDTH - CURVES_RIGHT) / 2, HEIGHT - 10, x_label))
+    out.append('<text x="16" y="%.1f" text-anchor="middle" transform="rotate(-90 16 %.1f)">%s</text>' % (
+        HEIGHT / 2, HEIGHT / 2, y_label))
     return '\n'.join(out + ['</svg>', ''])
