@@ -1,5 +1,7 @@
 #include "common/kafka/messages/describe_producers.h"
 
+#include <set>
+
 #include "broker/kafka/handlers/group_common.h"
 #include "broker/replication/replica_manager.h"
 
@@ -41,7 +43,13 @@ void HandleDescribeProducers(RequestContext context,
       partitions->push_back({topic.name, index});
     }
   }
-  if (partitions->size() > kMaxGroupsInARequest) return;
+  // An answer may be large, but not by repetition.
+  const std::set<TopicPartition> distinct(partitions->begin(),
+                                          partitions->end());
+  if (partitions->size() > kMaxGroupsInARequest ||
+      distinct.size() < partitions->size()) {
+    return;
+  }
   Gather<Producers>::Run(
       partitions->size(),
       [request = std::move(request),
