@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 
+#include "tests/sim/admin/admin_sim.h"
 #include "tests/sim/cluster/cluster_sim.h"
 #include "tests/sim/quorum/quorum_sim.h"
 
@@ -45,6 +46,17 @@ bool RunQuorum(uint64_t seed, Totals* totals) {
   return !result.failure;
 }
 
+bool RunAdmin(uint64_t seed, Totals* totals) {
+  constexpr int kNodes[] = {3, 5, 3, 4, 3, 2, 3, 1};
+  const auto result =
+      sim::RunAdminSim({.seed = seed, .nodes = kNodes[seed % 8]});
+  if (result.failure) Report("admin", seed, *result.failure);
+  ++totals->seeds;
+  totals->events += result.events;
+  totals->committed += result.answered;
+  return !result.failure;
+}
+
 bool RunCluster(uint64_t seed, bool transactions, Totals* totals) {
   sim::ClusterSimOptions options;
   options.seed = seed;
@@ -67,7 +79,7 @@ void Print(const char* what, const Totals& totals) {
 
 int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
         uint64_t most, double minutes, const std::string& only) {
-  Totals quorum, cluster, transactions;
+  Totals quorum, admin, cluster, transactions;
   const auto with = [&](const char* what) {
     return only.empty() || only == what;
   };
@@ -79,6 +91,7 @@ int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
   bool held = true;
   do {
     if (with("quorum")) held = RunQuorum(seed, &quorum);
+    if (held && with("admin")) held = RunAdmin(seed, &admin);
     if (held && with("cluster")) held = RunCluster(seed, false, &cluster);
     if (held && with("transactions")) {
       held = RunCluster(seed, true, &transactions);
@@ -87,6 +100,7 @@ int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
   } while (held && !one_seed && --most > 0 &&
            std::chrono::steady_clock::now() < end);
   if (with("quorum")) Print("quorum", quorum);
+  if (with("admin")) Print("admin", admin);
   if (with("cluster")) Print("cluster", cluster);
   if (with("transactions")) Print("transactions", transactions);
   return held ? 0 : 1;
@@ -97,8 +111,9 @@ int Run(std::optional<uint64_t> one_seed, std::optional<uint64_t> first,
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Simulates the quorum, and a cluster of production brokers, each on one "
-      "clock, network and disk from one seed, and checks what must hold all "
+      "Simulates the quorum, whole controllers and who administers topics, and "
+      "a cluster of production brokers, each on one clock, network and disk "
+      "from one seed, and checks what must hold all "
       "the time."};
   std::optional<uint64_t> seed, first;
   uint64_t most = UINT64_MAX;
@@ -113,7 +128,7 @@ int main(int argc, char** argv) {
   app.add_option("--most", most, "Explore so many at most")
       ->check(CLI::PositiveNumber);
   app.add_option("--only", only, "Only this simulation")
-      ->check(CLI::IsMember({"quorum", "cluster", "transactions"}));
+      ->check(CLI::IsMember({"quorum", "admin", "cluster", "transactions"}));
   app.add_flag("--verbose", verbose, "Show what the simulated processes log");
   CLI11_PARSE(app, argc, argv);
   FLAGS_logtostderr = true;
