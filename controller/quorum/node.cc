@@ -12,6 +12,8 @@ namespace {
 // After so much time others have their turn: a node that restarts or catches up
 // goes on answering its leader, and votes (D-7).
 constexpr Duration kTurn = std::chrono::milliseconds(10);
+// The first few say enough; a hostile peer must not fill the disk.
+constexpr uint64_t kRefusalsTold = 10;
 
 raft::Config CoreConfig(const Options& options, const Uuid& directory) {
   raft::Config config;
@@ -25,6 +27,7 @@ raft::Config CoreConfig(const Options& options, const Uuid& directory) {
   config.max_inflight_messages = options.max_inflight_messages;
   config.max_promotion_lag = options.max_promotion_lag;
   config.max_apply_bytes = options.max_apply_bytes;
+  config.check_snapshots = true;
   config.seed = options.seed != 0 ? options.seed : std::random_device()();
   return config;
 }
@@ -116,8 +119,7 @@ void Node::Receive(raft::Message message) {
   const NodeId from = message.from;
   peers_.Heard(from, message.from_directory);
   auto status = core_.Step(std::move(message));
-  // The first few say enough; a hostile peer must not fill the disk.
-  if (!status && ++refused_messages_ <= 10)
+  if (!status && ++refused_messages_ <= kRefusalsTold)
     LOG(WARNING) << "refused a message of controller " << from << ": "
                  << status.error().message;
   SchedulePump();
@@ -224,6 +226,19 @@ void Node::CarryOut(raft::Ready ready) {
   for (const raft::ReadState& read : ready.reads) proposals_.Confirmed(read);
   proposals_.AppliedTo(applied_.index);
   if (ready.wants_snapshot) FetchSnapshot();
+  if (ready.check) Check(std::move(*ready.check));
+}
+
+// Before it takes the place of the log on the disk.
+void Node::Check(raft::SnapshotCheck check) {
+  const uint64_t id = check.id;
+  snapshots_.Check(std::move(check), [this, id](const Status& status) {
+    if (!status && ++refused_messages_ <= kRefusalsTold)
+      LOG(WARNING) << "refused a snapshot of the leader: "
+                   << status.error().message;
+    core_.SnapshotChecked(id, status.has_value());
+    SchedulePump();
+  });
 }
 
 // The core goes on meanwhile: this node answers its leader, votes, and stores

@@ -111,6 +111,7 @@ class Node final : public Quorum {
   void SchedulePump();
   void Pump();
   void CarryOut(raft::Ready ready);
+  void Check(raft::SnapshotCheck check);
   void Install(raft::Snapshot snapshot);
   void TellWhatIsStillThere(raft::LogIndex last);
   bool MayApply() const { return !loading_ && !backlog_.empty(); }

@@ -52,7 +52,7 @@ inline std::string ToBytes(const FrozenState& state) {
 }
 
 // What the quorum drives: the controller. Every call comes on the quorum's
-// executor, one at a time, but for ReadSnapshot.
+// executor, one at a time, but for ReadSnapshot and CheckEntry.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
@@ -60,11 +60,16 @@ class StateMachine {
   // Entries in log order, each exactly once, from the offset after the state
   // that was loaded last.
   virtual void Apply(std::span<const Committed> entries) = 0;
-  // Reads the state after entry `offset` from what a FrozenState wrote. What it
-  // returns replaces everything by it, at once, and is run on the executor, if
-  // ever; with it goes what was replaced. Any thread, beside all other calls.
-  virtual std::function<void()> ReadSnapshot(SharedBytes data,
-                                             MetadataOffset offset) = 0;
+  // Whether the bytes that a peer has sent are an entry, so that no others are
+  // stored. Any thread, beside all other calls.
+  virtual Status CheckEntry(std::string_view /*data*/) const { return {}; }
+  // Reads the state after entry `offset` from what a FrozenState wrote, or says
+  // why it is none. What it returns replaces everything by it, at once, and is
+  // run on the executor, if ever; with it goes what was replaced. Any thread,
+  // beside all other calls.
+  using Install = std::function<void()>;
+  virtual Result<Install> ReadSnapshot(SharedBytes data,
+                                       MetadataOffset offset) = 0;
   // After the state of a snapshot was loaded: each entry that the log still has
   // and the snapshot covers, in its order. A process that ended between the two
   // has not taken out what it meant to.

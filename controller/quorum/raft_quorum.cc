@@ -28,9 +28,11 @@ class Process final : public RaftQuorum {
             Node::World{executor, disk_.background(), disk_, transport_,
                         [](const std::string& why) { LOG(FATAL) << why; }},
             machine, std::move(found))) {
-    service_ = MakeRaftService({meta_.cluster_id, meta_.node_id,
-                                meta_.directory_id, std::move(left_behind)},
-                               executor, node_->inbox());
+    service_ = MakeRaftService(
+        {meta_.cluster_id, meta_.node_id, meta_.directory_id,
+         std::move(left_behind)},
+        [&machine](std::string_view data) { return machine.CheckEntry(data); },
+        executor, node_->inbox());
   }
 
   void Start() override { node_->Start(); }

@@ -1,5 +1,6 @@
 #include "controller/quorum/raft_service.h"
 
+#include <glog/logging.h>
 #include <grpcpp/grpcpp.h>
 
 #include <map>
@@ -25,8 +26,10 @@ class Reader;
 
 class Service final : public RaftPeer::CallbackService, public RaftService {
  public:
-  Service(Admission admission, Executor& executor, std::weak_ptr<Inbox> inbox)
+  Service(Admission admission, CheckEntry check_entry, Executor& executor,
+          std::weak_ptr<Inbox> inbox)
       : admission_(std::move(admission)),
+        check_entry_(std::move(check_entry)),
         executor_(executor),
         inbox_(std::move(inbox)) {}
 
@@ -36,6 +39,9 @@ class Service final : public RaftPeer::CallbackService, public RaftService {
   void EndStreams() override;
 
   const Admission& admission() const { return admission_; }
+  // What is none is not to be stored, nor may it end the process when it is
+  // applied.
+  Status CheckEntries(const raft::Message& message);
   using Sender = std::pair<NodeId, Uuid>;
   uint64_t Begin(const Sender& from);
   void End(const Sender& from, uint64_t stream);
@@ -46,11 +52,13 @@ class Service final : public RaftPeer::CallbackService, public RaftService {
 
  private:
   const Admission admission_;
+  const CheckEntry check_entry_;
   Executor& executor_;
   const std::weak_ptr<Inbox> inbox_;
   std::mutex mutex_;
   std::map<Sender, std::set<uint64_t>> streams_;  // open ones, numbered
   uint64_t next_stream_ = 1;
+  uint64_t refusals_ = 0;
   std::map<Reader*, std::weak_ptr<Reader>> readers_;
 };
 
@@ -91,6 +99,9 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
     if (!message)
       return Close(
           {grpc::StatusCode::INVALID_ARGUMENT, message.error().message});
+    if (Status entries = service_.CheckEntries(*message); !entries)
+      return Close(
+          {grpc::StatusCode::INVALID_ARGUMENT, entries.error().message});
     message->from_directory = directory_;
     message->to_directory = to_directory_;
     Pass(std::move(*message));
@@ -215,6 +226,21 @@ grpc::ServerBidiReactor<Envelope, StreamEnd>* Service::Send(
   return reader.get();
 }
 
+Status Service::CheckEntries(const raft::Message& message) {
+  for (const raft::Entry& entry : message.entries) {
+    if (entry.members || entry.data.size() == 0) continue;
+    Status status = check_entry_(entry.data.view());
+    if (status) continue;
+    constexpr uint64_t kTold = 10;
+    std::lock_guard lock(mutex_);
+    LOG_IF(WARNING, ++refusals_ <= kTold)
+        << "refused entry " << entry.index << " of controller " << message.from
+        << ": " << status.error().message;
+    return status;
+  }
+  return {};
+}
+
 void Service::EndStreams() {
   std::vector<std::shared_ptr<Reader>> readers;
   {
@@ -258,10 +284,11 @@ void Service::End(const Sender& from, uint64_t stream) {
 }  // namespace
 
 std::unique_ptr<RaftService> MakeRaftService(Admission admission,
+                                             CheckEntry check_entry,
                                              Executor& executor,
                                              std::weak_ptr<Inbox> inbox) {
-  return std::make_unique<Service>(std::move(admission), executor,
-                                   std::move(inbox));
+  return std::make_unique<Service>(std::move(admission), std::move(check_entry),
+                                   executor, std::move(inbox));
 }
 
 }  // namespace tidemark::quorum

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "controller/quorum/stop.h"
+
 namespace tidemark::quorum {
 namespace {
 
@@ -29,14 +31,44 @@ Snapshots::Snapshots(const Options& options, Executor& executor,
 void Snapshots::Load(raft::Snapshot snapshot, std::function<void()> loaded) {
   index_ = snapshot.last.index;
   applied_bytes_ = 0;
+  ++loads_;
+  if (read_ && read_last_ == snapshot.last)
+    return Loaded(loads_, std::exchange(read_, nullptr), loaded);
   background_.Post([weak = std::weak_ptr(self_), &executor = executor_,
                     &machine = machine_, data = std::move(snapshot.data),
-                    offset = static_cast<MetadataOffset>(index_),
-                    load = ++loads_, loaded = std::move(loaded)] {
-    auto install = std::make_shared<std::function<void()>>(
-        machine.ReadSnapshot(data, offset));
+                    offset = static_cast<MetadataOffset>(index_), load = loads_,
+                    loaded = std::move(loaded)] {
+    auto read = machine.ReadSnapshot(data, offset);
+    if (!read)
+      StopForGood("the snapshot at offset " + std::to_string(offset) +
+                  " does not load: " + read.error().message);
+    auto install = std::make_shared<StateMachine::Install>(std::move(*read));
     executor.Post([weak, install, load, loaded] {
       if (auto self = weak.lock()) (*self)->Loaded(load, install, loaded);
+    });
+  });
+}
+
+void Snapshots::Check(raft::SnapshotCheck snapshot,
+                      std::function<void(Status)> checked) {
+  background_.Post([weak = std::weak_ptr(self_), &executor = executor_,
+                    &machine = machine_, last = snapshot.last,
+                    data = std::move(snapshot.data), check = ++checks_,
+                    checked = std::move(checked)] {
+    auto read =
+        machine.ReadSnapshot(data, static_cast<MetadataOffset>(last.index));
+    Install install;
+    if (read)
+      install = std::make_shared<StateMachine::Install>(std::move(*read));
+    const Status status = read ? Status() : Fail(read.error());
+    executor.Post([weak, install, last, check, status, checked] {
+      auto self = weak.lock();
+      if (!self) return;
+      if (check == (*self)->checks_) {
+        (*self)->read_ = install;
+        (*self)->read_last_ = last;
+      }
+      checked(status);
     });
   });
 }

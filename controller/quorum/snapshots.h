@@ -23,7 +23,11 @@ class Snapshots {
 
   // Gives the machine what the disk held, or a leader has sent, and calls
   // `loaded`; unless another one is loaded meanwhile.
+  // What is none ends the process: it is the own disk's.
   void Load(raft::Snapshot snapshot, std::function<void()> loaded);
+  // Sees whether a leader's is one; then `checked`. Such a one need not be read
+  // again when it is loaded.
+  void Check(raft::SnapshotCheck snapshot, std::function<void(Status)> checked);
   // The machine has applied these.
   void Count(const std::vector<raft::Entry>& entries);
   // The machine is at `applied`.
@@ -36,7 +40,7 @@ class Snapshots {
 
  private:
   raft::MembersPtr MembersAt(raft::LogIndex index) const;
-  using Install = std::shared_ptr<std::function<void()>>;
+  using Install = std::shared_ptr<StateMachine::Install>;
   void Loaded(uint64_t load, const Install& install,
               const std::function<void()>& loaded);
   void Compact(raft::LogIndex to);
@@ -53,6 +57,10 @@ class Snapshots {
   uint64_t applied_bytes_ = 0;  // since then
   bool taking_ = false;
   uint64_t loads_ = 0;  // begun
+  // The newest one that was checked, until it is loaded.
+  uint64_t checks_ = 0;
+  raft::LogPosition read_last_;
+  Install read_;
   size_t bytes_ = 0;
   Times times_;
   std::shared_ptr<Snapshots*> self_;  // what callbacks hold weakly

@@ -75,7 +75,13 @@ Status Raft::FollowSnapshot(Message m) {
     if (incoming && incoming->from == m.from &&
         chunk.last.index < incoming->last.index)
       return {};
-    incoming.emplace(Incoming{m.from, chunk.last, {}, chunk.members});
+    incoming.emplace(
+        Incoming{m.from, m.from_directory, chunk.last, chunk.members});
+  }
+  if (incoming->whole) {
+    // The end of it twice, or nobody was there to be told.
+    if (incoming->good) TakeSnapshot(follower);
+    return {};
   }
   if (incoming->bytes.size() + chunk.data.size() > config_.max_snapshot_bytes) {
     incoming.reset();
@@ -84,10 +90,8 @@ Status Raft::FollowSnapshot(Message m) {
   const bool expected = chunk.position == incoming->bytes.size();
   if (expected) incoming->bytes.append(chunk.data.view());
   if (expected && chunk.is_last) {
-    InstallSnapshot(follower);
-    Message reply = MakeReply(m, MessageType::kAppendReply);
-    reply.index = log_.committed();
-    Send(std::move(reply));
+    incoming->whole.emplace(std::move(incoming->bytes));
+    if (!config_.check_snapshots) TakeSnapshot(follower);
     return {};
   }
   Message reply = MakeReply(m, MessageType::kSnapshotReply);
@@ -102,9 +106,31 @@ void Raft::FollowTimeoutNow() {
   if (MayCampaign()) BecomeCandidate(/*handed_over=*/true);
 }
 
+void Raft::SnapshotChecked(uint64_t id, bool good) {
+  if (!incoming_ || incoming_->check != id || id == 0) return;
+  if (!good) return incoming_.reset();
+  incoming_->good = true;
+  auto* follower = std::get_if<Follower>(&role_);
+  // Who leads now may not know of it: it is taken when it comes from them.
+  if (follower != nullptr && follower->leader == incoming_->from)
+    TakeSnapshot(*follower);
+}
+
+void Raft::TakeSnapshot(Follower& follower) {
+  Message reply{.type = MessageType::kAppendReply,
+                .from = config_.self,
+                .to = incoming_->from,
+                .to_directory = incoming_->directory,
+                .term = term()};
+  InstallSnapshot(follower);
+  reply.index = log_.committed();
+  Send(std::move(reply));
+}
+
 void Raft::InstallSnapshot(Follower& follower) {
   Incoming incoming = std::move(*incoming_);
   incoming_.reset();
+  if (incoming.last.index <= log_.committed()) return;
   if (log_.Holds(incoming.last)) {
     // The log has it all: what follows the snapshot is worth keeping.
     NoteMatch(follower, incoming.last.index);
@@ -113,7 +139,7 @@ void Raft::InstallSnapshot(Follower& follower) {
   }
   log_.Restore(incoming.last, incoming.members);
   NoteMatch(follower, incoming.last.index);
-  installed_ = Snapshot{incoming.last, SharedBytes(std::move(incoming.bytes)),
+  installed_ = Snapshot{incoming.last, std::move(*incoming.whole),
                         std::move(incoming.members)};
 }
 

@@ -351,6 +351,11 @@ Ready Raft::TakeReady() {
   LeaveIfRemoved();
   if (IsLeader()) FlushLeader(&ready);
   ready.snapshot = installed_;
+  if (config_.check_snapshots && incoming_ && incoming_->whole &&
+      incoming_->check == 0) {
+    incoming_->check = ++checks_;
+    ready.check = {checks_, incoming_->last, *incoming_->whole};
+  }
   TakeWrite(&ready);
   for (Message& m : std::exchange(now_, {}))
     ready.messages.push_back(std::move(m));

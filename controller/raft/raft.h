@@ -36,6 +36,8 @@ struct Config {
   size_t max_uncommitted_bytes = 64 << 20;   // more proposals are refused
   size_t max_apply_bytes = 4 << 20;          // entries to apply in one Ready
   uint64_t max_snapshot_bytes = 4ull << 30;  // accepted from a leader
+  // One of a leader takes the log's place only after SnapshotChecked.
+  bool check_snapshots = false;
   // A learner that lacks more may not become a voter yet.
   LogIndex max_promotion_lag = 256;
 
@@ -109,6 +111,9 @@ class Raft {
   void OnWritten(uint64_t id);
   // The app's newest durable snapshot, after Ready::wants_snapshot.
   void ProvideSnapshot(Snapshot snapshot);
+  // After Ready::check, with its id: whether that is a snapshot of the app's. A
+  // bad one is forgotten; nothing of it was stored.
+  void SnapshotChecked(uint64_t id, bool good);
   // A durable snapshot covers at least `index`, and the storage has dropped
   // the entries up to it. REQUIRES: index <= log().applied().
   void Compact(LogIndex index) { log_.CompactTo(index); }
@@ -158,6 +163,7 @@ class Raft {
   Status FollowAppend(const Message& message);
   void FollowHeartbeat(const Message& message);
   Status FollowSnapshot(Message message);
+  void TakeSnapshot(Follower& follower);
   void InstallSnapshot(Follower& follower);
   void NoteMatch(Follower& follower, LogIndex index);
   void FollowTimeoutNow();
@@ -220,11 +226,17 @@ class Raft {
   // the leader breaks, what has come is still good if it goes on.
   struct Incoming {
     NodeId from = kNoNode;
+    Uuid directory;  // of `from`
     LogPosition last;
-    std::string bytes;
     MembersPtr members;
+    std::string bytes;
+    // All of it has come, and `bytes` went here.
+    std::optional<SharedBytes> whole;
+    uint64_t check = 0;  // 0: not asked for
+    bool good = false;
   };
   std::optional<Incoming> incoming_;
+  uint64_t checks_ = 0;
 };
 
 }  // namespace tidemark::raft

@@ -34,12 +34,21 @@ struct ReadState {
   LogIndex index = 0;
 };
 
+// A snapshot that a leader has sent, for the owner to look at.
+struct SnapshotCheck {
+  uint64_t id = 0;
+  LogPosition last;
+  SharedBytes data;
+};
+
 // The effects of what was stepped into the core, for its owner to carry out:
 //   1. send `messages`: they promise nothing that is not durable yet;
 //   2. queue `write`;
 //   3. load `snapshot`, then apply `committed`, before the next TakeReady();
 //   4. answer `reads`;
-//   5. if `wants_snapshot`: Raft::ProvideSnapshot() soon, a follower needs it.
+//   5. if `wants_snapshot`: Raft::ProvideSnapshot() soon, a follower needs it;
+//   6. see whether `check` is a snapshot, in one's own time:
+//      Raft::SnapshotChecked().
 struct Ready {
   std::vector<Message> messages;
   std::optional<Write> write;
@@ -47,10 +56,11 @@ struct Ready {
   std::vector<Entry> committed;
   std::vector<ReadState> reads;
   bool wants_snapshot = false;
+  std::optional<SnapshotCheck> check;
 
   bool empty() const {
     return messages.empty() && !write && !snapshot && committed.empty() &&
-           reads.empty() && !wants_snapshot;
+           reads.empty() && !wants_snapshot && !check;
   }
 };
 

@@ -95,14 +95,20 @@ void Controller::Apply(std::span<const quorum::Committed> entries) {
   for (auto& answer : answers) answer();
 }
 
-std::function<void()> Controller::ReadSnapshot(SharedBytes data,
-                                               MetadataOffset offset) {
-  const auto records = ParseEntry(data.view());
-  if (!records) StopIfUnreadable(records.error());
-  auto image = metadata::FromRecords(*records, offset);
-  if (!image) StopIfUnreadable(image.error());
-  LOG_IF(FATAL, !image) << "the metadata snapshot at offset=" << offset
-                        << " does not load: " << image.error().message;
+Status Controller::CheckEntry(std::string_view data) const {
+  const auto records = ParseEntry(data);
+  return records ? Status() : Fail(records.error());
+}
+
+Result<Controller::Install> Controller::ReadSnapshot(SharedBytes data,
+                                                     MetadataOffset offset) {
+  TM_ASSIGN_OR_RETURN(const auto records, ParseEntry(data.view()));
+  auto image = metadata::FromRecords(records, offset);
+  if (!image) {
+    if (image.error().code == ErrorCode::kUnsupportedVersion)
+      StopIfUnreadable(image.error());
+    return Fail(image.error());
+  }
   // Keeps what it replaces: to drop it takes long.
   return [this, offset, other = *image,
           replaced = metadata::ImagePtr()]() mutable {

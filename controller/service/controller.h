@@ -52,8 +52,9 @@ class Controller final : public quorum::StateMachine {
 
   // quorum::StateMachine
   void Apply(std::span<const quorum::Committed> entries) override;
-  std::function<void()> ReadSnapshot(SharedBytes data,
-                                     MetadataOffset offset) override;
+  Status CheckEntry(std::string_view data) const override;
+  Result<Install> ReadSnapshot(SharedBytes data,
+                               MetadataOffset offset) override;
   std::shared_ptr<const quorum::FrozenState> TakeSnapshot() override;
   void StillInLog(std::string_view data) override { ledger_.StillInLog(data); }
   bool WantsSnapshot() override { return ledger_.WantsSnapshot(); }

@@ -90,8 +90,8 @@ class Machine final : public StateMachine {
       image_ = *metadata::ApplyBatch(image_, batch, entry.offset, nullptr);
     }
   }
-  std::function<void()> ReadSnapshot(SharedBytes data,
-                                     MetadataOffset offset) override {
+  Result<Install> ReadSnapshot(SharedBytes data,
+                               MetadataOffset offset) override {
     record_v1::RecordBatch batch;
     batch.ParseFromArray(data.data(), static_cast<int>(data.size()));
     return [this, image = *metadata::FromRecords(batch, offset)]() mutable {

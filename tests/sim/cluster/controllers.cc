@@ -78,7 +78,8 @@ class Controllers::Node final : public quorum::Quorum {
     const auto found = all_.snapshots_.find(id_);
     if (found == all_.snapshots_.end()) return;
     executor->Post([this, snapshot = found->second] {
-      controller->ReadSnapshot(SharedBytes(snapshot.second), snapshot.first)();
+      (*controller->ReadSnapshot(SharedBytes(snapshot.second),
+                                 snapshot.first))();
       applied_ = static_cast<size_t>(snapshot.first);
     });
   }

@@ -52,8 +52,8 @@ std::pair<raft::LogIndex, uint64_t> ChainMachine::Read(
   return {applied, std::stoull(text.substr(used + 1))};
 }
 
-std::function<void()> ChainMachine::ReadSnapshot(SharedBytes data,
-                                                 MetadataOffset offset) {
+Result<quorum::StateMachine::Install> ChainMachine::ReadSnapshot(
+    SharedBytes data, MetadataOffset offset) {
   return [this, state = Read(data.view()), offset] {
     if (active_) chains_.Failed("R-09: a leader installs a snapshot");
     std::tie(applied_, chain_) = state;

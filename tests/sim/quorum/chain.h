@@ -42,8 +42,8 @@ class ChainMachine final : public quorum::StateMachine {
       : id_(id), chains_(chains), padding_(padding) {}
 
   void Apply(std::span<const quorum::Committed> entries) override;
-  std::function<void()> ReadSnapshot(SharedBytes data,
-                                     MetadataOffset offset) override;
+  Result<Install> ReadSnapshot(SharedBytes data,
+                               MetadataOffset offset) override;
   std::shared_ptr<const quorum::FrozenState> TakeSnapshot() override;
   void BecomeActive(uint64_t term) override;
   void Resign() override;

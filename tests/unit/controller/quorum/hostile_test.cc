@@ -143,5 +143,23 @@ TEST_F(HostileTest, NonsenseAfterAGoodHelloChangesNothing) {
     EXPECT_TRUE(Eventually([&] { return node->state() == "a\nb\n"; }));
 }
 
+// It would be stored, and end the process when it is applied.
+TEST_F(HostileTest, BytesThatAreNoEntryAreNotStored) {
+  MakeVoters(3);
+  Start(1);
+  auto append = Message(5, 2, 1, 7);
+  auto* entry = append.mutable_message()->add_entries();
+  entry->set_index(1);
+  entry->set_term(7);
+  entry->set_data("no entry");
+  const auto refused = Talk({Hello("c1", 2, 1), append});
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(refused.error_message(), HasSubstr("no entry of this machine"));
+  EXPECT_EQ(nodes_[1]->status().last, 0);
+  entry->set_data("an entry");
+  EXPECT_TRUE(Talk({Hello("c1", 2, 1), append}).ok());
+  EXPECT_TRUE(Eventually([&] { return nodes_[1]->status().last == 1; }));
+}
+
 }  // namespace
 }  // namespace tidemark::quorum

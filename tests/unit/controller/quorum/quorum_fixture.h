@@ -24,6 +24,7 @@
 
 #include "common/io/event_loop.h"
 #include "common/io/initial_voters.h"
+#include "common/rpc/channel.h"
 #include "controller/quorum/raft_quorum.h"
 
 namespace tidemark::quorum {
@@ -80,9 +81,17 @@ class Recorder final : public StateMachine {
       if (!entry.data.empty()) state += entry.data + "\n";
     }
   }
-  std::function<void()> ReadSnapshot(SharedBytes data,
-                                     MetadataOffset offset) override {
+  Status CheckEntry(std::string_view data) const override {
+    if (data != "no entry") return {};
+    return Fail(ErrorCode::kKafkaStorageError, "no entry of this machine");
+  }
+  Result<Install> ReadSnapshot(SharedBytes data,
+                               MetadataOffset offset) override {
     reading.Pass();
+    if (refuses) {
+      ++refused;
+      return Fail(ErrorCode::kKafkaStorageError, "no snapshot of this machine");
+    }
     return [this, read = std::string(data.view()), offset] {
       state = read;
       last = offset;
@@ -126,16 +135,20 @@ class Recorder final : public StateMachine {
   bool wants_snapshot = false;
   std::chrono::microseconds takes{0};  // each entry
   Gate reading, writing;               // of snapshots
+  std::atomic<bool> refuses = false;   // any of them
+  std::atomic<int> refused = 0;
 };
 
 // One controller process, in miniature.
 class TestNode {
  public:
-  // `takes`: what an entry takes the machine; `reads`: it reads snapshots.
+  // `takes`: what an entry takes the machine; `reads`: it reads snapshots;
+  // `refuses`: it takes them for none.
   explicit TestNode(Options options, std::chrono::microseconds takes = {},
-                    bool reads = true)
+                    bool reads = true, bool refuses = false)
       : options_(std::move(options)), loop_("quorum") {
     machine_.takes = takes;
+    machine_.refuses = refuses;
     if (!reads) machine_.reading.Shut();
     auto opened = RaftQuorum::Open(options_, loop_, machine_);
     if (!opened) {
@@ -144,6 +157,7 @@ class TestNode {
     }
     quorum_ = std::move(*opened);
     grpc::ServerBuilder builder;
+    rpc::ConfigureServer(&builder);
     uint16_t port = options_.port;
     for (const Voter& voter : options_.voters)
       if (voter.id == options_.self) port = voter.port;
@@ -282,7 +296,7 @@ class QuorumTest : public testing::Test {
     Options options = options_;
     options.self = id;
     options.directory = DirectoryOf(id);
-    nodes_[id] = std::make_unique<TestNode>(options, takes, reads);
+    nodes_[id] = std::make_unique<TestNode>(options, takes, reads, refuses_);
     ASSERT_EQ(nodes_[id]->error(), "");
   }
   void StartAll() {
@@ -375,6 +389,7 @@ class QuorumTest : public testing::Test {
   static constexpr auto kLimit = std::chrono::seconds(30);
   std::string directory_;
   Options options_;
+  bool refuses_ = false;  // who starts from now on, all snapshots
   std::map<NodeId, std::unique_ptr<TestNode>> nodes_;
 };
 

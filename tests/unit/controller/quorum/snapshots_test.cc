@@ -1,5 +1,6 @@
 #include <string>
 
+#include "controller/storage/raft_storage.h"
 #include "tests/unit/controller/quorum/quorum_fixture.h"
 
 namespace tidemark::quorum {
@@ -63,6 +64,10 @@ TEST_F(QuorumTest, NothingWaitsForASnapshotThatIsRead) {
   ASSERT_NE(leader, nullptr);
   for (int i = 0; i < 60; ++i) ASSERT_TRUE(leader->Propose("e"));
   ASSERT_TRUE(Eventually([&] { return leader->status().snapshot >= 20; }));
+  Start(3);
+  ASSERT_TRUE(
+      Eventually([&] { return nodes_[3]->state() == leader->state(); }));
+  nodes_.erase(3);
   Start(3, {}, /*reads=*/false);
   const auto stored = [&] { return nodes_[3]->status().last; };
   ASSERT_TRUE(Eventually([&] { return stored() >= leader->status().last; }));
@@ -75,6 +80,42 @@ TEST_F(QuorumTest, NothingWaitsForASnapshotThatIsRead) {
   EXPECT_TRUE(
       Eventually([&] { return nodes_[3]->state() == leader->state(); }));
   EXPECT_EQ(nodes_[3]->loads(), 1);
+}
+
+// What a leader sends as its snapshot takes no log's place before it is seen to
+// be one.
+TEST_F(QuorumTest, BytesThatAreNoSnapshotReplaceNothing) {
+  MakeVoters(3);
+  options_.snapshot_every_entries = 20;
+  options_.snapshot_slack_entries = 2;
+  StartAll();
+  ProposeSomewhere("a");
+  ASSERT_TRUE(AllSay("1 2 3"));
+  ASSERT_TRUE(Eventually([&] { return nodes_[3]->state() == "a\n"; }));
+  nodes_.erase(3);
+  TestNode* leader = WaitForActive();
+  ASSERT_NE(leader, nullptr);
+  // More than what waits for it on its way.
+  for (int i = 0; i < 200; ++i) ProposeSomewhere("e");
+  leader = WaitForActive();
+  ASSERT_TRUE(Eventually([&] { return leader->status().snapshot >= 150; }));
+
+  refuses_ = true;
+  Start(3);
+  ASSERT_TRUE(Eventually([&] { return nodes_[3]->machine().refused > 1; }));
+  EXPECT_EQ(nodes_[3]->state(), "a\n");
+  nodes_.erase(3);
+  {
+    auto disk = storage::RaftStorage::Open(DirectoryOf(3), "c1", 3);
+    ASSERT_TRUE(disk) << disk.error().message;
+    EXPECT_EQ((*disk)->Load()->snapshot.index, 0u);
+    EXPECT_GE((*disk)->Load()->entries.size(), 2u);
+  }
+  refuses_ = false;
+  Start(3);
+  leader = WaitForActive();
+  EXPECT_TRUE(
+      Eventually([&] { return nodes_[3]->state() == leader->state(); }));
 }
 
 }  // namespace

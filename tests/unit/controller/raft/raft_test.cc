@@ -227,6 +227,87 @@ TEST(Raft, HalfASnapshotOfAnotherLeaderIsNotGoneOnWith) {
   EXPECT_EQ(node.log().committed(), 0u);
 }
 
+Raft MakeCheckingNode() {
+  Config config;
+  config.self = 2;
+  config.voters = {1, 2, 3};
+  config.check_snapshots = true;
+  return Raft(config, {});
+}
+
+// Carries out everything else.
+std::optional<SnapshotCheck> TakeCheck(Raft& node) {
+  std::optional<SnapshotCheck> check;
+  while (true) {
+    Ready ready = node.TakeReady();
+    if (ready.empty()) return check;
+    if (ready.check) check = ready.check;
+    if (ready.write) node.OnWritten(ready.write->id);
+  }
+}
+
+Message WholeSnapshot(NodeId from, Term term, const std::string& data) {
+  Message m = Make(MessageType::kSnapshot, from, 2, term);
+  m.snapshot = {{5, 1}, 0, SharedBytes(std::string(data)), true};
+  return m;
+}
+
+TEST(Raft, ASnapshotIsInstalledOnceItWasLookedAt) {
+  Raft node = MakeCheckingNode();
+  ASSERT_TRUE(node.Step(WholeSnapshot(1, 1, "s")));
+  Ready ready = node.TakeReady();
+  ASSERT_TRUE(ready.check);
+  EXPECT_EQ(ready.check->data.view(), "s");
+  EXPECT_FALSE(ready.snapshot || (ready.write && ready.write->snapshot));
+  if (ready.write) node.OnWritten(ready.write->id);
+  // It comes again meanwhile: once is enough.
+  ASSERT_TRUE(node.Step(WholeSnapshot(1, 1, "s")));
+  EXPECT_FALSE(node.TakeReady().check);
+  EXPECT_EQ(node.log().committed(), 0u);
+  node.SnapshotChecked(ready.check->id + 1, true);  // another one's
+  EXPECT_EQ(node.log().committed(), 0u);
+  node.SnapshotChecked(ready.check->id, true);
+  EXPECT_EQ(node.log().committed(), 5u);
+  Ready installs = node.TakeReady();
+  ASSERT_TRUE(installs.write && installs.write->snapshot);
+  ASSERT_EQ(installs.write->messages.size(), 1u);
+  EXPECT_EQ(installs.write->messages[0].type, MessageType::kAppendReply);
+  EXPECT_EQ(installs.write->messages[0].index, 5u);
+}
+
+TEST(Raft, ABadSnapshotIsForgottenAndAskedForAnew) {
+  Raft node = MakeCheckingNode();
+  ASSERT_TRUE(node.Step(WholeSnapshot(1, 1, "bad")));
+  const uint64_t bad = TakeCheck(node)->id;
+  node.SnapshotChecked(bad, false);
+  EXPECT_EQ(node.log().committed(), 0u);
+  ASSERT_TRUE(node.Step(WholeSnapshot(1, 1, "good")));
+  const auto check = TakeCheck(node);
+  ASSERT_TRUE(check);
+  EXPECT_EQ(check->data.view(), "good");
+  node.SnapshotChecked(bad, true);  // late
+  EXPECT_EQ(node.log().committed(), 0u);
+  node.SnapshotChecked(check->id, true);
+  EXPECT_EQ(node.log().committed(), 5u);
+}
+
+// Nobody leads when it was looked at, or another one: it is taken when it comes
+// again from whom it was of, and from another one only looked at anew.
+TEST(Raft, ASnapshotThatWasLookedAtBetweenLeadersIsTakenLater) {
+  for (const bool same : {true, false}) {
+    Raft node = MakeCheckingNode();
+    ASSERT_TRUE(node.Step(WholeSnapshot(1, 1, "s")));
+    const uint64_t check = TakeCheck(node)->id;
+    ASSERT_TRUE(node.Step(Make(MessageType::kHeartbeat, 3, 2, 2)));
+    node.SnapshotChecked(check, true);
+    EXPECT_EQ(node.log().committed(), 0u);
+    Drain(node);
+    ASSERT_TRUE(node.Step(WholeSnapshot(same ? 1 : 3, 3, "s")));
+    EXPECT_EQ(node.log().committed(), same ? 5u : 0u);
+    EXPECT_EQ(TakeCheck(node).has_value(), !same);
+  }
+}
+
 TEST(Raft, SecondLeaderInOneTermIsRefused) {
   Raft node = MakeNode(2);
   EXPECT_TRUE(node.Step(Make(MessageType::kHeartbeat, 1, 2, 1)));

@@ -339,8 +339,8 @@ TEST_F(ControllerTest, StandbyReachesTheSameStateByLogAndBySnapshot) {
   Controller fresh(TestOptions(3), &executor_, TestRandomness());
   FakeQuorum third(3, &fresh);
   fresh.Attach(&third);
-  fresh.ReadSnapshot(SharedBytes(ToBytes(*controller_.TakeSnapshot())),
-                     controller_.committed()->offset())();
+  (*fresh.ReadSnapshot(SharedBytes(ToBytes(*controller_.TakeSnapshot())),
+                       controller_.committed()->offset()))();
   EXPECT_TRUE(metadata::Equal(*fresh.committed(), *controller_.committed()));
 }
 

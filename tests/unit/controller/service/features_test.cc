@@ -260,7 +260,7 @@ TEST(ControllerFeatures, WhatALoweredLevelLeftInTheLogWantsAnotherSnapshot) {
 
   Cluster again;
   again.quorum.snapshot = offset;
-  again.controller.ReadSnapshot(snapshot, offset)();
+  (*again.controller.ReadSnapshot(snapshot, offset))();
   EXPECT_EQ(again.controller.LevelOnDisk(), kBaseLevel);
   EXPECT_FALSE(again.controller.WantsSnapshot());
   for (const quorum::Committed& entry : cluster.quorum.log)
@@ -324,8 +324,14 @@ TEST(ControllerFeaturesDeathTest, StopsWhereTheLogIsNoMetadata) {
   const std::string data = "\xff\xff\xff";
   EXPECT_EXIT(cluster.quorum.ApplyEntry(1, data), testing::ExitedWithCode(78),
               "unreadable.*replace this controller's disk");
-  EXPECT_EXIT(cluster.controller.ReadSnapshot(SharedBytes(data), 9),
-              testing::ExitedWithCode(78), "unreadable");
+  // What a peer sends is refused, before it is stored.
+  EXPECT_FALSE(cluster.controller.CheckEntry(data));
+  EXPECT_FALSE(cluster.controller.ReadSnapshot(SharedBytes(data), 9));
+  record_v1::RecordBatch orphan;
+  orphan.add_records()->mutable_add_partition()->set_partition(1);
+  const std::string contradicts = orphan.SerializeAsString();
+  EXPECT_TRUE(cluster.controller.CheckEntry(contradicts));
+  EXPECT_FALSE(cluster.controller.ReadSnapshot(SharedBytes(contradicts), 9));
 }
 
 }  // namespace

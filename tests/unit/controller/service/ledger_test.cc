@@ -12,7 +12,7 @@ struct Machine final : quorum::StateMachine {
   void Apply(std::span<const quorum::Committed> entries) override {
     for (auto& answer : ledger.Apply(entries)) answer();
   }
-  std::function<void()> ReadSnapshot(SharedBytes, MetadataOffset) override {
+  Result<Install> ReadSnapshot(SharedBytes, MetadataOffset) override {
     return [] {};
   }
   std::shared_ptr<const quorum::FrozenState> TakeSnapshot() override {
