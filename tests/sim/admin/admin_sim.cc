@@ -137,12 +137,15 @@ class AdminSim final : public Processes {
       if (place.life && place.life->controller.active()) return id;
     return kNoNode;
   }
-  void Send(NodeId to, std::function<void(Controller&)> call) override {
+  void Send(NodeId to, uint64_t deadline_us,
+            std::function<void(Controller&)> call) override {
     if (IsLost()) return;
-    timeline_.At(Delay(), [this, to, call = std::move(call)] {
+    timeline_.At(Delay(), [this, to, deadline_us, call = std::move(call)] {
       Life* life = places_.at(to).life.get();
       if (life == nullptr) return;
-      life->loop.Arrive([life, call] { call(life->controller); });
+      life->loop.Arrive([this, life, deadline_us, call] {
+        if (timeline_.now() < deadline_us) call(life->controller);
+      });
     });
   }
   void Answer(std::function<void()> task) override {

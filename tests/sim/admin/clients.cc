@@ -165,9 +165,11 @@ void AdminClients::Ask(size_t who, NodeId to, Request request, Read read) {
     processes_.Answer(
         [this, who, attempt, answer] { Heard(who, attempt, answer); });
   };
-  processes_.Send(to, [request, reply](controller::Controller& controller) {
-    controller.Call(request, controller::Reply<Response>(reply));
-  });
+  processes_.Send(to, timeline_.now() + kPatienceUs,
+                  [request, reply](controller::Controller& controller) {
+                    controller.Call(request,
+                                    controller::Reply<Response>(reply));
+                  });
 }
 
 void AdminClients::SendOp(size_t who, NodeId to) {

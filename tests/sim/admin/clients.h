@@ -19,8 +19,11 @@ class Processes {
   virtual int count() const = 0;
   // One that believes to lead, or kNoNode.
   virtual NodeId Active() = 0;
-  // Has `call` run in that process; it, or its answer, may get lost.
-  virtual void Send(NodeId to,
+  // Has `call` run in that process, not after `deadline_us`: as production's
+  // controllers run none that nobody waits for (service/call.h), since who has
+  // asked again may have been refused meanwhile. It, or its answer, may get
+  // lost.
+  virtual void Send(NodeId to, uint64_t deadline_us,
                     std::function<void(controller::Controller&)> call) = 0;
   // In the name of whoever waits for the answer, in a while, or never.
   virtual void Answer(std::function<void()> task) = 0;
