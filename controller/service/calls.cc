@@ -120,7 +120,8 @@ void Controller::DecideOnce(const Request& request,
       return reply(Fail(ErrorCode::kInvalidRequest,
                         "the request id was that of another call"));
     }
-    return Answer(request, std::move(again), std::move(reply));
+    return AnswerUnchanged<Response>(std::move(again.response), {},
+                                     std::move(reply));
   }
   View view = ViewFor(BrokerOf(request));
   FeatureFacts features;
@@ -129,8 +130,16 @@ void Controller::DecideOnce(const Request& request,
     view.features = &features;
   }
   Result<Decision<Response>> decision = Decide(view, request);
-  if (!decision) return reply(Fail(decision.error()));
-  if (id && !decision->records.empty()) {
+  if (!decision) {
+    return AnswerUnchanged<Response>(Fail(decision.error()), {},
+                                     std::move(reply));
+  }
+  if (decision->records.empty()) {
+    return AnswerUnchanged<Response>(std::move(decision->response),
+                                     std::move(decision->effects),
+                                     std::move(reply));
+  }
+  if (id) {
     auto* answer = decision->records.emplace_back().mutable_answer_request();
     answer->set_request_id(request.request_id());
     answer->set_call(call);
@@ -138,6 +147,20 @@ void Controller::DecideOnce(const Request& request,
     answer->set_time_ms(executor_->WallMs());
   }
   Answer(request, std::move(*decision), std::move(reply));
+}
+
+template <class Response>
+void Controller::AnswerUnchanged(Result<Response> response, Effects effects,
+                                 Reply<Response> reply) {
+  Commit({}, std::move(effects),
+         [this, response = std::move(response),
+          reply = std::move(reply)](Result<MetadataOffset> offset) {
+           if (!offset) return reply(Fail(offset.error()));
+           quorum_->ReadIndex([this, response, reply](const Status& leads) {
+             if (!leads) return reply(Fail(NotActive()));
+             reply(response);
+           });
+         });
 }
 
 void Controller::Listen(const rpc_v1::HeartbeatRequest& request) {

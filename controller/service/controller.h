@@ -114,6 +114,11 @@ class Controller final : public quorum::StateMachine {
   // decided on.
   template <class Request>
   void DecideOnce(const Request& request, Reply<ResponseTo<Request>> reply);
+  // Nothing is to change. That is true only while nobody else leads: whoever
+  // has been deposed and does not know it would refuse what is not so.
+  template <class Response>
+  void AnswerUnchanged(Result<Response> response, Effects effects,
+                       Reply<Response> reply);
   template <class Response>
   void Read(Reply<Response> reply, std::function<Response()> make);
   void Listen(const rpc_v1::HeartbeatRequest& request);

@@ -344,6 +344,23 @@ TEST_F(ControllerTest, StandbyReachesTheSameStateByLogAndBySnapshot) {
   EXPECT_TRUE(metadata::Equal(*fresh.committed(), *controller_.committed()));
 }
 
+// C-26: another one may lead by now, and have what is asked about.
+TEST_F(ControllerTest, WhoIsDeposedAndDoesNotKnowItRefusesNothing) {
+  quorum_.Elect(1);
+  Join(1);
+  ASSERT_TRUE(*Create("a", 1, 1) && (*Create("b", 1, 1))->has_value());
+  const auto exists = Create("a", 1, 1);
+  ASSERT_TRUE(*exists && **exists);
+  EXPECT_EQ((**exists)->topics(0).code(),
+            static_cast<int>(ErrorCode::kTopicAlreadyExists));
+  quorum_.SetLeader(2);
+  ASSERT_TRUE(controller_.active());
+  const auto refused = Create("a", 1, 1);
+  ASSERT_TRUE(*refused);
+  ASSERT_FALSE(**refused);
+  EXPECT_EQ((*refused)->error().code, ErrorCode::kNotController);
+}
+
 TEST_F(ControllerTest, AFailedProposalFailsItsCallerAndNothingElse) {
   quorum_.Elect(1);
   Join(1);
