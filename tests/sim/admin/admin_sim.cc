@@ -26,7 +26,7 @@ constexpr int kClients = 4;
 constexpr uint64_t kHealUs = 10'000'000;
 
 struct Silent final : controller::FeedSink {
-  void Send(std::shared_ptr<const rpc_v1::FeedMessage>) override {}
+  void Send(controller::FeedBytes) override {}
   void Close(const Error&) override {}
 };
 
