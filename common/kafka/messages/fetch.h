@@ -12,7 +12,7 @@ namespace tidemark::kafka {
 struct FetchRequest {
   static constexpr ApiKey kKey = ApiKey::kFetch;
   static constexpr int16_t kMinVersion = 4;
-  static constexpr int16_t kMaxVersion = 16;
+  static constexpr int16_t kMaxVersion = 17;
   static constexpr int16_t kFirstFlexible = 12;
 
   struct ReplicaState {
@@ -47,6 +47,7 @@ struct FetchRequest {
     int32_t last_fetched_epoch = -1;
     int64_t log_start_offset = -1;
     int32_t partition_max_bytes = 0;
+    Uuid replica_directory_id;
     int64_t flushed_offset = -1;
 
     bool operator==(const FetchPartition&) const = default;
@@ -58,6 +59,7 @@ struct FetchRequest {
       visit("last_fetched_epoch", self.last_fetched_epoch, Since(12));
       visit("log_start_offset", self.log_start_offset, Since(5));
       visit("partition_max_bytes", self.partition_max_bytes);
+      visit("replica_directory_id", self.replica_directory_id, Tagged(0, 17));
       visit("flushed_offset", self.flushed_offset,
             Tagged(20001, 12).Default(-1));
     }
@@ -127,7 +129,7 @@ struct FetchRequest {
 struct FetchResponse {
   static constexpr ApiKey kKey = ApiKey::kFetch;
   static constexpr int16_t kMinVersion = 4;
-  static constexpr int16_t kMaxVersion = 16;
+  static constexpr int16_t kMaxVersion = 17;
   static constexpr int16_t kFirstFlexible = 12;
 
   struct EpochEndOffset {

@@ -2,14 +2,14 @@
 
 #include "common/kafka/message.h"
 
-// Looks offsets up by time stamp; -1 latest, -2 earliest, -3 the largest
-// time stamp.
+// Looks offsets up by time stamp; -1 latest, -2 earliest, -3 the largest time
+// stamp, -4 the earliest that is local, -5 the latest in tiered storage.
 namespace tidemark::kafka {
 
 struct ListOffsetsRequest {
   static constexpr ApiKey kKey = ApiKey::kListOffsets;
   static constexpr int16_t kMinVersion = 1;
-  static constexpr int16_t kMaxVersion = 8;
+  static constexpr int16_t kMaxVersion = 10;
   static constexpr int16_t kFirstFlexible = 6;
 
   struct ListOffsetsPartition {
@@ -41,6 +41,7 @@ struct ListOffsetsRequest {
   int32_t replica_id = 0;
   int8_t isolation_level = 0;
   std::vector<ListOffsetsTopic> topics;
+  int32_t timeout_ms = 0;
 
   bool operator==(const ListOffsetsRequest&) const = default;
   template <class Self, class Visitor>
@@ -48,13 +49,14 @@ struct ListOffsetsRequest {
     visit("replica_id", self.replica_id);
     visit("isolation_level", self.isolation_level, Since(2));
     visit("topics", self.topics);
+    visit("timeout_ms", self.timeout_ms, Since(10));
   }
 };
 
 struct ListOffsetsResponse {
   static constexpr ApiKey kKey = ApiKey::kListOffsets;
   static constexpr int16_t kMinVersion = 1;
-  static constexpr int16_t kMaxVersion = 8;
+  static constexpr int16_t kMaxVersion = 10;
   static constexpr int16_t kFirstFlexible = 6;
 
   struct ListOffsetsPartitionResponse {

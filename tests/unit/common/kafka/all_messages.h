@@ -10,18 +10,24 @@
 #include "common/kafka/messages/add_offsets_to_txn.h"
 #include "common/kafka/messages/add_partitions_to_txn.h"
 #include "common/kafka/messages/add_raft_voter.h"
+#include "common/kafka/messages/alter_configs.h"
+#include "common/kafka/messages/alter_partition_reassignments.h"
+#include "common/kafka/messages/alter_replica_log_dirs.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_partitions.h"
 #include "common/kafka/messages/create_topics.h"
 #include "common/kafka/messages/delete_groups.h"
+#include "common/kafka/messages/delete_records.h"
 #include "common/kafka/messages/delete_topics.h"
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
+#include "common/kafka/messages/describe_log_dirs.h"
 #include "common/kafka/messages/describe_producers.h"
 #include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
 #include "common/kafka/messages/describe_transactions.h"
+#include "common/kafka/messages/elect_leaders.h"
 #include "common/kafka/messages/end_txn.h"
 #include "common/kafka/messages/fetch.h"
 #include "common/kafka/messages/find_coordinator.h"
@@ -31,11 +37,14 @@
 #include "common/kafka/messages/init_producer_id.h"
 #include "common/kafka/messages/join_group.h"
 #include "common/kafka/messages/leave_group.h"
+#include "common/kafka/messages/list_config_resources.h"
 #include "common/kafka/messages/list_groups.h"
 #include "common/kafka/messages/list_offsets.h"
+#include "common/kafka/messages/list_partition_reassignments.h"
 #include "common/kafka/messages/list_transactions.h"
 #include "common/kafka/messages/metadata.h"
 #include "common/kafka/messages/offset_commit.h"
+#include "common/kafka/messages/offset_delete.h"
 #include "common/kafka/messages/offset_fetch.h"
 #include "common/kafka/messages/offset_for_leader_epoch.h"
 #include "common/kafka/messages/produce.h"
@@ -43,6 +52,7 @@
 #include "common/kafka/messages/sync_group.h"
 #include "common/kafka/messages/transaction_records.h"
 #include "common/kafka/messages/txn_offset_commit.h"
+#include "common/kafka/messages/unregister_broker.h"
 #include "common/kafka/messages/update_features.h"
 #include "common/kafka/messages/write_txn_markers.h"
 
@@ -116,6 +126,28 @@ void ForEachApi(F f) {
   f.template operator()<SyncGroupRequest, SyncGroupResponse>("sync_group");
   f.template operator()<TxnOffsetCommitRequest, TxnOffsetCommitResponse>(
       "txn_offset_commit");
+  f.template operator()<AlterConfigsRequest, AlterConfigsResponse>(
+      "alter_configs");
+  f.template operator()<AlterPartitionReassignmentsRequest,
+                        AlterPartitionReassignmentsResponse>(
+      "alter_partition_reassignments");
+  f.template operator()<AlterReplicaLogDirsRequest,
+                        AlterReplicaLogDirsResponse>("alter_replica_log_dirs");
+  f.template operator()<DeleteRecordsRequest, DeleteRecordsResponse>(
+      "delete_records");
+  f.template operator()<DescribeLogDirsRequest, DescribeLogDirsResponse>(
+      "describe_log_dirs");
+  f.template operator()<ElectLeadersRequest, ElectLeadersResponse>(
+      "elect_leaders");
+  f.template operator()<ListConfigResourcesRequest,
+                        ListConfigResourcesResponse>("list_config_resources");
+  f.template operator()<ListPartitionReassignmentsRequest,
+                        ListPartitionReassignmentsResponse>(
+      "list_partition_reassignments");
+  f.template operator()<OffsetDeleteRequest, OffsetDeleteResponse>(
+      "offset_delete");
+  f.template operator()<UnregisterBrokerRequest, UnregisterBrokerResponse>(
+      "unregister_broker");
   f.template operator()<UpdateFeaturesRequest, UpdateFeaturesResponse>(
       "update_features");
 }
