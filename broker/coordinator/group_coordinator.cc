@@ -262,6 +262,11 @@ void GroupCoordinator::Delete(std::string group_id, Done<DeleteResult> done) {
   Submit(DeleteRequest{std::move(group_id)}, std::move(done));
 }
 
+void GroupCoordinator::DeleteOffsets(DeleteOffsetsRequest request,
+                                     Done<DeleteOffsetsResult> done) {
+  Submit(std::move(request), std::move(done));
+}
+
 void GroupCoordinator::Describe(std::string group_id,
                                 Done<GroupDescription> done) {
   Read(DescribeRequest{std::move(group_id)}, std::move(done));

@@ -71,6 +71,8 @@ class GroupCoordinator final : public replication::LeadershipListener {
                       std::function<void(ErrorCode)> done);
   void Fetch(FetchRequest request, Done<FetchResult> done);
   void Delete(std::string group_id, Done<DeleteResult> done);
+  void DeleteOffsets(DeleteOffsetsRequest request,
+                     Done<DeleteOffsetsResult> done);
   void Describe(std::string group_id, Done<GroupDescription> done);
   // Of all partitions led here; kCoordinatorLoadInProgress while one loads.
   void List(ListRequest request, Done<ListResult> done);

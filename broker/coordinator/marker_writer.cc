@@ -57,7 +57,7 @@ void WriteMarkersHere(replication::ReplicaManager& replicas,
     groups.EndTransaction(
         item.partition.partition,
         {item.producer_id, item.producer_epoch, item.commit,
-         item.coordinator_epoch},
+         item.coordinator_epoch, item.transaction_version},
         [gather, i](ErrorCode error) { gather->Set({i}, {error}); });
   }
   if (plain.empty()) return;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/cancellation.h"
 #include "common/base/clock.h"
@@ -30,6 +31,14 @@ namespace tidemark::server {
 
 class ProducerIdAllocator;
 
+// A log directory of this broker.
+struct LogDirectoryState {
+  std::string path;
+  std::string offline;       // why it cannot be used; "": it can
+  int64_t total_bytes = -1;  // of its file system; -1: not known
+  int64_t usable_bytes = -1;
+};
+
 // What handlers work with; wired by broker/server, alive as long as any
 // request. Pointers are never null, but those of transactions where there are
 // none.
@@ -44,6 +53,8 @@ struct Services {
   coordinator::TransactionCoordinator* transactions = nullptr;
   coordinator::TransactionVerifier* verifier = nullptr;
   ProducerIdAllocator* producer_ids = nullptr;
+  // Any thread; asks the file systems.
+  std::function<std::vector<LogDirectoryState>()> log_directories;
 };
 
 // One request and where it came from. Copy it into callbacks freely.

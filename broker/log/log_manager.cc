@@ -406,6 +406,19 @@ void LogManager::Checkpoint() {
   for (const auto& dir : dirs_) dir->at->Checkpoint();
 }
 
+Status LogManager::KeepStart(const TopicPartition& partition) {
+  LogDirectory* dir = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    const auto place = places_.find(partition);
+    if (place != places_.end()) dir = place->second.dir->at.get();
+  }
+  // Deleted meanwhile.
+  if (dir == nullptr) return Fail(ErrorCode::kNotLeaderOrFollower);
+  if (dir->health().offline()) return Fail(ErrorCode::kKafkaStorageError);
+  return dir->WriteCheckpoints();
+}
+
 void LogManager::SetHighWatermarks(const OffsetMap& high_watermarks) {
   std::map<LogDirectory*, OffsetMap> by_dir;
   std::lock_guard lock(mutex_);

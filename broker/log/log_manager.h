@@ -130,6 +130,8 @@ class LogManager {
   // are left alone.
   void Checkpoint();
   void SetHighWatermarks(const OffsetMap& high_watermarks);
+  // The start that the partition's log has now is on disk. Here and now.
+  Status KeepStart(const TopicPartition& partition);
 
   // Threads for what waits for a disk. Logs are made, removed and cut there,
   // each in the order in which it was asked for.

@@ -56,6 +56,12 @@ class ControllerClient {
   virtual void UpdateFeatures(admin::v1::UpdateFeaturesRequest request,
                               Duration timeout,
                               Done<admin::v1::UpdateFeaturesResponse> done) = 0;
+  virtual void ElectLeaders(admin::v1::ElectLeadersRequest request,
+                            Duration timeout,
+                            Done<admin::v1::ElectLeadersResponse> done) = 0;
+  virtual void UnregisterBroker(
+      admin::v1::UnregisterBrokerRequest request, Duration timeout,
+      Done<admin::v1::UnregisterBrokerResponse> done) = 0;
 };
 
 }  // namespace tidemark

@@ -541,4 +541,32 @@ void ControllerSession::UpdateFeatures(
                                                   timeout, std::move(done));
 }
 
+void ControllerSession::ElectLeaders(
+    admin::v1::ElectLeadersRequest request, Duration timeout,
+    Done<admin::v1::ElectLeadersResponse> done) {
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const admin::v1::ElectLeadersRequest* from,
+                 admin::v1::ElectLeadersResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.admin->async()->ElectLeaders(context, from, to, std::move(finished));
+  };
+  state_->Call<admin::v1::ElectLeadersRequest, admin::v1::ElectLeadersResponse>(
+      stub, std::move(request), timeout, std::move(done));
+}
+
+void ControllerSession::UnregisterBroker(
+    admin::v1::UnregisterBrokerRequest request, Duration timeout,
+    Done<admin::v1::UnregisterBrokerResponse> done) {
+  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
+                 const admin::v1::UnregisterBrokerRequest* from,
+                 admin::v1::UnregisterBrokerResponse* to,
+                 std::function<void(grpc::Status)> finished) {
+    peer.admin->async()->UnregisterBroker(context, from, to,
+                                          std::move(finished));
+  };
+  state_->Call<admin::v1::UnregisterBrokerRequest,
+               admin::v1::UnregisterBrokerResponse>(stub, std::move(request),
+                                                    timeout, std::move(done));
+}
+
 }  // namespace tidemark

@@ -99,6 +99,11 @@ class ControllerSession final : public ControllerClient {
   void UpdateFeatures(admin::v1::UpdateFeaturesRequest request,
                       Duration timeout,
                       Done<admin::v1::UpdateFeaturesResponse> done) override;
+  void ElectLeaders(admin::v1::ElectLeadersRequest request, Duration timeout,
+                    Done<admin::v1::ElectLeadersResponse> done) override;
+  void UnregisterBroker(
+      admin::v1::UnregisterBrokerRequest request, Duration timeout,
+      Done<admin::v1::UnregisterBrokerResponse> done) override;
 
  private:
   struct State;

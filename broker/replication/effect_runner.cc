@@ -26,7 +26,7 @@ void Append(std::vector<T>* to, std::vector<T> from) {
 }  // namespace
 
 void EffectRunner::Settle(Slot& slot) {
-  std::vector<ProduceQueue::Completed> completed;
+  std::vector<OffsetWaiters::Completed> completed;
   if (Effects effects = slot.partition.TakeEffects(); !effects.empty()) {
     for (int i = 0; i < kEffects; ++i) {
       const auto effect = static_cast<Effect>(i);
@@ -38,7 +38,7 @@ void EffectRunner::Settle(Slot& slot) {
 }
 
 void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
-                       std::vector<ProduceQueue::Completed>* completed) {
+                       std::vector<OffsetWaiters::Completed>* completed) {
   Partition& partition = slot.partition;
   switch (effect) {
     case Effect::kPropose:
@@ -61,12 +61,19 @@ void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
       return slot.readers.Moved(partition);
     case Effect::kLookAgain:
       return slot.readers.MarkReady();
-    case Effect::kAbandon:
-      return Append(completed,
-                    slot.produces.TakeAll(
-                        partition.failed() ? ErrorCode::kKafkaStorageError
-                                           : ErrorCode::kNotLeaderOrFollower));
+    case Effect::kAbandon: {
+      const ErrorCode why = partition.failed()
+                                ? ErrorCode::kKafkaStorageError
+                                : ErrorCode::kNotLeaderOrFollower;
+      Append(completed, slot.produces.TakeAll(why));
+      return Append(completed, slot.deletions.TakeAll(why));
+    }
     case Effect::kComplete:
+      if (!slot.deletions.empty() && partition.IsLeader()) {
+        const Offset low = partition.LowWatermark();
+        Append(completed,
+               slot.deletions.TakeReached(low, low, ErrorCode::kNone));
+      }
       if (slot.produces.empty()) return;
       return Append(completed,
                     slot.produces.TakeReached(partition.log().flushed_offset(),
@@ -89,6 +96,7 @@ void EffectRunner::Dismiss(Slot& slot) {
   Announce(slot, true);
   Count(slot, true);
   Complete(slot.produces.TakeAll(ErrorCode::kNotLeaderOrFollower));
+  Complete(slot.deletions.TakeAll(ErrorCode::kNotLeaderOrFollower));
 }
 
 void EffectRunner::Cut(Slot& slot) {
@@ -200,22 +208,23 @@ void EffectRunner::SyncDone(const TopicPartition& name, const Uuid& topic_id,
   Settle(*slot);
 }
 
-void EffectRunner::Complete(std::vector<ProduceQueue::Completed> completed) {
+void EffectRunner::Complete(std::vector<OffsetWaiters::Completed> completed) {
   for (auto& one : completed) {
     if (one.deadline) deadlines_.Cancel(*one.deadline);
     one.done(one.error);
   }
 }
 
-void EffectRunner::Expire(const TopicPartition& name, uint64_t waiter,
+void EffectRunner::Expire(const TopicPartition& name,
+                          OffsetWaiters Slot::*among, uint64_t waiter,
                           Instant deadline) {
-  const auto key = deadlines_.Add(deadline, [this, name, waiter] {
+  const auto key = deadlines_.Add(deadline, [this, name, among, waiter] {
     Slot* slot = state_.Find(name);
     if (slot == nullptr) return;
-    auto expired = slot->produces.Take(waiter, ErrorCode::kRequestTimedOut);
+    auto expired = (slot->*among).Take(waiter, ErrorCode::kRequestTimedOut);
     if (expired) expired->done(expired->error);
   });
-  state_.Find(name)->produces.SetDeadline(waiter, key);
+  (state_.Find(name)->*among).SetDeadline(waiter, key);
 }
 
 void EffectRunner::Announce(Slot& slot, bool removed) {

@@ -22,13 +22,14 @@ class EffectRunner {
   // The partition leaves this shard.
   void Dismiss(Slot& slot);
 
-  // A produce that waits ends with kRequestTimedOut at `deadline`.
-  void Expire(const TopicPartition& name, uint64_t waiter, Instant deadline);
-  void Complete(std::vector<ProduceQueue::Completed> completed);
+  // Who waits `among` those ends with kRequestTimedOut at `deadline`.
+  void Expire(const TopicPartition& name, OffsetWaiters Slot::*among,
+              uint64_t waiter, Instant deadline);
+  void Complete(std::vector<OffsetWaiters::Completed> completed);
 
  private:
   void Run(Effect effect, Effects& effects, Slot& slot,
-           std::vector<ProduceQueue::Completed>* completed);
+           std::vector<OffsetWaiters::Completed>* completed);
   void Cut(Slot& slot);
   void CutDone(const TopicPartition& name, const Uuid& topic_id,
                std::unique_ptr<log::Log> log, const Status& cut);

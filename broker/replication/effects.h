@@ -37,7 +37,7 @@ enum class Effect : uint8_t {
   kShowCommitted,  // the high watermark moved: consumers may read on
   kLookAgain,      // readers have something to see with their next fetch
   kAbandon,        // waiting produces end with an error
-  kComplete,       // produces may have what they wait for
+  kComplete,       // produces and deletions may have what they wait for
   kTellDamage,     // a follower's log is damaged: the controllers must know
   kCut,            // the log is to be taken and cut: Partition::TakeCut
 };

@@ -134,6 +134,7 @@ void FetchOperation::AskShard(FetchedPartition& partition,
   item.fetch_offset = partition.asked.fetch_offset;
   item.last_fetched_epoch = partition.asked.last_fetched_epoch;
   item.flushed_offset = partition.asked.flushed_offset;
+  item.log_start_offset = partition.asked.log_start_offset;
   item.max_bytes = partition.asked.partition_max_bytes;
   if (partition.shard == FetchedPartition::kNone) {
     partition.shard = service_.replicas_.ShardIndexOf(item.partition);
@@ -264,7 +265,7 @@ void FetchOperation::ReadDone() {
     bytes += part.answer.records.size();
     in_memory += part.answer.records.memory();
     at_once |= part.answer.error != ErrorCode::kNone ||
-               part.answer.diverging.has_value();
+               part.answer.diverging.has_value() || IsTrimmed(part);
   }
   if (waiter_ == nullptr && !at_once) {
     // A follower that is not to wait has other partitions that cannot.
@@ -286,6 +287,12 @@ void FetchOperation::ReadDone() {
     part.answer.aborted.clear();
   }
   Wait();
+}
+
+// A deletion waits until followers have heard of it.
+bool FetchOperation::IsTrimmed(const Part& part) const {
+  return reader_.IsFollower() && part.partition->told &&
+         part.answer.log_start_offset > part.partition->log_start_offset;
 }
 
 // Nothing was found because nothing was in memory. Once: a fetch that waits as

@@ -10,6 +10,7 @@ void FollowerState::Fetched(Offset fetch_offset, Offset flushed_offset,
   if (broker_epoch > broker_epoch_) {
     // Another life of the process: what it had in memory is gone.
     broker_epoch_ = broker_epoch;
+    start_offset_ = -1;
     end_offset_ = -1;
     flushed_offset_ = -1;
     mark_ = -1;

@@ -40,6 +40,12 @@ class FollowerState {
     }
   }
 
+  // Where its log starts, as it says with a fetch; -1: it has not said yet.
+  void StartsAt(Offset start_offset) {
+    start_offset_ = std::max(start_offset_, start_offset);
+  }
+  Offset start_offset() const { return start_offset_; }
+
   // -1: has not fetched in this epoch.
   Offset end_offset() const { return end_offset_; }
   Offset flushed_offset() const { return flushed_offset_; }
@@ -48,6 +54,7 @@ class FollowerState {
   bool CaughtUp(Offset leader_end, Instant now, Duration lag_max) const;
 
  private:
+  Offset start_offset_ = -1;
   Offset end_offset_ = -1;
   Offset flushed_offset_ = -1;
   BrokerEpoch broker_epoch_ = -1;

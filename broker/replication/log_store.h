@@ -47,6 +47,10 @@ class LogStore {
   virtual Offset HighWatermark(const TopicPartition& partition) = 0;
   // For the next checkpoint; written in the background.
   virtual void SetHighWatermarks(const log::OffsetMap& offsets) = 0;
+  // The start that the log has now is for good when `done` runs, on a thread of
+  // the store; it only posts.
+  virtual void KeepStart(const TopicPartition& partition,
+                         std::function<void(Status)> done) = 0;
   // Have recovery points and starts of logs written, in the background.
   virtual void Checkpoint() = 0;
 

@@ -53,6 +53,7 @@ struct FollowerFetch {
   Offset fetch_offset = 0;
   LeaderEpoch last_fetched_epoch = -1;
   Offset flushed_offset = -1;
+  Offset log_start_offset = -1;  // -1: not told
 };
 struct ConsumerFetch {
   LeaderEpoch current_leader_epoch = -1;
@@ -166,6 +167,9 @@ class Partition {
   // followers when they hear of it (B-13). kNotLeaderOrFollower;
   // kOffsetOutOfRange: not committed.
   Status TrimTo(Offset offset);
+  // Of a leader: the lowest start of all replicas whose brokers are alive; -1
+  // while one has not said.
+  Offset LowWatermark() const;
   void Tick(Instant now);  // shrinks the ISR (B-20)
   // Whether time alone may change anything here.
   bool NeedsTick() const;
@@ -271,6 +275,7 @@ class Partition {
   void BecomeLeader(const metadata::PartitionImage& row, Instant now);
   void BecomeFollower();
   void MaybeAdvanceHighWatermark(Instant now);
+  void NoteStart(FollowerState& state, Offset start);
   void MaybeExpandIsr(NodeId fetcher, const FollowerState& state, Instant now);
   void Propose(std::vector<NodeId> isr);
   IsrProposal MakeProposal(const std::vector<NodeId>& isr) const;

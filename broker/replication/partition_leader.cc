@@ -107,6 +107,7 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
              static_cast<int64_t>(answer.records.size()));
   state.Fetched(fetch.fetch_offset, fetch.flushed_offset, fetch.broker_epoch,
                 log_->end_offset(), now);
+  NoteStart(state, fetch.log_start_offset);
   MaybeExpandIsr(fetch.replica, state, now);
   MaybeAdvanceHighWatermark(now);
   answer.high_watermark = high_watermark_;
@@ -223,6 +224,7 @@ void Partition::MaybeExpandIsr(NodeId fetcher, const FollowerState& state,
 void Partition::BrokersChanged(Instant now) {
   if (!IsLeader()) return;
   MaybeAdvanceHighWatermark(now);
+  effects_.Add(Effect::kComplete);  // what waited for who is dead
 }
 
 // An ISR without the leader in it asks for another leader out of it. Without
@@ -353,6 +355,26 @@ Status Partition::TrimTo(Offset offset) {
   NoticeFailure();
   effects_.Add(Effect::kLookAgain);
   return trimmed;
+}
+
+// Deletions wait for it.
+void Partition::NoteStart(FollowerState& state, Offset start) {
+  const Offset before = state.start_offset();
+  state.StartsAt(start);
+  if (state.start_offset() != before) effects_.Add(Effect::kComplete);
+}
+
+Offset Partition::LowWatermark() const {
+  Offset low = log_->start_offset();
+  for (const NodeId id : replicas_) {
+    if (id == env_->self) continue;
+    const auto* broker = env_->image->FindBroker(id);
+    if (broker == nullptr || broker->fenced) continue;
+    const auto it = lead().followers.find(id);
+    low = std::min(
+        low, it == lead().followers.end() ? -1 : it->second.start_offset());
+  }
+  return low;
 }
 
 Result<log::TimestampedOffset> Partition::FindOffset(

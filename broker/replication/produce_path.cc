@@ -135,7 +135,9 @@ void ProducePath::Produce(ProduceCall call, Done done) {
   effects_.Complete(slot->produces.TakeReached(partition.log().flushed_offset(),
                                                partition.high_watermark(),
                                                partition.CheckAfterCommit()));
-  if (!slot->produces.empty()) effects_.Expire(name, id, call.deadline);
+  if (!slot->produces.empty()) {
+    effects_.Expire(name, &Slot::produces, id, call.deadline);
+  }
   effects_.Settle(*slot);
 }
 

@@ -5,13 +5,13 @@
 
 namespace tidemark::replication {
 
-uint64_t ProduceQueue::Add(Offset needed, bool committed, Done done) {
+uint64_t OffsetWaiters::Add(Offset needed, bool committed, Done done) {
   const uint64_t id = next_id_++;
   waiters_.emplace(needed, Waiter{id, committed, std::move(done), {}});
   return id;
 }
 
-void ProduceQueue::SetDeadline(uint64_t id, DeadlineQueue::Key deadline) {
+void OffsetWaiters::SetDeadline(uint64_t id, DeadlineQueue::Key deadline) {
   // The newest is nearly always the one with the highest offset.
   for (auto it = waiters_.rbegin(); it != waiters_.rend(); ++it) {
     if (it->second.id != id) continue;
@@ -20,7 +20,7 @@ void ProduceQueue::SetDeadline(uint64_t id, DeadlineQueue::Key deadline) {
   }
 }
 
-std::vector<ProduceQueue::Completed> ProduceQueue::TakeReached(
+std::vector<OffsetWaiters::Completed> OffsetWaiters::TakeReached(
     Offset flushed, Offset high_watermark, ErrorCode after_commit) {
   std::vector<Completed> completed;
   const Offset farthest = std::max(flushed, high_watermark);
@@ -39,7 +39,7 @@ std::vector<ProduceQueue::Completed> ProduceQueue::TakeReached(
   return completed;
 }
 
-std::vector<ProduceQueue::Completed> ProduceQueue::TakeAll(ErrorCode error) {
+std::vector<OffsetWaiters::Completed> OffsetWaiters::TakeAll(ErrorCode error) {
   std::vector<Completed> completed;
   for (auto& [needed, waiter] : waiters_) {
     completed.push_back({std::move(waiter.done), error, waiter.deadline});
@@ -48,8 +48,8 @@ std::vector<ProduceQueue::Completed> ProduceQueue::TakeAll(ErrorCode error) {
   return completed;
 }
 
-std::optional<ProduceQueue::Completed> ProduceQueue::Take(uint64_t id,
-                                                          ErrorCode error) {
+std::optional<OffsetWaiters::Completed> OffsetWaiters::Take(uint64_t id,
+                                                            ErrorCode error) {
   for (auto it = waiters_.begin(); it != waiters_.end(); ++it) {
     if (it->second.id != id) continue;
     Completed completed{std::move(it->second.done), error, it->second.deadline};

@@ -14,13 +14,14 @@
 
 namespace tidemark::replication {
 
-// Produces of one partition that wait: for the high watermark (acks=-1), or
-// for the leader's own disk (acks=1).
+// Those who wait for offsets of one partition: produces for the high watermark
+// (acks=-1) or the leader's own disk (acks=1), deletions of records for the low
+// watermark.
 //
 // One thread, the partition's. Completing never calls back: the waiters that
 // are done are handed out, and the caller runs them when no partition is on
 // its stack (KAFKA-13254).
-class ProduceQueue {
+class OffsetWaiters {
  public:
   using Done = std::function<void(ErrorCode)>;
   struct Completed {

@@ -26,6 +26,7 @@ struct ReadItem {
   Offset fetch_offset = 0;
   LeaderEpoch last_fetched_epoch = -1;
   Offset flushed_offset = -1;
+  Offset log_start_offset = -1;
   int32_t max_bytes = 0;
 };
 

@@ -107,7 +107,8 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
     answer = partition.FetchAsFollower(
         FollowerFetch{reader.replica, reader.broker_epoch,
                       item.current_leader_epoch, item.fetch_offset,
-                      item.last_fetched_epoch, item.flushed_offset},
+                      item.last_fetched_epoch, item.flushed_offset,
+                      item.log_start_offset},
         max_bytes, at_least_one, state_.executor.Now());
   } else {
     answer = partition.FetchAsConsumer(

@@ -63,6 +63,14 @@ struct LogChunk {
   Offset high_watermark = 0;
 };
 
+// What a replica takes of a disk.
+struct ReplicaSize {
+  TopicPartition partition;
+  std::string directory;  // the log directory its log is in
+  int64_t bytes = 0;      // of its segments
+  Offset lag = 0;         // how far its end is behind the high watermark
+};
+
 // Told on the shard that owns the partition, in order, for every partition of
 // the topic it was registered for.
 class LeadershipListener {
@@ -98,12 +106,14 @@ class ReplicaManager {
       Executor& on, std::function<void(std::vector<ProduceOutcome>)> done) = 0;
 
   // The broker's own batch (coordinators), which may be in a transaction or
-  // end one. Runs `done` when it is committed (high watermark passed), with its
-  // last offset. kNotLeaderOrFollower when `epoch` is not the epoch this broker
-  // leads the partition in.
+  // end one; `transaction_version` as in MarkerItem. Runs `done` when it is
+  // committed (high watermark passed), with its last offset.
+  // kNotLeaderOrFollower when `epoch` is not the epoch this broker leads the
+  // partition in.
   virtual void AppendCommitted(const TopicPartition& partition,
                                LeaderEpoch epoch, SharedBytes batch,
-                               Duration timeout, Executor& on,
+                               int8_t transaction_version, Duration timeout,
+                               Executor& on,
                                std::function<void(Result<Offset>)> done) = 0;
 
   // Ends transactions at partitions that are led here. `done` gets, in the
@@ -136,6 +146,20 @@ class ReplicaManager {
   virtual void TrimLog(const TopicPartition& partition, LeaderEpoch epoch,
                        Offset before, Executor& on,
                        std::function<void(Status)> done) = 0;
+
+  // An administrator's deletion (KIP-107): the log of a led partition starts at
+  // `before` from now on, -1: at the high watermark. `done` gets the lowest
+  // start of all replicas whose brokers are alive once that is not in front of
+  // `before` any more and this broker's is on disk. kRequestTimedOut: it is not
+  // yet; kOffsetOutOfRange: beyond the high watermark; kNotLeaderOrFollower,
+  // kUnknownTopicOrPartition, kKafkaStorageError.
+  virtual void DeleteRecords(const TopicPartition& partition, Offset before,
+                             Duration timeout, Executor& on,
+                             std::function<void(Result<Offset>)> done) = 0;
+
+  // The replicas of this broker that have a log.
+  virtual void DescribeReplicas(
+      Executor& on, std::function<void(std::vector<ReplicaSize>)> done) = 0;
 
   // Before the first ApplyImage. `listener` outlives the manager.
   virtual void Listen(const std::string& topic,

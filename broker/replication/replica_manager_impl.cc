@@ -251,13 +251,15 @@ void ReplicaManagerImpl::DescribeProducers(
 
 void ReplicaManagerImpl::AppendCommitted(
     const TopicPartition& partition, LeaderEpoch epoch, SharedBytes batch,
-    Duration timeout, Executor& on, std::function<void(Result<Offset>)> done) {
+    int8_t transaction_version, Duration timeout, Executor& on,
+    std::function<void(Result<Offset>)> done) {
   const size_t index = ShardIndexOf(partition);
   ProduceCall call{{partition, std::move(batch)},
                    -1,
                    AppendOrigin::kCoordinator,
                    epoch,
-                   on.Now() + timeout};
+                   on.Now() + timeout,
+                   transaction_version};
   executors_[index]->Post([shard = shards_[index].get(), call = std::move(call),
                            &on, done = std::move(done)]() mutable {
     shard->produce().Produce(
@@ -298,6 +300,38 @@ void ReplicaManagerImpl::TrimLog(const TopicPartition& partition,
       done(trimmed);
     });
   });
+}
+
+void ReplicaManagerImpl::DeleteRecords(
+    const TopicPartition& partition, Offset before, Duration timeout,
+    Executor& on, std::function<void(Result<Offset>)> done) {
+  const size_t index = ShardIndexOf(partition);
+  executors_[index]->Post([shard = shards_[index].get(), partition, before,
+                           deadline = on.Now() + timeout, &on,
+                           done = std::move(done)] {
+    shard->deletions().Delete(
+        partition, before, deadline, [&on, done](Result<Offset> low) {
+          on.Post([done, low = std::move(low)] { done(low); });
+        });
+  });
+}
+
+void ReplicaManagerImpl::DescribeReplicas(
+    Executor& on, std::function<void(std::vector<ReplicaSize>)> done) {
+  auto parts =
+      std::make_shared<std::vector<std::vector<ReplicaSize>>>(shards_.size());
+  OnEveryShard([parts](ReplicaShard& shard,
+                       size_t index) { (*parts)[index] = shard.Sizes(); },
+               [parts, &on, done = std::move(done)] {
+                 on.Post([parts, done] {
+                   std::vector<ReplicaSize> all;
+                   for (auto& part : *parts) {
+                     std::move(part.begin(), part.end(),
+                               std::back_inserter(all));
+                   }
+                   done(std::move(all));
+                 });
+               });
 }
 
 void ReplicaManagerImpl::Listen(const std::string& topic,

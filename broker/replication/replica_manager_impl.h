@@ -53,7 +53,8 @@ class ReplicaManagerImpl final : public ReplicaManager {
                Executor& on,
                std::function<void(std::vector<ProduceOutcome>)> done) override;
   void AppendCommitted(const TopicPartition& partition, LeaderEpoch epoch,
-                       SharedBytes batch, Duration timeout, Executor& on,
+                       SharedBytes batch, int8_t transaction_version,
+                       Duration timeout, Executor& on,
                        std::function<void(Result<Offset>)> done) override;
   void AppendMarkers(std::vector<MarkerItem> items, Duration timeout,
                      Executor& on,
@@ -67,6 +68,12 @@ class ReplicaManagerImpl final : public ReplicaManager {
   void TrimLog(const TopicPartition& partition, LeaderEpoch epoch,
                Offset before, Executor& on,
                std::function<void(Status)> done) override;
+  void DeleteRecords(const TopicPartition& partition, Offset before,
+                     Duration timeout, Executor& on,
+                     std::function<void(Result<Offset>)> done) override;
+  void DescribeReplicas(
+      Executor& on,
+      std::function<void(std::vector<ReplicaSize>)> done) override;
   void Listen(const std::string& topic, LeadershipListener* listener) override;
 
   size_t ShardIndexOf(const TopicPartition& partition) const;

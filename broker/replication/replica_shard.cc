@@ -1,5 +1,6 @@
 #include "broker/replication/replica_shard.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tidemark::replication {
@@ -37,6 +38,7 @@ ReplicaShard::ReplicaShard(Executor& executor, ShardOptions options,
       effects_(state_, fetchers_),
       table_(state_, effects_, fetchers_),
       produce_(state_, effects_),
+      deletions_(state_, effects_),
       read_(state_, effects_),
       housekeeping_(state_, effects_) {
   state_.env.self = state_.options.self;
@@ -95,6 +97,21 @@ void ReplicaShard::FoundCorrupt(const TopicPartition& name, LeaderEpoch epoch,
   if (slot == nullptr || slot->partition.leader_epoch() != epoch) return;
   slot->partition.FoundCorrupt(from, error);
   effects_.Settle(*slot);
+}
+
+std::vector<ReplicaSize> ReplicaShard::Sizes() const {
+  std::vector<ReplicaSize> sizes;
+  sizes.reserve(state_.slots.size());
+  for (const auto& [name, slot] : state_.slots) {
+    const Partition& partition = slot->partition;
+    if (partition.away()) continue;
+    const log::Log& log = partition.log();
+    const std::string& dir = log.dir();
+    sizes.push_back(
+        {name, dir.substr(0, dir.rfind('/')), log.size_bytes(),
+         std::max<Offset>(0, partition.high_watermark() - log.end_offset())});
+  }
+  return sizes;
 }
 
 std::vector<TopicPartition> ReplicaShard::Partitions() const {

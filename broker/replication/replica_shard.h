@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "broker/replication/delete_path.h"
 #include "broker/replication/effect_runner.h"
 #include "broker/replication/follower_fetchers.h"
 #include "broker/replication/housekeeping.h"
@@ -24,6 +25,7 @@ class ReplicaShard {
 
   Executor& executor() { return state_.executor; }
   ProducePath& produce() { return produce_; }
+  DeletePath& deletions() { return deletions_; }
   ReadPath& read() { return read_; }
   Housekeeping& housekeeping() { return housekeeping_; }
 
@@ -51,6 +53,8 @@ class ReplicaShard {
   void FoundCorrupt(const TopicPartition& name, LeaderEpoch epoch, Offset from,
                     const Error& error);
   std::vector<TopicPartition> Partitions() const;
+  // Of those that have a log here just now.
+  std::vector<ReplicaSize> Sizes() const;
 
  private:
   class Target;
@@ -61,6 +65,7 @@ class ReplicaShard {
   EffectRunner effects_;
   PartitionTable table_;
   ProducePath produce_;
+  DeletePath deletions_;
   ReadPath read_;
   Housekeeping housekeeping_;
 };

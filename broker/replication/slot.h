@@ -63,7 +63,8 @@ struct Slot {
   explicit Slot(Args&&... args) : partition(std::forward<Args>(args)...) {}
 
   Partition partition;
-  ProduceQueue produces;
+  OffsetWaiters produces;
+  OffsetWaiters deletions;  // as of produces that are committed
   Readers readers;
   bool sync_wanted = false;
   bool syncing = false;

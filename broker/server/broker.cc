@@ -245,6 +245,9 @@ void Broker::Impl::Assemble() {
   services.transactions = core->transactions();
   services.verifier = core->verifier();
   services.producer_ids = producer_ids.get();
+  services.log_directories = [core = core.get()] {
+    return core->Directories();
+  };
   dispatcher = std::make_unique<Dispatcher>(HandlerTable(), services, network);
 }
 

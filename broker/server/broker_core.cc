@@ -286,6 +286,22 @@ bool BrokerCore::AllOffline() const {
   return logs_->OfflineDirectories().size() == config_.log_dirs.size();
 }
 
+std::vector<LogDirectoryState> BrokerCore::Directories() const {
+  const std::map<std::string, std::string> offline = Offline();
+  std::vector<LogDirectoryState> states;
+  for (const std::string& path : config_.log_dirs) {
+    LogDirectoryState& state = states.emplace_back();
+    state.path = path;
+    if (const auto why = offline.find(path); why != offline.end()) {
+      state.offline = why->second.empty() ? "offline" : why->second;
+    } else if (const auto space = environment_.files->Space(path)) {
+      state.total_bytes = static_cast<int64_t>(space->total);
+      state.usable_bytes = static_cast<int64_t>(space->free);
+    }
+  }
+  return states;
+}
+
 void BrokerCore::HandOver(std::function<void(bool)> done) {
   session_->RequestShutdown(std::move(done));
 }

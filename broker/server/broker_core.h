@@ -14,6 +14,7 @@
 #include "broker/coordinator/peer_calls.h"
 #include "broker/coordinator/transaction_coordinator.h"
 #include "broker/coordinator/transaction_verifier.h"
+#include "broker/kafka/handler.h"
 #include "broker/log/log_manager.h"
 #include "broker/log/scrubber.h"
 #include "broker/metadata/broker_config.h"
@@ -88,6 +89,8 @@ class BrokerCore {
   // Log directories that cannot be used, and why. Any thread.
   std::map<std::string, std::string> Offline() const;
   bool AllOffline() const;
+  // Of DescribeLogDirs. Any thread; asks the file systems.
+  std::vector<LogDirectoryState> Directories() const;
 
   ImageHolder& metadata() { return metadata_; }
   ControllerSession& session() { return *session_; }

@@ -111,6 +111,13 @@ void PartitionStore::SetHighWatermarks(const log::OffsetMap& offsets) {
   manager_.SetHighWatermarks(offsets);
 }
 
+void PartitionStore::KeepStart(const TopicPartition& partition,
+                               std::function<void(Status)> done) {
+  manager_.workers().Do(partition, [this, partition, done = std::move(done)] {
+    done(manager_.KeepStart(partition));
+  });
+}
+
 void PartitionStore::Checkpoint() { manager_.Checkpoint(); }
 
 void PartitionStore::Sync(log::SyncWork work,

@@ -40,6 +40,8 @@ class PartitionStore final : public replication::LogStore {
   void Delete(std::unique_ptr<log::Log> log) override;
   Offset HighWatermark(const TopicPartition& partition) override;
   void SetHighWatermarks(const log::OffsetMap& offsets) override;
+  void KeepStart(const TopicPartition& partition,
+                 std::function<void(Status)> done) override;
   void Checkpoint() override;
   void Sync(log::SyncWork work, std::function<void(Status)> done) override;
   std::vector<std::pair<TopicPartition, Uuid>> Unopened() override;

@@ -124,6 +124,8 @@ TIDEMARK_ADMIN_CALL(DescribeQuorum)
 TIDEMARK_ADMIN_CALL(ChangeQuorum)
 TIDEMARK_ADMIN_CALL(DescribeFeatures)
 TIDEMARK_ADMIN_CALL(UpdateFeatures)
+TIDEMARK_ADMIN_CALL(ElectLeaders)
+TIDEMARK_ADMIN_CALL(UnregisterBroker)
 #undef TIDEMARK_ADMIN_CALL
 
 }  // namespace tidemark::cli

@@ -40,6 +40,10 @@ class AdminClient {
       const admin::v1::DescribeFeaturesRequest& request);
   Result<admin::v1::UpdateFeaturesResponse> Call(
       const admin::v1::UpdateFeaturesRequest& request);
+  Result<admin::v1::ElectLeadersResponse> Call(
+      const admin::v1::ElectLeadersRequest& request);
+  Result<admin::v1::UnregisterBrokerResponse> Call(
+      const admin::v1::UnregisterBrokerRequest& request);
 
  private:
   struct Impl;

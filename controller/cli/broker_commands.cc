@@ -78,6 +78,19 @@ Status Show(const Context& context, std::optional<int32_t> only) {
   return {};
 }
 
+Status Unregister(const Context& context, int32_t id) {
+  AdminClient client(context.controllers, context.timeout_ms);
+  admin::v1::UnregisterBrokerRequest request;
+  request.set_broker_id(id);
+  TM_RETURN_IF_ERROR(client.Call(request));
+  if (context.format == Format::kJson) {
+    PrintJson({{"unregistered", id}});
+  } else {
+    Print("unregistered broker " + std::to_string(id));
+  }
+  return {};
+}
+
 }  // namespace
 
 void AddBrokerCommands(CLI::App& app, Context& context) {
@@ -88,6 +101,12 @@ void AddBrokerCommands(CLI::App& app, Context& context) {
   AddCommand(*noun, context, "describe", "Show one broker",
              [&context, id] { return Show(context, *id); })
       ->add_option("id", *id, "The broker's node.id")
+      ->required();
+  auto gone = std::make_shared<int32_t>();
+  AddCommand(*noun, context, "unregister",
+             "Forget a broker that will not come back",
+             [&context, gone] { return Unregister(context, *gone); })
+      ->add_option("id", *gone, "The broker's node.id")
       ->required();
 }
 

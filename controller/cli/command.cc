@@ -25,7 +25,7 @@ void AddSharedOptions(CLI::App& app, Context& context) {
       ->envname("TIDEMARK_CONTROLLERS")
       ->capture_default_str();
   app.add_option("--bootstrap-servers", context.bootstrap_servers,
-                 "Brokers to ask (group, produce, consume): host:port,...")
+                 "Brokers to ask (group, txn, produce, consume): host:port,...")
       ->envname("TIDEMARK_SERVERS")
       ->capture_default_str();
   app.add_option("--timeout-ms", context.timeout_ms,
@@ -50,7 +50,9 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddQuorumCommands(*app, context);
   AddFeaturesCommands(*app, context);
   AddConfigCommands(*app, context);
+  AddPartitionCommands(*app, context);
   AddGroupCommands(*app, context);
+  AddTxnCommands(*app, context);
   AddProduceCommand(*app, context);
   AddConsumeCommand(*app, context);
   AddDevCommand(*app, context);

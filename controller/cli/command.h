@@ -45,6 +45,8 @@ CLI::App* AddNoun(CLI::App& parent, const std::string& name,
 // One for each noun; the context must outlive the app.
 void AddStorageCommands(CLI::App& app, Context& context);
 void AddTopicCommands(CLI::App& app, Context& context);
+// To the noun `topic`.
+void AddTrimCommand(CLI::App& topic, Context& context);
 void AddClusterCommands(CLI::App& app, Context& context);
 void AddBrokerCommands(CLI::App& app, Context& context);
 void AddQuorumCommands(CLI::App& app, Context& context);
@@ -53,6 +55,10 @@ void AddBackupCommands(CLI::App& quorum, Context& context);
 void AddFeaturesCommands(CLI::App& app, Context& context);
 void AddConfigCommands(CLI::App& app, Context& context);
 void AddGroupCommands(CLI::App& app, Context& context);
+// To the noun `group`.
+void AddGroupChangeCommands(CLI::App& group, Context& context);
+void AddPartitionCommands(CLI::App& app, Context& context);
+void AddTxnCommands(CLI::App& app, Context& context);
 void AddProduceCommand(CLI::App& app, Context& context);
 void AddConsumeCommand(CLI::App& app, Context& context);
 void AddDevCommand(CLI::App& app, Context& context);

@@ -1,57 +1,15 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "controller/cli/command.h"
-#include "controller/cli/kafka_client.h"
+#include "controller/cli/group_offsets.h"
 #include "controller/cli/output.h"
 
 namespace tidemark::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// One admin question to the brokers: sends it by `ask`, waits for the answer.
-class Question {
- public:
-  static Result<Question> New(const Context& context, rd_kafka_admin_op_t op) {
-    Question q;
-    TM_ASSIGN_OR_RETURN(
-        q.client_,
-        NewKafkaClient(RD_KAFKA_PRODUCER, context.bootstrap_servers, {}));
-    q.options_.reset(rd_kafka_AdminOptions_new(q.client_.get(), op));
-    q.queue_.reset(rd_kafka_queue_new(q.client_.get()));
-    q.timeout_ms_ = static_cast<int>(context.timeout_ms);
-    char why[256];
-    rd_kafka_AdminOptions_set_request_timeout(q.options_.get(), q.timeout_ms_,
-                                              why, sizeof why);
-    return q;
-  }
-
-  template <class Ask>
-  Result<KafkaPtr<rd_kafka_event_t>> Send(Ask ask) {
-    ask(client_.get(), options_.get(), queue_.get());
-    KafkaPtr<rd_kafka_event_t> event(
-        rd_kafka_queue_poll(queue_.get(), timeout_ms_ + 1000));
-    if (event == nullptr) {
-      return Fail(ErrorCode::kRequestTimedOut,
-                  "no broker answers; is --bootstrap-servers right?");
-    }
-    rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
-    TM_RETURN_IF_ERROR(KafkaStatus(
-        error, error == 0 ? "" : rd_kafka_event_error_string(event.get())));
-    return event;
-  }
-
-  rd_kafka_t* client() { return client_.get(); }
-
- private:
-  KafkaPtr<rd_kafka_t> client_;
-  KafkaPtr<rd_kafka_AdminOptions_t> options_;
-  KafkaPtr<rd_kafka_queue_t> queue_;
-  int timeout_ms_ = 0;
-};
 
 Status List(const Context& context) {
   TM_ASSIGN_OR_RETURN(
@@ -100,34 +58,20 @@ struct Position {
 // What the group has committed, and where each partition ends.
 Result<std::vector<Position>> Positions(const Context& context,
                                         const std::string& group) {
+  TM_ASSIGN_OR_RETURN(const GroupOffsets committed,
+                      CommittedOffsets(context, group));
   TM_ASSIGN_OR_RETURN(
-      Question question,
-      Question::New(context, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS));
-  auto* wanted = rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), nullptr);
-  auto answer = question.Send([&](auto* client, auto* options, auto* queue) {
-    rd_kafka_ListConsumerGroupOffsets(client, &wanted, 1, options, queue);
-  });
-  rd_kafka_ListConsumerGroupOffsets_destroy(wanted);
-  TM_ASSIGN_OR_RETURN(auto event, std::move(answer));
-  size_t count = 0;
-  const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-      rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &count);
+      auto client,
+      NewKafkaClient(RD_KAFKA_PRODUCER, context.bootstrap_servers, {}));
   std::vector<Position> out;
-  for (size_t g = 0; g < count; ++g) {
-    const auto* list = rd_kafka_group_result_partitions(groups[g]);
-    for (int i = 0; list != nullptr && i < list->cnt; ++i) {
-      const auto& element = list->elems[i];
-      Position p{element.topic, element.partition, element.offset, -1};
-      int64_t low = 0;
-      rd_kafka_query_watermark_offsets(question.client(), element.topic,
-                                       element.partition, &low, &p.end,
-                                       static_cast<int>(context.timeout_ms));
-      out.push_back(std::move(p));
-    }
+  for (const auto& [partition, offset] : committed) {
+    Position p{partition.topic, partition.partition, offset, -1};
+    int64_t low = 0;
+    rd_kafka_query_watermark_offsets(client.get(), p.topic.c_str(), p.partition,
+                                     &low, &p.end,
+                                     static_cast<int>(context.timeout_ms));
+    out.push_back(std::move(p));
   }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.topic, a.partition) < std::tie(b.topic, b.partition);
-  });
   return out;
 }
 
@@ -249,6 +193,7 @@ void AddGroupCommands(CLI::App& app, Context& context) {
              [&context, name] { return Describe(context, *name); })
       ->add_option("group", *name, "The group")
       ->required();
+  AddGroupChangeCommands(*noun, context);
 }
 
 }  // namespace tidemark::cli

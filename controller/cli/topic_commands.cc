@@ -302,6 +302,7 @@ void AddTopicCommands(CLI::App& app, Context& context) {
                     "A setting to put back to its default");
   alter->add_flag("--validate-only", options->validate_only,
                   "Only check; change nothing");
+  AddTrimCommand(*noun, context);
 }
 
 }  // namespace tidemark::cli

@@ -107,6 +107,56 @@ def groups():
     refused('UNKNOWN_TOPIC_OR_PARTITION', 'produce', topic, '--partition', '9')
 
 
+def moving_groups():
+    topic, other, group = name('mg'), name('mh'), name('mg')
+    for t in (topic, other):
+        good('topic', 'create', t, '--partitions', '1')
+        good('produce', t, text='a\nb\nc\nd\ne\n')
+        good('consume', t, '--group', group, '--from-beginning', '--count', '4')
+    until(lambda: len(parsed('group', 'describe', group)['offsets']) == 2, 'both are committed')
+
+    def reset(*args):
+        plan = parsed('group', 'reset-offsets', group, *args)
+        return plan['executed'], [(o['topic'], o['before'], o['after']) for o in plan['offsets']]
+    equal(reset('--topic', topic, '--to-earliest'), (False, [(topic, 4, 0)]))
+    equal(reset('--topic', topic + ':0', '--shift-by', '-1', '--execute'), (True, [(topic, 4, 3)]))
+    equal(good('consume', topic, '--group', group, '--count', '1'), 'd\n')
+    until(lambda: {'topic': topic, 'partition': 0, 'committed': 4, 'end': 5} in
+          parsed('group', 'describe', group)['offsets'], 'it is committed again')
+    equal(reset('--all-topics', '--to-latest', '--execute'), (True, [(topic, 4, 5), (other, 4, 5)]))
+    equal(reset('--topic', topic, '--to-datetime', '2020-01-01T00:00:00.000'), (False, [(topic, 5, 0)]))
+    equal(reset('--topic', topic, '--by-duration', '0s'), (False, [(topic, 5, 5)]))
+    equal(reset('--topic', topic, '--to-offset', '99'), (False, [(topic, 5, 5)]))
+    refused('INVALID_REQUEST', 'group', 'reset-offsets', group, '--topic', topic)
+    refused('INVALID_REQUEST', 'group', 'reset-offsets', group, '--to-latest')
+    good('group', 'delete-offsets', group, '--topic', other)
+    equal([o['topic'] for o in parsed('group', 'describe', group)['offsets']], [topic])
+    good('group', 'delete', group)
+    refused('GROUP_ID_NOT_FOUND', 'group', 'delete', group)
+
+
+def trimming():
+    topic = name('tr')
+    good('topic', 'create', topic, '--partitions', '2')
+    for partition in '01':
+        good('produce', topic, '--partition', partition, text='a\nb\nc\n')
+    equal([r['start'] for r in parsed('topic', 'trim', topic + ':1', '--before', '2')], [2])
+    equal(good('consume', topic, '--partition', '1', '--from-beginning', '--exit-at-end'), 'c\n')
+    equal(sorted(r['start'] for r in parsed('topic', 'trim', topic, '--all')), [3, 3])
+    refused('OFFSET_OUT_OF_RANGE', 'topic', 'trim', topic, '--before', '9')
+    refused('INVALID_REQUEST', 'topic', 'trim', topic)
+
+
+def elections():
+    topic = name('el')
+    good('topic', 'create', topic, '--partitions', '3')
+    equal([r['result'] for r in parsed('partition', 'elect', '--topic', topic + ':0,2')], ['ELECTION_NOT_NEEDED'] * 2)
+    equal(len(parsed('partition', 'elect', '--topic', topic)), 3)
+    refused('UNKNOWN_TOPIC_OR_PARTITION', 'partition', 'elect', '--topic', topic + ':7')
+    refused('INVALID_REQUEST', 'partition', 'elect')
+    refused('BROKER_ID_NOT_REGISTERED', 'broker', 'unregister', '77')
+
+
 def flags_beat_the_environment():
     """Exported addresses are defaults; a flag, before or behind the verb, names the cluster that is meant."""
     topic = name('env')
@@ -166,6 +216,9 @@ cases.run('cluster, brokers and quorum', cluster)
 for each in CODECS:
     cases.run('produce and consume, ' + each, round_trip, each)
 cases.run('groups', groups)
+cases.run('moving groups', moving_groups)
+cases.run('trimming', trimming)
+cases.run('elections', elections)
 cases.run('flags beat the environment', flags_beat_the_environment)
 cases.run('output that cannot be written', output_that_cannot_be_written)
 cases.run('help', help_texts)

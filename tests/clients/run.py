@@ -26,7 +26,7 @@ PYTHON = {  # suite: (program, requirements)
 }
 OWN = ('grpc', 'tidemark')  # need controllers
 ENVIRONMENT = {**os.environ, 'PYTHONPATH': os.path.join(ROOT, 'tests', 'support')}
-SUITES = [*PYTHON, *JAVA, *OWN]
+SUITES = [*PYTHON, *JAVA, *OWN, 'schemas']
 
 
 def quiet(*command, **more):
@@ -71,6 +71,12 @@ def command_of(suite, args, prefix):
     if suite in JAVA:
         return ['java', '-Xmx256m', '-XX:TieredStopAtLevel=1', '-Dkafka.version=' + JAVA[suite],
                 '-cp', java_of(JAVA[suite]), 'ClientCases', args.bootstrap, prefix]
+    if suite == 'schemas':
+        newest = JAVA['java-4']
+        java_of(newest)
+        jar = os.path.join(ENVS, 'kafka-clients-' + newest, 'kafka-clients-%s.jar' % newest)
+        return [sys.executable, os.path.join(HERE, 'schema_cases.py'),
+                os.path.join(os.path.dirname(args.tidemark), 'kafka-fields'), jar]
     if suite == 'grpc':
         return [python_of('grpc'), os.path.join(HERE, 'grpc_cases.py'), args.controllers, prefix]
     if suite == 'tidemark':

@@ -189,6 +189,21 @@ Decision GroupTable::Decide(const DeleteRequest& request,
   return Finish(group_id, std::move(step));
 }
 
+Decision GroupTable::Decide(const DeleteOffsetsRequest& request,
+                            const Context& context) {
+  const auto& [ticket, at] = context;
+  Group* group = Find(request.group_id);
+  if (request.group_id.empty()) {
+    return Refuse<DeleteOffsetsResult>(ticket, ErrorCode::kInvalidGroupId);
+  }
+  if (group == nullptr) {
+    return Refuse<DeleteOffsetsResult>(ticket, ErrorCode::kGroupIdNotFound);
+  }
+  Step step = NewStep(at);
+  DeleteOffsets(*group, request, ticket, step);
+  return Finish(request.group_id, std::move(step));
+}
+
 FetchResult GroupTable::Read(const FetchRequest& request) const {
   return FetchOffsets(Find(request.group_id), request);
 }

@@ -50,6 +50,7 @@ class GroupTable {
   Decision Decide(const CommitRequest& request, const Context& context);
   Decision Decide(const TxnCommitRequest& request, const Context& context);
   Decision Decide(const DeleteRequest& request, const Context& context);
+  Decision Decide(const DeleteOffsetsRequest& request, const Context& context);
 
   FetchResult Read(const FetchRequest& request) const;
   GroupDescription Read(const DescribeRequest& request) const;

@@ -93,6 +93,17 @@ std::optional<std::vector<std::string>> TopicsOf(std::string_view metadata) {
   return topics;
 }
 
+// What the members of a group of consumers want; nullopt: it cannot be read.
+std::optional<std::set<std::string>> SubscribedTopics(const Group& group) {
+  std::set<std::string> subscribed;
+  for (const auto& [id, member] : group.members) {
+    const auto topics = TopicsOf(member.MetadataFor(group.protocol));
+    if (!topics) return std::nullopt;
+    subscribed.insert(topics->begin(), topics->end());
+  }
+  return subscribed;
+}
+
 // KIP-211: what nobody in a group of consumers subscribes to any more expires
 // like the offsets of simple consumers. Kept, all of it, when one member's
 // subscription cannot be read.
@@ -100,15 +111,11 @@ std::vector<GroupRecord> UnsubscribedRecords(const Group& group,
                                              const GroupConfig& config,
                                              int64_t wall_ms) {
   if (group.protocol_type != "consumer") return {};
-  std::set<std::string> subscribed;
-  for (const auto& [id, member] : group.members) {
-    const auto topics = TopicsOf(member.MetadataFor(group.protocol));
-    if (!topics) return {};
-    subscribed.insert(topics->begin(), topics->end());
-  }
+  const auto subscribed = SubscribedTopics(group);
+  if (!subscribed) return {};
   std::vector<GroupRecord> records;
   for (const auto& [partition, value] : group.offsets) {
-    if (subscribed.contains(partition.topic) ||
+    if (subscribed->contains(partition.topic) ||
         group.pending_offsets.contains(partition) ||
         group.IsUnstable(partition) ||
         wall_ms - value.commit_timestamp_ms < config.offsets_retention_ms) {
@@ -193,6 +200,30 @@ std::vector<GroupRecord> ExpiredRecords(const Group& group,
   if (records.size() == group.offsets.size() && group.transactional.empty())
     records.push_back(GroupMetadataRecord{group.id, std::nullopt});
   return records;
+}
+
+void DeleteOffsets(const Group& group, const DeleteOffsetsRequest& request,
+                   Ticket ticket, Step& step) {
+  const bool has_members = !group.Is(GroupState::kEmpty);
+  if (has_members && group.protocol_type != "consumer") {
+    step.out.Reply(ticket,
+                   DeleteOffsetsResult{.error = ErrorCode::kNonEmptyGroup});
+    return;
+  }
+  const auto subscribed =
+      has_members ? SubscribedTopics(group) : std::set<std::string>();
+  DeleteOffsetsResult result;
+  std::set<TopicPartition> gone;
+  for (const TopicPartition& partition : request.partitions) {
+    const bool wanted = !subscribed || subscribed->contains(partition.topic);
+    if (!wanted) gone.insert(partition);
+    result.partitions.push_back(wanted ? ErrorCode::kGroupSubscribedToTopic
+                                       : ErrorCode::kNone);
+  }
+  step.out.records = TombstonesIf(group, [&](const TopicPartition& partition) {
+    return gone.contains(partition);
+  });
+  step.out.Reply(ticket, std::move(result));
 }
 
 std::vector<GroupRecord> DeletionRecords(const Group& group) {

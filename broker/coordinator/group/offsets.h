@@ -28,6 +28,11 @@ std::vector<GroupRecord> ExpiredRecords(const Group& group,
                                         const GroupConfig& config,
                                         int64_t wall_ms);
 
+// OffsetDelete (KIP-496): of what no member subscribes to. A group with members
+// that are no consumers is left alone.
+void DeleteOffsets(const Group& group, const DeleteOffsetsRequest& request,
+                   Ticket ticket, Step& step);
+
 // Tombstones of everything the group has, also of what is being written and of
 // what transactions that are open have committed.
 std::vector<GroupRecord> DeletionRecords(const Group& group);

@@ -171,6 +171,19 @@ struct DeleteResult {
   void Fail(ErrorCode code) { error = code; }
 };
 
+struct DeleteOffsetsResult;
+struct DeleteOffsetsRequest {
+  using Answer = DeleteOffsetsResult;
+  std::string group_id;
+  std::vector<TopicPartition> partitions;
+};
+struct DeleteOffsetsResult {
+  ErrorCode error = ErrorCode::kNone;
+  // As requested; empty with `error`. kGroupSubscribedToTopic: members want it.
+  std::vector<ErrorCode> partitions;
+  void Fail(ErrorCode code) { *this = DeleteOffsetsResult{.error = code}; }
+};
+
 struct GroupDescription;
 struct DescribeRequest {
   using Answer = GroupDescription;
@@ -212,8 +225,9 @@ struct ListResult {
 };
 
 // Answers that may wait for a rebalance or for records to be committed.
-using Response = std::variant<JoinResult, SyncResult, HeartbeatResult,
-                              LeaveResult, CommitResult, DeleteResult>;
+using Response =
+    std::variant<JoinResult, SyncResult, HeartbeatResult, LeaveResult,
+                 CommitResult, DeleteResult, DeleteOffsetsResult>;
 
 inline void JoinResult::Fail(ErrorCode code) {
   *this = JoinResult{.error = code, .member_id = std::move(member_id)};

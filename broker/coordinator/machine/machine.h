@@ -73,6 +73,8 @@ struct TransactionEnd {
   ProducerEpoch producer_epoch = -1;
   bool committed = false;
   int32_t coordinator_epoch = -1;
+  // From 2 on `producer_epoch` is one above that of the transaction (KIP-890).
+  int8_t transaction_version = 0;
 };
 
 // What a change of the cluster's metadata means to coordinators.

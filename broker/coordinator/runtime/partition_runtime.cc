@@ -187,7 +187,8 @@ void PartitionRuntime::WriteMarker(const TransactionEnd& end, Settled settled) {
   const auto type = end.committed ? record::ControlRecordType::kCommit
                                   : record::ControlRecordType::kAbort;
   Enqueue({.kind = {.producer = Producer{end.producer_id, end.producer_epoch},
-                    .is_marker = true},
+                    .is_marker = true,
+                    .transaction_version = end.transaction_version},
            .records = {{record::EncodeControlKey(type),
                         record::EncodeMarkerValue(end.coordinator_epoch)}},
            .settled = std::move(settled)});
@@ -230,7 +231,8 @@ void PartitionRuntime::AppendWrites() {
   snapshots_turn_ = true;
   const BatchKind& kind = writes_.front().kind;
   record::BatchBuilder batch(OptionsOf(kind.producer, kind.is_marker));
-  InFlight flight{.timestamp_ms = executor_.WallMs()};
+  InFlight flight{.timestamp_ms = executor_.WallMs(),
+                  .transaction_version = kind.transaction_version};
   size_t bytes = 0;
   for (const PendingWrite& write : writes_) {
     if (flight.records > 0 && (write.kind != kind || kind.is_marker ||
@@ -290,8 +292,8 @@ void PartitionRuntime::Append(std::string batch, InFlight flight) {
   flight.bytes = batch.size();
   in_flight_ = flight;
   log_.AppendCommitted(
-      partition_, epoch_, SharedBytes(std::move(batch)), kAppendTimeout,
-      executor_,
+      partition_, epoch_, SharedBytes(std::move(batch)),
+      flight.transaction_version, kAppendTimeout, executor_,
       [weak = weak_from_this(), term = term_](const Result<Offset>& last) {
         auto self = weak.lock();
         if (self && self->IsCurrent(term)) self->OnAppended(last);

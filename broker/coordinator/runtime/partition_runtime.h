@@ -99,6 +99,7 @@ class PartitionRuntime : public std::enable_shared_from_this<PartitionRuntime> {
   struct BatchKind {
     std::optional<Producer> producer;
     bool is_marker = false;
+    int8_t transaction_version = 0;  // of a marker
     bool operator==(const BatchKind&) const = default;
   };
   struct PendingWrite {
@@ -114,6 +115,7 @@ class PartitionRuntime : public std::enable_shared_from_this<PartitionRuntime> {
     size_t bytes = 0;
     int64_t timestamp_ms = 0;
     bool of_snapshot = false;
+    int8_t transaction_version = 0;
   };
 
   bool IsCurrent(uint64_t term) const { return term == term_; }

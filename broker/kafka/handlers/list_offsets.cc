@@ -15,10 +15,11 @@ namespace {
 using Answers = std::vector<Result<log::TimestampedOffset>>;
 
 constexpr int64_t kLatest = -1, kEarliest = -2, kMaximum = -3,
-                  kEarliestLocal = -4;
+                  kEarliestLocal = -4, kLatestTiered = -5;
 constexpr int8_t kReadCommitted = 1;
 constexpr int16_t kFirstWithMaximum = 7;
 constexpr int16_t kFirstWithEarliestLocal = 8;
+constexpr int16_t kFirstWithLatestTiered = 9;
 constexpr int16_t kFirstWithNotAvailable = 5;
 
 bool Supported(int64_t timestamp, int16_t version) {
@@ -30,6 +31,8 @@ bool Supported(int64_t timestamp, int16_t version) {
       return version >= kFirstWithMaximum;
     case kEarliestLocal:
       return version >= kFirstWithEarliestLocal;
+    case kLatestTiered:
+      return version >= kFirstWithLatestTiered;
     default:
       return timestamp >= 0;
   }
@@ -71,12 +74,13 @@ void HandleListOffsets(RequestContext context,
         partition.error_code = Code(ErrorCode::kUnsupportedVersion);
         continue;
       }
+      // Nothing is kept anywhere but on this disk: there is none.
+      if (p.timestamp == kLatestTiered) continue;
       slots.emplace_back(response->topics.size() - 1, to.partitions.size() - 1);
       replication::OffsetQuery query;
       query.partition = name;
       query.current_leader_epoch = p.current_leader_epoch;
       query.read_committed = request.isolation_level == kReadCommitted;
-      // Nothing is kept anywhere but on this disk.
       query.timestamp = p.timestamp == kEarliestLocal ? kEarliest : p.timestamp;
       queries.push_back(std::move(query));
     }

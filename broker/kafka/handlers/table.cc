@@ -8,14 +8,17 @@
 #include "common/kafka/messages/create_partitions.h"
 #include "common/kafka/messages/create_topics.h"
 #include "common/kafka/messages/delete_groups.h"
+#include "common/kafka/messages/delete_records.h"
 #include "common/kafka/messages/delete_topics.h"
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
+#include "common/kafka/messages/describe_log_dirs.h"
 #include "common/kafka/messages/describe_producers.h"
 #include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
 #include "common/kafka/messages/describe_transactions.h"
+#include "common/kafka/messages/elect_leaders.h"
 #include "common/kafka/messages/end_txn.h"
 #include "common/kafka/messages/fetch.h"
 #include "common/kafka/messages/find_coordinator.h"
@@ -29,12 +32,14 @@
 #include "common/kafka/messages/list_transactions.h"
 #include "common/kafka/messages/metadata.h"
 #include "common/kafka/messages/offset_commit.h"
+#include "common/kafka/messages/offset_delete.h"
 #include "common/kafka/messages/offset_fetch.h"
 #include "common/kafka/messages/offset_for_leader_epoch.h"
 #include "common/kafka/messages/produce.h"
 #include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
 #include "common/kafka/messages/txn_offset_commit.h"
+#include "common/kafka/messages/unregister_broker.h"
 #include "common/kafka/messages/update_features.h"
 #include "common/kafka/messages/write_txn_markers.h"
 
@@ -64,6 +69,7 @@ constexpr Api kTable[] = {
                                  QuotaClass::kControllerMutation}),
     MakeApi<HandleDeleteTopics>({Resource::kTopic, Operation::kDelete,
                                  QuotaClass::kControllerMutation}),
+    MakeApi<HandleDeleteRecords>({Resource::kTopic, Operation::kDelete}),
     MakeApi<HandleInitProducerId>(
         {Resource::kCluster, Operation::kIdempotentWrite}),
     MakeApi<HandleOffsetForLeaderEpoch>(
@@ -79,15 +85,19 @@ constexpr Api kTable[] = {
         {Resource::kTransactionalId, Operation::kWrite}),
     MakeApi<HandleDescribeConfigs>(
         {Resource::kTopic, Operation::kDescribeConfigs}),
+    MakeApi<HandleDescribeLogDirs>({Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleCreatePartitions>(
         {Resource::kTopic, Operation::kAlter, QuotaClass::kControllerMutation}),
     MakeApi<HandleDeleteGroups>({Resource::kGroup, Operation::kDelete}),
+    MakeApi<HandleElectLeaders>({Resource::kCluster, Operation::kAlter}),
     MakeApi<HandleIncrementalAlterConfigs>(
         {Resource::kTopic, Operation::kAlterConfigs}),
+    MakeApi<HandleOffsetDelete>({Resource::kGroup, Operation::kDelete}),
     MakeApi<HandleDescribeQuorum>({Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleUpdateFeatures>({Resource::kCluster, Operation::kAlter}),
     MakeApi<HandleDescribeCluster>({Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleDescribeProducers>({Resource::kTopic, Operation::kRead}),
+    MakeApi<HandleUnregisterBroker>({Resource::kCluster, Operation::kAlter}),
     MakeApi<HandleDescribeTransactions>(
         {Resource::kTransactionalId, Operation::kDescribe}),
     MakeApi<HandleListTransactions>(

@@ -420,7 +420,7 @@ def records(topic, topic_id):
     ask("Produce", 11, {"Acks": -1, "TimeoutMs": 10000, "TopicData": [
         {"Name": topic, "PartitionData": [
             {"Index": 0, "Records": batch([(b"k", b"v", [])], 1 << 50)}]}]})
-    for v in range(4, 17):
+    for v in range(4, 18):
         name = {"Topic": topic} if v <= 12 else {"TopicId": topic_id}
         for offset in (0, 1000):
             ask("Fetch", v, {"MaxWaitMs": 10, "MinBytes": 1, "MaxBytes": 300,
@@ -436,11 +436,12 @@ def records(topic, topic_id):
     ask("Fetch", 16, {"MaxWaitMs": 10, "MinBytes": 1, "Topics": [
         {"TopicId": uuid.UUID(int=77).bytes, "Partitions": [
             {"Partition": 0, "FetchOffset": 0, "PartitionMaxBytes": 300}]}]})
-    for v in range(1, 9):
+    for v in range(1, 11):
         for stamp in (-1, -2, now):
             ask("ListOffsets", v, {"ReplicaId": -1, "Topics": [
                 {"Name": topic, "Partitions": [
-                    {"PartitionIndex": 0, "Timestamp": stamp}]}]})
+                    {"PartitionIndex": 0, "Timestamp": stamp}]}],
+                **({"TimeoutMs": 1000} if v >= 10 else {})})
     for v in range(2, 5):
         ask("OffsetForLeaderEpoch", v, {"Topics": [
             {"Topic": topic, "Partitions": [
@@ -593,6 +594,53 @@ def transactions(topic):
              "Topics": [{"Name": topic, "PartitionIndexes": [0, 9]}]}]})
 
 
+def administration(topic):
+    """Settings, places and leaders: what is right, and what is not there."""
+    for v in range(0, 3):
+        ask("AlterConfigs", v, {"Resources": [
+            {"ResourceType": 2, "ResourceName": topic, "Configs": [
+                {"Name": "retention.ms", "Value": str(1000000 + v)}]},
+            {"ResourceType": 2, "ResourceName": "none", "Configs": [
+                {"Name": "segment.ms", "Value": None}]}]})
+    for v in range(1, 5):
+        ask("DescribeLogDirs", v, {"Topics": [
+            {"Topic": topic, "Partitions": [0, 99]}]})
+        ask("DescribeLogDirs", v, {"Topics": None})
+    for v in range(1, 3):
+        ask("AlterReplicaLogDirs", v, {"Dirs": [
+            {"Path": "/nowhere", "Topics": [
+                {"Name": topic, "Partitions": [0]},
+                {"Name": "none", "Partitions": [0]}]}]})
+    for v in range(0, 3):
+        ask("DeleteRecords", v, {"TimeoutMs": 5000, "Topics": [
+            {"Name": topic, "Partitions": [
+                {"PartitionIndex": 0, "Offset": 1 + v},
+                {"PartitionIndex": 1, "Offset": 99}]},
+            {"Name": "none", "Partitions": [
+                {"PartitionIndex": 0, "Offset": -1}]}]})
+        ask("ElectLeaders", v, {
+            "TimeoutMs": 5000, **({"ElectionType": 0} if v >= 1 else {}),
+            "TopicPartitions": [{"Topic": topic, "Partitions": [0]},
+                                {"Topic": "none", "Partitions": [0]}]})
+        ask("ElectLeaders", v, {"TimeoutMs": 5000, "TopicPartitions": None})
+    for v in range(0, 2):
+        ask("AlterPartitionReassignments", v, {"TimeoutMs": 5000, "Topics": [
+            {"Name": topic, "Partitions": [
+                {"PartitionIndex": 0, "Replicas": [1]},
+                {"PartitionIndex": 1, "Replicas": [7, 8]}]},
+            {"Name": "none", "Partitions": [
+                {"PartitionIndex": 0, "Replicas": None}]}]})
+        ask("ListConfigResources", v, {"ResourceTypes": [2, 4]} if v else {})
+    ask("ListPartitionReassignments", 0, {"TimeoutMs": 5000, "Topics": None})
+    ask("ListPartitionReassignments", 0, {"TimeoutMs": 5000, "Topics": [
+        {"Name": topic, "PartitionIndexes": [0, 9]}]})
+    ask("OffsetDelete", 0, {"GroupId": "group-1", "Topics": [
+        {"Name": topic, "Partitions": [{"PartitionIndex": 0}]},
+        {"Name": "none", "Partitions": [{"PartitionIndex": 0}]}]})
+    ask("OffsetDelete", 0, {"GroupId": "unknown", "Topics": []})
+    ask("UnregisterBroker", 0, {"BrokerId": 77})
+
+
 def main():
     for v in range(0, 5):
         ask("ApiVersions", v, {} if v < 3 else {
@@ -607,6 +655,7 @@ def main():
     batches()
     transactional_offsets(topic)
     transactions(topic)
+    administration(topic)
     for v in range(1, 7):
         if v < 6:
             ask("DeleteTopics", v, {"TopicNames": ["assigned-%d" % v, "none"],

@@ -73,5 +73,23 @@ TEST_F(ExpiryTest, NothingExpiresWhileSomebodysSubscriptionIsNotKnown) {
   EXPECT_EQ(Expired(5000), "");
 }
 
+// KIP-496.
+TEST_F(ExpiryTest, OffsetsOfTopicsThatNobodyWantsCanBeDeleted) {
+  Join("one", Subscription({"a"}));
+  Step step{config, {}, {}};
+  DeleteOffsets(group,
+                {.group_id = "g", .partitions = {{"a", 0}, {"b", 0}, {"z", 0}}},
+                1, step);
+  ASSERT_EQ(step.out.records.size(), 1u);
+  EXPECT_EQ(std::get<OffsetRecord>(step.out.records[0]),
+            (OffsetRecord{"g", {"b", 0}, std::nullopt}));
+  const auto& answer =
+      std::get<DeleteOffsetsResult>(step.out.answers.at(0).response);
+  EXPECT_EQ(answer.error, ErrorCode::kNone);
+  EXPECT_EQ(answer.partitions,
+            (std::vector{ErrorCode::kGroupSubscribedToTopic, ErrorCode::kNone,
+                         ErrorCode::kNone}));
+}
+
 }  // namespace
 }  // namespace tidemark::coordinator

@@ -59,7 +59,7 @@ class ManualExecutor final : public Executor {
 
 // One partition's log in memory on one executor. A batch is committed when
 // `commit` is called, or at once with `auto_commit`.
-class FakeReplicas final : public replication::ReplicaManager {
+class FakeReplicas : public replication::ReplicaManager {
  public:
   explicit FakeReplicas(ManualExecutor& executor) : executor_(executor) {}
 
@@ -69,6 +69,7 @@ class FakeReplicas final : public replication::ReplicaManager {
   size_t refuse_larger_than = 0;  // kMessageTooLarge; 0: nothing is too large
   bool refuse_trims = false;
   int appends = 0;
+  std::vector<int8_t> transaction_versions;  // of the appends
   int refused = 0;
   int trims = 0;
   int commits = 0;  // appends that are
@@ -99,9 +100,11 @@ class FakeReplicas final : public replication::ReplicaManager {
 
   Executor& ShardOf(const TopicPartition&) override { return executor_; }
   void AppendCommitted(const TopicPartition&, LeaderEpoch in_epoch,
-                       SharedBytes batch, Duration, Executor& on,
+                       SharedBytes batch, int8_t transaction_version, Duration,
+                       Executor& on,
                        std::function<void(Result<Offset>)> done) override {
     ++appends;
+    transaction_versions.push_back(transaction_version);
     const bool too_large =
         refuse_larger_than > 0 && batch.size() > refuse_larger_than;
     if (refuse || too_large || in_epoch != epoch) {
@@ -166,6 +169,11 @@ class FakeReplicas final : public replication::ReplicaManager {
       const TopicPartition&, Executor&,
       std::function<void(Result<std::vector<replication::ActiveProducer>>)>)
       override {}
+  void DeleteRecords(const TopicPartition&, Offset, Duration, Executor&,
+                     std::function<void(Result<Offset>)>) override {}
+  void DescribeReplicas(
+      Executor&,
+      std::function<void(std::vector<replication::ReplicaSize>)>) override {}
   void Listen(const std::string&, replication::LeadershipListener*) override {}
 
  private:
@@ -203,6 +211,10 @@ class FakeController final : public ControllerClient {
                     Done<admin::v1::ChangeQuorumResponse>) override {}
   void UpdateFeatures(admin::v1::UpdateFeaturesRequest, Duration,
                       Done<admin::v1::UpdateFeaturesResponse>) override {}
+  void ElectLeaders(admin::v1::ElectLeadersRequest, Duration,
+                    Done<admin::v1::ElectLeadersResponse>) override {}
+  void UnregisterBroker(admin::v1::UnregisterBrokerRequest, Duration,
+                        Done<admin::v1::UnregisterBrokerResponse>) override {}
 };
 
 }  // namespace tidemark::coordinator

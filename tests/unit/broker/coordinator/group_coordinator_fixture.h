@@ -91,7 +91,7 @@ class GroupCoordinatorTest : public testing::Test {
   }
   void StartLoading() {
     replicas.auto_commit = false;
-    replicas.AppendCommitted({kOffsetsTopic, 0}, 0, AnyBatch(),
+    replicas.AppendCommitted({kOffsetsTopic, 0}, 0, AnyBatch(), 0,
                              std::chrono::seconds(1), executor, [](auto) {});
     Serve();
   }

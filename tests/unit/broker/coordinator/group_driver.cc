@@ -106,6 +106,9 @@ std::string Show(const CommitResult& r) {
 std::string Show(const DeleteResult& r) {
   return "delete " + std::string(ErrorName(r.error));
 }
+std::string Show(const DeleteOffsetsResult& r) {
+  return "delete-offsets " + Show(r.error, r.partitions);
+}
 
 }  // namespace
 
@@ -159,6 +162,12 @@ void GroupDriver::Execute(const std::string& verb, const Args& args) {
     Fetch(args);
   } else if (verb == "delete") {
     Take(table_.Decide(DeleteRequest{group}, Context{NewTicket(), Now()}));
+  } else if (verb == "delete-offsets") {
+    DeleteOffsetsRequest request{.group_id = group, .partitions = {}};
+    for (const auto& p : Split(Get(args, "offsets"), ';')) {
+      request.partitions.push_back(ParsePartition(p));
+    }
+    Take(table_.Decide(request, Context{NewTicket(), Now()}));
   } else if (verb == "describe") {
     Describe(args);
   } else if (verb == "list") {

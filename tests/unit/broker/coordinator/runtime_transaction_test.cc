@@ -101,10 +101,10 @@ class RuntimeTransactionTest : public testing::Test {
     return answered;
   }
   Answered End(const Producer& producer, bool committed,
-               int32_t coordinator_epoch = 5) {
+               int32_t coordinator_epoch = 5, int8_t version = 0) {
     auto answered = std::make_shared<std::optional<ErrorCode>>();
     toys->EndTransaction(
-        {producer.id, producer.epoch, committed, coordinator_epoch},
+        {producer.id, producer.epoch, committed, coordinator_epoch, version},
         [answered](ErrorCode error) {
           EXPECT_FALSE(answered->has_value()) << "answered twice";
           *answered = error;
@@ -536,6 +536,16 @@ TEST_F(SnapshotTransactionTest, EveryLogThatMayLeadSaysTheSame) {
   EXPECT_GT(snapshots, 500);
   EXPECT_GT(amid, 1'000);
   EXPECT_GT(ends, 1'000);
+}
+
+// KIP-890: by it the log tells a marker that comes twice.
+TEST_F(RuntimeTransactionTest, TheLogHearsTheVersionOfAMarker) {
+  Lead();
+  End({7, 1}, true, 5, 2);
+  ASSERT_FALSE(replicas.transaction_versions.empty());
+  EXPECT_EQ(replicas.transaction_versions.back(), 2);
+  End({7, 2}, false);
+  EXPECT_EQ(replicas.transaction_versions.back(), 0);
 }
 
 }  // namespace

@@ -35,8 +35,8 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
   }
   const std::map<std::string, std::string> expected = {
       {"Produce", "0-12"},
-      {"Fetch", "4-16"},
-      {"ListOffsets", "1-8"},
+      {"Fetch", "4-17"},
+      {"ListOffsets", "1-10"},
       {"Metadata", "0-12"},
       {"OffsetCommit", "1-9"},
       {"OffsetFetch", "1-9"},
@@ -70,6 +70,11 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
       {"DescribeProducers", "0-0"},
       {"DescribeTransactions", "0-0"},
       {"ListTransactions", "0-1"},
+      {"DeleteRecords", "0-2"},
+      {"DescribeLogDirs", "1-4"},
+      {"ElectLeaders", "0-2"},
+      {"OffsetDelete", "0-0"},
+      {"UnregisterBroker", "0-0"},
   };
   EXPECT_EQ(ranges, expected);
 }

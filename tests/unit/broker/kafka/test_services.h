@@ -119,6 +119,26 @@ class FakeController final : public ControllerClient {
     done(response);
   }
 
+  void ElectLeaders(admin::v1::ElectLeadersRequest request, Duration,
+                    Done<admin::v1::ElectLeadersResponse> done) override {
+    elections.push_back(std::move(request));
+    done(elected);
+  }
+  void UnregisterBroker(
+      admin::v1::UnregisterBrokerRequest request, Duration,
+      Done<admin::v1::UnregisterBrokerResponse> done) override {
+    unregistered.push_back(request.broker_id());
+    done(unregister_failure.code == ErrorCode::kNone
+             ? Result<admin::v1::UnregisterBrokerResponse>(
+                   admin::v1::UnregisterBrokerResponse())
+             : Fail(unregister_failure));
+  }
+
+  std::vector<admin::v1::ElectLeadersRequest> elections;
+  Result<admin::v1::ElectLeadersResponse> elected =
+      admin::v1::ElectLeadersResponse();
+  std::vector<int> unregistered;
+  Error unregister_failure{ErrorCode::kNone, ""};
   ErrorCode feature_failure = ErrorCode::kNone;
   std::vector<admin::v1::UpdateFeaturesRequest> updates;
   std::optional<admin::v1::DescribeQuorumResponse> quorum;

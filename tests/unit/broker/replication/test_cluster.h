@@ -61,6 +61,13 @@ class TestLogStore final : public LogStore {
     for (const auto& [name, offset] : offsets) high_watermarks[name] = offset;
     ++high_watermark_writes;
   }
+  void KeepStart(const TopicPartition&,
+                 std::function<void(Status)> done) override {
+    Later([this, done] {
+      ++starts_kept;
+      done(Status());
+    });
+  }
   void Checkpoint() override {}
   void KeepLogs(bool keep) override { keeps_logs = keep; }
   void Sync(log::SyncWork work, std::function<void(Status)> done) override {
@@ -97,6 +104,7 @@ class TestLogStore final : public LogStore {
   bool found = false;  // as if a log had been there at start
   bool fail_changes = false;
   int changes = 0;
+  int starts_kept = 0;
   std::set<TopicPartition> handed_out;
   size_t shut_down = 0;
   std::shared_ptr<log::DirectoryHealth> health;
@@ -205,6 +213,10 @@ struct TestBroker final : public ControllerClient {
                     Done<admin::v1::ChangeQuorumResponse>) override {}
   void UpdateFeatures(admin::v1::UpdateFeaturesRequest, Duration,
                       Done<admin::v1::UpdateFeaturesResponse>) override {}
+  void ElectLeaders(admin::v1::ElectLeadersRequest, Duration,
+                    Done<admin::v1::ElectLeadersResponse>) override {}
+  void UnregisterBroker(admin::v1::UnregisterBrokerRequest, Duration,
+                        Done<admin::v1::UnregisterBrokerResponse>) override {}
 
   TestCluster& cluster;
   const NodeId id;

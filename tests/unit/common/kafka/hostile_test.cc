@@ -180,7 +180,7 @@ TEST(Hostile, KnownTagsMustBeAsLongAsTheySay) {
 }
 
 TEST(Hostile, UnsupportedVersionsAreNotDecoded) {
-  for (const int version : {-1, 3, 17, 32767}) {
+  for (const int version : {-1, 3, 18, 32767}) {
     const auto result = DecodeRequest<FetchRequest>(
         SharedBytes(), static_cast<int16_t>(version));
     ASSERT_FALSE(result);
