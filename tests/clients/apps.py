@@ -17,6 +17,8 @@ import run
 HERE = os.path.dirname(os.path.realpath(__file__))
 APPS = {  # app: (program, folder of its pom.xml and Java sources)
     'streams': ('streams_cases.py', 'streams'),
+    'tools': ('tools_cases.py', 'tools'),
+    'connect': ('connect_cases.py', 'connect'),
 }
 
 

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 BOOTSTRAP = sys.argv[1]
 FOLDER = os.environ['APPS_FOLDER']
 JAVA = ['java', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto',
+        '-Dlog4j2.configurationFile=' + os.path.join(os.path.dirname(os.path.realpath(__file__)), 'log4j2.properties'),
         '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true']
 
 

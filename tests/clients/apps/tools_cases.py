@@ -1,0 +1,306 @@
+"""The main classes of Kafka's scripts, as they are: tools_cases.py BOOTSTRAP"""
+import base64
+import datetime
+import json
+import os
+import re
+import time
+
+from cases import Cases, equal, until
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from support import BOOTSTRAP, FOLDER, Program, create, data_of, led_by
+
+HEAD = '--bootstrap-server'
+TOOLS = 'org.apache.kafka.tools.'
+GROUPS = 'consumer.group.ConsumerGroupCommand'
+runner = Program('tools', 'Tools')
+
+
+def encoded(text):
+    return '.' + base64.b64encode(text.encode()).decode()
+
+
+def tool(name, *args, given=''):
+    """(exit code, output) of a class of Kafka's tools."""
+    answered = len(runner.lines)
+    runner.process.stdin.write(' '.join([TOOLS + name, *map(encoded, (given, *args))]) + '\n')
+    runner.process.stdin.flush()
+    until(lambda: len(runner.lines) > answered, 'an answer of ' + name, 80, 0.01)
+    code, _, output = runner.lines[answered].partition(' ')
+    return int(code), base64.b64decode(output).decode()
+
+
+def good(name, *args, given=''):
+    code, output = tool(name, *args, given=given)
+    if code:
+        raise AssertionError('%s %s: code %d: %s' % (name, ' '.join(args), code, output[-1500:]))
+    return output
+
+
+def has(text, *patterns):
+    for pattern in patterns:
+        if not re.search(pattern, text):
+            raise AssertionError('no "%s" in: %s' % (pattern, text[-1500:]))
+
+
+def lacks(text, pattern):
+    if re.search(pattern, text):
+        raise AssertionError('"%s" in: %s' % (pattern, text[-1500:]))
+
+
+def topics(*args):
+    return good('TopicCommand', HEAD, BOOTSTRAP, *args)
+
+
+def configs(*args):
+    return good('ConfigCommand', HEAD, BOOTSTRAP, *args)
+
+
+def groups(*args):
+    return good(GROUPS, HEAD, BOOTSTRAP, *args)
+
+
+def file(name, text):
+    path = os.path.join(FOLDER, name)
+    with open(path, 'w') as f:
+        f.write(text if isinstance(text, str) else json.dumps(text))
+    return path
+
+
+def filled(topic, count=100, partitions=1):
+    """A new topic with `count` records in each partition, a minute apart; when the first was, in milliseconds."""
+    create([topic], partitions)
+    p = Producer({'bootstrap.servers': BOOTSTRAP, 'log_level': 0})
+    start = int(time.time() - 2 * 3600) * 1000
+    for partition in range(partitions):
+        for i in range(count):
+            p.produce(topic, 'value %d' % i, 'key %d' % i, partition, timestamp=start + 60_000 * i)
+    equal(p.flush(30), 0)
+    return start
+
+
+def ends(topic, time_='-1'):
+    """{partition: offset} by the tool of offsets."""
+    out = good('GetOffsetShell', HEAD, BOOTSTRAP, '--topic', topic, '--time', time_)
+    return {int(p): int(o) if o else None for p, o in re.findall(r'%s:(\d+):(\d*)' % topic, out)}
+
+
+def topic_command():
+    topics('--create', '--topic', 'made', '--partitions', '3', '--replication-factor', '3', '--config',
+           'retention.ms=7200000')
+    until(lambda: led_by('made', 3), 'leaders')
+    has(topics('--list'), r'(?m)^made$')
+    has(topics('--describe', '--topic', 'made'), r'Topic: made\s+TopicId: \S{22}\s+PartitionCount: 3\s+'
+        r'ReplicationFactor: 3\s+Configs: .*retention.ms=7200000', r'Partition: 2\s+Leader: [123]\s+Replicas: \S+\s+Isr: ')
+    has(topics('--describe', '--topics-with-overrides'), 'Topic: made')
+    code, said = tool('TopicCommand', HEAD, BOOTSTRAP, '--create', '--topic', 'made')
+    equal(code, 1)
+    has(said, "Topic 'made' already exists")
+    topics('--create', '--topic', 'made', '--if-not-exists')
+    topics('--alter', '--topic', 'made', '--partitions', '5')
+    until(lambda: led_by('made', 5), 'two more')
+    for state in ('under-replicated', 'unavailable', 'under-min-isr', 'at-min-isr'):
+        lacks(topics('--describe', '--%s-partitions' % state), 'Topic: made')
+    topics('--delete', '--topic', 'made')
+    until(lambda: not re.search(r'(?m)^made$', topics('--list')), 'the end of the topic', pause=0.5)
+
+
+def config_command():
+    create(['set'], 1)
+    on = ('--entity-type', 'topics', '--entity-name', 'set')
+    has(configs('--alter', *on, '--add-config', 'retention.ms=5000000,cleanup.policy=[compact,delete]'),
+        'Completed updating config for topic set')
+    has(configs('--describe', *on), r'retention.ms=5000000 sensitive=false synonyms=\{DYNAMIC_TOPIC_CONFIG:'
+        'retention.ms=5000000', r'cleanup.policy=compact,delete ')
+    has(configs('--describe', *on, '--all'), 'max.message.bytes=', 'segment.bytes=', 'min.insync.replicas=')
+    configs('--alter', *on, '--delete-config', 'retention.ms')
+    lacks(configs('--describe', *on), 'retention.ms=5000000')
+    code, said = tool('ConfigCommand', HEAD, BOOTSTRAP, '--alter', *on, '--add-config', 'retention.ms=soon')
+    equal(code, 1)
+    has(said, 'retention.ms')
+
+
+def group_of(group, topic, offset=50):
+    c = Consumer({'bootstrap.servers': BOOTSTRAP, 'group.id': group, 'enable.auto.commit': False, 'log_level': 0})
+
+    def committed():
+        try:
+            return c.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+        except KafkaException:  # the group's coordinator may only just begin
+            return None
+    until(committed, 'a commit')
+    c.close()
+
+
+def position(group, topic):
+    """(committed, end, lag) as described."""
+    out = groups('--describe', '--group', group)
+    found = re.search(r'%s\s+%s\s+0\s+(\d+)\s+(\d+)\s+(-?\d+)' % (group, topic), out)
+    return found and tuple(map(int, found.groups()))
+
+
+def group_command():
+    filled('read')
+    group_of('reader', 'read')
+    has(groups('--list'), r'(?m)^reader$')
+    equal(position('reader', 'read'), (50, 100, 50))
+    has(groups('--describe', '--group', 'reader', '--state'), r'reader\s.*Empty\s+0')
+    has(groups('--list', '--state', 'Empty'), r'reader\s+Empty')
+    c = Consumer({'bootstrap.servers': BOOTSTRAP, 'group.id': 'reader', 'enable.auto.commit': False,
+                  'client.id': 'lives', 'log_level': 0})
+    c.subscribe(['read'])
+    until(lambda: c.poll(0.1) and c.assignment(), 'an assignment')
+    has(groups('--describe', '--group', 'reader', '--members', '--verbose'), r'reader\s+lives-\S+\s+.*127.0.0.1\s+lives\s+1')
+    has(groups('--describe', '--group', 'reader', '--state'), r'reader\s.*Stable\s+1')
+    has(tool(GROUPS, HEAD, BOOTSTRAP, '--delete', '--group', 'reader')[1], 'GroupNotEmptyException|not empty')
+    has(tool(GROUPS, HEAD, BOOTSTRAP, '--group', 'reader', '--topic', 'read', '--reset-offsets', '--to-earliest',
+             '--execute')[1], 'inactive')
+    c.close()
+
+
+def reset_offsets():
+    start = filled('rewound')
+    group_of('rewinder', 'rewound')
+    when = datetime.datetime.fromtimestamp(start / 1000 + 30.5 * 60, datetime.timezone.utc)
+    back = 'PT%dS' % (time.time() - start / 1000 - 20.1 * 60)
+    for form, offset in ((['--to-earliest'], 0), (['--to-latest'], 100), (['--to-offset', '40'], 40),
+                         (['--shift-by', '-15'], 25), (['--shift-by', '1000'], 100), (['--to-current'], 100),
+                         (['--to-datetime', when.strftime('%Y-%m-%dT%H:%M:%S.000Z')], 31), (['--by-duration', back], 21)):
+        asked = ('--group', 'rewinder', '--topic', 'rewound:0', '--reset-offsets', *form)
+        before = position('rewinder', 'rewound')
+        has(groups(*asked, '--dry-run'), r'rewinder\s+rewound\s+0\s+%d' % offset)
+        equal(position('rewinder', 'rewound'), before)
+        has(groups(*asked, '--execute'), r'rewinder\s+rewound\s+0\s+%d' % offset)
+        equal((form, position('rewinder', 'rewound')), (form, (offset, 100, 100 - offset)))
+    exported = groups('--group', 'rewinder', '--topic', 'rewound', '--reset-offsets', '--to-offset', '77', '--export',
+                      '--dry-run')
+    equal(exported.strip().replace('"', ''), 'rewound,0,77')
+    groups('--group', 'rewinder', '--reset-offsets', '--from-file', file('offsets.csv', exported), '--execute')
+    equal(position('rewinder', 'rewound'), (77, 100, 23))
+    groups('--reset-offsets', '--all-groups', '--all-topics', '--to-earliest', '--dry-run')
+
+
+def delete_groups():
+    filled('left')
+    group_of('leaver', 'left')
+    has(groups('--delete', '--group', 'leaver'), 'successful')
+    lacks(groups('--list'), r'(?m)^leaver$')
+
+
+def get_offsets():
+    start = filled('placed', 100, 2)
+    equal(ends('placed'), {0: 100, 1: 100})
+    for time_, offset in (('earliest', 0), ('latest', 100), ('max-timestamp', 99), (str(start + 630_000), 11)):
+        equal((time_, ends('placed', time_)), (time_, {0: offset, 1: offset}))
+
+
+def transactions_of(*args):
+    return good('TransactionsCommand', HEAD, BOOTSTRAP, *args)
+
+
+def transactions():
+    create(['paid'], 1)
+    p = Producer({'bootstrap.servers': BOOTSTRAP, 'transactional.id': 'payer', 'log_level': 0})
+    p.init_transactions(30)
+    p.begin_transaction()
+    p.produce('paid', 'open')
+    equal(p.flush(30), 0)
+    has(transactions_of('list'), r'payer\s+\d+\s+\d+\s+Ongoing')
+    has(transactions_of('describe', '--transactional-id', 'payer'), r'Ongoing\s.*paid-0')
+    out = transactions_of('describe-producers', '--topic', 'paid', '--partition', '0')
+    has(out, r'(?m)^\d+\s+\d+\s+-?\d+\s+\d+\s+\d+\s+0\s*$')
+    transactions_of('find-hanging', '--topic', 'paid', '--max-transaction-timeout', '1')
+    transactions_of('abort', '--topic', 'paid', '--partition', '0', '--start-offset', '0')
+    has(transactions_of('describe-producers', '--topic', 'paid', '--partition', '0'), r'(?m)\sNone\s*$')
+    try:
+        p.abort_transaction(30)
+    except Exception:  # its batch is aborted already; the coordinator may say so
+        pass
+
+
+def features():
+    has(good('FeatureCommand', HEAD, BOOTSTRAP, 'describe'), r'Feature: transaction.version\s.*FinalizedVersionLevel: 2',
+        r'Feature: metadata.version\s')
+
+
+def metadata_quorum():
+    has(good('MetadataQuorumCommand', HEAD, BOOTSTRAP, 'describe', '--status'), r'LeaderId:\s+\d+', r'HighWatermark:\s+\d+',
+        'CurrentVoters:')
+    has(good('MetadataQuorumCommand', HEAD, BOOTSTRAP, 'describe', '--replication', '--human-readable'), 'Leader', 'Follower')
+
+
+def others():
+    has(good('BrokerApiVersionsCommand', HEAD, BOOTSTRAP), r'Produce\(0\): ', r'id: 3 ')
+    has(good('ClusterTool', 'cluster-id', HEAD, BOOTSTRAP), r'Cluster ID: \S{22}')
+    has(good('ClusterTool', 'list-endpoints', HEAD, BOOTSTRAP), r'3\s+127.0.0.1')
+    has(good('GroupsCommand', HEAD, BOOTSTRAP, '--list'), 'GROUP')
+
+
+def console():
+    create(['typed'], 1)
+    good('ConsoleProducer', HEAD, BOOTSTRAP, '--topic', 'typed', '--reader-property', 'parse.key=true',
+         '--reader-property', 'key.separator=:', given='a:one\nb:two\nc:three\n')
+    out = good('consumer.ConsoleConsumer', HEAD, BOOTSTRAP, '--topic', 'typed', '--from-beginning', '--max-messages', '3',
+               '--formatter-property', 'print.key=true', '--formatter-property', 'print.offset=true')
+    has(out, r'Offset:0\ta\tone\nOffset:1\tb\ttwo\nOffset:2\tc\tthree\n')
+
+
+def verifiable():
+    create(['checked'], 1)
+    producer = Program('verifiable', TOOLS + 'VerifiableProducer', HEAD, BOOTSTRAP, '--topic', 'checked', '--max-messages',
+                       '200')  # says the sums from a hook of the end of its JVM
+    equal(producer.end(60), 0)
+    has('\n'.join(producer.lines), r'"name":"producer_send_success"', r'"name":"tool_data","sent":200,"acked":200')
+    out = good('VerifiableConsumer', HEAD, BOOTSTRAP, '--topic', 'checked', '--group-id', 'checker', '--max-messages', '200',
+               '--reset-policy', 'earliest')
+    read = [json.loads(line) for line in out.splitlines() if line.startswith('{')]
+    equal(sum(r['count'] for r in read if r['name'] == 'records_consumed'), 200)
+    assert any(r['name'] == 'offsets_committed' and r['success'] for r in read), read
+
+
+def performance():
+    create(['fast'], 1)
+    has(good('ProducerPerformance', HEAD, BOOTSTRAP, '--topic', 'fast', '--num-records', '20000', '--record-size', '100',
+             '--throughput', '-1', '--command-property', 'acks=all'), r'20000 records sent, .* 99.9th')
+    has(good('ConsumerPerformance', HEAD, BOOTSTRAP, '--topic', 'fast', '--num-records', '20000'),
+        r'(?m)^\d{4}-.*, 2\d{4}, ')
+    has(good('EndToEndLatency', HEAD, BOOTSTRAP, '--topic', 'fast', '--num-records', '100', '--producer-acks', 'all',
+             '--record-size', '100'), 'Avg latency', 'Percentiles')
+
+
+def streams_reset():
+    filled('in')
+    group_of('stream', 'in')
+    out = good('StreamsResetter', HEAD, BOOTSTRAP, '--application-id', 'stream', '--input-topics', 'in', '--to-offset', '7')
+    has(out, 'Following input topics offsets will be reset')
+    equal(position('stream', 'in'), (7, 100, 93))
+
+
+def dump_log():
+    filled('dumped', 10)
+    logs = [f for f in data_of('dumped-0') if f.endswith('.log')]
+    equal(len(logs), 3)
+    out = good('DumpLogSegments', '--files', ','.join(logs), '--print-data-log', '--deep-iteration')
+    equal(out.count('payload: value 9'), 3)
+    lacks(out, 'isvalid: false|Exception|mismatch')
+    offsets = [f for p in range(50) for f in data_of('__consumer_offsets-%d' % p) if f.endswith('.log')]
+    has(good('DumpLogSegments', '--offsets-decoder', '--files', ','.join(f for f in offsets if os.path.getsize(f))),
+        r'"group":"reader","topic":"read","partition":0')
+    states = [f for p in range(50) for f in data_of('__transaction_state-%d' % p) if f.endswith('.log')]
+    has(good('DumpLogSegments', '--transaction-log-decoder', '--files', ','.join(f for f in states if os.path.getsize(f))),
+        'payer', 'Ongoing')
+
+
+cases = Cases('tools', 90)
+for name, case in (
+        ('kafka-topics', topic_command), ('kafka-configs', config_command), ('kafka-consumer-groups', group_command),
+        ('kafka-consumer-groups resets offsets in every form', reset_offsets),
+        ('kafka-consumer-groups deletes groups', delete_groups),
+        ('kafka-get-offsets', get_offsets), ('kafka-transactions', transactions),
+        ('kafka-features', features), ('kafka-metadata-quorum', metadata_quorum),
+        ('kafka-broker-api-versions, kafka-cluster, kafka-groups', others), ('console producer and consumer', console),
+        ('verifiable producer and consumer', verifiable), ('performance of producer, consumer and both', performance),
+        ('kafka-streams-application-reset', streams_reset), ('kafka-dump-log', dump_log)):
+    cases.run(name, case)
+runner.end(10)
+cases.done()
