@@ -62,6 +62,12 @@ class ControllerClient {
   virtual void UnregisterBroker(
       admin::v1::UnregisterBrokerRequest request, Duration timeout,
       Done<admin::v1::UnregisterBrokerResponse> done) = 0;
+  virtual void AlterPartitionReassignments(
+      admin::v1::AlterPartitionReassignmentsRequest request, Duration timeout,
+      Done<admin::v1::AlterPartitionReassignmentsResponse> done) = 0;
+  virtual void ListPartitionReassignments(
+      admin::v1::ListPartitionReassignmentsRequest request, Duration timeout,
+      Done<admin::v1::ListPartitionReassignmentsResponse> done) = 0;
 };
 
 }  // namespace tidemark

@@ -446,127 +446,30 @@ void ControllerSession::AllocateProducerIds(
       });
 }
 
-void ControllerSession::CreateTopics(
-    admin::v1::CreateTopicsRequest request, Duration timeout,
-    Done<admin::v1::CreateTopicsResponse> done) {
-  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
-                 const admin::v1::CreateTopicsRequest* from,
-                 admin::v1::CreateTopicsResponse* to,
-                 std::function<void(grpc::Status)> finished) {
-    peer.admin->async()->CreateTopics(context, from, to, std::move(finished));
-  };
-  state_->Call<admin::v1::CreateTopicsRequest, admin::v1::CreateTopicsResponse>(
-      stub, std::move(request), timeout, std::move(done));
-}
-
-void ControllerSession::DeleteTopics(
-    admin::v1::DeleteTopicsRequest request, Duration timeout,
-    Done<admin::v1::DeleteTopicsResponse> done) {
-  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
-                 const admin::v1::DeleteTopicsRequest* from,
-                 admin::v1::DeleteTopicsResponse* to,
-                 std::function<void(grpc::Status)> finished) {
-    peer.admin->async()->DeleteTopics(context, from, to, std::move(finished));
-  };
-  state_->Call<admin::v1::DeleteTopicsRequest, admin::v1::DeleteTopicsResponse>(
-      stub, std::move(request), timeout, std::move(done));
-}
-
-void ControllerSession::CreatePartitions(
-    admin::v1::CreatePartitionsRequest request, Duration timeout,
-    Done<admin::v1::CreatePartitionsResponse> done) {
-  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
-                 const admin::v1::CreatePartitionsRequest* from,
-                 admin::v1::CreatePartitionsResponse* to,
-                 std::function<void(grpc::Status)> finished) {
-    peer.admin->async()->CreatePartitions(context, from, to,
-                                          std::move(finished));
-  };
-  state_->Call<admin::v1::CreatePartitionsRequest,
-               admin::v1::CreatePartitionsResponse>(stub, std::move(request),
-                                                    timeout, std::move(done));
-}
-
-void ControllerSession::AlterConfigs(
-    admin::v1::AlterConfigsRequest request, Duration timeout,
-    Done<admin::v1::AlterConfigsResponse> done) {
-  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
-                 const admin::v1::AlterConfigsRequest* from,
-                 admin::v1::AlterConfigsResponse* to,
-                 std::function<void(grpc::Status)> finished) {
-    peer.admin->async()->AlterConfigs(context, from, to, std::move(finished));
-  };
-  state_->Call<admin::v1::AlterConfigsRequest, admin::v1::AlterConfigsResponse>(
-      stub, std::move(request), timeout, std::move(done));
-}
-
-void ControllerSession::DescribeQuorum(
-    admin::v1::DescribeQuorumRequest request, Duration timeout,
-    Done<admin::v1::DescribeQuorumResponse> done) {
-  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
-                 const admin::v1::DescribeQuorumRequest* from,
-                 admin::v1::DescribeQuorumResponse* to,
-                 std::function<void(grpc::Status)> finished) {
-    peer.admin->async()->DescribeQuorum(context, from, to, std::move(finished));
-  };
-  state_->Call<admin::v1::DescribeQuorumRequest,
-               admin::v1::DescribeQuorumResponse>(stub, std::move(request),
-                                                  timeout, std::move(done));
-}
-
-void ControllerSession::ChangeQuorum(
-    admin::v1::ChangeQuorumRequest request, Duration timeout,
-    Done<admin::v1::ChangeQuorumResponse> done) {
-  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
-                 const admin::v1::ChangeQuorumRequest* from,
-                 admin::v1::ChangeQuorumResponse* to,
-                 std::function<void(grpc::Status)> finished) {
-    peer.admin->async()->ChangeQuorum(context, from, to, std::move(finished));
-  };
-  state_->Call<admin::v1::ChangeQuorumRequest, admin::v1::ChangeQuorumResponse>(
-      stub, std::move(request), timeout, std::move(done));
-}
-
-void ControllerSession::UpdateFeatures(
-    admin::v1::UpdateFeaturesRequest request, Duration timeout,
-    Done<admin::v1::UpdateFeaturesResponse> done) {
-  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
-                 const admin::v1::UpdateFeaturesRequest* from,
-                 admin::v1::UpdateFeaturesResponse* to,
-                 std::function<void(grpc::Status)> finished) {
-    peer.admin->async()->UpdateFeatures(context, from, to, std::move(finished));
-  };
-  state_->Call<admin::v1::UpdateFeaturesRequest,
-               admin::v1::UpdateFeaturesResponse>(stub, std::move(request),
-                                                  timeout, std::move(done));
-}
-
-void ControllerSession::ElectLeaders(
-    admin::v1::ElectLeadersRequest request, Duration timeout,
-    Done<admin::v1::ElectLeadersResponse> done) {
-  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
-                 const admin::v1::ElectLeadersRequest* from,
-                 admin::v1::ElectLeadersResponse* to,
-                 std::function<void(grpc::Status)> finished) {
-    peer.admin->async()->ElectLeaders(context, from, to, std::move(finished));
-  };
-  state_->Call<admin::v1::ElectLeadersRequest, admin::v1::ElectLeadersResponse>(
-      stub, std::move(request), timeout, std::move(done));
-}
-
-void ControllerSession::UnregisterBroker(
-    admin::v1::UnregisterBrokerRequest request, Duration timeout,
-    Done<admin::v1::UnregisterBrokerResponse> done) {
-  auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,
-                 const admin::v1::UnregisterBrokerRequest* from,
-                 admin::v1::UnregisterBrokerResponse* to,
-                 std::function<void(grpc::Status)> finished) {
-    peer.admin->async()->UnregisterBroker(context, from, to,
-                                          std::move(finished));
-  };
-  state_->Call<admin::v1::UnregisterBrokerRequest,
-               admin::v1::UnregisterBrokerResponse>(stub, std::move(request),
-                                                    timeout, std::move(done));
-}
+#define TM_ADMIN_CALL(Name)                                              \
+  void ControllerSession::Name(admin::v1::Name##Request request,         \
+                               Duration timeout,                         \
+                               Done<admin::v1::Name##Response> done) {   \
+    auto stub = [](ControllerPeer& peer, grpc::ClientContext* context,   \
+                   const admin::v1::Name##Request* from,                 \
+                   admin::v1::Name##Response* to,                        \
+                   std::function<void(grpc::Status)> finished) {         \
+      peer.admin->async()->Name(context, from, to, std::move(finished)); \
+    };                                                                   \
+    state_->Call<admin::v1::Name##Request, admin::v1::Name##Response>(   \
+        stub, std::move(request), timeout, std::move(done));             \
+  }
+TM_ADMIN_CALL(CreateTopics)
+TM_ADMIN_CALL(DeleteTopics)
+TM_ADMIN_CALL(CreatePartitions)
+TM_ADMIN_CALL(AlterConfigs)
+TM_ADMIN_CALL(DescribeQuorum)
+TM_ADMIN_CALL(ChangeQuorum)
+TM_ADMIN_CALL(UpdateFeatures)
+TM_ADMIN_CALL(AlterPartitionReassignments)
+TM_ADMIN_CALL(ListPartitionReassignments)
+TM_ADMIN_CALL(ElectLeaders)
+TM_ADMIN_CALL(UnregisterBroker)
+#undef TM_ADMIN_CALL
 
 }  // namespace tidemark

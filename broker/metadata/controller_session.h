@@ -104,6 +104,12 @@ class ControllerSession final : public ControllerClient {
   void UnregisterBroker(
       admin::v1::UnregisterBrokerRequest request, Duration timeout,
       Done<admin::v1::UnregisterBrokerResponse> done) override;
+  void AlterPartitionReassignments(
+      admin::v1::AlterPartitionReassignmentsRequest request, Duration timeout,
+      Done<admin::v1::AlterPartitionReassignmentsResponse> done) override;
+  void ListPartitionReassignments(
+      admin::v1::ListPartitionReassignmentsRequest request, Duration timeout,
+      Done<admin::v1::ListPartitionReassignmentsResponse> done) override;
 
  private:
   struct State;

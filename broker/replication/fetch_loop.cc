@@ -89,6 +89,17 @@ void FetchLoop::Resume(const TopicPartition& name, bool moved, Instant now) {
   unflushed_.erase(name);
 }
 
+void FetchLoop::Pause(const TopicPartition& name, Instant until) {
+  const auto it = partitions_.find(name);
+  if (it == partitions_.end()) return;
+  State& state = it->second;
+  LeaveSession(name, state);
+  Undelay(name, state);
+  state.recalls = false;
+  state.delayed_until = until;
+  delayed_.emplace(until, name);
+}
+
 FetchLoop::Ready FetchLoop::Take(Instant now, BrokerEpoch broker_epoch,
                                  const PositionOf& position) {
   Ready ready;

@@ -76,6 +76,8 @@ class FetchLoop {
   void Resume(const TopicPartition& name, bool moved, Instant now);
   bool empty() const { return partitions_.empty(); }
 
+  // Nothing is asked for it for a while: it is throttled.
+  void Pause(const TopicPartition& name, Instant until);
   // nullopt: there is nothing to fetch for it.
   using PositionOf = std::function<std::optional<FetchPositionOfFollower>(
       const TopicPartition&)>;

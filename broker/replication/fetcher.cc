@@ -116,7 +116,12 @@ void Fetcher::Handle(const FetchLoop::Arrival& arrival) {
                << " partition=" << ToString(arrival.name)
                << " error=" << ToString(status.error());
   }
-  loop_.Applied(arrival, partition->FollowerPosition(), executor_.Now());
+  const Instant now = executor_.Now();
+  loop_.Applied(arrival, partition->FollowerPosition(), now);
+  const size_t bytes =
+      arrival.data->records ? arrival.data->records->size() : 0;
+  const Duration pause = partition->FetchedThrottled(bytes, now);
+  if (pause > Duration::zero()) loop_.Pause(arrival.name, now + pause);
   target_.Changed(*partition);
 }
 

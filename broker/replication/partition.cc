@@ -66,6 +66,15 @@ size_t Partition::min_isr() const {
                            : std::min(configured, replicas_.size());
 }
 
+bool Partition::UnderReplicated() const {
+  return IsLeader() &&
+         std::any_of(replicas_.begin(), replicas_.end(), [this](NodeId id) {
+           return !isr().InCommitted(id) &&
+                  std::find(adding_.begin(), adding_.end(), id) ==
+                      adding_.end();
+         });
+}
+
 Effects Partition::TakeEffects() { return std::exchange(effects_, Effects()); }
 
 void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
@@ -80,7 +89,10 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
   }
   const bool new_epoch = row.leader_epoch != leader_epoch_;
   partition_epoch_ = row.partition_epoch;
+  // Whom this broker hears of as followers is told with its leadership.
+  if (replicas_ != row.replicas) effects_.Add(Effect::kAnnounce);
   replicas_ = row.replicas;
+  adding_ = row.adding;
   if (failed()) {
     leader_ = row.leader;
     leader_epoch_ = row.leader_epoch;
@@ -165,6 +177,11 @@ void Partition::UpdateConfig(const log::LogConfig& config, int32_t min_isr) {
   if (configured_min_isr_ == min_isr) return;
   configured_min_isr_ = min_isr;
   effects_.Add(Effect::kCount);
+}
+
+void Partition::SetThrottled(bool as_leader, bool as_follower) {
+  throttled_as_leader_ = as_leader;
+  throttled_as_follower_ = as_follower;
 }
 
 ErrorCode Partition::CheckEpoch(LeaderEpoch current_leader_epoch) const {

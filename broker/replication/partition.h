@@ -14,6 +14,7 @@
 #include "broker/replication/follower_state.h"
 #include "broker/replication/isr.h"
 #include "broker/replication/stats.h"
+#include "broker/replication/throttle.h"
 #include "broker/replication/truncation.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
@@ -39,6 +40,10 @@ struct PartitionEnv {
   // have given this broker's partitions to others.
   bool controllers_silent = false;
   Duration session_timeout = std::chrono::seconds(2);
+  // Of throttled partitions, what goes to followers and what comes from
+  // leaders; null: none is throttled.
+  Throttle* to_followers = nullptr;
+  Throttle* from_leaders = nullptr;
   // Takes, from any thread, what a reader of a slice found: Partition::
   // FoundCorrupt is called where the partition lives. Empty: nothing is read
   // later than it is found.
@@ -143,6 +148,10 @@ class Partition {
   // epoch, its log knows the epoch's start before the call returns.
   void ApplyRow(const metadata::PartitionImage& row, Instant now);
   void UpdateConfig(const log::LogConfig& config, int32_t min_isr);
+  // Whether this replica is named by leader.replication.throttled.replicas and
+  // by follower.replication.throttled.replicas. Only followers that are not in
+  // sync are throttled (KIP-73): others would fall out of the ISR.
+  void SetThrottled(bool as_leader, bool as_follower);
   // A broker was fenced or unfenced: whether it counts may have changed.
   void BrokersChanged(Instant now);
 
@@ -190,6 +199,9 @@ class Partition {
   // nullopt when there is nothing to fetch from: not a follower, no leader,
   // or a failed log.
   std::optional<FetchPositionOfFollower> FollowerPosition() const;
+  // So many bytes have been fetched. How long to fetch nothing more; zero: it
+  // is not throttled, or may go on.
+  Duration FetchedThrottled(size_t bytes, Instant now);
   // An answer without error or divergence. Ignored unless it belongs to this
   // epoch and to the end of this log (B-15), which is not away.
   Status AppendFetched(const AskedWith& asked, const SharedBytes& records,
@@ -249,9 +261,8 @@ class Partition {
   size_t min_isr() const;
   const std::optional<Offset>& corrupt_from() const { return corrupt_from_; }
   size_t uncommitted_entries() const { return uncommitted_.size(); }
-  bool UnderReplicated() const {
-    return IsLeader() && isr().committed().size() < replicas_.size();
-  }
+  // As the controllers count it.
+  bool UnderReplicated() const;
   // Known again when it is back.
   bool failed() const { return !away() && log_->failed(); }
   // Ends the partition; only destruction is left. nullptr: it is being cut.
@@ -340,6 +351,9 @@ class Partition {
   LeaderEpoch leader_epoch_ = -1;
   PartitionEpoch partition_epoch_ = -1;
   std::vector<NodeId> replicas_;
+  std::vector<NodeId> adding_;  // of them, while the partition moves
+  bool throttled_as_leader_ = false;
+  bool throttled_as_follower_ = false;
   Offset high_watermark_ = 0;
   uint64_t appended_bytes_ = 0;
   uint64_t committed_bytes_ = 0;

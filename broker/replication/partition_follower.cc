@@ -172,6 +172,19 @@ Status Partition::AfterCut(const LogCut& cut,
   return taken;
 }
 
+Duration Partition::FetchedThrottled(size_t bytes, Instant now) {
+  if (!throttled_as_follower_ || env_->from_leaders == nullptr) {
+    return Duration::zero();
+  }
+  const auto* row = env_->image->FindPartition(name_.topic, name_.partition);
+  if (row != nullptr && std::find(row->isr.begin(), row->isr.end(),
+                                  env_->self) != row->isr.end()) {
+    return Duration::zero();
+  }
+  env_->from_leaders->Moved(bytes, now);
+  return env_->from_leaders->Wait(now);
+}
+
 Status Partition::Diverged(const AskedWith& asked, log::EpochEnd leader) {
   TM_RETURN_IF_ERROR(AtPosition(asked));
   // A leader names an epoch this log has or has passed; one newer than all

@@ -100,9 +100,17 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
     }
     return answer;
   }
+  Throttle* const throttle =
+      throttled_as_leader_ && !lead().isr.InCommitted(fetch.replica)
+          ? env_->to_followers
+          : nullptr;
+  if (throttle != nullptr && throttle->Wait(now) > Duration::zero()) {
+    max_bytes = 0;
+  }
   answer = Read(fetch.fetch_offset, log_->end_offset(), max_bytes,
                 at_least_one && max_bytes > 0);
   if (answer.error != ErrorCode::kNone) return answer;
+  if (throttle != nullptr) throttle->Moved(answer.records.size(), now);
   Stats::Add(env_->stats->replication_bytes_out,
              static_cast<int64_t>(answer.records.size()));
   state.Fetched(fetch.fetch_offset, fetch.flushed_offset, fetch.broker_epoch,

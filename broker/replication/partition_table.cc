@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/metadata/configs.h"
+#include "common/metadata/throttled_replicas.h"
 
 namespace tidemark::replication {
 
@@ -42,8 +43,22 @@ log::LogConfig LogConfigOf(const ShardState& state, const std::string& topic,
   config.log_append_time = get("message.timestamp.type") == "LogAppendTime";
   config.flush_messages =
       ToNumber(get("flush.messages"), config.flush_messages);
+  const auto of_broker = [&](std::string_view key) {
+    return metadata::ResolveBrokerConfig(*state.env.image, key,
+                                         state.options.self,
+                                         state.options.static_configs);
+  };
   config.producer_expiration_ms = state.options.producer_expiration_ms;
   config.verifies_transactions = state.options.verifies_transactions;
+  if (const auto set = of_broker("producer.id.expiration.ms");
+      set.source != metadata::ConfigSource::kDefault) {
+    config.producer_expiration_ms =
+        ToNumber(set.value, config.producer_expiration_ms);
+  }
+  if (const auto set = of_broker("transaction.partition.verification.enable");
+      set.source != metadata::ConfigSource::kDefault) {
+    config.verifies_transactions = set.value != "false";
+  }
   *min_isr = static_cast<int32_t>(ToNumber(get("min.insync.replicas"), 1));
   return config;
 }
@@ -99,6 +114,10 @@ void PartitionTable::ApplyImage(const metadata::ImagePtr& image,
     }
   }
   for (const metadata::Resource& resource : delta.changed_configs) {
+    if (resource.type != metadata::ResourceType::kTopic &&
+        resource.type != metadata::ResourceType::kBroker) {
+      continue;
+    }
     for (auto& [name, slot] : state_.slots) {
       if (resource.type == metadata::ResourceType::kTopic &&
           resource.name != name.topic) {
@@ -107,6 +126,7 @@ void PartitionTable::ApplyImage(const metadata::ImagePtr& image,
       int32_t min_isr = 1;
       const log::LogConfig config = LogConfigOf(state_, name.topic, &min_isr);
       slot->partition.UpdateConfig(config, min_isr);
+      SetThrottled(*slot);
       effects_.Settle(*slot);
     }
   }
@@ -166,9 +186,14 @@ void PartitionTable::Open(const TopicPartition& name,
   int32_t min_isr = 1;
   const log::LogConfig config = LogConfigOf(state_, name.topic, &min_isr);
   state_.away.insert(name);
+  // One that is to come and has told of no directory has had none.
+  const NodeId self = state_.options.self;
+  const bool is_new = row.partition_epoch == 0 ||
+                      (std::find(row.adding.begin(), row.adding.end(), self) !=
+                           row.adding.end() &&
+                       row.DirectoryOf(self).IsZero());
   state_.services.logs->Open(
-      name, topic.id, config, row.partition_epoch == 0,
-      state_.executor.WallMs(),
+      name, topic.id, config, is_new, state_.executor.WallMs(),
       [this, alive = state_.alive, executor = &state_.executor, name,
        topic_id = topic.id](Result<std::unique_ptr<log::Log>> opened) {
         auto result = std::make_shared<decltype(opened)>(std::move(opened));
@@ -222,7 +247,21 @@ Slot* PartitionTable::Add(const TopicPartition& name, const Uuid& topic_id,
       name, topic_id, std::move(log), &state_.env,
       state_.services.logs->HighWatermark(name), min_isr);
   Stats::Add(state_.services.stats->partitions, 1);
+  SetThrottled(*slot);
   return state_.slots.emplace(name, std::move(slot)).first->second.get();
+}
+
+void PartitionTable::SetThrottled(Slot& slot) const {
+  const TopicPartition& name = slot.partition.name();
+  const auto named = [&](std::string_view key) {
+    const auto list = metadata::ResolveTopicConfig(
+        *state_.env.image, name.topic, key, state_.options.self,
+        state_.options.static_configs);
+    return metadata::IsThrottledReplica(list.value, name.partition,
+                                        state_.options.self);
+  };
+  slot.partition.SetThrottled(named("leader.replication.throttled.replicas"),
+                              named("follower.replication.throttled.replicas"));
 }
 
 void PartitionTable::Refresh(const TopicPartition& name) {

@@ -39,6 +39,7 @@ class PartitionTable {
   void CameBack(const TopicPartition& name, std::unique_ptr<log::Log> log);
   Slot* Add(const TopicPartition& name, const Uuid& topic_id,
             std::unique_ptr<log::Log> log);
+  void SetThrottled(Slot& slot) const;
   // As the newest image says.
   void Refresh(const TopicPartition& name);
   bool IsAssigned(const metadata::PartitionImage& row) const;

@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <charconv>
 #include <mutex>
 #include <utility>
 
@@ -68,6 +69,8 @@ ReplicaManagerImpl::ReplicaManagerImpl(std::vector<Executor*> executors,
     services.connect = connect;
     services.listeners = &listeners_;
     services.readers = options_.readers;
+    services.to_followers = &to_followers_;
+    services.from_leaders = &from_leaders_;
     shards_.push_back(std::make_unique<ReplicaShard>(*executor, options_.shard,
                                                      std::move(services)));
   }
@@ -134,6 +137,7 @@ void ReplicaManagerImpl::ApplyImage(
     metadata::ImagePtr image, std::shared_ptr<const metadata::Delta> delta,
     Executor& on, std::function<void()> done) {
   logs_.KeepLogs(!metadata::MayRemoveUnknownLogs(*image, options_.shard.self));
+  SetThrottles(*image);
   OnEveryShard(
       [this, image = std::move(image), delta = std::move(delta)](
           ReplicaShard& shard, size_t index) {
@@ -143,6 +147,20 @@ void ReplicaManagerImpl::ApplyImage(
                          });
       },
       [&on, done = std::move(done)] { on.Post(done); });
+}
+
+void ReplicaManagerImpl::SetThrottles(const metadata::Image& image) {
+  const auto rate = [&](std::string_view key) {
+    const std::string text =
+        metadata::ResolveBrokerConfig(image, key, options_.shard.self,
+                                      options_.shard.static_configs)
+            .value;
+    int64_t value = Throttle::kUnlimited;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  to_followers_.SetRate(rate("leader.replication.throttled.rate"));
+  from_leaders_.SetRate(rate("follower.replication.throttled.rate"));
 }
 
 // Appends that are under way: the one object they take.

@@ -110,12 +110,14 @@ class ReplicaManagerImpl final : public ReplicaManager {
   void OnEveryShard(std::function<void(ReplicaShard&, size_t)> work,
                     std::function<void()> done);
   void Every(Duration interval, std::function<void()> work);
+  void SetThrottles(const metadata::Image& image);
 
   const std::vector<Executor*> executors_;
   const ReplicaManagerOptions options_;
   LogStore& logs_;
   std::map<std::string, std::vector<LeadershipListener*>> listeners_;
   std::unique_ptr<IsrUpdater> isr_updater_;
+  Throttle to_followers_, from_leaders_;
   Stats own_stats_;
   std::vector<std::unique_ptr<Stats>> shard_stats_;
   std::vector<std::unique_ptr<ReplicaShard>> shards_;

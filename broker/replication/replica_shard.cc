@@ -46,6 +46,8 @@ ReplicaShard::ReplicaShard(Executor& executor, ShardOptions options,
   state_.env.session_timeout = state_.options.session_timeout;
   state_.env.image = std::make_shared<const metadata::Image>();
   state_.env.stats = state_.services.stats;
+  state_.env.to_followers = state_.services.to_followers;
+  state_.env.from_leaders = state_.services.from_leaders;
   if (const size_t bytes = state_.options.batch_cache_bytes; bytes > 0) {
     state_.env.newest = std::make_shared<log::BatchCache>(bytes);
   }

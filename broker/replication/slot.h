@@ -52,6 +52,9 @@ struct ShardServices {
       nullptr;
   // What a fetcher of this shard sees of a leader. Any thread; may be empty.
   std::function<void(NodeId leader, PeerStanding)> tell_standing;
+  // Of the whole broker; outlive the shards. Null: nothing is throttled.
+  Throttle* to_followers = nullptr;
+  Throttle* from_leaders = nullptr;
   // Threads that may wait for a disk to read; none: the shard waits itself.
   std::vector<Executor*> readers;
 };

@@ -41,9 +41,20 @@ constexpr TopicKey kTopicKeys[] = {
     {{"flush.ms", ConfigType::kLong, "9223372036854775807",
       "Longest time between two syncs to disk.", 0, kMaxLong},
      "log.flush.interval.ms"},
+    {{"follower.replication.throttled.replicas", ConfigType::kList, "",
+      "Replicas that fetch no faster than follower.replication.throttled.rate: "
+      "partition:broker, comma separated, or * for all.",
+      1, 0},
+     ""},
     {{"index.interval.bytes", ConfigType::kInt, "4096",
       "Bytes of log between two entries of the offset index.", 0, kMaxInt},
      "log.index.interval.bytes"},
+    {{"leader.replication.throttled.replicas", ConfigType::kList, "",
+      "Replicas that leaders send to no faster than "
+      "leader.replication.throttled.rate: partition:broker, comma separated, "
+      "or * for all.",
+      1, 0},
+     ""},
     {{"max.compaction.lag.ms", ConfigType::kLong, "9223372036854775807",
       "Longest time a record may stay uncompacted.", 1, kMaxLong},
      "log.cleaner.max.compaction.lag.ms"},
@@ -153,6 +164,50 @@ constexpr ConfigKey kRemoveUnknownLogsKey = {
     "or not any more. false, as after tidemark quorum restore and recover: "
     "they are renamed and kept."};
 
+// Of brokers alone, and no topic's default.
+constexpr ConfigKey kBrokerKeys[] = {
+    {"follower.replication.throttled.rate", ConfigType::kLong,
+     "9223372036854775807",
+     "Bytes per second that the replicas of "
+     "follower.replication.throttled.replicas fetch at most.",
+     0, kMaxLong},
+    {"leader.replication.throttled.rate", ConfigType::kLong,
+     "9223372036854775807",
+     "Bytes per second that are sent at most to the replicas of "
+     "leader.replication.throttled.replicas.",
+     0, kMaxLong},
+    {"producer.id.expiration.ms", ConfigType::kInt, "86400000",
+     "How long the last batches of an idle producer are remembered.", 1,
+     kMaxInt},
+    {"replica.alter.log.dirs.io.max.bytes.per.second", ConfigType::kLong,
+     "9223372036854775807",
+     "How fast replicas move between the directories of a broker.", 0,
+     kMaxLong},
+    {"transaction.partition.verification.enable", ConfigType::kBool, "true",
+     "Whether the coordinator of a transaction is asked before the first batch "
+     "of it is appended to a partition."},
+    kRemoveUnknownLogsKey,
+};
+
+// Kafka's, of groups whose protocols there are not here.
+constexpr ConfigKey kGroupKeys[] = {
+    {"consumer.heartbeat.interval.ms", ConfigType::kInt, "5000",
+     "How often members of a consumer group report.", 1, kMaxInt},
+    {"consumer.session.timeout.ms", ConfigType::kInt, "45000",
+     "After how long without a report a member of a consumer group is lost.", 1,
+     kMaxInt},
+};
+
+// As kUnread, of settings that are no topic's.
+constexpr struct {
+  const ConfigKey& key;
+  std::string_view instead;
+} kUnreadOthers[] = {
+    {kBrokerKeys[3], "replicas do not move between directories"},
+    {kGroupKeys[0], "groups use the classic protocol, whose members say it"},
+    {kGroupKeys[1], "groups use the classic protocol, whose members say it"},
+};
+
 // Kafka's coarser keys of the same setting, with their factor to ms.
 struct CoarseKey {
   std::string_view broker_key, name;
@@ -201,17 +256,21 @@ std::span<const ConfigKey> DynamicBrokerConfigKeys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> out;
     for (const TopicKey& topic : kTopicKeys) {
+      if (topic.broker_key.empty()) continue;
       out.push_back(topic.key);
       out.back().name = topic.broker_key;
     }
-    out.push_back(kRemoveUnknownLogsKey);
+    out.insert(out.end(), std::begin(kBrokerKeys), std::end(kBrokerKeys));
     return out;
   }();
   return keys;
 }
 
-ResolvedConfig ResolveBrokerConfig(const Image& image, const ConfigKey& key,
-                                   NodeId broker) {
+std::span<const ConfigKey> GroupConfigKeys() { return kGroupKeys; }
+
+ResolvedConfig ResolveBrokerConfig(
+    const Image& image, const ConfigKey& key, NodeId broker,
+    const std::map<std::string, std::string>& static_configs) {
   const std::pair<std::string, ConfigSource> resources[] = {
       {std::to_string(broker), ConfigSource::kDynamicBroker},
       {"", ConfigSource::kDynamicDefaultBroker}};
@@ -221,7 +280,20 @@ ResolvedConfig ResolveBrokerConfig(const Image& image, const ConfigKey& key,
     const auto found = set->find(std::string(key.name));
     if (found != set->end()) return {found->second, source};
   }
+  if (auto value = FindStatic(static_configs, key.name)) {
+    return {*value, ConfigSource::kStaticBroker};
+  }
   return {std::string(key.default_value), ConfigSource::kDefault};
+}
+
+ResolvedConfig ResolveBrokerConfig(
+    const Image& image, std::string_view key, NodeId broker,
+    const std::map<std::string, std::string>& static_configs) {
+  for (const ConfigKey& known : DynamicBrokerConfigKeys()) {
+    if (known.name != key) continue;
+    return ResolveBrokerConfig(image, known, broker, static_configs);
+  }
+  return {"", ConfigSource::kUnknown};
 }
 
 bool MayRemoveUnknownLogs(const Image& image, NodeId broker) {
@@ -234,16 +306,38 @@ std::string_view BrokerKeyOfTopicKey(std::string_view topic_key) {
   return found == nullptr ? std::string_view() : found->broker_key;
 }
 
+std::string_view TopicKeyOfBrokerKey(std::string_view broker_key) {
+  for (const TopicKey& entry : kTopicKeys) {
+    if (entry.broker_key == broker_key && !broker_key.empty()) {
+      return entry.key.name;
+    }
+  }
+  return "";
+}
+
+namespace {
+
+Status CheckDefault(const ConfigKey& known, std::string_view key,
+                    std::string_view value, std::string_view instead) {
+  if (SameValue(known.type, value, known.default_value)) return {};
+  return Fail(ErrorCode::kInvalidConfig,
+              std::string(key) + "=" + std::string(value) +
+                  " would be without effect: " + std::string(instead) +
+                  "; only the default " + std::string(known.default_value) +
+                  " is accepted");
+}
+
+}  // namespace
+
 Status CheckHasEffect(std::string_view key, std::string_view value) {
   for (const Unread& unread : kUnread) {
     const TopicKey* entry = Find(unread.topic_key);
     if (key != entry->key.name && key != entry->broker_key) continue;
-    if (SameValue(entry->key.type, value, entry->key.default_value)) return {};
-    return Fail(ErrorCode::kInvalidConfig,
-                std::string(key) + "=" + std::string(value) +
-                    " would be without effect: " + std::string(unread.instead) +
-                    "; only the default " +
-                    std::string(entry->key.default_value) + " is accepted");
+    return CheckDefault(entry->key, key, value, unread.instead);
+  }
+  for (const auto& unread : kUnreadOthers) {
+    if (key != unread.key.name) continue;
+    return CheckDefault(unread.key, key, value, unread.instead);
   }
   return {};
 }
@@ -269,6 +363,9 @@ ResolvedConfig ResolveTopicConfig(
   }
   const TopicKey* entry = Find(key);
   if (entry == nullptr) return {"", ConfigSource::kUnknown};
+  if (entry->broker_key.empty()) {
+    return {std::string(entry->key.default_value), ConfigSource::kDefault};
+  }
   if (broker != kNoNode) {
     if (auto* value = find(ResourceType::kBroker, std::to_string(broker),
                            entry->broker_key)) {

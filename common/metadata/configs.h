@@ -21,9 +21,16 @@ std::span<const ConfigKey> TopicConfigKeys();
 // one broker or of all ("").
 std::span<const ConfigKey> DynamicBrokerConfigKeys();
 
+// Settings of a group, in its resource. Kafka has them for the groups of its
+// newer protocols, which there are not here: CheckHasEffect takes their
+// defaults only.
+std::span<const ConfigKey> GroupConfigKeys();
+
 // The broker key that holds the default of a topic setting, e.g.
 // "log.retention.ms" for "retention.ms"; "" when there is none.
 std::string_view BrokerKeyOfTopicKey(std::string_view topic_key);
+// The other way round; "" for a setting of brokers alone.
+std::string_view TopicKeyOfBrokerKey(std::string_view broker_key);
 
 // A value of a topic setting, or of the broker key behind it, that nothing
 // would act on: kInvalidConfig, with the reason. The default is always
@@ -41,6 +48,8 @@ enum class ConfigSource : int8_t {
   kDynamicDefaultBroker = 3,
   kStaticBroker = 4,
   kDefault = 5,
+  kClientMetrics = 7,
+  kGroup = 8,
 };
 
 struct ResolvedConfig {
@@ -55,9 +64,15 @@ ResolvedConfig ResolveTopicConfig(
     NodeId broker, const std::map<std::string, std::string>& static_configs);
 
 // Of brokers alone, behind those of topics in DynamicBrokerConfigKeys: this
-// broker -> all brokers -> built-in default.
-ResolvedConfig ResolveBrokerConfig(const Image& image, const ConfigKey& key,
-                                   NodeId broker);
+// broker -> all brokers -> the process's own file -> built-in default.
+ResolvedConfig ResolveBrokerConfig(
+    const Image& image, const ConfigKey& key, NodeId broker,
+    const std::map<std::string, std::string>& static_configs = {});
+
+// The same by name; kUnknown for one that is not dynamic.
+ResolvedConfig ResolveBrokerConfig(
+    const Image& image, std::string_view key, NodeId broker,
+    const std::map<std::string, std::string>& static_configs);
 
 // Whether a broker may remove the log of a partition that it is not assigned.
 // Not after the metadata have gone back in time: what they do not know they may

@@ -7,11 +7,24 @@ const Configs* ConfigsImage::Find(const Resource& resource) const {
   return found == nullptr ? nullptr : found->get();
 }
 
+std::vector<std::string> ConfigsImage::Names(ResourceType type) const {
+  std::vector<std::string> out;
+  for (auto at = configs_.lower_bound(Resource{type, ""});
+       at != configs_.end() && at->first.type == type; ++at) {
+    out.push_back(at->first.name);
+  }
+  return out;
+}
+
 Status ConfigsImage::Apply(const v1::SetConfig& record,
                            const TopicsImage& topics, ConfigsDelta* delta) {
   if (record.key().empty()) return Bad("empty configuration key");
-  if (record.type() != v1::TOPIC && record.type() != v1::BROKER) {
+  if (!v1::ResourceType_IsValid(record.type()) ||
+      record.type() == v1::UNKNOWN) {
     return Bad("unknown resource type");
+  }
+  if (record.name().empty() && record.type() != v1::BROKER) {
+    return Bad("settings of nothing");
   }
   Resource resource{static_cast<ResourceType>(record.type()), record.name()};
   if (resource.type == ResourceType::kTopic &&

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/base/persistent_map.h"
 #include "common/metadata/record.h"
@@ -12,7 +13,12 @@
 namespace tidemark::metadata {
 
 // Kafka's resource types.
-enum class ResourceType : int8_t { kTopic = 2, kBroker = 4 };
+enum class ResourceType : int8_t {
+  kTopic = 2,
+  kBroker = 4,
+  kClientMetrics = 16,
+  kGroup = 32
+};
 
 struct Resource {
   ResourceType type;
@@ -26,12 +32,14 @@ struct ConfigsDelta {
   std::set<Resource> changed_configs;
 };
 
-// Settings of topics and brokers, as they were set (common/metadata/configs.h
-// says which there are and what is in force).
+// Settings of topics, brokers, groups and client metrics, as they were set
+// (common/metadata/configs.h says which there are and what is in force).
 class ConfigsImage {
  public:
   // nullptr when the resource has none of its own.
   const Configs* Find(const Resource& resource) const;
+  // The names of all of a type that have settings, in order.
+  std::vector<std::string> Names(ResourceType type) const;
 
   // `topics`: a topic has settings only as long as it is there.
   Status Apply(const v1::SetConfig& record, const TopicsImage& topics,

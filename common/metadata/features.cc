@@ -58,19 +58,36 @@ std::string KindOf(const v1::Record& record) {
   return field == nullptr ? "unknown" : std::string(field->name());
 }
 
+namespace {
+
+bool IsOfMoves(const v1::SetConfig& config) {
+  return config.type() == v1::GROUP || config.type() == v1::CLIENT_METRICS;
+}
+
+}  // namespace
+
 // The table: a kind, or a field that a kind has got later, and its level.
 int16_t RequiredLevel(const v1::Record& record) {
   switch (record.kind_case()) {
     case v1::Record::kUnregisterBroker:
     case v1::Record::kAddTopic:
     case v1::Record::kRemoveTopic:
-    case v1::Record::kAddPartition:
-    case v1::Record::kChangePartition:
-    case v1::Record::kSetConfig:
     case v1::Record::kAllocateProducerIds:
     case v1::Record::kNoOp:
     case v1::Record::kAnswerRequest:
       return kBaseLevel;
+    case v1::Record::kAddPartition:
+      return record.add_partition().adding_replicas().empty() &&
+                     record.add_partition().removing_replicas().empty()
+                 ? kBaseLevel
+                 : kMovesLevel;
+    case v1::Record::kChangePartition:
+      return record.change_partition().has_adding_replicas() ||
+                     record.change_partition().has_removing_replicas()
+                 ? kMovesLevel
+                 : kBaseLevel;
+    case v1::Record::kSetConfig:
+      return IsOfMoves(record.set_config()) ? kMovesLevel : kBaseLevel;
     case v1::Record::kRegisterBroker:
       return record.register_broker().features().empty() ? kBaseLevel
                                                          : kFeaturesLevel;

@@ -24,7 +24,9 @@ inline constexpr char kMetadataVersion[] = "metadata.version";
 inline constexpr int16_t kBaseLevel = 1;
 //   2: feature levels, and what each broker supports.
 inline constexpr int16_t kFeaturesLevel = 2;
-inline constexpr int16_t kNewestLevel = kFeaturesLevel;
+//   3: partitions that move, settings of groups and of client metrics.
+inline constexpr int16_t kMovesLevel = 3;
+inline constexpr int16_t kNewestLevel = kMovesLevel;
 
 // kraft.version: 1 when the voters are in the log (KIP-853), which the quorum
 // sees to itself.

@@ -17,6 +17,12 @@ bool Contains(const std::vector<NodeId>& ids, NodeId id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
+std::vector<NodeId> Without(std::vector<NodeId> ids,
+                            const std::vector<NodeId>& gone) {
+  std::erase_if(ids, [&](NodeId id) { return Contains(gone, id); });
+  return ids;
+}
+
 template <class Repeated>
 std::vector<NodeId> ToVector(const Repeated& ids) {
   return {ids.begin(), ids.end()};
@@ -50,6 +56,16 @@ Status CheckPartition(const PartitionImage& p) {
   if (p.leader != kNoNode && !Contains(p.isr, p.leader)) {
     return Bad("leader outside the ISR");
   }
+  if (!Unique(p.adding) || !Unique(p.removing)) return Bad("bad move");
+  for (NodeId id : p.adding) {
+    if (!Contains(p.replicas, id) || Contains(p.removing, id)) {
+      return Bad("replicas to come outside the replicas or among those to go");
+    }
+  }
+  for (NodeId id : p.removing) {
+    if (!Contains(p.replicas, id)) return Bad("replicas to go are none");
+  }
+  if (p.removing.size() == p.replicas.size()) return Bad("all replicas go");
   if (p.leader_epoch < 0 || p.partition_epoch < 0) return Bad("bad epoch");
   if (!p.directories.empty() && p.directories.size() != p.replicas.size()) {
     return Bad("as many directories as replicas, or none");
@@ -93,6 +109,8 @@ v1::Record PartitionRecord(const Uuid& topic, size_t index,
   to->set_partition_epoch(p.partition_epoch);
   to->set_recovery(p.recovering ? v1::RECOVERING : v1::RECOVERED);
   for (const Uuid& id : p.directories) to->add_directory_ids(id.ToBytes());
+  to->mutable_adding_replicas()->Add(p.adding.begin(), p.adding.end());
+  to->mutable_removing_replicas()->Add(p.removing.begin(), p.removing.end());
   return record;
 }
 
@@ -112,6 +130,12 @@ Result<PartitionImage> Changed(const PartitionImage& old,
   if (record.directory_ids_size() > 0) {
     TM_ASSIGN_OR_RETURN(next.directories,
                         ParseDirectories(record.directory_ids()));
+  }
+  if (record.has_adding_replicas()) {
+    next.adding = ToVector(record.adding_replicas().replicas());
+  }
+  if (record.has_removing_replicas()) {
+    next.removing = ToVector(record.removing_replicas().replicas());
   }
   if (record.has_leader()) next.leader = record.leader();
   if (record.has_leader_epoch()) next.leader_epoch = record.leader_epoch();
@@ -141,8 +165,13 @@ bool IsNotPreferred(const PartitionImage* p) {
 bool HasEligible(const PartitionImage* p) {
   return p != nullptr && !p->elr.empty();
 }
+bool IsMoving(const PartitionImage* p) { return p != nullptr && p->moving(); }
 bool IsUnderReplicated(const PartitionImage* p) {
-  return p != nullptr && p->isr.size() < p->replicas.size();
+  // Who is still to come does not count, as in Kafka.
+  return p != nullptr &&
+         std::any_of(p->replicas.begin(), p->replicas.end(), [p](NodeId id) {
+           return !Contains(p->isr, id) && !Contains(p->adding, id);
+         });
 }
 
 void Move(PartitionSet* set, const PartitionKey& key, bool was, bool is) {
@@ -167,6 +196,14 @@ Uuid PartitionImage::DirectoryOf(NodeId replica) const {
     if (replicas[i] == replica) return directories[i];
   }
   return Uuid{};
+}
+
+std::vector<NodeId> PartitionImage::Target() const {
+  return Without(replicas, removing);
+}
+
+std::vector<NodeId> PartitionImage::Original() const {
+  return Without(replicas, adding);
 }
 
 const PartitionImage* TopicImage::Find(PartitionIndex partition) const {
@@ -254,6 +291,8 @@ Status TopicsImage::Apply(const v1::AddPartition& record, TopicsDelta* delta) {
   partition->recovering = record.recovery() == v1::RECOVERING;
   TM_ASSIGN_OR_RETURN(partition->directories,
                       ParseDirectories(record.directory_ids()));
+  partition->adding = ToVector(record.adding_replicas());
+  partition->removing = ToVector(record.removing_replicas());
   TM_RETURN_IF_ERROR(CheckPartition(*partition));
   Index({id, record.partition()}, nullptr, partition.get());
   auto next = std::make_shared<TopicImage>(*topic);
@@ -302,6 +341,7 @@ void TopicsImage::Index(const PartitionKey& key, const PartitionImage* was,
   Move(&leaderless_, key, IsLeaderless(was), IsLeaderless(now));
   Move(&not_preferred_, key, IsNotPreferred(was), IsNotPreferred(now));
   Move(&with_eligible_, key, HasEligible(was), HasEligible(now));
+  Move(&moving_, key, IsMoving(was), IsMoving(now));
   partitions_ += (now != nullptr) - (was != nullptr);
   under_replicated_ += IsUnderReplicated(now) - IsUnderReplicated(was);
 }

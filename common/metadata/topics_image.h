@@ -31,11 +31,19 @@ struct PartitionImage {
   LeaderEpoch leader_epoch = 0;
   PartitionEpoch partition_epoch = 0;
   bool recovering = false;  // the leader was elected uncleanly
+  // While the partition moves (KIP-455), both among the replicas: those that
+  // are to come, and those that go when all that are to stay are in sync.
+  std::vector<NodeId> adding, removing;
   // The log directory of each replica, in their order; empty: none is known.
   std::vector<Uuid> directories;
 
   // Zero when unknown, or when it is no replica.
   Uuid DirectoryOf(NodeId replica) const;
+  bool moving() const { return !adding.empty() || !removing.empty(); }
+  // The replicas there will be when it has moved.
+  std::vector<NodeId> Target() const;
+  // The replicas there were before it moved.
+  std::vector<NodeId> Original() const;
 
   bool operator==(const PartitionImage&) const = default;
 };
@@ -98,13 +106,15 @@ class TopicsImage {
   const std::string* FindColliding(const std::string& name) const;
 
   int64_t partitions() const { return partitions_; }
-  // The ISR is smaller than the replica set.
+  // Replicas are out of sync, of those that are not still to come.
   int64_t under_replicated() const { return under_replicated_; }
   const PartitionSet& leaderless() const { return leaderless_; }
   // Led by another than the first replica, or by none.
   const PartitionSet& not_preferred() const { return not_preferred_; }
   // With eligible leader replicas.
   const PartitionSet& with_eligible() const { return with_eligible_; }
+  // That are being moved to other brokers.
+  const PartitionSet& moving() const { return moving_; }
   const BrokerPartitions& Of(NodeId broker) const;
 
   // Calls visit(topic, index, partition) for each of one of these sets, in the
@@ -152,7 +162,7 @@ class TopicsImage {
   // Of names with a '.': collision form and name. Others are their own form.
   PersistentSet<std::pair<std::string, std::string>> dotted_;
   PersistentMap<NodeId, BrokerPartitions> by_broker_;
-  PartitionSet leaderless_, not_preferred_, with_eligible_;
+  PartitionSet leaderless_, not_preferred_, with_eligible_, moving_;
   int64_t partitions_ = 0, under_replicated_ = 0;
 };
 

@@ -126,6 +126,9 @@ TIDEMARK_ADMIN_CALL(DescribeFeatures)
 TIDEMARK_ADMIN_CALL(UpdateFeatures)
 TIDEMARK_ADMIN_CALL(ElectLeaders)
 TIDEMARK_ADMIN_CALL(UnregisterBroker)
+TIDEMARK_ADMIN_CALL(AlterPartitionReassignments)
+TIDEMARK_ADMIN_CALL(ListPartitionReassignments)
+TIDEMARK_ADMIN_CALL(ListConfigResources)
 #undef TIDEMARK_ADMIN_CALL
 
 }  // namespace tidemark::cli

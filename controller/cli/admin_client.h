@@ -44,6 +44,12 @@ class AdminClient {
       const admin::v1::ElectLeadersRequest& request);
   Result<admin::v1::UnregisterBrokerResponse> Call(
       const admin::v1::UnregisterBrokerRequest& request);
+  Result<admin::v1::AlterPartitionReassignmentsResponse> Call(
+      const admin::v1::AlterPartitionReassignmentsRequest& request);
+  Result<admin::v1::ListPartitionReassignmentsResponse> Call(
+      const admin::v1::ListPartitionReassignmentsRequest& request);
+  Result<admin::v1::ListConfigResourcesResponse> Call(
+      const admin::v1::ListConfigResourcesRequest& request);
 
  private:
   struct Impl;

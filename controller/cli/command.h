@@ -47,6 +47,7 @@ void AddStorageCommands(CLI::App& app, Context& context);
 void AddTopicCommands(CLI::App& app, Context& context);
 // To the noun `topic`.
 void AddTrimCommand(CLI::App& topic, Context& context);
+void AddReassignCommand(CLI::App& topic, Context& context);
 void AddClusterCommands(CLI::App& app, Context& context);
 void AddBrokerCommands(CLI::App& app, Context& context);
 void AddQuorumCommands(CLI::App& app, Context& context);

@@ -19,8 +19,8 @@ struct ConfigOptions {
 // Kafka's resource type codes. A broker named "default" means all brokers.
 admin::v1::Resource ResourceOf(const ConfigOptions& options) {
   admin::v1::Resource resource;
-  bool broker = options.type == "broker";
-  resource.set_type(broker ? 4 : 2);
+  const bool broker = options.type == "broker";
+  resource.set_type(broker ? 4 : options.type == "group" ? 32 : 2);
   resource.set_name(broker && options.name == "default" ? "" : options.name);
   return resource;
 }
@@ -45,6 +45,29 @@ Status Get(const Context& context, const ConfigOptions& options) {
                            {"source", entry.source()},
                            {"is_default", entry.is_default()}};
     }
+  }
+  if (context.format == Format::kJson) {
+    PrintJson(json);
+  } else {
+    Print(table);
+  }
+  return {};
+}
+
+const char* TypeName(int32_t type) {
+  return type == 2 ? "topic" : type == 4 ? "broker" : "group";
+}
+
+Status List(const Context& context) {
+  AdminClient client(context.controllers, context.timeout_ms);
+  TM_ASSIGN_OR_RETURN(const auto response,
+                      client.Call(admin::v1::ListConfigResourcesRequest()));
+  Json json = Json::array();
+  Table table({"TYPE", "NAME"});
+  for (const auto& resource : response.resources()) {
+    table.Add({TypeName(resource.type()), resource.name()});
+    json.push_back(
+        {{"type", TypeName(resource.type())}, {"name", resource.name()}});
   }
   if (context.format == Format::kJson) {
     PrintJson(json);
@@ -90,16 +113,19 @@ Status Alter(const Context& context, const ConfigOptions& options,
 
 void AddConfigCommands(CLI::App& app, Context& context) {
   auto options = std::make_shared<ConfigOptions>();
-  auto* noun = AddNoun(app, "config", "Settings of topics and brokers");
+  auto* noun = AddNoun(app, "config", "Settings of topics, brokers and groups");
+  AddCommand(*noun, context, "list", "List what has settings",
+             [&context] { return List(context); });
   auto verb = [&](const char* name, const char* text,
                   std::function<Status()> run) {
     auto* command = AddCommand(*noun, context, name, text, std::move(run));
-    command->add_option("type", options->type, "topic or broker")
+    command->add_option("type", options->type, "topic, broker or group")
         ->required()
-        ->check(CLI::IsMember({"topic", "broker"}));
+        ->check(CLI::IsMember({"topic", "broker", "group"}));
     command
         ->add_option("name", options->name,
-                     "The topic, or the broker's id; broker \"default\": all")
+                     "The topic or group, or the broker's id; broker "
+                     "\"default\": all")
         ->required();
     return command;
   };

@@ -303,6 +303,7 @@ void AddTopicCommands(CLI::App& app, Context& context) {
   alter->add_flag("--validate-only", options->validate_only,
                   "Only check; change nothing");
   AddTrimCommand(*noun, context);
+  AddReassignCommand(*noun, context);
 }
 
 }  // namespace tidemark::cli

@@ -78,6 +78,8 @@ constexpr ConfigKey kOwnKeys[] = {
      "Replicas of a new topic that does not say.", 1, 32767},
     {"num.partitions", ConfigType::kInt, "1",
      "Partitions of a new topic that does not say.", 1, 10'000},
+    {"delete.topic.enable", ConfigType::kBool, "true",
+     "Whether topics may be deleted; set it in the brokers' files too."},
     {"log.retention.hours", ConfigType::kInt, "168",
      "Default of retention.ms, in hours.", -1, kMaxInt},
     {"log.retention.minutes", ConfigType::kInt, "", "The same in minutes.", -1,

@@ -121,6 +121,9 @@ std::string RenderMetrics(const MetricsView& view) {
   out.Gauge("kafka_controller_kafkacontroller_preferredreplicaimbalancecount",
             "Partitions not led by their preferred replica",
             static_cast<double>(counts.not_preferred));
+  out.Gauge("tidemark_controller_reassigning_partitions",
+            "Partitions that move to other brokers",
+            static_cast<double>(counts.moving));
   out.Gauge("kafka_controller_kafkacontroller_lastappliedrecordoffset",
             "Last metadata offset applied",
             static_cast<double>(view.image->offset()));

@@ -5,6 +5,9 @@
 #include <set>
 
 #include "common/metadata/configs.h"
+#include "common/metadata/features.h"
+#include "common/metadata/throttled_replicas.h"
+#include "controller/metadata/limits.h"
 
 namespace tidemark::controller {
 namespace {
@@ -78,25 +81,52 @@ std::string EditList(const std::string& value, const Change& change) {
 // Every value that is stored goes to Kafka clients, whose strings end at 32,767
 // bytes; and no setting needs nearly as many.
 constexpr size_t kMaxValueBytes = 4096;
+// But for lists of replicas.
+constexpr size_t kMaxListBytes = 32'000;
 
 Status CheckValue(const ConfigKey& key, const std::string& value) {
-  if (value.size() > kMaxValueBytes) {
+  const bool replicas = key.name.ends_with(".replication.throttled.replicas");
+  const size_t most = replicas ? kMaxListBytes : kMaxValueBytes;
+  if (value.size() > most) {
     return Fail(ErrorCode::kInvalidConfig,
                 "Invalid value for configuration " + std::string(key.name) +
                     ": " + std::to_string(value.size()) +
                     " bytes are more than the limit of " +
-                    std::to_string(kMaxValueBytes));
+                    std::to_string(most));
   }
   TM_RETURN_IF_ERROR(ValidateConfig(key, value));
+  if (replicas) return metadata::CheckThrottledReplicas(key.name, value);
   return metadata::CheckHasEffect(key.name, value);
 }
 
-Status CheckResource(const Image& state, const Resource& resource) {
-  if (resource.type == ResourceType::kTopic) {
-    if (state.FindTopic(resource.name) != nullptr) return {};
-    return Fail(ErrorCode::kUnknownTopicOrPartition,
-                "The topic '" + resource.name + "' does not exist.");
+// Anybody may give settings to groups, which need not be there.
+constexpr size_t kMaxGroups = 10'000;
+
+Status CheckGroup(const Image& state, const Resource& group) {
+  if (state.features().metadata_version() < metadata::kMovesLevel) {
+    return Fail(ErrorCode::kUnsupportedVersion,
+                "settings of groups need metadata.version " +
+                    std::to_string(metadata::kMovesLevel) +
+                    ": when all nodes run a release that supports it, tidemark "
+                    "features upgrade");
   }
+  if (group.name.empty()) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "Default group resources are not allowed.");
+  }
+  if (group.name.size() > kMaxText) {
+    return Fail(ErrorCode::kInvalidRequest, "the group's name is too long");
+  }
+  if (state.FindConfigs(group) == nullptr &&
+      state.configs().Names(ResourceType::kGroup).size() >= kMaxGroups) {
+    return Fail(ErrorCode::kPolicyViolation,
+                std::to_string(kMaxGroups) +
+                    " groups have settings: delete those of others first");
+  }
+  return {};
+}
+
+Status CheckBroker(const Image& state, const Resource& resource) {
   if (resource.name.empty()) return {};
   NodeId id = kNoNode;
   const char* end = resource.name.data() + resource.name.size();
@@ -114,21 +144,63 @@ Status CheckResource(const Image& state, const Resource& resource) {
   return {};
 }
 
+// Of a resource that may have settings.
+Result<Resource> ReadResource(const Image& state,
+                              const admin_v1::Resource& from) {
+  Resource resource{static_cast<ResourceType>(from.type()), from.name()};
+  switch (from.type()) {
+    case static_cast<int32_t>(ResourceType::kTopic):
+      if (state.FindTopic(resource.name) != nullptr) return resource;
+      return Fail(ErrorCode::kUnknownTopicOrPartition,
+                  "The topic '" + resource.name + "' does not exist.");
+    case static_cast<int32_t>(ResourceType::kBroker):
+      TM_RETURN_IF_ERROR(CheckBroker(state, resource));
+      return resource;
+    case static_cast<int32_t>(ResourceType::kGroup):
+      TM_RETURN_IF_ERROR(CheckGroup(state, resource));
+      return resource;
+    case static_cast<int32_t>(ResourceType::kClientMetrics):
+      return Fail(ErrorCode::kInvalidRequest,
+                  "no metrics of clients are taken, so there is nothing to "
+                  "subscribe to");
+    default:
+      return Fail(ErrorCode::kInvalidRequest,
+                  "only topics (2), brokers (4) and groups (32) have "
+                  "configurations");
+  }
+}
+
+struct Known {
+  std::span<const ConfigKey> keys;
+  const char* what;
+};
+
+Known KnownOf(ResourceType type) {
+  if (type == ResourceType::kTopic) {
+    return {metadata::TopicConfigKeys(), "topic"};
+  }
+  if (type == ResourceType::kGroup) {
+    return {metadata::GroupConfigKeys(), "group"};
+  }
+  return {metadata::DynamicBrokerConfigKeys(), "broker"};
+}
+
+record_v1::Record RecordOf(const Resource& resource, const std::string& key) {
+  record_v1::Record record;
+  record_v1::SetConfig* set = record.mutable_set_config();
+  set->set_type(static_cast<record_v1::ResourceType>(resource.type));
+  set->set_name(resource.name);
+  set->set_key(key);
+  return record;
+}
+
 // One resource's records, or why none is written.
 Result<Records> DecideResource(
     const Image& state,
     const admin_v1::AlterConfigsRequest::ResourceChanges& wanted) {
-  int32_t type = wanted.resource().type();
-  if (type != static_cast<int32_t>(ResourceType::kTopic) &&
-      type != static_cast<int32_t>(ResourceType::kBroker)) {
-    return Fail(ErrorCode::kInvalidRequest,
-                "only topics (2) and brokers (4) have configurations");
-  }
-  Resource resource{static_cast<ResourceType>(type), wanted.resource().name()};
-  TM_RETURN_IF_ERROR(CheckResource(state, resource));
-  bool topic = resource.type == ResourceType::kTopic;
-  auto keys =
-      topic ? metadata::TopicConfigKeys() : metadata::DynamicBrokerConfigKeys();
+  TM_ASSIGN_OR_RETURN(const Resource resource,
+                      ReadResource(state, wanted.resource()));
+  const Known known = KnownOf(resource.type);
   const Image::Configs* present = state.FindConfigs(resource);
   Records out;
   std::set<std::string> seen;
@@ -137,15 +209,10 @@ Result<Records> DecideResource(
       return Fail(ErrorCode::kInvalidRequest,
                   "Error due to duplicate config keys: " + change.key());
     }
-    const ConfigKey* key = FindKey(keys, change.key());
-    if (key == nullptr) {
-      return UnknownKey(keys, change.key(), topic ? "topic" : "broker");
-    }
-    record_v1::Record record;
+    const ConfigKey* key = FindKey(known.keys, change.key());
+    if (key == nullptr) return UnknownKey(known.keys, change.key(), known.what);
+    record_v1::Record record = RecordOf(resource, change.key());
     record_v1::SetConfig* set = record.mutable_set_config();
-    set->set_type(static_cast<record_v1::ResourceType>(resource.type));
-    set->set_name(resource.name);
-    set->set_key(change.key());
     bool edits_list =
         change.op() == admin_v1::APPEND || change.op() == admin_v1::SUBTRACT;
     if (edits_list && key->type != ConfigType::kList) {
@@ -168,6 +235,10 @@ Result<Records> DecideResource(
       TM_RETURN_IF_ERROR(CheckValue(*key, set->value()));
     }
     out.push_back(std::move(record));
+  }
+  if (!wanted.replace() || present == nullptr) return out;
+  for (const auto& [key, value] : *present) {
+    if (!seen.contains(key)) out.push_back(RecordOf(resource, key));
   }
   return out;
 }

@@ -13,8 +13,8 @@ namespace admin_v1 = tidemark::admin::v1;
 // key is answered with the nearest known one.
 Status CheckTopicConfigs(const std::map<std::string, std::string>& configs);
 
-// Incremental changes, each resource whole or not at all. A broker resource
-// named "" is the default of all brokers.
+// Incremental changes, or all there is to be (`replace`), each resource whole
+// or not at all. A broker resource named "" is the default of all brokers.
 Decision<admin_v1::AlterConfigsResponse> Decide(
     const View& view, const admin_v1::AlterConfigsRequest& request);
 

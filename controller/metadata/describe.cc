@@ -46,6 +46,10 @@ const char* SourceName(ConfigSource source) {
       return "STATIC_BROKER_CONFIG";
     case ConfigSource::kDefault:
       return "DEFAULT_CONFIG";
+    case ConfigSource::kClientMetrics:
+      return "DYNAMIC_CLIENT_METRICS_CONFIG";
+    case ConfigSource::kGroup:
+      return "DYNAMIC_GROUP_CONFIG";
     case ConfigSource::kUnknown:
       break;
   }
@@ -92,18 +96,27 @@ void DescribeBrokerConfigs(const Image& image, const std::string& name,
       return;
     }
   }
-  auto topic_keys = metadata::TopicConfigKeys();
-  auto broker_keys = metadata::DynamicBrokerConfigKeys();
   const ConfigSource own = name.empty() ? ConfigSource::kDynamicDefaultBroker
                                         : ConfigSource::kDynamicBroker;
-  for (size_t i = 0; i < topic_keys.size(); ++i) {
-    AddEntry(broker_keys[i],
-             metadata::ResolveTopicConfig(image, "", topic_keys[i].name, id,
-                                          settings.static_configs),
-             own, out);
+  for (const ConfigKey& key : metadata::DynamicBrokerConfigKeys()) {
+    AddEntry(
+        key,
+        metadata::ResolveBrokerConfig(image, key, id, settings.static_configs),
+        own, out);
   }
-  for (const auto& key : broker_keys.subspan(topic_keys.size())) {
-    AddEntry(key, metadata::ResolveBrokerConfig(image, key, id), own, out);
+}
+
+void DescribeGroupConfigs(const Image& image, const std::string& group,
+                          ConfigResult* out) {
+  const auto* set = image.FindConfigs({ResourceType::kGroup, group});
+  for (const ConfigKey& key : metadata::GroupConfigKeys()) {
+    metadata::ResolvedConfig config{std::string(key.default_value)};
+    if (set != nullptr) {
+      if (auto found = set->find(std::string(key.name)); found != set->end()) {
+        config = {found->second, ConfigSource::kGroup};
+      }
+    }
+    AddEntry(key, config, ConfigSource::kGroup, out);
   }
 }
 
@@ -130,6 +143,10 @@ Status CheckSize(const admin_v1::DescribeConfigsRequest& request) {
 }
 
 Status CheckSize(const admin_v1::DescribeClusterRequest&) { return {}; }
+
+Status CheckSize(const admin_v1::ListConfigResourcesRequest& request) {
+  return request.types_size() > kMaxDescribed ? TooMany() : Status();
+}
 
 admin_v1::DescribeTopicsResponse Describe(
     const View& view, const admin_v1::DescribeTopicsRequest& request) {
@@ -164,11 +181,43 @@ admin_v1::DescribeConfigsResponse Describe(
       DescribeTopicConfigs(view.image, resource.name(), view.settings, result);
     } else if (resource.type() == static_cast<int32_t>(ResourceType::kBroker)) {
       DescribeBrokerConfigs(view.image, resource.name(), view.settings, result);
+    } else if (resource.type() == static_cast<int32_t>(ResourceType::kGroup)) {
+      DescribeGroupConfigs(view.image, resource.name(), result);
     } else {
       result->set_code(static_cast<int32_t>(ErrorCode::kInvalidRequest));
       result->set_message(
-          "only topics (2) and brokers (4) have configurations");
+          "only topics (2), brokers (4) and groups (32) have configurations");
     }
+  }
+  return out;
+}
+
+admin_v1::ListConfigResourcesResponse Describe(
+    const View& view, const admin_v1::ListConfigResourcesRequest& request) {
+  const Image& image = view.image;
+  admin_v1::ListConfigResourcesResponse out;
+  const std::set<int32_t> types(request.types().begin(), request.types().end());
+  const auto of = [&](ResourceType type) {
+    return types.empty() || types.contains(static_cast<int32_t>(type));
+  };
+  const auto add = [&](ResourceType type, const std::string& name) {
+    auto* resource = out.add_resources();
+    resource->set_type(static_cast<int32_t>(type));
+    resource->set_name(name);
+  };
+  if (of(ResourceType::kTopic)) {
+    for (const auto& [name, topic] : image.topics()) {
+      add(ResourceType::kTopic, name);
+    }
+  }
+  if (of(ResourceType::kBroker)) {
+    for (const auto& [id, broker] : image.brokers()) {
+      add(ResourceType::kBroker, std::to_string(id));
+    }
+  }
+  for (const auto type : {ResourceType::kClientMetrics, ResourceType::kGroup}) {
+    if (!of(type)) continue;
+    for (const auto& name : image.configs().Names(type)) add(type, name);
   }
   return out;
 }
@@ -216,6 +265,7 @@ Counts Count(const Image& image) {
   out.offline = static_cast<int64_t>(topics.leaderless().size());
   out.under_replicated = topics.under_replicated();
   out.not_preferred = static_cast<int64_t>(topics.not_preferred().size());
+  out.moving = static_cast<int64_t>(topics.moving().size());
   for (const auto& [id, broker] : image.brokers()) {
     ++(broker->fenced ? out.fenced_brokers : out.active_brokers);
   }

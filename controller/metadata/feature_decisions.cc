@@ -150,7 +150,11 @@ Status CheckOutcome(const Image& state, const Records& records) {
   if (above.empty()) return {};
   return Refuse(metadata::kMetadataVersion, level,
                 "The metadata have records that this level does not allow (" +
-                    above + "); no downgrade takes them out.");
+                    above + "); no downgrade takes them out" +
+                    (level < metadata::kMovesLevel
+                         ? ". Let partitions that move arrive or cancel their "
+                           "moves, and delete the settings of groups."
+                         : "."));
 }
 
 Status UpdateAll(const Image& state, const FeatureFacts& facts,
@@ -310,8 +314,9 @@ admin_v1::DescribeFeaturesResponse Describe(
   return out;
 }
 
-// Topics, configurations, producer ids and answers have nothing that the base
-// level does not allow, and are many: they are not looked through.
+// Partitions that do not move, settings of topics and brokers, producer ids and
+// answers have nothing that the base level does not allow, and are many: they
+// are not looked through.
 std::string KindAbove(const Image& state, int16_t level) {
   std::string above;
   const metadata::RecordSink look = [&](const record_v1::Record& record) {
@@ -321,6 +326,12 @@ std::string KindAbove(const Image& state, int16_t level) {
   };
   state.features().ToRecords(look);
   state.brokers().ToRecords(look);
+  if (level >= metadata::kMovesLevel || !above.empty()) return above;
+  if (!state.topics().moving().empty()) return "partitions that move";
+  for (const auto type : {metadata::ResourceType::kClientMetrics,
+                          metadata::ResourceType::kGroup}) {
+    if (!state.configs().Names(type).empty()) return "settings of groups";
+  }
   return above;
 }
 

@@ -75,6 +75,34 @@ PartitionChange::PartitionChange(const TopicImage& topic, PartitionIndex index,
   complete_.insert(complete_.end(), old_.elr.begin(), old_.elr.end());
 }
 
+Uuid OnlyDirectory(const Image& image, NodeId id) {
+  const BrokerImage* broker = image.FindBroker(id);
+  return broker != nullptr && broker->directories.size() == 1
+             ? broker->directories[0]
+             : Uuid{};
+}
+
+PartitionChange& PartitionChange::Replicas(std::vector<NodeId> replicas,
+                                           std::vector<NodeId> adding,
+                                           std::vector<NodeId> removing) {
+  std::vector<Uuid> directories;
+  for (NodeId id : replicas) {
+    directories.push_back(Contains(next_.replicas, id)
+                              ? next_.DirectoryOf(id)
+                              : OnlyDirectory(eligible_.image(), id));
+  }
+  const bool known = std::any_of(directories.begin(), directories.end(),
+                                 [](const Uuid& id) { return !id.IsZero(); });
+  next_.directories = known ? std::move(directories) : std::vector<Uuid>();
+  const auto gone = [&](NodeId id) { return !Contains(replicas, id); };
+  std::erase_if(next_.isr, gone);
+  std::erase_if(next_.elr, gone);
+  next_.replicas = std::move(replicas);
+  next_.adding = std::move(adding);
+  next_.removing = std::move(removing);
+  return *this;
+}
+
 PartitionChange& PartitionChange::Isr(std::vector<NodeId> isr) {
   next_.isr = std::move(isr);
   return *this;
@@ -160,6 +188,20 @@ void PartitionChange::Elect() {
   }
 }
 
+bool PartitionChange::FinishMove() {
+  // After an unclean election those that go may have what this one has not.
+  if (!next_.moving() || next_.recovering) return false;
+  std::vector<NodeId> target = next_.Target();
+  const auto in_sync = [&](NodeId id) { return Contains(next_.isr, id); };
+  if (!std::all_of(target.begin(), target.end(), in_sync) ||
+      std::none_of(target.begin(), target.end(),
+                   [&](NodeId id) { return CanLead(id); })) {
+    return false;
+  }
+  Replicas(std::move(target), {}, {});
+  return true;
+}
+
 // What a leader needs to commit; with one alone in sync it may go on.
 size_t PartitionChange::MinIsr() const {
   const auto config = metadata::ResolveTopicConfig(
@@ -184,10 +226,16 @@ void PartitionChange::SetElr() {
 }
 
 std::optional<record_v1::Record> PartitionChange::Build() {
+  FinishMove();
   Elect();
+  if (FinishMove()) Elect();
   if (next_.isr != old_.isr || !old_.elr.empty()) SetElr();
-  // C-13: not for a smaller ISR alone (KAFKA-15021).
-  const bool out = lost_ && next_.isr != old_.isr;
+  // C-13: not for a smaller ISR alone (KAFKA-15021). Who is no replica any more
+  // must not go on fetching as one.
+  const bool out =
+      (lost_ && next_.isr != old_.isr) ||
+      !std::all_of(old_.replicas.begin(), old_.replicas.end(),
+                   [&](NodeId id) { return Contains(next_.replicas, id); });
   if (next_.leader != old_.leader || unclean_ || out) ++next_.leader_epoch;
   if (next_ == old_) return std::nullopt;
   ++next_.partition_epoch;
@@ -195,6 +243,24 @@ std::optional<record_v1::Record> PartitionChange::Build() {
   record_v1::ChangePartition* change = record.mutable_change_partition();
   change->set_topic_id(topic_.id.ToBytes());
   change->set_partition(index_);
+  Write(change);
+  return record;
+}
+
+void PartitionChange::Write(record_v1::ChangePartition* change) const {
+  const bool replicas = next_.replicas != old_.replicas;
+  if (replicas) {
+    change->mutable_replicas()->Add(next_.replicas.begin(),
+                                    next_.replicas.end());
+  }
+  if (next_.adding != old_.adding) {
+    change->mutable_adding_replicas()->mutable_replicas()->Add(
+        next_.adding.begin(), next_.adding.end());
+  }
+  if (next_.removing != old_.removing) {
+    change->mutable_removing_replicas()->mutable_replicas()->Add(
+        next_.removing.begin(), next_.removing.end());
+  }
   if (next_.isr != old_.isr) {
     change->mutable_isr()->Add(next_.isr.begin(), next_.isr.end());
   }
@@ -202,7 +268,7 @@ std::optional<record_v1::Record> PartitionChange::Build() {
     change->mutable_eligible_leader_replicas()->mutable_replicas()->Add(
         next_.elr.begin(), next_.elr.end());
   }
-  if (next_.directories != old_.directories) {
+  if (replicas || next_.directories != old_.directories) {
     for (const Uuid& id : next_.directories) {
       change->add_directory_ids(id.ToBytes());
     }
@@ -215,7 +281,6 @@ std::optional<record_v1::Record> PartitionChange::Build() {
     change->set_recovery(next_.recovering ? record_v1::RECOVERING
                                           : record_v1::RECOVERED);
   }
-  return record;
 }
 
 bool UncleanElectionEnabled(const Image& image, const std::string& topic,

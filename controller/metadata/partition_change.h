@@ -49,6 +49,10 @@ enum class Election {
   kPreferred,  // the first replica if valid, else as kOnline
 };
 
+// The directory of a broker that has one only: it has no choice where it puts a
+// log, so it need not say (KIP-858). Zero for all others.
+Uuid OnlyDirectory(const Image& image, NodeId broker);
+
 // One partition's next state, by the rules C-10 to C-14. The ISR is never
 // empty: its last member stays in it even when it is gone or has lost its log.
 // Who was in sync when the ISR fell below min.insync.replicas is an eligible
@@ -56,6 +60,10 @@ enum class Election {
 // in the ISR can lead, one of them does, and nothing committed is lost; only
 // when none of all these is there with its log the partition waits, unless an
 // unclean election is allowed.
+//
+// A partition that moves (KIP-455) has moved with the first change after which
+// all that are to stay are in sync (KAFKA-15665) and one of them can lead
+// (C-19).
 class PartitionChange {
  public:
   // All of them outlive it.
@@ -64,6 +72,12 @@ class PartitionChange {
   PartitionChange(const TopicImage& topic, PartitionIndex index,
                   Eligibility&& eligible, const Settings& settings) = delete;
 
+  // Other replicas from now on, of which some are to come and some to go. The
+  // ISR may be empty after Build when none of them has been in sync and nobody
+  // can lead: such a change must not be.
+  PartitionChange& Replicas(std::vector<NodeId> replicas,
+                            std::vector<NodeId> adding,
+                            std::vector<NodeId> removing);
   // The ISR wanted; defaults to the present one.
   PartitionChange& Isr(std::vector<NodeId> isr);
   PartitionChange& WithoutIsrMember(NodeId broker);
@@ -88,6 +102,8 @@ class PartitionChange {
   bool CanLead(NodeId broker) const;
   bool ElectFrom(const std::vector<NodeId>& candidates);
   void Elect();
+  bool FinishMove();
+  void Write(record_v1::ChangePartition* change) const;
   size_t MinIsr() const;
   void SetElr();
 

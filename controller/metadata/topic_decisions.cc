@@ -51,16 +51,12 @@ Result<Assignment> CheckAssignment(const Image& state,
   return out;
 }
 
-// A broker with one directory has no choice where it puts the log, so it need
-// not say (KIP-858).
 void AssignDirectories(const Image& state, record_v1::AddPartition* add) {
   std::vector<Uuid> directories;
   bool any = false;
   for (NodeId id : add->replicas()) {
-    const BrokerImage* broker = state.FindBroker(id);
-    const bool only = broker != nullptr && broker->directories.size() == 1;
-    directories.push_back(only ? broker->directories[0] : Uuid{});
-    any |= only;
+    directories.push_back(OnlyDirectory(state, id));
+    any |= !directories.back().IsZero();
   }
   if (!any) return;
   for (const Uuid& id : directories) add->add_directory_ids(id.ToBytes());
@@ -225,7 +221,7 @@ Result<Records> GrowTopic(
   }
   auto added = static_cast<size_t>(wanted.count() - present);
   if (added > kMaxRecordsPerBatch) return TooMany();
-  size_t replicas = topic->partitions[0]->replicas.size();
+  const size_t replicas = topic->partitions[0]->Target().size();
   Assignment assignment;
   if (wanted.assignment().empty()) {
     TM_ASSIGN_OR_RETURN(
@@ -284,8 +280,18 @@ Decision<admin_v1::DeleteTopicsResponse> Decide(
   const Image& state = view.image;
   Decision<admin_v1::DeleteTopicsResponse> out;
   std::set<Uuid> removed;
+  const auto& file = view.settings.static_configs;
+  const auto enabled = file.find("delete.topic.enable");
+  const bool protected_all =
+      enabled != file.end() && enabled->second == "false";
   auto remove = [&](const TopicImage* topic, Error if_unknown,
                     admin_v1::DeleteTopicsResponse::Topic* answer) {
+    if (protected_all) {
+      return SetError({ErrorCode::kTopicDeletionDisabled,
+                       "Topic deletion is disabled: delete.topic.enable=false "
+                       "of the controllers."},
+                      answer);
+    }
     if (topic == nullptr) return SetError(if_unknown, answer);
     answer->set_name(topic->name);
     answer->set_topic_id(topic->id.ToBytes());

@@ -12,6 +12,7 @@
 #include "controller/metadata/feature_decisions.h"
 #include "controller/metadata/partition_decisions.h"
 #include "controller/metadata/producer_id_decisions.h"
+#include "controller/metadata/reassignment_decisions.h"
 #include "controller/metadata/registration.h"
 #include "controller/metadata/topic_decisions.h"
 #include "controller/service/controller.h"

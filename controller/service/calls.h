@@ -27,19 +27,22 @@ enum class Serving : uint8_t {
   CALL(AlterPartition, kDecide) \
   CALL(AssignReplicas, kDecide) \
   CALL(AllocateProducerIds, kDecide)
-#define TM_ADMIN_CALLS(CALL)          \
-  CALL(CreateTopics, kDecideOnce)     \
-  CALL(DeleteTopics, kDecideOnce)     \
-  CALL(CreatePartitions, kDecideOnce) \
-  CALL(AlterConfigs, kDecideOnce)     \
-  CALL(ElectLeaders, kDecideOnce)     \
-  CALL(UnregisterBroker, kDecideOnce) \
-  CALL(DescribeTopics, kDescribe)     \
-  CALL(DescribeConfigs, kDescribe)    \
-  CALL(DescribeCluster, kDescribe)    \
-  CALL(UpdateFeatures, kDecideOnce)   \
-  CALL(DescribeFeatures, kDescribe)   \
-  CALL(DescribeQuorum, kQuorum)       \
+#define TM_ADMIN_CALLS(CALL)                     \
+  CALL(CreateTopics, kDecideOnce)                \
+  CALL(DeleteTopics, kDecideOnce)                \
+  CALL(CreatePartitions, kDecideOnce)            \
+  CALL(AlterConfigs, kDecideOnce)                \
+  CALL(ElectLeaders, kDecideOnce)                \
+  CALL(AlterPartitionReassignments, kDecideOnce) \
+  CALL(ListPartitionReassignments, kDescribe)    \
+  CALL(UnregisterBroker, kDecideOnce)            \
+  CALL(DescribeTopics, kDescribe)                \
+  CALL(DescribeConfigs, kDescribe)               \
+  CALL(DescribeCluster, kDescribe)               \
+  CALL(ListConfigResources, kDescribe)           \
+  CALL(UpdateFeatures, kDecideOnce)              \
+  CALL(DescribeFeatures, kDescribe)              \
+  CALL(DescribeQuorum, kQuorum)                  \
   CALL(ChangeQuorum, kQuorum)
 
 template <class Request>

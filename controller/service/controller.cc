@@ -7,6 +7,7 @@
 #include "common/metadata/snapshot.h"
 #include "common/rpc/status_map.h"
 #include "controller/metadata/partition_decisions.h"
+#include "controller/metadata/reassignment_decisions.h"
 #include "controller/metadata/unclean.h"
 
 namespace tidemark::controller {
@@ -166,6 +167,7 @@ void Controller::Commit(Records records, Effects effects, Ledger::Done done) {
   // Whoever decided it (F26).
   const size_t unclean =
       NoteUncleanElections(*ledger_.pending(), records, &effects);
+  NoteMoves(*ledger_.pending(), records, &effects);
   if (!records.empty()) last_commit_ = executor_->Now();
   ledger_.Commit(std::move(records),
                  [this, effects = std::move(effects), unclean,

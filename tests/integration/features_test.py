@@ -13,7 +13,7 @@ from cases import Cases, equal, until
 BASE = 23400
 TIDEMARK = os.path.abspath(os.path.join(process.BIN, 'tidemark'))
 CONTROLLERS = ['controller-%d' % i for i in (1, 2, 3)]
-NEWEST = {'metadata.version': 2, 'kraft.version': 1, 'transaction.version': 2}
+NEWEST = {'metadata.version': 3, 'kraft.version': 1, 'transaction.version': 2}
 BASE_LEVELS = {'metadata.version': 1, 'kraft.version': 0, 'transaction.version': 0}
 
 
@@ -53,7 +53,7 @@ def begins(cluster):
     until(lambda: levels() == NEWEST, 'the newest levels')
     nodes = described()['nodes']
     equal(len(nodes), 4)
-    assert all(n['known'] and n['supports']['metadata.version'] == [1, 2] for n in nodes), nodes
+    assert all(n['known'] and n['supports']['metadata.version'] == [1, 3] for n in nodes), nodes
     assert 'metadata.version' in told('features', 'describe')
     told('topic', 'create', 't', '--partitions', '1', '--replication-factor', '1')
 
@@ -103,7 +103,7 @@ def formatting():
         with open(config, 'w') as f:
             f.write('node.id=1\nlog.dirs=%s/data\nlisteners=CONTROLLER://127.0.0.1:%d\n'
                     'controller.quorum.bootstrap.servers=127.0.0.1:%d\n' % (home, BASE + 299, BASE + 299))
-        for word, feature in (('want 1 to 2', 'metadata.version=3'), ('want 1 to 2', 'metadata.version=x'),
+        for word, feature in (('want 1 to 3', 'metadata.version=4'), ('want 1 to 3', 'metadata.version=x'),
                               ('follows from', 'kraft.version=1'), ('no feature', 'foo=1'), ('key=value', 'foo')):
             refused(word, 'storage', 'format', '--config', config, '--standalone', '--feature', feature)
         told('storage', 'format', '--config', config, '--standalone', '--feature', 'metadata.version=1')

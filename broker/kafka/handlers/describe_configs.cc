@@ -69,6 +69,10 @@ class Synonyms {
     Add(key, Find(image_, ResourceType::kTopic, topic, key),
         ConfigSource::kTopic);
   }
+  void Group(const std::string& group, std::string_view key) {
+    Add(key, Find(image_, ResourceType::kGroup, group, key),
+        ConfigSource::kGroup);
+  }
   void Broker(std::string_view key) {
     const BrokerConfig& config = *services_.config;
     Add(key,
@@ -150,11 +154,33 @@ class Describer {
         return FillTopic(resource, entries);
       case ResourceType::kBroker:
         return FillBroker(resource, entries);
+      case ResourceType::kGroup:
+        return FillGroup(resource, entries);
+      // There is nothing to subscribe to.
+      case ResourceType::kClientMetrics:
+        return {};
     }
     return Fail(ErrorCode::kInvalidRequest,
                 "Settings of resource type " +
                     std::to_string(resource.resource_type) +
-                    " cannot be described: 2 (topic) and 4 (broker) can.");
+                    " cannot be described: 2 (topic), 4 (broker) and 32 "
+                    "(group) can.");
+  }
+
+  // A group may have settings before it is there.
+  Status FillGroup(const Request::DescribeConfigsResource& resource,
+                   std::vector<Entry>* entries) const {
+    if (resource.resource_name.empty()) {
+      return Fail(ErrorCode::kInvalidRequest, "Group name must not be empty");
+    }
+    for (const ConfigKey& key : metadata::GroupConfigKeys()) {
+      if (!IsWanted(resource, key.name)) continue;
+      Synonyms synonyms(services_, *image_);
+      synonyms.Group(resource.resource_name, key.name);
+      synonyms.Default("group." + std::string(key.name), key.default_value);
+      entries->push_back(MakeEntry(key, synonyms.Take(), request_));
+    }
+    return {};
   }
 
   Status FillTopic(const Request::DescribeConfigsResource& resource,

@@ -4,6 +4,8 @@
 #include "common/kafka/messages/add_offsets_to_txn.h"
 #include "common/kafka/messages/add_partitions_to_txn.h"
 #include "common/kafka/messages/add_raft_voter.h"
+#include "common/kafka/messages/alter_configs.h"
+#include "common/kafka/messages/alter_partition_reassignments.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_partitions.h"
 #include "common/kafka/messages/create_topics.h"
@@ -27,8 +29,10 @@
 #include "common/kafka/messages/init_producer_id.h"
 #include "common/kafka/messages/join_group.h"
 #include "common/kafka/messages/leave_group.h"
+#include "common/kafka/messages/list_config_resources.h"
 #include "common/kafka/messages/list_groups.h"
 #include "common/kafka/messages/list_offsets.h"
+#include "common/kafka/messages/list_partition_reassignments.h"
 #include "common/kafka/messages/list_transactions.h"
 #include "common/kafka/messages/metadata.h"
 #include "common/kafka/messages/offset_commit.h"
@@ -86,6 +90,9 @@ constexpr Api kTable[] = {
     MakeApi<HandleDescribeConfigs>(
         {Resource::kTopic, Operation::kDescribeConfigs}),
     MakeApi<HandleDescribeLogDirs>({Resource::kCluster, Operation::kDescribe}),
+    MakeApi<HandleAlterConfigs>({Resource::kTopic, Operation::kAlterConfigs}),
+    MakeApi<HandleListConfigResources>(
+        {Resource::kCluster, Operation::kDescribeConfigs}),
     MakeApi<HandleCreatePartitions>(
         {Resource::kTopic, Operation::kAlter, QuotaClass::kControllerMutation}),
     MakeApi<HandleDeleteGroups>({Resource::kGroup, Operation::kDelete}),
@@ -93,6 +100,10 @@ constexpr Api kTable[] = {
     MakeApi<HandleIncrementalAlterConfigs>(
         {Resource::kTopic, Operation::kAlterConfigs}),
     MakeApi<HandleOffsetDelete>({Resource::kGroup, Operation::kDelete}),
+    MakeApi<HandleAlterPartitionReassignments>(
+        {Resource::kCluster, Operation::kAlter}),
+    MakeApi<HandleListPartitionReassignments>(
+        {Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleDescribeQuorum>({Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleUpdateFeatures>({Resource::kCluster, Operation::kAlter}),
     MakeApi<HandleDescribeCluster>({Resource::kCluster, Operation::kDescribe}),

@@ -217,6 +217,7 @@ std::string Cluster::AilmentOf(const std::vector<TopicPartition>& partitions) {
              " replicas in sync, led by " + std::to_string(row->leader);
     }
     if (row->recovering) return name + " is recovering";
+    if (row->moving()) return name + " still moves";
   }
   return "";
 }

@@ -45,6 +45,8 @@ class Cluster {
   void MakeOrRemoveTopic();
   // Gives a topic another setting; Repair takes it back.
   void ChangeConfig();
+  // Moves a partition to other brokers, or back when it is on its way.
+  void MovePartition();
   // Orders elections, unclean where there is no leader; nothing chosen: of all.
   void ElectLeaders(bool unclean,
                     const std::vector<TopicPartition>& chosen = {});

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/metadata/apply.h"
+#include "common/metadata/features.h"
 
 namespace tidemark::sim {
 
@@ -34,6 +35,8 @@ class Controllers::Node final : public quorum::Quorum {
     options.self = id;
     options.settings.cluster_id = kClusterId;
     options.balance_interval = std::chrono::seconds(5);
+    options.bootstrap_levels = {
+        {metadata::kMetadataVersion, metadata::kNewestLevel}};
     controller::Randomness random;
     random.topic_id = [&scheduler] { return RandomUuid(scheduler); };
     random.below = [&scheduler](size_t bound) {
@@ -57,6 +60,9 @@ class Controllers::Node final : public quorum::Quorum {
   }
   Status Transfer(NodeId) override {
     return Fail(ErrorCode::kUnsupportedVersion);
+  }
+  std::optional<FeatureRanges> FeaturesOf(const raft::Member&) const override {
+    return metadata::SupportedFeatures();
   }
   quorum::QuorumStatus status() const override {
     quorum::QuorumStatus status;

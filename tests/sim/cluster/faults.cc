@@ -170,7 +170,7 @@ void CrashControllers(Cluster& cluster) {
 
 void CauseFault(Cluster& cluster) {
   auto& scheduler = cluster.scheduler();
-  switch (scheduler.Below(30)) {
+  switch (scheduler.Below(33)) {
     case 0:
     case 1:
       return Restart(cluster, cluster.AnyMachine(), Machine::End::kKill);
@@ -213,6 +213,11 @@ void CauseFault(Cluster& cluster) {
     case 24:
     case 25:
       return CrashControllers(cluster);
+    case 26:
+    case 27:
+    case 28:
+      cluster.MovePartition();
+      return;
     case 19:
     case 20:
       // Soon enough for the name to be in use still.

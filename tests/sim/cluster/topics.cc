@@ -118,6 +118,43 @@ void Cluster::ChangeConfig() {
   AlterConfigs(topic, {}, {{key, value}});
 }
 
+// Never to fewer than there were: of what is not synced before it is
+// acknowledged they are all there is.
+void Cluster::MovePartition() {
+  const auto below = [this](size_t bound) {
+    return static_cast<size_t>(scheduler_.Below(static_cast<int64_t>(bound)));
+  };
+  const TopicPartition chosen = partitions_[below(partitions_.size())];
+  const auto image = controllers_.image();
+  const auto* row = image->FindPartition(chosen.topic, chosen.partition);
+  if (row == nullptr) return;
+  admin::v1::AlterPartitionReassignmentsRequest request;
+  auto* one = request.add_partitions();
+  one->set_topic(chosen.topic);
+  one->set_partition(chosen.partition);
+  std::string to;
+  if (!row->moving() || !scheduler_.Chance(300)) {
+    std::vector<NodeId> brokers;
+    for (NodeId id = 1; id <= machines(); ++id) brokers.push_back(id);
+    for (size_t i = brokers.size(); i > 1; --i) {
+      std::swap(brokers[i - 1], brokers[below(i)]);
+    }
+    const size_t before = row->Original().size();
+    brokers.resize(before + below(brokers.size() - before + 1));
+    for (const NodeId id : brokers) {
+      one->mutable_replicas()->add_broker_ids(id);
+      to += " " + std::to_string(id);
+    }
+  }
+  Tell("move of " + ToString(chosen) + " to" + (to.empty() ? " before" : to));
+  const NodeId active = controllers_.active();
+  if (active == kNoNode) return;
+  On(controllers_.executor(active), [&] {
+    controllers_.at(active).Call(
+        request, [](Result<admin::v1::AlterPartitionReassignmentsResponse>) {});
+  });
+}
+
 void Cluster::RestoreConfigs() {
   const Instant limit = scheduler_.Now() + seconds(60);
   for (const auto& [topic, configs] : made_with_) {

@@ -215,6 +215,12 @@ class FakeController final : public ControllerClient {
                     Done<admin::v1::ElectLeadersResponse>) override {}
   void UnregisterBroker(admin::v1::UnregisterBrokerRequest, Duration,
                         Done<admin::v1::UnregisterBrokerResponse>) override {}
+  void AlterPartitionReassignments(
+      admin::v1::AlterPartitionReassignmentsRequest, Duration,
+      Done<admin::v1::AlterPartitionReassignmentsResponse>) override {}
+  void ListPartitionReassignments(
+      admin::v1::ListPartitionReassignmentsRequest, Duration,
+      Done<admin::v1::ListPartitionReassignmentsResponse>) override {}
 };
 
 }  // namespace tidemark::coordinator

@@ -5,6 +5,8 @@
 #include "broker/kafka/handlers/cluster_view.h"
 #include "broker/kafka/handlers/table.h"
 #include "common/kafka/messages/add_raft_voter.h"
+#include "common/kafka/messages/alter_configs.h"
+#include "common/kafka/messages/alter_partition_reassignments.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_topics.h"
 #include "common/kafka/messages/delete_topics.h"
@@ -14,6 +16,8 @@
 #include "common/kafka/messages/describe_topic_partitions.h"
 #include "common/kafka/messages/incremental_alter_configs.h"
 #include "common/kafka/messages/init_producer_id.h"
+#include "common/kafka/messages/list_config_resources.h"
+#include "common/kafka/messages/list_partition_reassignments.h"
 #include "common/kafka/messages/metadata.h"
 #include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/update_features.h"
@@ -56,6 +60,10 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
       {"CreatePartitions", "0-3"},
       {"DeleteGroups", "0-2"},
       {"IncrementalAlterConfigs", "0-1"},
+      {"AlterConfigs", "0-2"},
+      {"ListConfigResources", "0-1"},
+      {"AlterPartitionReassignments", "0-1"},
+      {"ListPartitionReassignments", "0-0"},
       {"DescribeCluster", "0-2"},
       {"DescribeTopicPartitions", "0-0"},
       {"DescribeQuorum", "0-2"},
@@ -109,7 +117,7 @@ TEST(ApiVersions, TellsTheLevelsThatTheClusterWorksAt) {
   // name, lowest, highest
   using Supported = kafka::ApiVersionsResponse::SupportedFeatureKey;
   using Finalized = kafka::ApiVersionsResponse::FinalizedFeatureKey;
-  const Supported metadata_version{"metadata.version", 1, 2};
+  const Supported metadata_version{"metadata.version", 1, 3};
   EXPECT_THAT(response.supported_features,
               ElementsAre(metadata_version, Supported{"kraft.version", 0, 1},
                           Supported{"transaction.version", 0, 2}));
@@ -390,6 +398,163 @@ TEST(IncrementalAlterConfigs, WhatIsNoTextIsRefusedAndTheRestIsNot) {
   EXPECT_EQ(response.responses[2].error_code, Code(ErrorCode::kInvalidConfig));
   ASSERT_EQ(cluster.controller.altered.size(), 1u);
   EXPECT_EQ(cluster.controller.altered[0].resources_size(), 1);
+}
+
+TEST(AlterConfigs, NamesAllThereIsToBe) {
+  TestCluster cluster;
+  kafka::AlterConfigsRequest request;
+  for (const char* name : {"a", "b", "b", "\xff"}) {
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = 2;
+    resource.resource_name = name;
+    resource.configs.emplace_back().name = "retention.ms";
+    resource.configs[0].value = "5";
+  }
+  auto& null_value = request.resources.emplace_back(request.resources[0]);
+  null_value.resource_name = "c";
+  null_value.configs[0].value.reset();
+  const auto response = cluster.Ask(&HandleAlterConfigs, request, 2);
+  ASSERT_EQ(response.responses.size(), 5u);
+  EXPECT_EQ(response.responses[0].error_code, 0);
+  EXPECT_EQ(response.responses[1].error_code, 42);
+  EXPECT_EQ(response.responses[2].error_code, 42);
+  EXPECT_EQ(response.responses[3].error_code, 3);
+  EXPECT_EQ(response.responses[4].error_code, 42);
+  ASSERT_EQ(cluster.controller.altered.size(), 1u);
+  const auto& asked = cluster.controller.altered[0];
+  ASSERT_EQ(asked.resources_size(), 1) << "neither of two of the same name";
+  EXPECT_TRUE(asked.resources(0).replace());
+}
+
+TEST(AlterConfigs, WhatABrokerReadsAtItsStartIsNotDynamic) {
+  TestCluster cluster;
+  kafka::IncrementalAlterConfigsRequest request;
+  for (const char* key : {"node.id", "log.retention.ms", "no.such.key"}) {
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = 4;
+    resource.resource_name = key[0] == 'n' && key[1] == 'o' && key[2] == 'd'
+                                 ? "1"
+                                 : (key[0] == 'l' ? "" : "2");
+    resource.configs.emplace_back().name = key;
+    resource.configs[0].value = "7";
+  }
+  const auto response = cluster.Ask(&HandleIncrementalAlterConfigs, request, 1);
+  EXPECT_EQ(response.responses.at(0).error_code, 42);
+  EXPECT_EQ(response.responses[0].error_message,
+            "Cannot update these configs dynamically: [node.id]");
+  EXPECT_EQ(response.responses.at(1).error_code, 0);
+  ASSERT_EQ(cluster.controller.altered.size(), 1u);
+  EXPECT_EQ(cluster.controller.altered[0].resources_size(), 2);
+}
+
+TEST(ListConfigResources, OfTheTypesAskedFor) {
+  TestCluster cluster;
+  cluster.AddTopic("t", 1);
+  const auto names = [&](std::vector<int8_t> types, int16_t version) {
+    kafka::ListConfigResourcesRequest request;
+    request.resource_types = std::move(types);
+    const auto response =
+        cluster.Ask(&HandleListConfigResources, request, version);
+    std::string out = std::to_string(response.error_code) + ":";
+    for (const auto& resource : response.config_resources) {
+      out +=
+          " " + std::to_string(resource.resource_type) + resource.resource_name;
+    }
+    return out;
+  };
+  EXPECT_EQ(names({}, 0), "0:") << "client metrics, of which there are none";
+  EXPECT_EQ(names({}, 1), "0: 41 42 2t") << "3 is fenced";
+  EXPECT_EQ(names({2}, 1), "0: 2t");
+  EXPECT_EQ(names({8, 16, 32}, 1), "0:");
+  EXPECT_EQ(names({2, 9}, 1), "35:");
+}
+
+TEST(AlterPartitionReassignments, EachPartitionHasItsOwnAnswer) {
+  TestCluster cluster;
+  cluster.controller.on_move =
+      [](const admin::v1::AlterPartitionReassignmentsRequest& request) {
+        admin::v1::AlterPartitionReassignmentsResponse response;
+        for (const auto& partition : request.partitions()) {
+          auto* result = response.add_partitions();
+          result->set_topic(partition.topic());
+          result->set_partition(partition.partition());
+          if (partition.has_replicas()) continue;
+          result->set_code(85);
+          result->set_message("no");
+        }
+        return response;
+      };
+  kafka::AlterPartitionReassignmentsRequest request;
+  request.allow_replication_factor_change = false;
+  for (const char* name : {"t", "\xff", "u"}) {
+    auto& topic = request.topics.emplace_back();
+    topic.name = name;
+    topic.partitions.resize(2);
+    topic.partitions[0].replicas = {2, 1};
+    topic.partitions[1].partition_index = 1;
+  }
+  const auto response =
+      cluster.Ask(&HandleAlterPartitionReassignments, request, 1);
+  EXPECT_EQ(response.error_code, 0);
+  EXPECT_FALSE(response.allow_replication_factor_change);
+  ASSERT_EQ(response.responses.size(), 3u);
+  for (int i : {0, 2}) {
+    EXPECT_EQ(response.responses[i].partitions.at(0).error_code, 0);
+    EXPECT_EQ(response.responses[i].partitions.at(1).partition_index, 1);
+    EXPECT_EQ(response.responses[i].partitions.at(1).error_code, 85);
+    EXPECT_EQ(response.responses[i].partitions.at(1).error_message, "no");
+  }
+  EXPECT_EQ(response.responses[1].partitions.at(0).error_code, 3);
+  ASSERT_EQ(cluster.controller.moves.size(), 1u);
+  const auto& asked = cluster.controller.moves[0];
+  EXPECT_TRUE(asked.keep_replication_factor());
+  ASSERT_EQ(asked.partitions_size(), 4) << "what is no text is not asked for";
+  EXPECT_THAT(asked.partitions(0).replicas().broker_ids(), ElementsAre(2, 1));
+  EXPECT_FALSE(asked.partitions(1).has_replicas());
+  // As a whole.
+  cluster.controller.on_move = nullptr;
+  const auto none = cluster.Ask(&HandleAlterPartitionReassignments, request, 0);
+  EXPECT_EQ(none.error_code, 7);
+  EXPECT_TRUE(none.responses.empty());
+}
+
+TEST(ListPartitionReassignments, NoneNamedIsNotAll) {
+  TestCluster cluster;
+  admin::v1::ListPartitionReassignmentsResponse moving;
+  for (int i : {3, 1}) {
+    auto* one = moving.add_reassignments();
+    one->set_topic("t");
+    one->set_partition(i);
+    one->add_replicas(2);
+    one->add_replicas(1);
+    one->add_adding_replicas(2);
+    one->add_removing_replicas(1);
+  }
+  cluster.controller.moving = moving;
+  kafka::ListPartitionReassignmentsRequest request;
+  const auto all = cluster.Ask(&HandleListPartitionReassignments, request, 0);
+  ASSERT_EQ(all.topics.size(), 1u);
+  ASSERT_EQ(all.topics[0].partitions.size(), 2u);
+  EXPECT_EQ(all.topics[0].partitions[0].partition_index, 3);
+  EXPECT_THAT(all.topics[0].partitions[0].replicas, ElementsAre(2, 1));
+  EXPECT_THAT(all.topics[0].partitions[0].adding_replicas, ElementsAre(2));
+  EXPECT_THAT(all.topics[0].partitions[0].removing_replicas, ElementsAre(1));
+  EXPECT_EQ(cluster.controller.asked_moves[0].partitions_size(), 0);
+  request.topics.emplace();
+  EXPECT_TRUE(cluster.Ask(&HandleListPartitionReassignments, request, 0)
+                  .topics.empty());
+  request.topics->emplace_back().name = "\xff";
+  request.topics->back().partition_indexes = {0};
+  EXPECT_TRUE(cluster.Ask(&HandleListPartitionReassignments, request, 0)
+                  .topics.empty());
+  EXPECT_EQ(cluster.controller.asked_moves.size(), 1u);
+  request.topics->emplace_back().name = "t";
+  request.topics->back().partition_indexes = {3, 1};
+  cluster.Ask(&HandleListPartitionReassignments, request, 0);
+  EXPECT_EQ(cluster.controller.asked_moves.at(1).partitions_size(), 2);
+  cluster.controller.moving.reset();
+  EXPECT_EQ(
+      cluster.Ask(&HandleListPartitionReassignments, request, 0).error_code, 7);
 }
 
 TEST(CreateTopics, NoControllerIsATimeOut) {

@@ -139,6 +139,27 @@ class FakeController final : public ControllerClient {
       admin::v1::ElectLeadersResponse();
   std::vector<int> unregistered;
   Error unregister_failure{ErrorCode::kNone, ""};
+  void AlterPartitionReassignments(
+      admin::v1::AlterPartitionReassignmentsRequest request, Duration,
+      Done<admin::v1::AlterPartitionReassignmentsResponse> done) override {
+    done(on_move ? on_move(request) : Fail(ErrorCode::kRequestTimedOut));
+    moves.push_back(std::move(request));
+  }
+  void ListPartitionReassignments(
+      admin::v1::ListPartitionReassignmentsRequest request, Duration,
+      Done<admin::v1::ListPartitionReassignmentsResponse> done) override {
+    asked_moves.push_back(std::move(request));
+    done(moving ? Result<admin::v1::ListPartitionReassignmentsResponse>(*moving)
+                : Fail(ErrorCode::kRequestTimedOut));
+  }
+
+  std::function<Result<admin::v1::AlterPartitionReassignmentsResponse>(
+      const admin::v1::AlterPartitionReassignmentsRequest&)>
+      on_move;
+  std::vector<admin::v1::AlterPartitionReassignmentsRequest> moves;
+  std::optional<admin::v1::ListPartitionReassignmentsResponse> moving;
+  std::vector<admin::v1::ListPartitionReassignmentsRequest> asked_moves;
+
   ErrorCode feature_failure = ErrorCode::kNone;
   std::vector<admin::v1::UpdateFeaturesRequest> updates;
   std::optional<admin::v1::DescribeQuorumResponse> quorum;

@@ -217,6 +217,12 @@ struct TestBroker final : public ControllerClient {
                     Done<admin::v1::ElectLeadersResponse>) override {}
   void UnregisterBroker(admin::v1::UnregisterBrokerRequest, Duration,
                         Done<admin::v1::UnregisterBrokerResponse>) override {}
+  void AlterPartitionReassignments(
+      admin::v1::AlterPartitionReassignmentsRequest, Duration,
+      Done<admin::v1::AlterPartitionReassignmentsResponse>) override {}
+  void ListPartitionReassignments(
+      admin::v1::ListPartitionReassignmentsRequest, Duration,
+      Done<admin::v1::ListPartitionReassignmentsResponse>) override {}
 
   TestCluster& cluster;
   const NodeId id;

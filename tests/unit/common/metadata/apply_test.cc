@@ -174,6 +174,24 @@ TEST(Apply, RefusesWhatContradictsTheImage) {
   EXPECT_TRUE(w.Refuses(ChangeP(1, 7, {1})));
   EXPECT_TRUE(w.Refuses(Config(v1::TOPIC, "nope", "a", "b")));
   EXPECT_TRUE(w.Refuses(Config(v1::UNKNOWN, "a", "a", "b")));
+  EXPECT_TRUE(
+      w.Refuses(Config(static_cast<v1::ResourceType>(8), "a", "a", "b")));
+  EXPECT_TRUE(w.Refuses(Config(v1::GROUP, "", "a", "b")));
+  v1::Record move;
+  auto* moved = move.mutable_change_partition();
+  moved->set_topic_id(Id(1).ToBytes());
+  moved->mutable_adding_replicas()->add_replicas(3);
+  EXPECT_TRUE(w.Refuses(move)) << "to come, and no replica";
+  moved->mutable_adding_replicas()->set_replicas(0, 2);
+  moved->mutable_removing_replicas()->add_replicas(2);
+  EXPECT_TRUE(w.Refuses(move)) << "to come and to go";
+  moved->mutable_removing_replicas()->set_replicas(0, 4);
+  EXPECT_TRUE(w.Refuses(move)) << "to go, and no replica";
+  moved->clear_adding_replicas();
+  moved->mutable_removing_replicas()->set_replicas(0, 1);
+  EXPECT_FALSE(w.Refuses(move));
+  moved->mutable_removing_replicas()->add_replicas(2);
+  EXPECT_TRUE(w.Refuses(move)) << "all of them go";
   v1::Record bad_id;
   bad_id.mutable_add_topic()->set_name("c");
   bad_id.mutable_add_topic()->set_topic_id("short");
@@ -254,6 +272,15 @@ v1::Record RandomChange(std::mt19937& rng, uint8_t topic, int partition,
   if (pick(5) == 0) {
     for (NodeId id : RandomBrokers(rng)) change->add_replicas(id);
   }
+  if (pick(3) == 0) {
+    change->mutable_adding_replicas();
+    change->mutable_removing_replicas();
+    for (NodeId id : now->replicas) {
+      const int where = pick(4);
+      if (where == 0) change->mutable_adding_replicas()->add_replicas(id);
+      if (where == 1) change->mutable_removing_replicas()->add_replicas(id);
+    }
+  }
   if (pick(3)) {
     change->set_leader(pick(3) && change->isr_size() ? change->isr(0)
                                                      : pick(6) - 1);
@@ -290,6 +317,10 @@ v1::Record RandomRecord(std::mt19937& rng, const Image& image) {
       return Config(v1::TOPIC, name, "k" + std::to_string(pick(3)),
                     pick(3) == 0 ? nullptr : "v");
     case 7:
+      if (pick(3) == 0) {
+        return Config(pick(2) ? v1::GROUP : v1::CLIENT_METRICS,
+                      pick(4) ? "g" : "", "k", pick(2) ? "v" : nullptr);
+      }
       return Config(v1::BROKER, pick(2) ? "" : "1", "k",
                     pick(2) ? "v" : nullptr);
     default: {
@@ -310,7 +341,7 @@ Keys KeysOf(const PartitionSet& set) {
 
 // All that is asked of all partitions, found by looking at all.
 void ExpectIndexesAreRight(const TopicsImage& topics) {
-  Keys leaderless, not_preferred, eligible;
+  Keys leaderless, not_preferred, eligible, moving;
   std::map<NodeId, Keys> replicas, leads, in_sync, eligible_of;
   int64_t partitions = 0, under_replicated = 0;
   for (const auto& [name, topic] : topics) {
@@ -319,7 +350,13 @@ void ExpectIndexesAreRight(const TopicsImage& topics) {
       const PartitionImage& p = *topic->Find(i);
       const PartitionKey key{topic->id, i};
       ++partitions;
-      under_replicated += p.isr.size() < p.replicas.size();
+      // Who is still to come does not count.
+      const auto original = p.Original();
+      under_replicated +=
+          !std::all_of(original.begin(), original.end(), [&](NodeId id) {
+            return std::find(p.isr.begin(), p.isr.end(), id) != p.isr.end();
+          });
+      if (!p.adding.empty() || !p.removing.empty()) moving.insert(key);
       if (p.leader == kNoNode) leaderless.insert(key);
       if (p.leader != p.replicas[0]) not_preferred.insert(key);
       if (!p.elr.empty()) eligible.insert(key);
@@ -334,6 +371,7 @@ void ExpectIndexesAreRight(const TopicsImage& topics) {
   ASSERT_EQ(KeysOf(topics.leaderless()), leaderless);
   ASSERT_EQ(KeysOf(topics.not_preferred()), not_preferred);
   ASSERT_EQ(KeysOf(topics.with_eligible()), eligible);
+  ASSERT_EQ(KeysOf(topics.moving()), moving);
   for (NodeId id = 0; id <= 6; ++id) {
     const BrokerPartitions& of = topics.Of(id);
     ASSERT_EQ(KeysOf(of.replicas), replicas[id]);

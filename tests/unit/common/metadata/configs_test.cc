@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "common/metadata/apply.h"
+#include "common/metadata/throttled_replicas.h"
 
 namespace tidemark::metadata {
 namespace {
@@ -39,7 +40,12 @@ TEST(TopicConfigs, DefaultsAreValid) {
   for (const ConfigKey& key : TopicConfigKeys()) {
     EXPECT_TRUE(ValidateConfig(key, key.default_value)) << key.name;
     EXPECT_FALSE(key.documentation.empty()) << key.name;
-    EXPECT_FALSE(BrokerKeyOfTopicKey(key.name).empty()) << key.name;
+    const std::string_view of_brokers = BrokerKeyOfTopicKey(key.name);
+    EXPECT_EQ(of_brokers.empty(),
+              key.name.ends_with("replication.throttled.replicas"))
+        << key.name;
+    EXPECT_EQ(TopicKeyOfBrokerKey(of_brokers),
+              of_brokers.empty() ? "" : key.name);
   }
 }
 
@@ -83,6 +89,7 @@ TEST(TopicConfigs, WhatNothingActsOnIsRefusedUnlessItIsTheDefault) {
     ASSERT_NE(key, keys.end()) << name;
     EXPECT_TRUE(CheckHasEffect(name, key->default_value)) << name;
     for (std::string_view asked : {name, BrokerKeyOfTopicKey(name)}) {
+      if (asked.empty()) continue;
       Status refused = CheckHasEffect(asked, "7");
       ASSERT_FALSE(refused) << asked;
       EXPECT_EQ(refused.error().code, ErrorCode::kInvalidConfig);
@@ -93,6 +100,41 @@ TEST(TopicConfigs, WhatNothingActsOnIsRefusedUnlessItIsTheDefault) {
   EXPECT_TRUE(CheckHasEffect("file.delete.delay.ms", "060000"));
   EXPECT_TRUE(CheckHasEffect("retention.ms", "7"));
   EXPECT_TRUE(CheckHasEffect("cleanup.policy", "compact"));
+}
+
+TEST(ThrottledReplicas, AListOrAll) {
+  for (const char* good : {"", "*", " * ", "0:1", "0:1,1:2, 12:345"}) {
+    EXPECT_TRUE(CheckThrottledReplicas("k", good)) << good;
+  }
+  for (const char* bad : {"x", "0", "0:", ":1", "0:1,", "0:1,,1:2", "-1:2",
+                          "0:1:2", "*,0:1", "99999999999:1", "0:1,*"}) {
+    const Status refused = CheckThrottledReplicas("k", bad);
+    // A comma at the end is none to Kafka either.
+    if (std::string_view(bad) == "0:1,") continue;
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidConfig);
+  }
+  EXPECT_TRUE(IsThrottledReplica("*", 7, 8));
+  EXPECT_TRUE(IsThrottledReplica("0:1, 7:8,1:2", 7, 8));
+  EXPECT_FALSE(IsThrottledReplica("0:1,7:9,8:8,17:8,7:88", 7, 8));
+  EXPECT_FALSE(IsThrottledReplica("", 7, 8));
+}
+
+TEST(BrokerConfigs, ByNameAndFromTheFile) {
+  const std::map<std::string, std::string> file{
+      {"follower.replication.throttled.rate", "4"}};
+  const auto resolve = [&](const ImagePtr& image, std::string_view key) {
+    return ResolveBrokerConfig(*image, key, 1, file);
+  };
+  const std::string key = "follower.replication.throttled.rate";
+  EXPECT_EQ(resolve(With({{"1", key, "2"}, {"", key, "3"}}, ""), key).value,
+            "2");
+  EXPECT_EQ(resolve(With({{"2", key, "2"}, {"", key, "3"}}, ""), key).value,
+            "3");
+  EXPECT_EQ(resolve(With({}, ""), key).source, ConfigSource::kStaticBroker);
+  EXPECT_EQ(resolve(With({}, ""), "leader.replication.throttled.rate").source,
+            ConfigSource::kDefault);
+  EXPECT_EQ(resolve(With({}, ""), "node.id").source, ConfigSource::kUnknown);
 }
 
 // All source text that may read a setting; the tables themselves apart.

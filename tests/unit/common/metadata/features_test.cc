@@ -65,6 +65,27 @@ TEST(Features, AFieldThatAKindGotLaterHasItsOwn) {
   EXPECT_EQ(RequiredLevel(change), kFeaturesLevel);
 }
 
+TEST(Features, MovesAndSettingsOfGroupsAreOfTheirLevel) {
+  v1::Record add, change, config;
+  add.mutable_add_partition()->add_replicas(1);
+  change.mutable_change_partition()->add_replicas(1);
+  config.mutable_set_config()->set_type(v1::BROKER);
+  for (const v1::Record& record : {add, change, config}) {
+    EXPECT_EQ(RequiredLevel(record), kBaseLevel);
+  }
+  auto removing = add, ended = change, metrics = config;
+  add.mutable_add_partition()->add_adding_replicas(1);
+  removing.mutable_add_partition()->add_removing_replicas(1);
+  change.mutable_change_partition()->mutable_adding_replicas();
+  ended.mutable_change_partition()->mutable_removing_replicas();
+  config.mutable_set_config()->set_type(v1::GROUP);
+  metrics.mutable_set_config()->set_type(v1::CLIENT_METRICS);
+  for (const v1::Record& record :
+       {add, removing, change, ended, config, metrics}) {
+    EXPECT_EQ(RequiredLevel(record), kMovesLevel);
+  }
+}
+
 TEST(Features, ALogOfTheReleaseBeforeIsAtTheBaseLevel) {
   auto image =
       ApplyBatch(nullptr, BatchOf({Register(1), Register(2)}), 1, nullptr);
@@ -106,8 +127,8 @@ TEST(Features, LevelsComeBackFromASnapshotInFrontOfTheRest) {
 TEST(Features, WhatANewerReleaseWroteIsNamed) {
   for (const auto& [record, why] :
        {std::pair(SetLevel(kMetadataVersion, kNewestLevel + 1),
-                  "supports 1 to 2"),
-        {SetLevel(kMetadataVersion, 0), "supports 1 to 2"},
+                  "supports 1 to 3"),
+        {SetLevel(kMetadataVersion, 0), "supports 1 to 3"},
         {SetLevel("metadata.colour", 1), "does not know that feature"}}) {
     auto image = ApplyBatch(nullptr, BatchOf({record}), 5, nullptr);
     ASSERT_FALSE(image);

@@ -40,7 +40,7 @@ const char* const kVerbs[] = {
     "broker list",    "broker describe 1",      "quorum status",
     "group list",     "group describe g",       "config get topic t",
     "produce t",      "config set topic t a=b", "config delete topic t a",
-    "consume t",      "storage random-uuid"};
+    "consume t",      "storage random-uuid",    "topic reassign --status"};
 
 TEST_F(CommandTest, AFlagBeatsTheEnvironmentForEveryVerb) {
   const std::string flags =

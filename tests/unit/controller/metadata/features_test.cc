@@ -222,7 +222,7 @@ TEST_F(FeaturesTest, ANewClusterBeginsAtItsLevelOnceAllSupportIt) {
   ASSERT_EQ(records.size(), 3u);
   EXPECT_TRUE(CheckLevels(records, *state_));
   state_.Apply(records);
-  EXPECT_EQ(level(), kFeaturesLevel);
+  EXPECT_EQ(level(), metadata::kNewestLevel);
   EXPECT_EQ(state_->features().LevelOf(kKraftVersion), 1);
   EXPECT_EQ(state_->features().LevelOf(kTransactionVersion), 2);
   EXPECT_TRUE(DecideOwnFeatures(view(), InitialLevels()).empty());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/metadata/apply.h"
+#include "common/metadata/features.h"
 #include "controller/metadata/decision.h"
 
 namespace tidemark::controller {
@@ -50,6 +51,15 @@ class State {
     r->set_rack(rack);
     r->set_fenced(fenced);
     r->set_in_controlled_shutdown(shutting_down);
+    Apply({record});
+    return *this;
+  }
+
+  // metadata.version.
+  State& Level(int32_t level) {
+    record_v1::Record record;
+    record.mutable_set_feature()->set_name(metadata::kMetadataVersion);
+    record.mutable_set_feature()->set_level(level);
     Apply({record});
     return *this;
   }

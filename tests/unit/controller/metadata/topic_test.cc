@@ -172,6 +172,25 @@ TEST(CreateTopics, EachTopicOnItsOwn) {
   EXPECT_EQ(state->topics().size(), 2u);
 }
 
+TEST(DeleteTopics, CanBeSwitchedOff) {
+  State state;
+  state.Broker(1).Topic("t", 1).Partition(1, 0, {1}, {1}, 1);
+  Settings settings;
+  settings.static_configs["delete.topic.enable"] = "false";
+  admin_v1::DeleteTopicsRequest request;
+  request.add_names("t");
+  request.add_topic_ids(TestId(1).ToBytes());
+  const auto decision = Decide(View{*state, settings}, request);
+  EXPECT_TRUE(decision.records.empty());
+  for (const auto& topic : decision.response.topics()) {
+    EXPECT_EQ(topic.code(),
+              static_cast<int>(ErrorCode::kTopicDeletionDisabled));
+  }
+  settings.static_configs["delete.topic.enable"] = "true";
+  request.clear_topic_ids();
+  EXPECT_EQ(Decide(View{*state, settings}, request).records.size(), 1u);
+}
+
 TEST(DeleteTopics, ByNameAndId) {
   State state;
   state.Broker(1);
@@ -295,6 +314,7 @@ class AlterConfig : public ::testing::TestWithParam<ConfigCase> {};
 TEST_P(AlterConfig, Decide) {
   const ConfigCase& c = GetParam();
   State state;
+  state.Level(metadata::kMovesLevel);
   state.Broker(1).Topic("t", 1).Partition(1, 0, {1}, {1}, 1);
   state.Config("t", "cleanup.policy", "delete");
   admin_v1::AlterConfigsRequest request;
@@ -362,6 +382,30 @@ INSTANTIATE_TEST_SUITE_P(
                    "5", ErrorCode::kBrokerIdNotRegistered, nullptr},
         ConfigCase{"BrokerNotANumber", 4, "x", "log.retention.ms",
                    admin_v1::SET, "5", ErrorCode::kInvalidRequest, nullptr},
+        ConfigCase{"Group", 32, "g", "consumer.session.timeout.ms",
+                   admin_v1::SET, "45000", ErrorCode::kNone, "45000"},
+        ConfigCase{"GroupWithoutEffect", 32, "g", "consumer.session.timeout.ms",
+                   admin_v1::SET, "50000", ErrorCode::kInvalidConfig, nullptr},
+        ConfigCase{"GroupUnknownKey", 32, "g", "foo", admin_v1::SET, "5",
+                   ErrorCode::kInvalidConfig, nullptr},
+        ConfigCase{"AllGroups", 32, "", "consumer.session.timeout.ms",
+                   admin_v1::SET, "45000", ErrorCode::kInvalidRequest, nullptr},
+        ConfigCase{"ClientMetrics", 16, "m", "interval.ms", admin_v1::SET, "5",
+                   ErrorCode::kInvalidRequest, nullptr},
+        ConfigCase{"Throttle", 4, "1", "leader.replication.throttled.rate",
+                   admin_v1::SET, "5", ErrorCode::kNone, "5"},
+        ConfigCase{"NoThrottleToDelete", 4, "1",
+                   "leader.replication.throttled.rate", admin_v1::DELETE, "",
+                   ErrorCode::kNone, nullptr},
+        ConfigCase{"Throttled", 2, "t",
+                   "follower.replication.throttled.replicas", admin_v1::APPEND,
+                   "0:1,1:2", ErrorCode::kNone, "0:1,1:2"},
+        ConfigCase{"ThrottledIsNoList", 2, "t",
+                   "follower.replication.throttled.replicas", admin_v1::SET,
+                   "0:1,2", ErrorCode::kInvalidConfig, nullptr},
+        ConfigCase{"MovesBetweenDirectories", 4, "1",
+                   "replica.alter.log.dirs.io.max.bytes.per.second",
+                   admin_v1::SET, "5", ErrorCode::kInvalidConfig, nullptr},
         ConfigCase{"UnknownType", 258, "t", "retention.ms", admin_v1::SET, "5",
                    ErrorCode::kInvalidRequest, nullptr}),
     [](const auto& info) { return info.param.name; });
@@ -455,6 +499,87 @@ TEST(Describe, AnswersWhatIsNamedOftenOnce) {
   }
   EXPECT_EQ(Describe(View{*state, Settings()}, topics).topics_size(), 2);
   EXPECT_EQ(Describe(View{*state, Settings()}, configs).resources_size(), 2);
+}
+
+TEST(AlterConfigs, ReplaceDeletesWhatIsNotNamed) {
+  State state;
+  state.Broker(1).Topic("t", 1).Partition(1, 0, {1}, {1}, 1);
+  state.Config("t", "cleanup.policy", "compact").Config("t", "segment.ms", "7");
+  admin_v1::AlterConfigsRequest request;
+  auto* changes = request.add_resources();
+  changes->mutable_resource()->set_type(2);
+  changes->mutable_resource()->set_name("t");
+  changes->set_replace(true);
+  auto* change = changes->add_changes();
+  change->set_key("retention.ms");
+  change->set_value("5000");
+  state.Apply(Decide(View{*state, Settings()}, request).records);
+  const metadata::Resource topic{metadata::ResourceType::kTopic, "t"};
+  EXPECT_EQ(*state->FindConfigs(topic),
+            (metadata::Configs{{"retention.ms", "5000"}}));
+  // Refused whole: nothing is deleted either.
+  change->set_value("x");
+  EXPECT_TRUE(Decide(View{*state, Settings()}, request).records.empty());
+  changes->clear_changes();
+  state.Apply(Decide(View{*state, Settings()}, request).records);
+  EXPECT_EQ(state->FindConfigs(topic), nullptr);
+}
+
+TEST(AlterConfigs, GroupsThatHaveSettingsAreBounded) {
+  State state;
+  admin_v1::AlterConfigsRequest request;
+  const auto ask = [&](const std::string& group) {
+    request.clear_resources();
+    auto* changes = request.add_resources();
+    changes->mutable_resource()->set_type(32);
+    changes->mutable_resource()->set_name(group);
+    changes->add_changes()->set_key("consumer.session.timeout.ms");
+    changes->mutable_changes(0)->set_value("45000");
+    auto decision = Decide(View{*state, Settings()}, request);
+    return static_cast<ErrorCode>(decision.response.resources(0).code());
+  };
+  EXPECT_EQ(ask("g"), ErrorCode::kUnsupportedVersion) << "below its level";
+  state.Level(metadata::kMovesLevel);
+  EXPECT_EQ(ask("g"), ErrorCode::kNone);
+  EXPECT_EQ(ask(std::string(2000, 'g')), ErrorCode::kInvalidRequest);
+  Records all;
+  for (int i = 0; i < 10'000; ++i) {
+    auto* set = all.emplace_back().mutable_set_config();
+    set->set_type(record_v1::GROUP);
+    set->set_name("g" + std::to_string(i));
+    set->set_key("consumer.session.timeout.ms");
+    set->set_value("45000");
+  }
+  state.Apply(all);
+  EXPECT_EQ(ask("more"), ErrorCode::kPolicyViolation);
+  EXPECT_EQ(ask("g7"), ErrorCode::kNone);
+}
+
+TEST(ListConfigResources, OfTheTypesAskedFor) {
+  State state;
+  state.Level(metadata::kMovesLevel);
+  state.Broker(1).Broker(2, true);
+  state.Topic("t", 1).Partition(1, 0, {1}, {1}, 1).Topic("u", 2);
+  record_v1::Record group;
+  group.mutable_set_config()->set_type(record_v1::GROUP);
+  group.mutable_set_config()->set_name("g");
+  group.mutable_set_config()->set_key("k");
+  group.mutable_set_config()->set_value("v");
+  state.Apply({group});
+  const auto names = [&](std::vector<int> types) {
+    admin_v1::ListConfigResourcesRequest request;
+    for (int type : types) request.add_types(type);
+    std::string out;
+    const auto response = Describe(View{*state, Settings()}, request);
+    for (const auto& resource : response.resources()) {
+      out += std::to_string(resource.type()) + resource.name() + " ";
+    }
+    return out;
+  };
+  EXPECT_EQ(names({}), "2t 2u 41 42 32g ");
+  EXPECT_EQ(names({32, 16}), "32g ");
+  EXPECT_EQ(names({2}), "2t 2u ");
+  EXPECT_EQ(names({7}), "");
 }
 
 // D-20b: "007" would be kept where nobody looks.
