@@ -27,6 +27,13 @@ constexpr ConfigKey kKeys[] = {
      "broker|controller"},
     {"broker.rack", kString, "",
      "The rack of this broker; replicas are spread over racks."},
+    {"replica.selector.class", kString,
+     "org.apache.kafka.common.replica.LeaderSelector",
+     "Whom consumers read from: their leaders, or with "
+     "RackAwareReplicaSelector a replica in their own rack (client.rack).",
+     1, 0,
+     "org.apache.kafka.common.replica.LeaderSelector|"
+     "org.apache.kafka.common.replica.RackAwareReplicaSelector"},
     {"listeners", kList, "PLAINTEXT://:9092",
      "Where to listen for Kafka clients: NAME://host:port, comma separated."},
     {"advertised.listeners", kList, "",

@@ -52,6 +52,8 @@ void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
       return Announce(slot, false);
     case Effect::kCount:
       return Count(slot, false);
+    case Effect::kAskAnew:
+      return fetchers_.Resume(slot, true);
     case Effect::kReport:
       return fetchers_.Flushed(slot);
     case Effect::kWakeReaders:

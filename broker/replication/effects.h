@@ -31,6 +31,7 @@ enum class Effect : uint8_t {
   kFollow,         // it fetches from its leader, in a new epoch: anew
   kAnnounce,       // whether it leads, and in which epoch, has changed
   kCount,          // its gauges may have changed
+  kAskAnew,        // what a follower wants of its leader has changed
   kReport,         // a follower's disk has caught up: its leader wants to know
   kWakeReaders,    // whoever reads here must look again, and at once
   kShowAppended,   // the log end moved: followers may read on
@@ -41,7 +42,7 @@ enum class Effect : uint8_t {
   kTellDamage,     // a follower's log is damaged: the controllers must know
   kCut,            // the log is to be taken and cut: Partition::TakeCut
 };
-inline constexpr int kEffects = 14;
+inline constexpr int kEffects = 15;
 
 // A set of effects, ordered; some cancel each other.
 class Effects {

@@ -178,6 +178,7 @@ std::optional<AskedWith> FetchLoop::Ask(const TopicPartition& name,
   asked.last_fetched_epoch = at->last_fetched_epoch;
   asked.log_start_offset = at->log_start_offset;
   asked.flushed_offset = at->flushed_offset;
+  asked.wants_committed = at->wants_committed;
   asked.partition_max_bytes = max_bytes;
   if (request->topics.empty() ||
       request->topics.back().topic_id != state.topic_id) {

@@ -10,6 +10,7 @@ namespace tidemark::replication {
 
 namespace {
 
+constexpr int16_t kFirstFromFollowers = 11;
 constexpr int16_t kFirstWithTopicIds = 13;
 constexpr int16_t kFirstWithHints = 16;
 constexpr int16_t kFirstWithStorageError = 6;
@@ -42,6 +43,13 @@ void FetchOperation::Start() {
   reader_.broker_epoch = request_.replica_state.replica_epoch;
   reader_.read_committed =
       !reader_.IsFollower() && request_.isolation_level == kReadCommitted;
+  // Who has no rack is sent to no follower, and would take what one has not got
+  // for records that are gone.
+  reader_.from_any =
+      call_.version >= kFirstFromFollowers && !request_.rack_id.empty();
+  if (reader_.from_any && service_.options_.rack_aware) {
+    reader_.rack = request_.rack_id;
+  }
   if (const ErrorCode refused = CheckReader(); refused != ErrorCode::kNone) {
     return AnswerError(refused);
   }
@@ -135,6 +143,8 @@ void FetchOperation::AskShard(FetchedPartition& partition,
   item.last_fetched_epoch = partition.asked.last_fetched_epoch;
   item.flushed_offset = partition.asked.flushed_offset;
   item.log_start_offset = partition.asked.log_start_offset;
+  item.wants_committed =
+      reader_.IsFollower() && partition.asked.wants_committed;
   item.max_bytes = partition.asked.partition_max_bytes;
   if (partition.shard == FetchedPartition::kNone) {
     partition.shard = service_.replicas_.ShardIndexOf(item.partition);
@@ -265,7 +275,8 @@ void FetchOperation::ReadDone() {
     bytes += part.answer.records.size();
     in_memory += part.answer.records.memory();
     at_once |= part.answer.error != ErrorCode::kNone ||
-               part.answer.diverging.has_value() || IsTrimmed(part);
+               part.answer.diverging.has_value() ||
+               part.answer.preferred != kNoNode || IsNews(part);
   }
   if (waiter_ == nullptr && !at_once) {
     // A follower that is not to wait has other partitions that cannot.
@@ -289,10 +300,14 @@ void FetchOperation::ReadDone() {
   Wait();
 }
 
-// A deletion waits until followers have heard of it.
-bool FetchOperation::IsTrimmed(const Part& part) const {
-  return reader_.IsFollower() && part.partition->told &&
-         part.answer.log_start_offset > part.partition->log_start_offset;
+// A deletion waits until followers have heard of it, and their consumers wait
+// for what is committed.
+bool FetchOperation::IsNews(const Part& part) const {
+  const FetchedPartition& told = *part.partition;
+  if (!reader_.IsFollower() || !told.told) return false;
+  return part.answer.log_start_offset > told.log_start_offset ||
+         (told.asked.wants_committed &&
+          part.answer.high_watermark > told.high_watermark);
 }
 
 // Nothing was found because nothing was in memory. Once: a fetch that waits as
@@ -356,6 +371,9 @@ kafka::FetchResponse::PartitionData FetchOperation::DataOf(
   data.high_watermark = answer.high_watermark;
   data.last_stable_offset = answer.last_stable_offset;
   data.log_start_offset = answer.log_start_offset;
+  if (answer.preferred != kNoNode) {
+    data.preferred_read_replica = answer.preferred;
+  }
   if (answer.diverging) {
     data.diverging_epoch = {answer.diverging->epoch,
                             answer.diverging->end_offset};

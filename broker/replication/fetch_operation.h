@@ -45,7 +45,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   void ReadShard(size_t index);
   void ReadDone();
   bool BePatient();
-  bool IsTrimmed(const Part& part) const;
+  bool IsNews(const Part& part) const;
   void Take(FetchedPartition* partition, FetchAnswer answer);
   void Wait();
   void Woken(uint64_t round);

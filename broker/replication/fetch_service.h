@@ -52,6 +52,8 @@ class FetchService {
     // sessions: max.incremental.fetch.session.cache.slots
     FetchSessionCache::Limits sessions;
     int32_t max_bytes = 57671680;  // fetch.max.bytes
+    // Consumers are sent to a replica in their own rack (KIP-392).
+    bool rack_aware = false;
     // The longest a fetch is let wait, whatever it asks for.
     Duration max_wait = std::chrono::minutes(5);
     uint64_t seed = 0;

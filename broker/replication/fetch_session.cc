@@ -8,7 +8,8 @@ namespace tidemark::replication {
 
 bool FetchedPartition::Tell(const kafka::FetchResponse::PartitionData& data) {
   const bool has_data = data.records && !data.records->empty();
-  const bool error = data.error_code != 0 || data.diverging_epoch.epoch >= 0;
+  const bool error = data.error_code != 0 || data.diverging_epoch.epoch >= 0 ||
+                     data.preferred_read_replica >= 0;
   const bool changed = has_data || error || !told ||
                        high_watermark != data.high_watermark ||
                        log_start_offset != data.log_start_offset;

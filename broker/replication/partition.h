@@ -65,6 +65,7 @@ struct ConsumerFetch {
   Offset fetch_offset = 0;
   LeaderEpoch last_fetched_epoch = -1;
   bool read_committed = false;  // only what is stable
+  bool from_any = false;        // a follower will do (KIP-392)
 };
 struct FetchAnswer {
   ErrorCode error = ErrorCode::kNone;
@@ -79,6 +80,8 @@ struct FetchAnswer {
   std::optional<log::EpochEnd> diverging;
   // Look again with the next fetch, also when nothing moves meanwhile.
   bool again = false;
+  // A replica that the consumer had better ask (KIP-392); kNoNode: this one.
+  NodeId preferred = kNoNode;
   // There is something to read, but not in memory, and this thread must not
   // wait for it (io::NoWait).
   bool cold = false;
@@ -101,6 +104,7 @@ struct FetchPositionOfFollower {
   LeaderEpoch last_fetched_epoch = -1;
   Offset flushed_offset = 0;
   Offset log_start_offset = 0;
+  bool wants_committed = false;  // consumers read here
 
   AskedWith asked() const {
     return {leader_epoch, fetch_offset, last_fetched_epoch};
@@ -170,6 +174,10 @@ class Partition {
                               bool at_least_one, Instant now);
   FetchAnswer FetchAsConsumer(const ConsumerFetch& fetch, size_t max_bytes,
                               bool at_least_one, Instant now);
+  // Of a leader: the replica that a consumer in `rack` reads from `offset` on,
+  // as Kafka's RackAwareReplicaSelector chooses: one in sync in that rack that
+  // is furthest along; this one if it is there, or none is.
+  NodeId PreferredReplica(const std::string& rack, Offset offset) const;
   // For this broker's own eyes: up to the end of the log, committed or not.
   FetchAnswer ReadOwn(Offset from, size_t max_bytes);
   // Moves the log's start: what is in front of `offset` is deleted, and at the
@@ -179,7 +187,7 @@ class Partition {
   // Of a leader: the lowest start of all replicas whose brokers are alive; -1
   // while one has not said.
   Offset LowWatermark() const;
-  void Tick(Instant now);  // shrinks the ISR (B-20)
+  void Tick(Instant now);  // shrinks the ISR (B-20); forgets who reads no more
   // Whether time alone may change anything here.
   bool NeedsTick() const;
   // `asked_with`: the partition epoch of the proposal.
@@ -281,6 +289,10 @@ class Partition {
   // controllers are down the followers still come, and leaders go on.
   bool Isolated(Instant now) const;
   ErrorCode CheckLeader(LeaderEpoch current_leader_epoch) const;
+  ErrorCode CheckReadable(const ConsumerFetch& fetch) const;
+  // A follower's consumers wait for its high watermark, so it asks its leader
+  // for that as well, as long as they come.
+  void NoteReader(Instant now);
   // Whether the committed ISR is large enough for more to be committed.
   bool MayCommit() const;
   void BecomeLeader(const metadata::PartitionImage& row, Instant now);
@@ -341,7 +353,10 @@ class Partition {
     Instant no_proposal_before{};
     bool recovering = false;  // elected uncleanly, not reported recovered yet
   };
-  struct Following {};
+  struct Following {
+    // When a consumer last read here; none: it has been long.
+    std::optional<Instant> read_at;
+  };
   const Leading* leading() const { return std::get_if<Leading>(&role_); }
   // REQUIRES: IsLeader().
   Leading& lead() { return std::get<Leading>(role_); }

@@ -25,6 +25,7 @@ std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
   position.last_fetched_epoch = log_->latest_epoch();
   position.flushed_offset = log_->flushed_offset();
   position.log_start_offset = log_->start_offset();
+  position.wants_committed = std::get<Following>(role_).read_at.has_value();
   return position;
 }
 

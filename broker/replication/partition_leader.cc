@@ -15,6 +15,8 @@ namespace tidemark::replication {
 namespace {
 
 // After a refusal the controller's view has to reach this broker first.
+// A consumer fetches more often than that.
+constexpr Duration kReadersStay = std::chrono::seconds(30);
 constexpr Duration kPauseAfterRefusal = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -129,12 +131,13 @@ FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
                                        size_t max_bytes, bool at_least_one,
                                        Instant now) {
   FetchAnswer answer;
-  answer.error = CheckLeader(fetch.current_leader_epoch);
+  answer.error = CheckReadable(fetch);
   if (answer.error != ErrorCode::kNone) return answer;
-  if (Isolated(now)) {
+  if (IsLeader() && Isolated(now)) {
     answer.error = ErrorCode::kNotLeaderOrFollower;
     return answer;
   }
+  NoteReader(now);
   const FetchCheck check = CheckFetchPosition(
       fetch.fetch_offset, fetch.last_fetched_epoch,
       fetch.last_fetched_epoch < 0
@@ -160,6 +163,46 @@ FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,
   Stats::Add(env_->stats->bytes_out,
              static_cast<int64_t>(answer.records.size()));
   return answer;
+}
+
+// What is committed is the same everywhere, so a follower may show as much of
+// it as it knows of.
+ErrorCode Partition::CheckReadable(const ConsumerFetch& fetch) const {
+  if (!fetch.from_any || role() != Role::kFollower) {
+    return CheckLeader(fetch.current_leader_epoch);
+  }
+  // Its log is being cut.
+  if (away()) return ErrorCode::kNotLeaderOrFollower;
+  if (failed()) return ErrorCode::kKafkaStorageError;
+  return CheckEpoch(fetch.current_leader_epoch);
+}
+
+void Partition::NoteReader(Instant now) {
+  Following* const following = std::get_if<Following>(&role_);
+  if (following == nullptr) return;
+  if (!following->read_at) effects_.Add(Effect::kAskAnew);
+  following->read_at = now;
+}
+
+NodeId Partition::PreferredReplica(const std::string& rack,
+                                   Offset offset) const {
+  NodeId preferred = env_->self;
+  Offset furthest = -1;
+  for (const NodeId id : lead().isr.committed()) {
+    const auto* broker = env_->image->FindBroker(id);
+    if (broker == nullptr || broker->fenced || broker->rack != rack) continue;
+    if (id == env_->self) return id;
+    const auto it = lead().followers.find(id);
+    if (it == lead().followers.end()) continue;
+    const FollowerState& state = it->second;
+    // Within what it has: it would send the consumer back.
+    if (state.end_offset() < offset || state.start_offset() > offset) continue;
+    if (state.end_offset() > furthest) {
+      furthest = state.end_offset();
+      preferred = id;
+    }
+  }
+  return preferred;
 }
 
 bool Partition::Isolated(Instant now) const {
@@ -248,7 +291,11 @@ void Partition::MaybeResign() {
 }
 
 bool Partition::NeedsTick() const {
-  if (!IsLeader() || failed()) return false;
+  if (failed()) return false;
+  if (!IsLeader()) {
+    const Following* const following = std::get_if<Following>(&role_);
+    return following != nullptr && following->read_at.has_value();
+  }
   if (lead().recovering || corrupt_from_ ||
       high_watermark_ < log_->end_offset())
     return true;
@@ -262,7 +309,15 @@ bool Partition::NeedsTick() const {
 }
 
 void Partition::Tick(Instant now) {
-  if (!IsLeader() || failed()) return;
+  if (failed()) return;
+  if (Following* const following = std::get_if<Following>(&role_)) {
+    if (following->read_at && now - *following->read_at >= kReadersStay) {
+      following->read_at.reset();
+      effects_.Add(Effect::kAskAnew);
+    }
+    return;
+  }
+  if (!IsLeader()) return;
   if (corrupt_from_ && now >= lead().no_proposal_before) MaybeResign();
   if (lead().recovering && !lead().isr.pending() &&
       now >= lead().no_proposal_before) {

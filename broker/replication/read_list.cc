@@ -87,6 +87,7 @@ Readers::~Readers() { WakeAll(); }
 void Readers::Watch(ReadEntry& entry, Offset limit,
                     const Partition& partition) {
   entry.limit = limit;
+  entry.committed = partition.high_watermark();
   entry.bytes = entry.list->follower() ? partition.appended_bytes()
                                        : partition.committed_bytes();
   // What is committed but not stable is not counted by itself: enough for a
@@ -110,6 +111,11 @@ void Readers::Moved(const Partition& partition) {
     entry->list->MarkReady(*entry);
     const bool follower = entry->list->follower();
     const Offset limit = entry->list->LimitAt(partition);
+    if (entry->item.wants_committed &&
+        partition.high_watermark() > entry->committed) {
+      entry->committed = partition.high_watermark();
+      if (const auto waiter = entry->list->waiter()) waiter->Wake();
+    }
     if (limit <= entry->limit) continue;
     const uint64_t bytes =
         follower ? partition.appended_bytes() : partition.committed_bytes();

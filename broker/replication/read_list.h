@@ -27,6 +27,7 @@ struct ReadItem {
   LeaderEpoch last_fetched_epoch = -1;
   Offset flushed_offset = -1;
   Offset log_start_offset = -1;
+  bool wants_committed = false;  // a follower: is told of what is committed
   int32_t max_bytes = 0;
 };
 
@@ -46,8 +47,9 @@ struct ReadEntry {
   std::list<ReadEntry>::iterator self;
   // The watch.
   Readers* watched = nullptr;
-  Offset limit = 0;    // how far the fetcher could read when it looked
-  uint64_t bytes = 0;  // appended or committed, when it looked
+  Offset limit = 0;      // how far the fetcher could read when it looked
+  uint64_t bytes = 0;    // appended or committed, when it looked
+  Offset committed = 0;  // the high watermark, when it looked
 };
 
 // The partitions a fetcher (a session, or one fetch without a session) reads

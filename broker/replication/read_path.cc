@@ -70,8 +70,9 @@ FetchAnswer ReadPath::Visit(ReadEntry& entry, const Reader& reader,
   FetchAnswer answer = Fetch(entry, partition, reader, max_bytes, at_least_one);
   // Before it is settled, so that it hears of what the visit itself, or a
   // produce that this completes, brings about.
-  const bool calm =
-      answer.error == ErrorCode::kNone && !answer.diverging.has_value();
+  const bool calm = answer.error == ErrorCode::kNone &&
+                    !answer.diverging.has_value() &&
+                    answer.preferred == kNoNode;
   if (calm && watch) slot->readers.Watch(entry, answer.limit, partition);
   const Offset committed = answer.high_watermark;
   effects_.Settle(*slot);
@@ -113,8 +114,10 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
   } else {
     answer = partition.FetchAsConsumer(
         ConsumerFetch{item.current_leader_epoch, item.fetch_offset,
-                      item.last_fetched_epoch, reader.read_committed},
+                      item.last_fetched_epoch, reader.read_committed,
+                      reader.from_any},
         max_bytes, at_least_one, state_.executor.Now());
+    SendNearer(reader, item, partition, &answer);
   }
   if (answer.cold) {
     io::NoWait::Missed missed = std::move(scope->missed());
@@ -130,6 +133,23 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
     answer.cold = waits;
   }
   return answer;
+}
+
+// A consumer that has a replica in its own rack is told of it, and nothing
+// else (KIP-392).
+void ReadPath::SendNearer(const Reader& reader, const ReadItem& item,
+                          const Partition& partition, FetchAnswer* answer) {
+  if (reader.rack.empty() || answer->error != ErrorCode::kNone ||
+      answer->diverging || !partition.IsLeader()) {
+    return;
+  }
+  const NodeId nearer =
+      partition.PreferredReplica(reader.rack, item.fetch_offset);
+  if (nearer == state_.options.self) return;
+  answer->preferred = nearer;
+  answer->records = Payload();
+  answer->aborted.clear();
+  answer->cold = false;
 }
 
 bool ReadPath::Missed(ReadEntry& entry, io::NoWait::Missed missed) {

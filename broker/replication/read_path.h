@@ -16,6 +16,10 @@ struct Reader {
   NodeId replica = kNoNode;  // none: a consumer
   BrokerEpoch broker_epoch = -1;
   bool read_committed = false;
+  bool from_any = false;  // ConsumerFetch
+  // Where a consumer would rather read, if a nearer replica is to be named to
+  // it; "": none is.
+  std::string rack = {};
   bool IsFollower() const { return replica >= 0; }
 };
 
@@ -79,6 +83,8 @@ class ReadPath {
                     bool at_least_one, bool watch);
   FetchAnswer Fetch(ReadEntry& entry, Partition& partition,
                     const Reader& reader, size_t max_bytes, bool at_least_one);
+  void SendNearer(const Reader& reader, const ReadItem& item,
+                  const Partition& partition, FetchAnswer* answer);
   // False: there is nothing left but to wait.
   bool Missed(ReadEntry& entry, io::NoWait::Missed missed);
   // Runs `attempt` until it does not need what is not in memory.

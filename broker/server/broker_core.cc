@@ -66,6 +66,9 @@ replication::FetchService::Options FetchOptions(const BrokerConfig& config,
       io::MemoryLimit() / kSessionsShare /
       replication::FetchSessionCache::kBytesOfAPartition;
   options.max_bytes = Int(config.raw(), "fetch.max.bytes");
+  options.rack_aware = config.raw().GetString("replica.selector.class") ==
+                       "org.apache.kafka.common.replica."
+                       "RackAwareReplicaSelector";
   options.seed = seed;
   return options;
 }

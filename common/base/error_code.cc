@@ -218,6 +218,8 @@ std::string_view ErrorName(ErrorCode code) {
       return "DUPLICATE_VOTER";
     case ErrorCode::kVoterNotFound:
       return "VOTER_NOT_FOUND";
+    case ErrorCode::kInvalidRegularExpression:
+      return "INVALID_REGULAR_EXPRESSION";
   }
   return "UNKNOWN_ERROR_CODE";
 }

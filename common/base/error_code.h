@@ -121,6 +121,7 @@ enum class ErrorCode : int16_t {
   kInvalidVoterKey = 125,
   kDuplicateVoter = 126,
   kVoterNotFound = 127,
+  kInvalidRegularExpression = 128,
 };
 
 // "NOT_LEADER_OR_FOLLOWER": the name Kafka's documentation uses.

@@ -55,7 +55,7 @@ constexpr Api kApis[] = {
     {ApiKey::kDescribeProducers, "DescribeProducers", {0, 0, 0}},
     {ApiKey::kUnregisterBroker, "UnregisterBroker", {0, 0, 0}},
     {ApiKey::kDescribeTransactions, "DescribeTransactions", {0, 0, 0}},
-    {ApiKey::kListTransactions, "ListTransactions", {0, 1, 0}},
+    {ApiKey::kListTransactions, "ListTransactions", {0, 2, 0}},
     {ApiKey::kListConfigResources, "ListConfigResources", {0, 1, 0}},
     {ApiKey::kDescribeTopicPartitions, "DescribeTopicPartitions", {0, 0, 0}},
     {ApiKey::kAddRaftVoter, "AddRaftVoter", {0, 0, 0}},

@@ -16,6 +16,8 @@ Sections:
   work      tasks that shards are given and allocations of the brokers for each batch, one record at a time and at full speed
             (tidemark only; preloads a library that counts)
   syncs     syncs of all brokers for each acknowledged record, by the number of partitions (needs strace)
+  transactions  of 10 records of 1 KiB over 3 partitions, by one producer and by 20 at once; what they wrote, read by
+            read_committed and read_uncommitted consumers
   restart   2 GB in 12 partitions, just written; a broker killed -9: serves again, is in all ISRs again
   cold      a producer at 5,000 records a second, alone, beside a consumer that reads 1 GB which no page cache has, and
             beside a broker that was away and fetches 1 GB which none has
@@ -171,6 +173,27 @@ def rate(system):
     yield 'p50 at 5,000 a second, us', got['p50']
     yield 'p99 at 5,000 a second, us', got['p99']
     yield CURVE, got['curve']
+
+
+def transactions(system):
+    system.topic('paid', 3)
+    system.load('transact', 'paid', seconds=3)  # the coordinator's topic is made, and loaded
+    for producers in (1, 20):
+        before = system.cpu()
+        got = system.load('transact', 'paid', producers=producers, seconds=10)
+        used = system.cpu() - before
+        of = ', %d producer%s' % (producers, 's' if producers > 1 else '')
+        yield 'transactions/s' + of, got['records'] / got['seconds']
+        yield 'commit p50, us' + of, got['p50']
+        yield 'commit p99, us' + of, got['p99']
+        yield 'broker CPU ms per transaction' + of, 1000 * used / got['records']
+    rates = {}
+    for isolation in ('read_uncommitted', 'read_committed') * 3:
+        got = system.load('consume', 'paid', partitions=3, isolation=isolation)
+        rates.setdefault(isolation, []).append(got['records'] / got['seconds'])
+    committed, uncommitted = (statistics.median(rates[i]) for i in ('read_committed', 'read_uncommitted'))
+    yield 'records/s read committed', committed
+    yield 'times that of read uncommitted', committed / uncommitted
 
 
 def fill(system, topics=10, partitions=1000):
@@ -474,7 +497,7 @@ def evict(home):
 
 
 SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, failover=failover,
-                limit=limit, calls=calls, work=work, syncs=syncs, restart=restart, cold=cold)
+                limit=limit, calls=calls, work=work, syncs=syncs, transactions=transactions, restart=restart, cold=cold)
 
 
 def table(lines):

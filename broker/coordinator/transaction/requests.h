@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -110,6 +111,8 @@ struct ListTransactionsQuery {
   // Begun longer ago than that; below 0: all.
   int64_t older_than_ms = -1;
   int64_t now_ms = 0;
+  // Whether the id is asked for; empty: every one is.
+  std::function<bool(const std::string&)> matches = {};
 };
 
 // The end of a transaction, to be written to its partitions.

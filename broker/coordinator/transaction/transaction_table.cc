@@ -406,6 +406,7 @@ ListTransactionsResult TransactionTable::Read(
         query.now_ms - now.start_ms <= query.older_than_ms) {
       continue;
     }
+    if (query.matches && !query.matches(id)) continue;
     out.rows.push_back({id, now.producer_id, now.state});
   }
   return out;

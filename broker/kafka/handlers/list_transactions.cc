@@ -1,6 +1,9 @@
 #include "common/kafka/messages/list_transactions.h"
 
+#include <re2/re2.h>
+
 #include <array>
+#include <memory>
 #include <optional>
 
 #include "broker/kafka/handlers/transaction_common.h"
@@ -24,6 +27,16 @@ std::optional<TransactionState> StateNamed(std::string_view name) {
   return std::nullopt;
 }
 
+// The whole id has to match (KIP-1152). RE2 takes time and memory that grow
+// with the text alone, whoever wrote the expression. nullptr: it is none.
+std::shared_ptr<const re2::RE2> Compile(const std::string& pattern) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(1 << 20);
+  auto compiled = std::make_shared<const re2::RE2>(pattern, options);
+  return compiled->ok() ? compiled : nullptr;
+}
+
 }  // namespace
 
 void HandleListTransactions(RequestContext context,
@@ -35,6 +48,17 @@ void HandleListTransactions(RequestContext context,
   query.now_ms = context.executor->WallMs();
   query.producer_ids.insert(request.producer_id_filters.begin(),
                             request.producer_id_filters.end());
+  if (const auto& pattern = request.transactional_id_pattern;
+      pattern && !pattern->empty()) {
+    const auto compiled = Compile(*pattern);
+    if (compiled == nullptr) {
+      response.error_code = ErrorField(ErrorCode::kInvalidRegularExpression);
+      return reply(std::move(response));
+    }
+    query.matches = [compiled](const std::string& id) {
+      return re2::RE2::FullMatch(id, *compiled);
+    };
+  }
   bool known = request.state_filters.empty();
   for (std::string& name : request.state_filters) {
     if (const auto state = StateNamed(name)) {

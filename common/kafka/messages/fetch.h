@@ -3,10 +3,11 @@
 #include "common/kafka/message.h"
 
 // Reads batches, for consumers and for following replicas. Sessions: KIP-227;
-// diverging epochs: KIP-595; leader hints: KIP-951. Two fields are tidemark's
-// own: `flushed_offset`, what the asking replica has on disk, and `ends_wait`,
-// see FetchLoop. Records default to empty, not to null, which breaks librdkafka
-// (KAFKA-18646).
+// diverging epochs: KIP-595; leader hints: KIP-951. Three fields are tidemark's
+// own: `flushed_offset`, what the asking replica has on disk;
+// `wants_committed`, whether consumers read there, who wait for its high
+// watermark; `ends_wait`, see FetchLoop. Records default to empty, not to null,
+// which breaks librdkafka (KAFKA-18646).
 namespace tidemark::kafka {
 
 struct FetchRequest {
@@ -49,6 +50,7 @@ struct FetchRequest {
     int32_t partition_max_bytes = 0;
     Uuid replica_directory_id;
     int64_t flushed_offset = -1;
+    bool wants_committed = false;
 
     bool operator==(const FetchPartition&) const = default;
     template <class Self, class Visitor>
@@ -62,6 +64,7 @@ struct FetchRequest {
       visit("replica_directory_id", self.replica_directory_id, Tagged(0, 17));
       visit("flushed_offset", self.flushed_offset,
             Tagged(20001, 12).Default(-1));
+      visit("wants_committed", self.wants_committed, Tagged(20003, 12));
     }
   };
 

@@ -9,12 +9,13 @@ namespace tidemark::kafka {
 struct ListTransactionsRequest {
   static constexpr ApiKey kKey = ApiKey::kListTransactions;
   static constexpr int16_t kMinVersion = 0;
-  static constexpr int16_t kMaxVersion = 1;
+  static constexpr int16_t kMaxVersion = 2;
   static constexpr int16_t kFirstFlexible = 0;
 
   std::vector<std::string> state_filters;
   std::vector<int64_t> producer_id_filters;
   int64_t duration_filter = -1;
+  std::optional<std::string> transactional_id_pattern;
 
   bool operator==(const ListTransactionsRequest&) const = default;
   template <class Self, class Visitor>
@@ -22,13 +23,14 @@ struct ListTransactionsRequest {
     visit("state_filters", self.state_filters);
     visit("producer_id_filters", self.producer_id_filters);
     visit("duration_filter", self.duration_filter, Since(1));
+    visit("transactional_id_pattern", self.transactional_id_pattern, Since(2));
   }
 };
 
 struct ListTransactionsResponse {
   static constexpr ApiKey kKey = ApiKey::kListTransactions;
   static constexpr int16_t kMinVersion = 0;
-  static constexpr int16_t kMaxVersion = 1;
+  static constexpr int16_t kMaxVersion = 2;
   static constexpr int16_t kFirstFlexible = 0;
 
   struct TransactionState {

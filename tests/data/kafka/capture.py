@@ -577,9 +577,10 @@ def transactions(topic):
         ask("AddOffsetsToTxn", min(v, 4), {"TransactionalId": tid, **who,
                                            "GroupId": "group-0"})
         ask("DescribeTransactions", 0, {"TransactionalIds": [tid, "unknown"]})
-        ask("ListTransactions", min(v, 1), {
+        ask("ListTransactions", min(v, 2), {
             "StateFilters": ["Ongoing", "Unheard"], "ProducerIdFilters": [],
-            **({"DurationFilter": 0} if v >= 1 else {})})
+            **({"DurationFilter": 0} if v >= 1 else {}),
+            **({"TransactionalIdPattern": "tid-[0-%d]" % v} if v >= 2 else {})})
         ask("DescribeProducers", 0, {"Topics": [
             {"Name": topic, "PartitionIndexes": [0, 99]}]})
         ask("EndTxn", v, {"TransactionalId": tid, **who,

@@ -540,6 +540,11 @@ TEST_F(TransactionTableTest, ListedByStateProducerAndAge) {
                      .producer_ids = {},
                      .older_than_ms = 499}),
               ElementsAre("t"));
+  EXPECT_THAT(
+      names({.states = {},
+             .producer_ids = {},
+             .matches = [](const std::string& id) { return id.size() > 1; }}),
+      ElementsAre("other"));
 }
 
 TEST(TransactionRecords, BytesThatAreNoneAreRefused) {

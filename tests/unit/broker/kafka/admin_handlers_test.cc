@@ -6,6 +6,7 @@
 #include "common/kafka/messages/delete_records.h"
 #include "common/kafka/messages/describe_log_dirs.h"
 #include "common/kafka/messages/elect_leaders.h"
+#include "common/kafka/messages/list_transactions.h"
 #include "common/kafka/messages/unregister_broker.h"
 #include "tests/unit/broker/coordinator/fakes.h"
 #include "tests/unit/broker/kafka/test_services.h"
@@ -175,6 +176,15 @@ TEST_F(AdminHandlersTest, ElectionsThatAreNoneAreRefused) {
   cluster_.controller.elected = Fail(ErrorCode::kRequestTimedOut);
   EXPECT_EQ(cluster_.Ask(&HandleElectLeaders, request, 2).error_code,
             Code(ErrorCode::kRequestTimedOut));
+}
+
+TEST_F(AdminHandlersTest, AnExpressionThatIsNoneIsRefused) {
+  kafka::ListTransactionsRequest request;
+  request.transactional_id_pattern = "(";
+  EXPECT_EQ(cluster_.Ask(&HandleListTransactions, request, 2).error_code,
+            Code(ErrorCode::kInvalidRegularExpression));
+  request.transactional_id_pattern = "pay(ments|roll)-.*";
+  EXPECT_EQ(cluster_.Ask(&HandleListTransactions, request, 2).error_code, 0);
 }
 
 TEST_F(AdminHandlersTest, BrokersAreUnregistered) {

@@ -77,7 +77,7 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
       {"TxnOffsetCommit", "0-5"},
       {"DescribeProducers", "0-0"},
       {"DescribeTransactions", "0-0"},
-      {"ListTransactions", "0-1"},
+      {"ListTransactions", "0-2"},
       {"DeleteRecords", "0-2"},
       {"DescribeLogDirs", "1-4"},
       {"ElectLeaders", "0-2"},
