@@ -74,6 +74,15 @@ void NewestBatches::Add(Offset base, Offset next, std::string_view head,
   places_.push_back(*place);
 }
 
+void NewestBatches::ForgetBelow(Offset offset) {
+  const auto kept = std::find_if(
+      offsets_.begin(), offsets_.end(),
+      [offset](const Range& range) { return range.base >= offset; });
+  const auto count = kept - offsets_.begin();
+  offsets_.erase(offsets_.begin(), kept);
+  places_.erase(places_.begin(), places_.begin() + count);
+}
+
 std::optional<SharedBytes> NewestBatches::Read(Offset from, Offset below,
                                                size_t max_bytes,
                                                bool at_least_one) const {

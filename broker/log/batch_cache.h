@@ -70,6 +70,8 @@ class NewestBatches {
     offsets_.clear();
     places_.clear();
   }
+  // Those in front of `offset`: they have changed on disk.
+  void ForgetBelow(Offset offset);
   // As Log::Read. nullopt: the batch of `from` is not here.
   std::optional<SharedBytes> Read(Offset from, Offset below, size_t max_bytes,
                                   bool at_least_one) const;

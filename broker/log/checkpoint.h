@@ -30,6 +30,7 @@ inline Offset KnownOffset(const OffsetMap& offsets,
 inline constexpr char kRecoveryPointFile[] = "recovery-point-offset-checkpoint";
 inline constexpr char kHighWatermarkFile[] = "replication-offset-checkpoint";
 inline constexpr char kLogStartFile[] = "log-start-offset-checkpoint";
+inline constexpr char kCleanerFile[] = "cleaner-offset-checkpoint";
 
 std::string EncodeOffsets(const OffsetMap& offsets);
 // kCorruptMessage: not such a file, or an offset that cannot be.

@@ -19,11 +19,14 @@ Status LogDirectory::ReadCheckpoints() {
   TM_ASSIGN_OR_RETURN(high_watermarks_,
                       ReadOffsets(fs_, prefix + kHighWatermarkFile));
   TM_ASSIGN_OR_RETURN(starts_, ReadOffsets(fs_, prefix + kLogStartFile));
+  TM_ASSIGN_OR_RETURN(first_dirty_, ReadOffsets(fs_, prefix + kCleanerFile));
   written_recovery_points_ = recovery_points_;
   written_starts_ = starts_;
+  written_first_dirty_ = first_dirty_;
   written_high_watermarks_ = high_watermarks_;
   // A deletion may have been cut short between the directory and the files.
-  for (OffsetMap* offsets : {&recovery_points_, &high_watermarks_, &starts_}) {
+  for (OffsetMap* offsets :
+       {&recovery_points_, &high_watermarks_, &starts_, &first_dirty_}) {
     std::erase_if(*offsets, [&](const auto& entry) {
       return !std::binary_search(found_.begin(), found_.end(), entry.first);
     });
@@ -76,7 +79,8 @@ Status LogDirectory::CollectCheckpoints(std::vector<Collected>* moved) {
       const auto known = recovery_points_.find(partition);
       if (now->epochs_version == 0 && known != recovery_points_.end() &&
           known->second == now->recovery_point &&
-          KnownOffset(starts_, partition) == now->start_offset) {
+          KnownOffset(starts_, partition) == now->start_offset &&
+          KnownOffset(first_dirty_, partition) == now->first_dirty) {
         continue;
       }
       moved->push_back({partition, mark, *now});
@@ -111,12 +115,20 @@ Status LogDirectory::WriteCheckpoints() {
         if (mark == marks_.end() || mark->second != one.mark) continue;
         recovery_points_[one.partition] = one.now.recovery_point;
         starts_[one.partition] = one.now.start_offset;
+        if (one.now.first_dirty > 0) {
+          first_dirty_[one.partition] = one.now.first_dirty;
+        } else {
+          first_dirty_.erase(one.partition);
+        }
       }
     }
     written = WriteFile(kRecoveryPointFile, recovery_points_,
                         &written_recovery_points_);
     if (written) {
       written = WriteFile(kLogStartFile, starts_, &written_starts_);
+    }
+    if (written) {
+      written = WriteFile(kCleanerFile, first_dirty_, &written_first_dirty_);
     }
   }
   if (!written && !io::IsShortage(written.error())) {

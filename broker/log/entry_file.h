@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/io/file.h"
 
@@ -29,6 +30,8 @@ class EntryFile {
   Result<std::string> At(size_t index) const;
   size_t count() const { return on_disk_ + tail_.size() / entry_size_; }
   const std::string& path() const { return path_; }
+  // The file is called that now.
+  void SetPath(std::string path) { path_ = std::move(path); }
   // Keeps the first `count` entries.
   Status Truncate(size_t count);
   // Writes what waits in memory.

@@ -187,12 +187,10 @@ Result<AppendInfo> PartitionLog::AppendAsFollower(std::string_view batches) {
     if (!view) break;
     const record::BatchHeader& header = view->header;
     TM_RETURN_IF_ERROR(record::ParseAndVerifyBatch(view->bytes));
-    // Behind the first one, compaction may have left gaps. A scan after a crash
-    // would cut at any other, and where offsets do not fit into a segment.
-    const bool first = info.last_offset < info.first_offset;
+    // Compaction may have left gaps. A scan after a crash would cut at any
+    // other, and where offsets do not fit into a segment.
     const bool gap = header.base_offset != expected;
-    if ((gap && (first || !options_.config.compacted)) ||
-        header.base_offset < expected ||
+    if ((gap && !MayHaveGaps()) || header.base_offset < expected ||
         header.base_offset - expected > INT32_MAX - header.last_offset_delta) {
       return Fail(ErrorCode::kOffsetOutOfRange,
                   "batch at " + std::to_string(header.base_offset) + " where " +
@@ -204,6 +202,7 @@ Result<AppendInfo> PartitionLog::AppendAsFollower(std::string_view batches) {
                   "a batch of epoch " + std::to_string(header.leader_epoch) +
                       " behind one of epoch " + std::to_string(epoch));
     }
+    if (gap) TM_RETURN_IF_ERROR(Note(NoteGaps()));
     const bool fits =
         active().size() + run_bytes + header.FullSize() <=
             static_cast<uint64_t>(options_.config.segment_bytes) &&
@@ -282,10 +281,15 @@ Status PartitionLog::MaybeRoll(const record::BatchHeader& next) {
                     static_cast<uint64_t>(config.segment_bytes);
   const bool far =
       next.LastOffset() - segment.base_offset() > int64_t{INT32_MAX};
+  // What is written to is not compacted.
+  const int64_t longest =
+      config.compacted
+          ? std::min(config.segment_ms, config.max_compaction_lag_ms)
+          : config.segment_ms;
   // Both are at least 0 here, so the difference is a number.
-  const bool old =
-      segment.first_timestamp_ms() >= 0 && next.max_timestamp >= 0 &&
-      next.max_timestamp - segment.first_timestamp_ms() > config.segment_ms;
+  const bool old = segment.first_timestamp_ms() >= 0 &&
+                   next.max_timestamp >= 0 &&
+                   next.max_timestamp - segment.first_timestamp_ms() > longest;
   if (!full && !far && !old) return {};
   return Roll();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,9 @@ namespace tidemark::log {
 
 class BatchCache;
 class LogMark;
+struct Cleanable;
+struct CleanedGroup;
+struct LastOfProducer;
 
 // Kafka's topic settings of the same names; defaults are Kafka's, except that
 // flush_messages is 1: acknowledged means synced.
@@ -31,8 +35,12 @@ struct LogConfig {
   int64_t retention_bytes = -1;                   // -1: no limit
   int32_t index_interval_bytes = 4096;
   int32_t max_message_bytes = 1048588;
-  bool delete_enabled = true;    // cleanup.policy contains delete
-  bool compacted = false;        // cleanup.policy contains compact
+  bool delete_enabled = true;        // cleanup.policy contains delete
+  bool compacted = false;            // cleanup.policy contains compact
+  double min_cleanable_ratio = 0.5;  // dirty, of all
+  int64_t min_compaction_lag_ms = 0;
+  int64_t max_compaction_lag_ms = INT64_MAX;
+  int64_t delete_retention_ms = 24LL * 3600 * 1000;  // of tombstones
   bool log_append_time = false;  // message.timestamp.type=LogAppendTime
   // flush.messages: 1 syncs before acknowledging; INT64_MAX never syncs
   // (page-cache mode: everything appended counts as flushed at once).
@@ -243,6 +251,21 @@ class Log {
   virtual Result<int> ApplyRetention(Offset high_watermark, int64_t now_ms) = 0;
   virtual void UpdateConfig(const LogConfig& config) = 0;
 
+  // Compaction (log/compaction.h). What there is to clean of a log whose policy
+  // says so; nullopt: nothing. Nothing that is not committed, or of a
+  // transaction that is not decided, is ever cleaned.
+  virtual Result<std::optional<Cleanable>> FindCleanable(Offset high_watermark,
+                                                         int64_t now_ms) = 0;
+  virtual Result<std::map<ProducerId, LastOfProducer>> LastOfProducers() = 0;
+  // Puts a segment that a cleaner has made and synced in the place of those it
+  // was made from, also if the process dies on the way. False: they are not
+  // what they were, and nothing has changed. Whoever reads the old ones may go
+  // on.
+  virtual Result<bool> Replace(const CleanedGroup& cleaned) = 0;
+  // The directory is synced behind all that was replaced: everything in front
+  // of `upto` is clean. Of no consequence when the log was cut since.
+  virtual Status Cleaned(uint64_t generation, Offset upto) = 0;
+
   // Where a scan after an unclean stop may start: everything below is synced,
   // epochs included (writes them when they are not). For the
   // recovery-point-offset-checkpoint.
@@ -278,6 +301,7 @@ struct OpenOptions {
   bool clean = false;  // the directory was shut down cleanly: no CRC scan
   Offset recovery_point = 0;  // scan starts at its segment (B-28)
   Offset start_offset = 0;    // from log-start-offset-checkpoint
+  Offset first_dirty = 0;     // from cleaner-offset-checkpoint
   bool checkpointed = false;  // it has been in those files
   // Shared by the logs of one log directory; nullptr: this log stands alone.
   // While it says that the disk is nearly full, producers are refused.

@@ -279,6 +279,7 @@ Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
     open.checkpointed = recovery_points_.contains(partition);
     open.recovery_point = KnownOffset(recovery_points_, partition);
     open.start_offset = KnownOffset(starts_, partition);
+    open.first_dirty = KnownOffset(first_dirty_, partition);
   }
   if (!open.clean) {
     const auto created = created_.find(partition);
@@ -323,6 +324,7 @@ Status LogDirectory::ForgetName(const TopicPartition& partition) {
     std::lock_guard lock(mutex_);
     if (!written_recovery_points_.contains(partition) &&
         !written_starts_.contains(partition) &&
+        !written_first_dirty_.contains(partition) &&
         !written_high_watermarks_.contains(partition)) {
       return {};
     }
@@ -458,6 +460,7 @@ Result<std::string> LogDirectory::RenameAway(const TopicPartition& partition,
     }
     recovery_points_.erase(partition);
     starts_.erase(partition);
+    first_dirty_.erase(partition);
     high_watermarks_.erase(partition);
   }
   const std::string to = path_ + "/" + TrashName(partition, suffix);

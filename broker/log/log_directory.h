@@ -191,8 +191,10 @@ class LogDirectory final : public LogSyncer {
   // Of those for whose other name there was no room.
   std::map<TopicPartition, std::shared_ptr<LogMark>> leaving_;
   OffsetMap recovery_points_, starts_, high_watermarks_;
+  OffsetMap first_dirty_;  // of logs that were cleaned
   // What the files hold.
   OffsetMap written_recovery_points_, written_starts_, written_high_watermarks_;
+  OffsetMap written_first_dirty_;
   std::mutex files_mutex_;  // of who writes the files
 };
 

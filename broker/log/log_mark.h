@@ -88,6 +88,11 @@ class LogMark {
     std::lock_guard lock(mutex_);
     start_ = start;
   }
+  // Everything in front of it was cleaned.
+  void SetFirstDirty(Offset first_dirty) {
+    std::lock_guard lock(mutex_);
+    first_dirty_ = first_dirty;
+  }
   // Text of the epoch file, which is different for offsets from `from` on: to
   // be written before the recovery point is behind it.
   void SetEpochs(std::string text, Offset from) {
@@ -125,6 +130,7 @@ class LogMark {
   struct Checkpoint {
     Offset recovery_point = 0;
     Offset start_offset = 0;
+    Offset first_dirty = 0;
     std::string epochs;           // to be written first
     uint64_t epochs_version = 0;  // 0: the file will do
   };
@@ -132,7 +138,7 @@ class LogMark {
   std::optional<Checkpoint> checkpoint() const {
     std::lock_guard lock(mutex_);
     if (synced_change_ < made_ || key_.topic_id.IsZero()) return std::nullopt;
-    Checkpoint now{synced_, start_, {}, 0};
+    Checkpoint now{synced_, start_, first_dirty_, {}, 0};
     if (synced_ > epochs_from_) {
       now.epochs = epochs_;
       now.epochs_version = epochs_version_;
@@ -178,6 +184,7 @@ class LogMark {
   uint64_t cut_generation_ = 0;
   std::condition_variable cut_done_;
   Offset start_ = 0;
+  Offset first_dirty_ = 0;
   std::string epochs_;
   uint64_t epochs_version_ = 0;
   Offset epochs_from_ = INT64_MAX;

@@ -205,7 +205,7 @@ std::optional<SealedSegment> PartitionLog::FindSealed(Offset from) const {
     if (segment.base_offset() < std::max(from, start_)) continue;
     return SealedSegment{segment.log_path(), segment.size(),
                          segment.base_offset(), segments_[i + 1]->base_offset(),
-                         options_.config.compacted};
+                         MayHaveGaps()};
   }
   return std::nullopt;
 }

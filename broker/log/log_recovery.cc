@@ -95,6 +95,8 @@ Status PartitionLog::Load(bool there, int64_t now_ms) {
   TM_ASSIGN_OR_RETURN(auto names, fs_.List(options_.dir));
   TM_RETURN_IF_ERROR(LoadTopicId());
   FindJournal();
+  TM_RETURN_IF_ERROR(FinishSwaps(&names));
+  gaps_ = std::find(names.begin(), names.end(), kGapsFile) != names.end();
   TM_RETURN_IF_ERROR(RemoveLeftovers(names));
   TM_RETURN_IF_ERROR(LoadSegments(names));
   const bool fresh = segments_.empty();
@@ -116,6 +118,10 @@ Status PartitionLog::Load(bool there, int64_t now_ms) {
   start_ = std::max(options_.start_offset, segments_.front()->base_offset());
   if (end() < start_) TM_RETURN_IF_ERROR(CutFully(start_));
   mark_->SetStart(start_);
+  // Without the file it is that of another log by that name.
+  first_dirty_ =
+      gaps_ && options_.first_dirty <= end() ? options_.first_dirty : 0;
+  mark_->SetFirstDirty(first_dirty_);
   // The file may be of a time when the log began later.
   const bool whole = epochs_known && epochs_.EpochOf(start_).has_value();
   if (!whole && end() > start_) TM_RETURN_IF_ERROR(RebuildEpochs());
@@ -157,6 +163,8 @@ void PartitionLog::FindJournal() {
   options_.recovery_point =
       std::min(options_.recovery_point, plan.recovery_at_most());
   options_.start_offset = std::min(options_.start_offset, plan.start_at_most());
+  options_.first_dirty =
+      std::min(options_.first_dirty, plan.recovery_at_most());
   promised_ = std::max(options_.recovery_point, plan.promised());
 }
 
@@ -242,7 +250,8 @@ Status PartitionLog::AdoptTopicId(const Uuid& topic_id) {
 Status PartitionLog::RemoveLeftovers(const std::vector<std::string>& names) {
   const std::set<std::string> all(names.begin(), names.end());
   for (const std::string& name : names) {
-    bool leftover = name.ends_with(".tmp");
+    bool leftover = name.ends_with(".tmp") || name.ends_with(kCleanedSuffix) ||
+                    name.ends_with(kDeletedSuffix);
     for (std::string_view suffix : {".index", ".timeindex", ".txnindex"}) {
       if (auto base = ParseSegmentFileName(name, suffix)) {
         leftover |= !all.contains(SegmentFileName(*base, ".log"));
@@ -281,7 +290,8 @@ Result<bool> PartitionLog::LoadEpochs() {
 Status PartitionLog::LoadSealed(size_t index) {
   Segment& segment = *segments_[index];
   Status loaded = segment.Load();
-  if (loaded || !IsCorrupt(loaded.error())) return loaded;
+  if (!loaded && !IsCorrupt(loaded.error())) return loaded;
+  if (loaded && !swapped_.contains(segment.base_offset())) return {};
   return RebuildIndexes(segment);
 }
 
@@ -366,8 +376,7 @@ Status PartitionLog::Scan() {
   LeaderEpoch last_epoch = -1;
   for (size_t i = first; i < segments_.size(); ++i) {
     const Offset base = segments_[i]->base_offset();
-    const bool hole =
-        base != expected && (base < expected || !options_.config.compacted);
+    const bool hole = base != expected;
     bool intact = false;
     if (!hole) {
       expected = base;
@@ -445,8 +454,7 @@ Result<bool> PartitionLog::ScanSegment(size_t index, Offset* expected,
     if (!item || !*item) break;
     const record::BatchHeader& header = (*item)->header;
     const Offset last = header.LastOffset();
-    const bool gap =
-        header.base_offset != *expected && !options_.config.compacted;
+    const bool gap = header.base_offset != *expected && !MayHaveGaps();
     if (gap || header.base_offset < *expected || last < header.base_offset ||
         last - segment.base_offset() > INT32_MAX) {
       problem = "offset " + std::to_string(header.base_offset) + " where " +

@@ -5,12 +5,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "broker/log/append_validation.h"
 #include "broker/log/batch_cache.h"
+#include "broker/log/compaction.h"
 #include "broker/log/durability.h"
 #include "broker/log/epoch_cache.h"
 #include "broker/log/log.h"
@@ -113,6 +115,12 @@ class PartitionLog final : public Log {
   Status AdvanceStartOffset(Offset offset) override;
   Result<int> ApplyRetention(Offset high_watermark, int64_t now_ms) override;
   void UpdateConfig(const LogConfig& config) override;
+
+  Result<std::optional<Cleanable>> FindCleanable(Offset high_watermark,
+                                                 int64_t now_ms) override;
+  Result<std::map<ProducerId, LastOfProducer>> LastOfProducers() override;
+  Result<bool> Replace(const CleanedGroup& cleaned) override;
+  Status Cleaned(uint64_t generation, Offset upto) override;
 
   Result<Offset> RecoveryPoint() override;
   const TopicPartition& partition() const override {
@@ -277,6 +285,23 @@ class PartitionLog final : public Log {
   Status DropSegmentsBelowStart();
   Status RemoveSnapshots(Offset from, Offset below);
   void ForgetPlaces();
+  // Of a log that has been cleaned up to there the rest is dirty.
+  void CleanAtMost(Offset offset);
+
+  // log_compaction.cc
+  // Whether offsets may be missing between the batches of a segment. Segments
+  // follow each other without.
+  bool MayHaveGaps() const { return options_.config.compacted || gaps_; }
+  // So that a scan knows it, too: it is on disk before any gap is.
+  Status NoteGaps();
+  Result<bool> IsOverdue(const Segment& segment, int64_t now_ms) const;
+  using Names = std::vector<std::pair<std::string, std::string>>;
+  Names NamesToSwap(const CleanedGroup& cleaned) const;
+  Status SwapNames(const Names& names);
+  // What a crash has left of Replace.
+  Status FinishSwaps(std::vector<std::string>* names);
+  Status FinishSwap(Offset base, const std::vector<std::string>& names);
+  void RemoveUnused(std::vector<std::string> files);
   bool IsExpired(const Segment& segment, int64_t now_ms) const;
 
   io::FileSystem& fs_;
@@ -290,6 +315,10 @@ class PartitionLog final : public Log {
   bool saw_markers_ = false;      // while scanning
   Verifications verifications_;
   std::vector<Offset> snapshots_;  // on disk, ascending
+  bool gaps_ = false;              // there is a kGapsFile
+  Offset first_dirty_ = 0;         // everything in front of it is clean
+  uint64_t swapped_change_ = 0;    // of the last Replace
+  std::set<Offset> swapped_;       // while opening: without indexes
 
   Offset start_ = 0;
   Durability durability_;

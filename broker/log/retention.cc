@@ -31,6 +31,12 @@ void PartitionLog::ForgetPlaces() {
 // written behind it never meets on disk what was there before. In between,
 // recovery finds the log as it was, or as it will be, or less than either.
 Status PartitionLog::BeginCut(Offset offset, bool fully) {
+  // A segment that is cut must not be what a crash puts others back for.
+  if (swapped_change_ > mark_->synced_change()) {
+    TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
+    swapped_change_ = 0;
+  }
+  CleanAtMost(fully ? 0 : offset);
   durability_.BeginCut();
   in_progress_ = false;
   taken_position_.reset();
@@ -110,7 +116,8 @@ Status PartitionLog::Cut(Offset offset, bool damaged) {
 Result<std::optional<PartitionLog::CutPlace>> PartitionLog::PlaceToCut(
     const Segment& segment, Offset offset, bool damaged) {
   uint64_t from = 0;
-  if (!damaged) {
+  // Where offsets are missing, the log ends behind what is in front of them.
+  if (!damaged && !MayHaveGaps()) {
     TM_ASSIGN_OR_RETURN(from, segment.Floor(offset));
   }
   Offset expected = segment.base_offset();
@@ -130,7 +137,9 @@ Result<std::optional<PartitionLog::CutPlace>> PartitionLog::PlaceToCut(
     }
     const record::BatchHeader& header = (*item)->header;
     if (header.LastOffset() >= offset) {
-      return CutPlace{position, std::min(offset, header.base_offset)};
+      return CutPlace{
+          position,
+          std::min(offset, MayHaveGaps() ? expected : header.base_offset)};
     }
     expected = header.NextOffset();
   }
@@ -273,7 +282,7 @@ Status PartitionLog::AdvanceStartOffset(Offset offset) {
 
 bool PartitionLog::IsExpired(const Segment& segment, int64_t now_ms) const {
   if (options_.config.retention_ms < 0) return false;
-  const int64_t newest = segment.MaxTimestamp().timestamp_ms;
+  const int64_t newest = segment.NewestTimestamp();
   return newest >= 0 && now_ms - newest > options_.config.retention_ms;
 }
 

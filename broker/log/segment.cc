@@ -31,19 +31,21 @@ std::optional<Offset> ParseSegmentFileName(std::string_view name,
                                                          : std::nullopt;
 }
 
-Segment::Segment(io::FileSystem& fs, const std::string& dir, Offset base_offset)
+Segment::Segment(io::FileSystem& fs, const std::string& dir, Offset base_offset,
+                 std::string_view suffix)
     : fs_(&fs),
       path_(dir + "/" + SegmentFileName(base_offset, "")),
+      suffix_(suffix),
       base_offset_(base_offset),
-      index_(fs, path_ + ".index", base_offset),
-      time_index_(fs, path_ + ".timeindex", base_offset),
-      transactions_(fs, path_ + ".txnindex", base_offset),
+      index_(fs, path_ + ".index" + suffix_, base_offset),
+      time_index_(fs, path_ + ".timeindex" + suffix_, base_offset),
+      transactions_(fs, path_ + ".txnindex" + suffix_, base_offset),
       max_timestamp_{-1, base_offset} {}
 
 Result<std::shared_ptr<io::File>> Segment::LogFile() const {
   if (!file_) file_ = lent_.lock();
   if (!file_) {
-    TM_ASSIGN_OR_RETURN(auto file, fs_->Open(path_ + ".log", absent_));
+    TM_ASSIGN_OR_RETURN(auto file, fs_->Open(log_path(), absent_));
     // Files of that name may be left from a crash during a truncation.
     if (absent_) TM_RETURN_IF_ERROR(file->Truncate(0));
     absent_ = false;
@@ -54,7 +56,7 @@ Result<std::shared_ptr<io::File>> Segment::LogFile() const {
 }
 
 Status Segment::Load() {
-  TM_ASSIGN_OR_RETURN(auto file, fs_->Open(path_ + ".log", false));
+  TM_ASSIGN_OR_RETURN(auto file, fs_->Open(log_path(), false));
   TM_ASSIGN_OR_RETURN(size_, file->Size());
   TM_RETURN_IF_ERROR(index_.Load(size_));
   TM_RETURN_IF_ERROR(transactions_.Load());
@@ -70,7 +72,7 @@ Status Segment::Create() {
 }
 
 Status Segment::CreateInNew() {
-  TM_ASSIGN_OR_RETURN(file_, fs_->Open(path_ + ".log", true));
+  TM_ASSIGN_OR_RETURN(file_, fs_->Open(log_path(), true));
   lent_ = file_;
   max_timestamp_ = {-1, base_offset_};
   return {};
@@ -78,6 +80,8 @@ Status Segment::CreateInNew() {
 
 void Segment::NoteTimestamp(const record::BatchHeader& header) {
   if (first_timestamp_ms_ < 0) first_timestamp_ms_ = header.max_timestamp;
+  // Nobody finds a record there.
+  if (header.record_count == 0) return;
   if (header.max_timestamp > max_timestamp_.timestamp_ms) {
     max_timestamp_ = {header.max_timestamp, header.LastOffset()};
   }
@@ -239,6 +243,27 @@ TimeIndex::Entry Segment::MaxTimestamp() const {
                                                             : max_timestamp_;
 }
 
+int64_t Segment::NewestTimestamp() const {
+  const int64_t newest = MaxTimestamp().timestamp_ms;
+  if (newest >= 0) return newest;
+  return FindFirstTimestamp().value_or(-1);
+}
+
+Result<int64_t> Segment::FindFirstTimestamp() const {
+  if (first_timestamp_ms_ >= 0) return first_timestamp_ms_;
+  TM_ASSIGN_OR_RETURN(auto cursor, Walk(0, BatchCursor::Want::kHeaders,
+                                        record::kBatchHeaderSize));
+  TM_ASSIGN_OR_RETURN(const auto first, cursor.Next());
+  return first ? first->header.max_timestamp : -1;
+}
+
+void Segment::LoseSuffix() {
+  suffix_.clear();
+  index_.file().SetPath(path_ + ".index");
+  time_index_.file().SetPath(path_ + ".timeindex");
+  transactions_.file().SetPath(path_ + ".txnindex");
+}
+
 Result<std::vector<std::shared_ptr<io::File>>> Segment::Seal() {
   TM_RETURN_IF_ERROR(time_index_.MaybeAppend(max_timestamp_.timestamp_ms,
                                              max_timestamp_.offset));
@@ -257,8 +282,8 @@ Status Segment::Remove() {
   TM_RETURN_IF_ERROR(index_.file().Remove());
   TM_RETURN_IF_ERROR(time_index_.file().Remove());
   TM_RETURN_IF_ERROR(transactions_.file().Remove());
-  if (!fs_->Exists(path_ + ".log")) return {};
-  return fs_->Remove(path_ + ".log");
+  if (!fs_->Exists(log_path())) return {};
+  return fs_->Remove(log_path());
 }
 
 }  // namespace tidemark::log

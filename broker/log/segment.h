@@ -28,11 +28,13 @@ std::optional<Offset> ParseSegmentFileName(std::string_view name,
 // needed. Owner's thread only; durability is the log's business.
 class Segment {
  public:
-  Segment(io::FileSystem& fs, const std::string& dir, Offset base_offset);
+  // `suffix`: behind the names of its files, while it is no segment of a log.
+  Segment(io::FileSystem& fs, const std::string& dir, Offset base_offset,
+          std::string_view suffix = "");
 
   Offset base_offset() const { return base_offset_; }
   uint64_t size() const { return size_; }
-  std::string log_path() const { return path_ + ".log"; }
+  std::string log_path() const { return path_ + ".log" + suffix_; }
   TransactionIndex& transactions() { return transactions_; }
   const TransactionIndex& transactions() const { return transactions_; }
 
@@ -85,6 +87,11 @@ class Segment {
   // the batch that has it.
   TimeIndex::Entry MaxTimestamp() const;
   void NoteTimestamp(const record::BatchHeader& header);
+  // The newest of it, as retention sees it: where no record is left, that of
+  // the first batch.
+  int64_t NewestTimestamp() const;
+  // As first_timestamp_ms, but looked up when it is not known.
+  Result<int64_t> FindFirstTimestamp() const;
   // Of the first batch, for segment.ms; -1: unknown.
   int64_t first_timestamp_ms() const { return first_timestamp_ms_; }
 
@@ -92,12 +99,14 @@ class Segment {
   // files, for the caller to sync.
   Result<std::vector<std::shared_ptr<io::File>>> Seal();
   Result<std::shared_ptr<io::File>> LogFile() const;
+  // Its files have lost the suffix.
+  void LoseSuffix();
   // Closes the file until it is needed again.
   void Release() { file_ = nullptr; }
   // What is, or may be, on disk of it.
   std::vector<std::string> Files() const {
-    return {path_ + ".index", path_ + ".timeindex", path_ + ".txnindex",
-            path_ + ".log"};
+    return {path_ + ".index" + suffix_, path_ + ".timeindex" + suffix_,
+            path_ + ".txnindex" + suffix_, log_path()};
   }
   Status Remove();
 
@@ -107,6 +116,7 @@ class Segment {
 
   io::FileSystem* fs_;
   std::string path_;  // without suffix
+  std::string suffix_;
   Offset base_offset_;
   mutable std::shared_ptr<io::File> file_;
   // The same as long as anybody has it: however many read from a sealed

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "broker/log/log.h"
+#include "common/base/ids.h"
+
+// What a log and its cleaner tell each other, and what is to be cleaned of a
+// log (kafka LogCleanerManager). Plain values.
+namespace tidemark::log {
+
+// The newest of a producer in a log: its last batch must stay, so that whoever
+// reads the log from its start knows its sequence.
+struct LastOfProducer {
+  Offset batch = -1;         // its last offset; -1: a marker is all there is
+  ProducerEpoch epoch = -1;  // of the marker
+};
+
+// A segment that gets no more batches.
+struct CleanableSegment {
+  std::string path;  // of the file of its batches
+  uint64_t size = 0;
+  Offset base = 0;
+  Offset end = 0;
+  int64_t max_timestamp_ms = -1;
+
+  bool operator==(const CleanableSegment&) const = default;
+};
+
+// What may be cleaned of a log, and how dirty that is.
+struct Cleanable {
+  std::string dir;
+  uint64_t generation = 0;  // what was cut in between makes it void
+  LogConfig config;
+  // All in front of the first that must stay as it is, from the log's start.
+  std::vector<CleanableSegment> segments;
+  Offset first_dirty = 0;
+  uint64_t clean_bytes = 0;
+  uint64_t dirty_bytes = 0;
+  bool overdue = false;  // by max.compaction.lag.ms
+  bool has_aborted = false;
+
+  double DirtyRatio() const {
+    const uint64_t all = clean_bytes + dirty_bytes;
+    return all == 0
+               ? 0
+               : static_cast<double>(dirty_bytes) / static_cast<double>(all);
+  }
+  bool Due() const {
+    return dirty_bytes > 0 &&
+           (overdue || DirtyRatio() > config.min_cleanable_ratio);
+  }
+};
+
+// Segments that follow each other, in [base, end), of which one is made.
+struct SegmentGroup {
+  std::vector<CleanableSegment> segments;
+  Offset base() const { return segments.front().base; }
+  Offset end() const { return segments.back().end; }
+};
+// Those in front of `end` in groups: none larger than segment.bytes and than
+// what the offsets and positions of an index reach, unless it was before.
+std::vector<SegmentGroup> GroupSegments(
+    const std::vector<CleanableSegment>& segments, Offset end,
+    int64_t segment_bytes);
+
+// The files that a cleaner has written and synced beside a log: those of a
+// segment, each with this behind its name.
+inline constexpr char kCleanedSuffix[] = ".cleaned";
+// The batches of a segment that takes the place of others. It is whole; what a
+// crash has left of the others is to go.
+inline constexpr char kSwapSuffix[] = ".swap";
+// No segment's file any more.
+inline constexpr char kDeletedSuffix[] = ".deleted";
+// In the directory of a log whose offsets may have gaps, also where its topic's
+// settings are not known yet.
+inline constexpr char kGapsFile[] = "compacted";
+
+struct CleanedGroup {
+  uint64_t generation = 0;
+  std::vector<CleanableSegment> replaced;
+  bool has_aborted = false;  // there is an index of transactions
+};
+
+}  // namespace tidemark::log

@@ -1,0 +1,254 @@
+// The log's part of compaction: what may be cleaned, and how a cleaned segment
+// takes the place of others.
+//
+// A cleaner writes the files of a segment beside the log, CLEANED, and syncs
+// them. Then names are changed, on the owner's thread, none of which waits for
+// the disk; a power cut leaves the first so many of these changes:
+//
+//   BASE.log.cleaned -> BASE.log.swap     from here on the new one counts
+//   OLD.log -> OLD.log.deleted            of all that it takes the place of
+//   BASE.index -> BASE.index.deleted      and BASE.index.cleaned -> BASE.index
+//   BASE.log.swap -> BASE.log
+//
+// Recovery that finds a BASE.log.swap removes what is left of the others and
+// gives it its name. The batches tell where it ends: where the last of those
+// others did, for the last batch of a group always stays.
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/log/compaction.h"
+#include "broker/log/partition_log.h"
+
+namespace tidemark::log {
+namespace {
+
+constexpr size_t kWalkWindow = 64 * 1024;
+constexpr std::string_view kIndexSuffixes[] = {".index", ".timeindex",
+                                               ".txnindex"};
+
+}  // namespace
+
+Result<bool> PartitionLog::IsOverdue(const Segment& segment,
+                                     int64_t now_ms) const {
+  const int64_t lag = options_.config.max_compaction_lag_ms;
+  if (lag == INT64_MAX) return false;
+  TM_ASSIGN_OR_RETURN(const int64_t first, segment.FindFirstTimestamp());
+  return first >= 0 && now_ms - first > lag;
+}
+
+Result<std::optional<Cleanable>> PartitionLog::FindCleanable(
+    Offset high_watermark, int64_t now_ms) {
+  TM_RETURN_IF_ERROR(Healthy());
+  const LogConfig& config = options_.config;
+  if (!config.compacted || producers_stale_) return std::nullopt;
+  Cleanable found;
+  found.dir = options_.dir;
+  found.generation = durability_.generation();
+  found.config = config;
+  found.first_dirty = std::max(first_dirty_, start_);
+  found.has_aborted = has_aborted_;
+  // A scan after a crash begins behind it.
+  const Offset limit =
+      std::min(LastStableOffset(high_watermark), mark_->synced());
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+    const Segment& segment = *segments_[i];
+    const Offset end = segments_[i + 1]->base_offset();
+    const bool dirty = end > found.first_dirty;
+    if (end > limit) break;
+    const int64_t newest = segment.MaxTimestamp().timestamp_ms;
+    if (dirty && config.min_compaction_lag_ms > 0 &&
+        newest > now_ms - config.min_compaction_lag_ms) {
+      break;
+    }
+    if (dirty && found.dirty_bytes == 0) {
+      TM_ASSIGN_OR_RETURN(found.overdue, Note(IsOverdue(segment, now_ms)));
+    }
+    (dirty ? found.dirty_bytes : found.clean_bytes) += segment.size();
+    found.segments.push_back({segment.log_path(), segment.size(),
+                              segment.base_offset(), end, newest});
+  }
+  if (found.segments.empty()) return std::nullopt;
+  return found;
+}
+
+Result<std::map<ProducerId, LastOfProducer>> PartitionLog::LastOfProducers() {
+  TM_RETURN_IF_ERROR(Healthy());
+  TM_RETURN_IF_ERROR(Note(FreshProducers()));
+  std::map<ProducerId, LastOfProducer> all;
+  for (const auto& [id, producer] : producers_.producers()) {
+    all[id] = {producer.count > 0 ? producer.last().last_offset : -1,
+               producer.epoch};
+  }
+  return all;
+}
+
+void PartitionLog::CleanAtMost(Offset offset) {
+  if (offset >= first_dirty_) return;
+  first_dirty_ = offset;
+  mark_->SetFirstDirty(offset);
+}
+
+// Until it is on disk nothing is acknowledged from a journal; with it, what is
+// behind a gap would be more than a scan finds.
+Status PartitionLog::NoteGaps() {
+  if (gaps_) return {};
+  TM_RETURN_IF_ERROR(fs_.Open(Path(kGapsFile), true));
+  gaps_ = true;
+  in_place_until_ = ++change_;
+  return {};
+}
+
+PartitionLog::Names PartitionLog::NamesToSwap(
+    const CleanedGroup& cleaned) const {
+  const Offset base = cleaned.replaced.front().base;
+  const auto of = [&](Offset offset, std::string_view suffix,
+                      std::string_view behind = "") {
+    return Path(SegmentFileName(offset, suffix)) + std::string(behind);
+  };
+  Names names;
+  names.emplace_back(of(base, ".log", kCleanedSuffix),
+                     of(base, ".log", kSwapSuffix));
+  for (const CleanableSegment& old : cleaned.replaced) {
+    names.emplace_back(of(old.base, ".log"),
+                       of(old.base, ".log", kDeletedSuffix));
+  }
+  for (const std::string_view suffix : kIndexSuffixes) {
+    const std::string index = of(base, suffix);
+    if (fs_.Exists(index)) {
+      names.emplace_back(index, of(base, suffix, kDeletedSuffix));
+    }
+    if (suffix == ".txnindex" && !cleaned.has_aborted) continue;
+    names.emplace_back(of(base, suffix, kCleanedSuffix), index);
+  }
+  names.emplace_back(of(base, ".log", kSwapSuffix), of(base, ".log"));
+  return names;
+}
+
+// All of them, or none.
+Status PartitionLog::SwapNames(const Names& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    const Status renamed = fs_.Rename(names[i].first, names[i].second);
+    if (renamed) continue;
+    while (i-- > 0) {
+      const Status back = fs_.Rename(names[i].second, names[i].first);
+      if (!back)
+        return Fail(ErrorCode::kKafkaStorageError, back.error().message);
+    }
+    return renamed;
+  }
+  return {};
+}
+
+Result<bool> PartitionLog::Replace(const CleanedGroup& cleaned) {
+  TM_RETURN_IF_ERROR(Healthy());
+  if (cleaned.generation != durability_.generation()) return false;
+  const std::vector<CleanableSegment>& old = cleaned.replaced;
+  const size_t first = SegmentIndex(old.front().base);
+  for (size_t i = 0; i < old.size(); ++i) {
+    if (first + i + 1 >= segments_.size()) return false;
+    const Segment& segment = *segments_[first + i];
+    if (segment.base_offset() != old[i].base || segment.size() != old[i].size ||
+        segments_[first + i + 1]->base_offset() != old[i].end) {
+      return false;
+    }
+  }
+  const Offset base = old.front().base, end = old.back().end;
+  auto segment =
+      std::make_unique<Segment>(fs_, options_.dir, base, kCleanedSuffix);
+  TM_RETURN_IF_ERROR(Note(segment->Load()));
+  TM_RETURN_IF_ERROR(Note(NoteGaps()));
+  const Names names = NamesToSwap(cleaned);
+  TM_RETURN_IF_ERROR(Note(SwapNames(names)));
+  segment->LoseSuffix();
+  std::vector<std::string> unused;
+  for (const auto& [from, to] : names) {
+    if (to.ends_with(kDeletedSuffix)) unused.push_back(to);
+  }
+  for (size_t i = 1; i < old.size(); ++i) {
+    for (const std::string_view suffix : kIndexSuffixes) {
+      unused.push_back(Path(SegmentFileName(old[i].base, suffix)));
+    }
+  }
+  const auto at = segments_.begin() + static_cast<ptrdiff_t>(first);
+  *at = std::move(segment);
+  segments_.erase(at + 1, at + static_cast<ptrdiff_t>(old.size()));
+  hints_.fill({});
+  // What was aborted there is in no index any more.
+  newest_.ForgetBelow(end);
+  changed_ = true;
+  swapped_change_ = ++change_;
+  RemoveUnused(std::move(unused));
+  CheckInvariants();
+  return true;
+}
+
+// What stays is removed when the log is opened.
+void PartitionLog::RemoveUnused(std::vector<std::string> files) {
+  if (options_.remove_later) return options_.remove_later(std::move(files));
+  (void)RemoveFiles(fs_, files);
+}
+
+Status PartitionLog::Cleaned(uint64_t generation, Offset upto) {
+  TM_RETURN_IF_ERROR(Healthy());
+  if (generation != durability_.generation() || upto <= first_dirty_) return {};
+  TM_RETURN_IF_ERROR(Note(NoteGaps()));
+  first_dirty_ = upto;
+  mark_->SetFirstDirty(upto);
+  return {};
+}
+
+Status PartitionLog::FinishSwaps(std::vector<std::string>* names) {
+  bool found = false;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(kSwapSuffix)) continue;
+    const auto base = ParseSegmentFileName(
+        name.substr(0, name.size() - sizeof kSwapSuffix + 1), ".log");
+    if (!base) continue;
+    TM_RETURN_IF_ERROR(FinishSwap(*base, *names));
+    found = true;
+  }
+  if (!found) return {};
+  TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
+  TM_ASSIGN_OR_RETURN(*names, fs_.List(options_.dir));
+  return {};
+}
+
+Status PartitionLog::FinishSwap(Offset base,
+                                const std::vector<std::string>& names) {
+  const std::string path = Path(SegmentFileName(base, ".log"));
+  Offset end = base + 1;
+  {
+    TM_ASSIGN_OR_RETURN(auto file, fs_.Open(path + kSwapSuffix, false));
+    TM_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+    BatchCursor cursor(*file, 0, size, BatchCursor::Want::kHeaders,
+                       kWalkWindow);
+    while (true) {
+      const auto item = cursor.Next();
+      if (!item && item.error().code != ErrorCode::kCorruptMessage) {
+        return Fail(item.error());
+      }
+      if (!item || !*item) break;
+      end = (*item)->header.NextOffset();
+    }
+  }
+  LOG(WARNING) << "compaction finished partition="
+               << ToString(options_.partition) << " base_offset=" << base
+               << " end_offset=" << end;
+  for (const std::string& name : names) {
+    for (const std::string_view suffix :
+         {std::string_view(".log"), kIndexSuffixes[0], kIndexSuffixes[1],
+          kIndexSuffixes[2]}) {
+      const auto offset = ParseSegmentFileName(name, suffix);
+      if (!offset || *offset < base || *offset >= end) continue;
+      TM_RETURN_IF_ERROR(fs_.Remove(Path(name)));
+    }
+  }
+  TM_RETURN_IF_ERROR(fs_.Rename(path + kSwapSuffix, path));
+  swapped_.insert(base);
+  return {};
+}
+
+}  // namespace tidemark::log
