@@ -9,9 +9,11 @@ Result<KeyOffsets> KeyOffsets::Make(size_t bytes, double load_factor,
   KeyOffsets made;
   made.secret_ = secret;
   made.slot_count_ = std::max<size_t>(bytes / sizeof(Slot), 2);
-  const double wanted = static_cast<double>(made.slot_count_) * load_factor;
+  // Also where that is no number.
+  load_factor = std::max(0.05, std::min(0.95, load_factor));
   made.capacity_ = std::clamp<size_t>(
-      static_cast<size_t>(std::max(wanted, 1.0)), 1, made.slot_count_ - 1);
+      static_cast<size_t>(static_cast<double>(made.slot_count_) * load_factor),
+      1, made.slot_count_ - 1);
   made.slots_.reset(
       static_cast<Slot*>(std::calloc(made.slot_count_, sizeof(Slot))));
   if (made.slots_ == nullptr) {

@@ -9,6 +9,8 @@ namespace tidemark::log {
 namespace {
 
 constexpr size_t kWindow = 1 << 20;
+// So that a sync never has much to do at once: others sync beside it.
+constexpr size_t kSyncEvery = 8 << 20;
 
 // Reads a file for once, at a pace. Only reads.
 class PacedFile final : public io::File {
@@ -63,8 +65,10 @@ Result<LogCleaning::Outcome> LogCleaning::Run() {
 }
 
 Status LogCleaning::Walk(const CleanableSegment& segment, const Each& each) {
-  TM_ASSIGN_OR_RETURN(auto opened, fs_.Open(segment.path, false));
-  const PacedFile file(std::move(opened), pace_);
+  auto opened = fs_.Open(segment.path, false);
+  if (!opened && !fs_.Exists(segment.path)) return Stop(Outcome::kChanged);
+  TM_RETURN_IF_ERROR(opened);
+  const PacedFile file(std::move(*opened), pace_);
   BatchCursor cursor(file, 0, segment.size, BatchCursor::Want::kWholeBatches,
                      kWindow);
   counts_.right = segment.base;
@@ -255,6 +259,12 @@ Status LogCleaning::FlushTo(Segment* out) {
   TM_RETURN_IF_ERROR(
       out->Append(headers_, bytes_, {}, what_.config.index_interval_bytes));
   counts_.written += bytes_.size();
+  unsynced_ += bytes_.size();
+  if (unsynced_ >= kSyncEvery) {
+    TM_ASSIGN_OR_RETURN(const auto file, out->LogFile());
+    TM_RETURN_IF_ERROR(file->Sync());
+    unsynced_ = 0;
+  }
   headers_.clear();
   bytes_.clear();
   return {};

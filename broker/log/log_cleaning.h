@@ -104,6 +104,7 @@ class LogCleaning {
   // What is to be written next.
   std::vector<record::BatchHeader> headers_;
   std::string bytes_;
+  size_t unsynced_ = 0;
 };
 
 }  // namespace tidemark::log

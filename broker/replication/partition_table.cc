@@ -19,6 +19,12 @@ int64_t ToNumber(const std::string& text, int64_t otherwise) {
   return value;
 }
 
+double ToFraction(const std::string& text, double otherwise) {
+  double value = otherwise;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
 log::LogConfig LogConfigOf(const ShardState& state, const std::string& topic,
                            int32_t* min_isr) {
   const auto get = [&](std::string_view key) {
@@ -40,6 +46,14 @@ log::LogConfig LogConfigOf(const ShardState& state, const std::string& topic,
   const std::string policy = get("cleanup.policy");
   config.delete_enabled = policy.find("delete") != std::string::npos;
   config.compacted = policy.find("compact") != std::string::npos;
+  config.min_cleanable_ratio =
+      ToFraction(get("min.cleanable.dirty.ratio"), config.min_cleanable_ratio);
+  config.min_compaction_lag_ms =
+      ToNumber(get("min.compaction.lag.ms"), config.min_compaction_lag_ms);
+  config.max_compaction_lag_ms =
+      ToNumber(get("max.compaction.lag.ms"), config.max_compaction_lag_ms);
+  config.delete_retention_ms =
+      ToNumber(get("delete.retention.ms"), config.delete_retention_ms);
   config.log_append_time = get("message.timestamp.type") == "LogAppendTime";
   config.flush_messages =
       ToNumber(get("flush.messages"), config.flush_messages);

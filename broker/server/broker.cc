@@ -204,6 +204,7 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
     scrubber = std::make_unique<io::EventLoop>("scrub");
     environment.scrubber = scrubber.get();
   }
+  environment.cleaner = &SystemClock();
   peers = std::make_unique<io::EventLoop>("peers");
   environment.peers = [this](ImageHolder& metadata) {
     return std::make_unique<coordinator::PeerConnections>(
@@ -319,7 +320,7 @@ std::string Broker::Impl::Metrics() const {
   return RenderMetrics(BrokerMetricsSource{
       config.node_id, network, admission, core->groups().memory(),
       core->replicas().stats(), core->metadata().Get(), fenced.load(),
-      std::move(unusable), core->scrubbed(), posted});
+      std::move(unusable), core->scrubbed(), core->cleaned(), posted});
 }
 
 void Broker::Impl::HandOverLeaderships() {

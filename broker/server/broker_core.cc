@@ -98,6 +98,7 @@ Result<std::unique_ptr<BrokerCore>> BrokerCore::Open(const BrokerConfig& config,
   TM_RETURN_IF_ERROR(core->LoadLogs());
   core->Assemble();
   core->AssembleScrubber();
+  core->AssembleCleaner();
   core->AssemblePublisher();
   return core;
 }
@@ -225,6 +226,25 @@ void BrokerCore::AssembleScrubber() {
       *environment_.scrubber, *environment_.files, options, *scrub_source_);
 }
 
+void BrokerCore::AssembleCleaner() {
+  const Config& config = config_.raw();
+  log::Cleaner::Options options;
+  options.threads = Int(config, "log.cleaner.threads");
+  if (environment_.cleaner == nullptr || options.threads == 0 ||
+      !config.GetBool("log.cleaner.enable")) {
+    return;
+  }
+  options.dedupe_bytes =
+      static_cast<size_t>(config.GetInt("log.cleaner.dedupe.buffer.size"));
+  options.load_factor = config.GetDouble("log.cleaner.io.buffer.load.factor");
+  options.bytes_per_second =
+      config.GetDouble("log.cleaner.io.max.bytes.per.second");
+  options.backoff = Ms(config, "log.cleaner.backoff.ms");
+  clean_source_ = std::make_unique<replication::ReplicaCleanSource>(*replicas_);
+  cleaner_ = std::make_unique<log::Cleaner>(
+      *environment_.files, *environment_.cleaner, options, *clean_source_);
+}
+
 void BrokerCore::AssemblePublisher() {
   Publisher::Parts parts;
   parts.self = config_.node_id;
@@ -258,6 +278,7 @@ void BrokerCore::Join(std::vector<metadata::EndpointImage> endpoints) {
   session_->Start(std::move(endpoints));
   subscriber_->Start();
   if (scrubber_ != nullptr) scrubber_->Start();
+  if (cleaner_ != nullptr) cleaner_->Start();
   joined_ = true;
   for (const std::string& dir : logs_->OfflineDirectories()) {
     environment_.control->Post([this, dir] { OnDirectoryOffline(dir); });
@@ -310,6 +331,7 @@ void BrokerCore::HandOver(std::function<void(bool)> done) {
 }
 
 void BrokerCore::Close(std::function<void(Status)> done) {
+  if (cleaner_ != nullptr) cleaner_->Stop();
   subscriber_->Stop();
   session_->Stop();
   replicas_->Close(session_->broker_epoch(), std::move(done));

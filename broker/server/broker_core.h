@@ -21,6 +21,7 @@
 #include "broker/metadata/controller_session.h"
 #include "broker/metadata/image_holder.h"
 #include "broker/metadata/subscriber.h"
+#include "broker/replication/cleaning.h"
 #include "broker/replication/fetch_service.h"
 #include "broker/replication/replica_manager_impl.h"
 #include "broker/replication/scrubbing.h"
@@ -45,6 +46,7 @@ class BrokerCore {
     std::vector<Executor*> shards;
     Executor* control = nullptr;     // session, feed, publisher
     Executor* scrubber = nullptr;    // may block; nullptr: nothing is scrubbed
+    const Clock* cleaner = nullptr;  // nullptr: no log is compacted
     std::vector<Executor*> readers;  // may wait for a disk; none: shards wait
     std::shared_ptr<ControllerChannels> channels;
     replication::TransportFactory connect;
@@ -82,8 +84,8 @@ class BrokerCore {
   // Asks to hand over all leaderships; `done` once, on the control executor:
   // when they are gone, or with false when there is no controller to ask.
   void HandOver(std::function<void(bool handed_over)> done);
-  // The clean stop, when nobody sends requests any more. `done` on a thread of
-  // its own; only posts.
+  // The clean stop, when nobody sends requests any more. Not on an executor.
+  // `done` on a thread of its own; only posts.
   void Close(std::function<void(Status)> done);
 
   // Log directories that cannot be used, and why. Any thread.
@@ -100,6 +102,10 @@ class BrokerCore {
   const log::Scrubber::Counters* scrubbed() const {
     return scrubber_ == nullptr ? nullptr : &scrubber_->counters();
   }
+  // nullptr: no log is compacted. Any thread.
+  const log::Cleaner::Counters* cleaned() const {
+    return cleaner_ == nullptr ? nullptr : &cleaner_->counters();
+  }
   coordinator::GroupCoordinator& groups() { return *groups_; }
   // nullptr: there are none.
   coordinator::TransactionCoordinator* transactions() {
@@ -114,6 +120,7 @@ class BrokerCore {
   void Assemble();
   void AssembleTransactions();
   void AssembleScrubber();
+  void AssembleCleaner();
   void AssemblePublisher();
   void OnDirectoryOffline(const std::string& dir);
 
@@ -135,6 +142,8 @@ class BrokerCore {
   std::unique_ptr<replication::ReplicaManagerImpl> replicas_;
   std::unique_ptr<replication::ReplicaScrubSource> scrub_source_;
   std::unique_ptr<log::Scrubber> scrubber_;
+  std::unique_ptr<replication::ReplicaCleanSource> clean_source_;
+  std::unique_ptr<log::Cleaner> cleaner_;
   std::unique_ptr<replication::FetchService> fetch_;
   std::unique_ptr<coordinator::GroupCoordinator> groups_;
   std::unique_ptr<coordinator::PeerCalls> peers_;

@@ -125,6 +125,39 @@ void AddScrubbing(const log::Scrubber::Counters& scrubbed, Families* out) {
                of(scrubbed.damaged));
 }
 
+void AddCleaning(const log::Cleaner::Counters& cleaned, Families* out) {
+  auto of = [](const auto& counter) {
+    return static_cast<double>(counter.load(std::memory_order_relaxed));
+  };
+  out->Counter("tidemark_log_cleaner_read_bytes_total",
+               "Bytes of logs that compaction has read.",
+               of(cleaned.read_bytes));
+  out->Counter("tidemark_log_cleaner_written_bytes_total",
+               "Bytes of logs that compaction has written anew.",
+               of(cleaned.written_bytes));
+  out->Counter("tidemark_log_cleaner_dropped_records_total",
+               "Records that compaction has dropped.",
+               of(cleaned.dropped_records));
+  out->Counter("tidemark_log_cleaner_passes_total",
+               "Compactions of a log that came to their end.",
+               of(cleaned.passes));
+  out->Counter("tidemark_log_cleaner_failed_passes_total",
+               "Compactions of a log that failed.", of(cleaned.failed_passes));
+  out->Counter("tidemark_log_cleaner_busy_seconds_total",
+               "Processor time of compaction.", of(cleaned.busy_nanos) / 1e9);
+  out->Gauge("kafka_log_logcleanermanager_uncleanable_partitions_count",
+             "Logs of which the last compaction has failed.",
+             of(cleaned.uncleanable));
+  out->Gauge("kafka_log_logcleanermanager_max_dirty_percent",
+             "The largest share of a compacted log that is not compacted.",
+             of(cleaned.dirtiest_percent));
+  const double last = of(cleaned.last_pass_wall_ms);
+  out->Gauge(
+      "kafka_log_logcleanermanager_time_since_last_run_ms",
+      "Since the end of the last compaction; 0: there was none.",
+      last == 0 ? 0 : static_cast<double>(SystemClock().WallMs()) - last);
+}
+
 void AddCluster(const BrokerMetricsSource& source, Families* out) {
   const metadata::TopicsImage& topics = source.image->topics();
   double alive = 0;
@@ -248,6 +281,7 @@ std::string RenderMetrics(const BrokerMetricsSource& source) {
   AddReplicas(source.replicas, &families);
   AddCluster(source, &families);
   if (source.scrubbed != nullptr) AddScrubbing(*source.scrubbed, &families);
+  if (source.cleaned != nullptr) AddCleaning(*source.cleaned, &families);
   AddNetwork(source.network, &families);
   AddAdmission(source.admission, &families);
   AddGroups(source.groups, &families);

@@ -6,6 +6,7 @@
 #include "broker/coordinator/machine/coordinator_memory.h"
 #include "broker/kafka/admission.h"
 #include "broker/kafka/network_metrics.h"
+#include "broker/log/cleaner.h"
 #include "broker/log/scrubber.h"
 #include "broker/replication/stats.h"
 #include "common/metadata/image.h"
@@ -24,6 +25,7 @@ struct BrokerMetricsSource {
   bool fenced = true;
   std::vector<std::string> offline_directories = {};
   const log::Scrubber::Counters* scrubbed = nullptr;  // if anything is
+  const log::Cleaner::Counters* cleaned = nullptr;    // likewise
   uint64_t posted = 0;                                // tasks, to all shards
 };
 

@@ -19,8 +19,8 @@ struct TopicKey {
 // Kafka's names and defaults (org.apache.kafka TopicConfig, LogConfig).
 constexpr TopicKey kTopicKeys[] = {
     {{"cleanup.policy", ConfigType::kList, "delete",
-      "What happens to old segments. compact is accepted and stored; old "
-      "values of a key are kept until compaction is available.",
+      "What happens to old segments: delete removes them by age and size, "
+      "compact keeps the last record of each key.",
       1, 0, "compact|delete"},
      "log.cleanup.policy"},
     {{"compression.type", ConfigType::kString, "producer",
@@ -123,12 +123,8 @@ struct Unread {
   std::string_view topic_key, instead;
 };
 constexpr Unread kUnread[] = {
-    {"delete.retention.ms", "compaction is not available yet"},
     {"file.delete.delay.ms", "files of deleted segments go at once"},
     {"flush.ms", "flush.messages alone decides when records are synced"},
-    {"max.compaction.lag.ms", "compaction is not available yet"},
-    {"min.cleanable.dirty.ratio", "compaction is not available yet"},
-    {"min.compaction.lag.ms", "compaction is not available yet"},
     {"preallocate", "segments grow as they are written"},
     {"segment.index.bytes", "an index is as large as its segment needs"},
     {"segment.jitter.ms", "segments roll at segment.ms exactly"},

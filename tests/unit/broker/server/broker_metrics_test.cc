@@ -20,6 +20,9 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   stats.bytes_in = 12345;
   log::Scrubber::Counters scrubbed;
   scrubbed.bytes = 77;
+  log::Cleaner::Counters cleaned;
+  cleaned.written_bytes = 78;
+  cleaned.uncleanable = 3;
   const std::string text =
       RenderMetrics({1,
                      network,
@@ -30,6 +33,7 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
                      true,
                      {},
                      &scrubbed,
+                     &cleaned,
                      4712});
   EXPECT_THAT(text,
               HasSubstr("kafka_server_brokertopicmetrics_bytesin_total 12345"));
@@ -40,6 +44,8 @@ TEST(BrokerMetrics, RendersCountersAndLatencies) {
   EXPECT_THAT(text, HasSubstr("request=\"Metadata\",le=\"+Inf\"} 3"));
   EXPECT_THAT(text, HasSubstr("tidemark_broker_fenced 1"));
   EXPECT_THAT(text, HasSubstr("tidemark_log_scrub_bytes_total 77"));
+  EXPECT_THAT(text, HasSubstr("tidemark_log_cleaner_written_bytes_total 78"));
+  EXPECT_THAT(text, HasSubstr("uncleanable_partitions_count 3"));
   EXPECT_THAT(text, HasSubstr("tidemark_shard_tasks_total 4712"));
   EXPECT_THAT(text, HasSubstr("tidemark_answer_memory_limit_bytes 4711"));
   EXPECT_THAT(text, HasSubstr("tidemark_request_memory_waiting 0"));

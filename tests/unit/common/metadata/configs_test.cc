@@ -96,7 +96,7 @@ TEST(TopicConfigs, WhatNothingActsOnIsRefusedUnlessItIsTheDefault) {
       EXPECT_NE(refused.error().message.find(asked), std::string::npos);
     }
   }
-  EXPECT_TRUE(CheckHasEffect("min.cleanable.dirty.ratio", "0.50"));
+  EXPECT_TRUE(CheckHasEffect("min.cleanable.dirty.ratio", "0.1"));
   EXPECT_TRUE(CheckHasEffect("file.delete.delay.ms", "060000"));
   EXPECT_TRUE(CheckHasEffect("retention.ms", "7"));
   EXPECT_TRUE(CheckHasEffect("cleanup.policy", "compact"));

@@ -1,0 +1,234 @@
+#include "broker/log/cleaner.h"
+
+#include <glog/logging.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+namespace tidemark::log {
+namespace {
+
+constexpr int kNice = 10;
+constexpr Duration kLongestPause = std::chrono::hours(1);
+
+int64_t ThreadNanos() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+// The log is not where it was, or is being cut.
+bool IsGone(const Error& error) {
+  return error.code == ErrorCode::kUnknownTopicOrPartition ||
+         error.code == ErrorCode::kNotLeaderOrFollower;
+}
+
+bool IsDamage(const Error& error) {
+  return error.code == ErrorCode::kCorruptMessage;
+}
+
+}  // namespace
+
+// All threads share the rate.
+class Cleaner::Pace final : public CleaningPace {
+ public:
+  explicit Pace(double bytes_per_second)
+      : bytes_per_second_(std::max(1.0, bytes_per_second)) {}
+
+  bool Spend(size_t bytes) override {
+    std::unique_lock lock(mutex_);
+    if (stopping_) return false;
+    const Instant now = std::chrono::steady_clock::now();
+    const Instant turn = std::max(now, next_);
+    const double seconds =
+        std::min(static_cast<double>(bytes) / bytes_per_second_, 3600.0);
+    next_ = turn + std::chrono::duration_cast<Duration>(
+                       std::chrono::duration<double>(seconds));
+    wake_.wait_until(lock, turn, [this] { return stopping_; });
+    return !stopping_;
+  }
+  void Stop() {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+
+ private:
+  const double bytes_per_second_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  Instant next_{};
+};
+
+Cleaner::Cleaner(io::FileSystem& fs, const Clock& clock, Options options,
+                 CleanSource& source)
+    : fs_(fs),
+      clock_(clock),
+      options_(options),
+      source_(source),
+      pace_(std::make_unique<Pace>(options.bytes_per_second)) {}
+
+Cleaner::~Cleaner() { Stop(); }
+
+void Cleaner::Start() {
+  for (int i = 0; i < options_.threads; ++i) {
+    threads_.emplace_back([this] {
+      pthread_setname_np(pthread_self(), "log-cleaner");
+      // Of this thread only.
+      (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+      Run();
+    });
+  }
+}
+
+void Cleaner::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  pace_->Stop();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Cleaner::Run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const bool cleaned = CleanOne();
+    lock.lock();
+    if (cleaned) continue;
+    wake_.wait_for(lock, options_.backoff, [this] { return stopping_; });
+  }
+}
+
+bool Cleaner::CleanOne() {
+  auto item = Next();
+  if (!item) return false;
+  Clean(*item);
+  std::lock_guard lock(mutex_);
+  busy_.erase({item->partition, item->topic_id});
+  return true;
+}
+
+std::optional<CleanSource::Item> Cleaner::Next() {
+  std::lock_guard looking(looking_);
+  const auto take = [this]() -> std::optional<CleanSource::Item> {
+    std::lock_guard lock(mutex_);
+    if (stopping_ || due_.empty()) return std::nullopt;
+    CleanSource::Item item = std::move(due_.front());
+    due_.pop_front();
+    busy_[{item.partition, item.topic_id}] = 1;
+    return item;
+  };
+  if (auto item = take()) return item;
+  Look();
+  return take();
+}
+
+// Everything that is due, the dirtiest first.
+void Cleaner::Look() {
+  std::vector<CleanSource::Item> all = source_.List();
+  std::lock_guard lock(mutex_);
+  double dirtiest = 0;
+  std::set<Key> there;
+  for (CleanSource::Item& item : all) {
+    const Key key{item.partition, item.topic_id};
+    there.insert(key);
+    dirtiest = std::max(dirtiest, item.what.DirtyRatio());
+    if (!item.what.Due() || busy_.contains(key)) continue;
+    const auto failure = failures_.find(key);
+    if (failure != failures_.end() &&
+        clock_.Now() < failure->second.not_before) {
+      continue;
+    }
+    due_.push_back(std::move(item));
+  }
+  std::sort(due_.begin(), due_.end(), [](const auto& a, const auto& b) {
+    return a.what.DirtyRatio() > b.what.DirtyRatio();
+  });
+  std::erase_if(failures_, [&](const auto& failure) {
+    return !there.contains(failure.first);
+  });
+  CountUncleanable();
+  counters_.dirtiest_percent = static_cast<int64_t>(dirtiest * 100);
+}
+
+void Cleaner::Clean(const CleanSource::Item& item) {
+  const auto log = source_.Take(item);
+  const int64_t began = ThreadNanos();
+  auto keys =
+      KeyOffsets::Make(options_.dedupe_bytes /
+                           static_cast<size_t>(std::max(options_.threads, 1)),
+                       options_.load_factor, KeyHash::RandomSecret());
+  if (!keys) return Failed(item, keys.error(), {});
+  LogCleaning cleaning(fs_, item.what, *keys, *log, *pace_, clock_.WallMs());
+  const auto outcome = cleaning.Run();
+  Count(cleaning.counts());
+  counters_.busy_nanos += ThreadNanos() - began;
+  if (!outcome) return Failed(item, outcome.error(), cleaning.counts());
+  if (*outcome == LogCleaning::Outcome::kStopped) return;
+  if (*outcome == LogCleaning::Outcome::kChanged) return Postpone(item);
+  ++counters_.passes;
+  counters_.last_pass_wall_ms = clock_.WallMs();
+  const LogCleaning::Counts& counts = cleaning.counts();
+  LOG(INFO) << "log cleaned partition=" << ToString(item.partition)
+            << " dirty_bytes=" << item.what.dirty_bytes
+            << " clean_bytes=" << item.what.clean_bytes
+            << " read_bytes=" << counts.read
+            << " written_bytes=" << counts.written << " kept=" << counts.kept
+            << " dropped=" << counts.dropped;
+  std::lock_guard lock(mutex_);
+  failures_.erase({item.partition, item.topic_id});
+  CountUncleanable();
+}
+
+void Cleaner::Count(const LogCleaning::Counts& counts) {
+  counters_.read_bytes += static_cast<int64_t>(counts.read);
+  counters_.written_bytes += static_cast<int64_t>(counts.written);
+  counters_.dropped_records += static_cast<int64_t>(counts.dropped);
+}
+
+void Cleaner::Failed(const CleanSource::Item& item, const Error& error,
+                     const LogCleaning::Counts& counts) {
+  if (IsGone(error)) return Postpone(item);
+  const bool shortage = io::IsShortage(error);
+  ++counters_.failed_passes;
+  if (IsDamage(error)) source_.Damaged(item, counts.right, error);
+  std::lock_guard lock(mutex_);
+  Failure& failure = failures_[{item.partition, item.topic_id}];
+  failure.times = shortage ? 1 : failure.times + 1;
+  failure.shortage = shortage;
+  const Duration pause = std::min(
+      kLongestPause, options_.backoff * (1 << std::min(failure.times - 1, 12)));
+  failure.not_before = clock_.Now() + pause;
+  CountUncleanable();
+  LOG(ERROR)
+      << "log not cleaned partition=" << ToString(item.partition)
+      << " offset=" << counts.right << " again_in_ms="
+      << std::chrono::duration_cast<std::chrono::milliseconds>(pause).count()
+      << " error=" << ToString(error);
+}
+
+// So that nobody is asked again at once, in vain.
+void Cleaner::Postpone(const CleanSource::Item& item) {
+  std::lock_guard lock(mutex_);
+  Failure& failure = failures_[{item.partition, item.topic_id}];
+  failure.shortage = true;
+  failure.not_before = clock_.Now() + options_.backoff;
+  CountUncleanable();
+}
+
+void Cleaner::CountUncleanable() {
+  counters_.uncleanable =
+      std::count_if(failures_.begin(), failures_.end(),
+                    [](const auto& one) { return !one.second.shortage; });
+}
+
+}  // namespace tidemark::log

@@ -1,0 +1,149 @@
+#include "broker/replication/cleaning.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <iterator>
+#include <mutex>
+#include <utility>
+
+namespace tidemark::replication {
+namespace {
+
+// Looked at in one turn of a shard.
+constexpr size_t kAtOnce = 64;
+
+// What `work` returns on the executor; nullopt: it has stopped.
+template <class T>
+std::optional<T> Ask(Executor& executor, std::function<T()> work) {
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::optional<T> answer;
+    bool over = false;
+  };
+  auto waiting = std::make_shared<Waiting>();
+  // Goes with the task, run or not.
+  std::shared_ptr<void> over(nullptr, [waiting](void*) {
+    std::lock_guard lock(waiting->mutex);
+    waiting->over = true;
+    waiting->wake.notify_one();
+  });
+  executor.Post([waiting, over, work = std::move(work)] {
+    T answer = work();
+    std::lock_guard lock(waiting->mutex);
+    waiting->answer = std::move(answer);
+  });
+  over.reset();
+  std::unique_lock lock(waiting->mutex);
+  waiting->wake.wait(lock, [&] { return waiting->over; });
+  return std::move(waiting->answer);
+}
+
+// nullptr: it is not here, or is not to be touched now.
+Partition* Usable(ReplicaShard& shard, const TopicPartition& name) {
+  Partition* partition = shard.Find(name);
+  // One that is known to be damaged is being mended.
+  if (partition == nullptr || partition->away() || partition->failed() ||
+      partition->corrupt_from()) {
+    return nullptr;
+  }
+  return partition;
+}
+
+// What of the log's calls are made where it lives.
+class ReplicaLog final : public log::LogBeingCleaned {
+ public:
+  ReplicaLog(ReplicaShard& shard, const log::CleanSource::Item& item)
+      : shard_(shard), name_(item.partition), topic_id_(item.topic_id) {}
+
+  Result<std::map<ProducerId, log::LastOfProducer>> LastOfProducers() override {
+    return On<Result<std::map<ProducerId, log::LastOfProducer>>>(
+        [](log::Log& log) { return log.LastOfProducers(); });
+  }
+  Result<std::vector<log::AbortedTransaction>> AbortedIn(
+      Offset from, Offset below) override {
+    return On<Result<std::vector<log::AbortedTransaction>>>(
+        [from, below](log::Log& log) { return log.AbortedIn(from, below); });
+  }
+  Result<bool> Replace(const log::CleanedGroup& cleaned) override {
+    return On<Result<bool>>(
+        [&cleaned](log::Log& log) { return log.Replace(cleaned); });
+  }
+  Status Cleaned(uint64_t generation, Offset upto) override {
+    return On<Status>([generation, upto](log::Log& log) {
+      return log.Cleaned(generation, upto);
+    });
+  }
+
+ private:
+  template <class T, class F>
+  T On(F call) {
+    auto answer = Ask<T>(shard_.executor(), [this, call]() -> T {
+      Partition* partition = Usable(shard_, name_);
+      if (partition == nullptr || partition->topic_id() != topic_id_) {
+        return Fail(ErrorCode::kUnknownTopicOrPartition);
+      }
+      return call(partition->log());
+    });
+    if (!answer) return Fail(ErrorCode::kUnknownTopicOrPartition);
+    return std::move(*answer);
+  }
+
+  ReplicaShard& shard_;
+  const TopicPartition name_;
+  const Uuid topic_id_;
+};
+
+std::vector<log::CleanSource::Item> FindIn(
+    ReplicaShard& shard, const std::vector<TopicPartition>& names) {
+  std::vector<log::CleanSource::Item> found;
+  for (const TopicPartition& name : names) {
+    Partition* partition = Usable(shard, name);
+    if (partition == nullptr) continue;
+    auto what = partition->log().FindCleanable(partition->high_watermark(),
+                                               shard.executor().WallMs());
+    if (!what || !*what) continue;
+    found.push_back({name, partition->topic_id(), partition->leader_epoch(),
+                     std::move(**what)});
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<log::CleanSource::Item> ReplicaCleanSource::List() {
+  std::vector<Item> all;
+  for (size_t i = 0; i < replicas_.shard_count(); ++i) {
+    ReplicaShard& shard = replicas_.shard(i);
+    const auto names = Ask<std::vector<TopicPartition>>(
+        shard.executor(), [&shard] { return shard.Partitions(); });
+    for (size_t at = 0; names && at < names->size(); at += kAtOnce) {
+      const auto first = names->begin() + static_cast<ptrdiff_t>(at);
+      const auto count =
+          static_cast<ptrdiff_t>(std::min(kAtOnce, names->size() - at));
+      auto found = Ask<std::vector<Item>>(
+          shard.executor(), [&shard, some = std::vector(first, first + count)] {
+            return FindIn(shard, some);
+          });
+      if (!found) break;
+      std::move(found->begin(), found->end(), std::back_inserter(all));
+    }
+  }
+  return all;
+}
+
+std::unique_ptr<log::LogBeingCleaned> ReplicaCleanSource::Take(
+    const Item& item) {
+  return std::make_unique<ReplicaLog>(
+      replicas_.shard(replicas_.ShardIndexOf(item.partition)), item);
+}
+
+void ReplicaCleanSource::Damaged(const Item& item, Offset from,
+                                 const Error& error) {
+  ReplicaShard& shard = replicas_.shard(replicas_.ShardIndexOf(item.partition));
+  shard.executor().Post(
+      [&shard, partition = item.partition, epoch = item.leader_epoch, from,
+       error] { shard.FoundCorrupt(partition, epoch, from, error); });
+}
+
+}  // namespace tidemark::replication
