@@ -34,6 +34,15 @@ Status CheckDynamic(std::string_view key) {
 
 Status Check(int8_t type, const std::string& name,
              const std::vector<ConfigChanges::Entry>& entries) {
+  constexpr ResourceType kChangeable[] = {
+      ResourceType::kTopic, ResourceType::kBroker, ResourceType::kClientMetrics,
+      ResourceType::kGroup};
+  if (std::ranges::count(kChangeable, static_cast<ResourceType>(type)) == 0) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "Settings of resource type " + std::to_string(type) +
+                    " cannot be changed: 2 (topic), 4 (broker) and 32 (group) "
+                    "can.");
+  }
   if (!IsUtf8(name)) {
     return Fail(type == static_cast<int8_t>(ResourceType::kTopic)
                     ? ErrorCode::kUnknownTopicOrPartition

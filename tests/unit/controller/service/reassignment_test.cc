@@ -18,9 +18,18 @@ class ReassignmentCallTest : public ControllerTest {
     auto* level = batch.add_records()->mutable_set_feature();
     level->set_name(metadata::kMetadataVersion);
     level->set_level(metadata::kMovesLevel);
-    quorum_.ApplyEntry(1, batch.SerializeAsString());
     quorum_.Elect(1);
     for (NodeId id = 1; id <= 4; ++id) epochs_[id] = Join(id);
+    // By another controller, which knows that all brokers support it.
+    quorum_.Depose(2, false);
+    for (const auto& [id, epoch] : epochs_) BreakFeed(id);
+    quorum_.ApplyEntry(controller_.committed()->offset() + 1,
+                       batch.SerializeAsString());
+    quorum_.Elect(3);
+    for (const auto& [id, epoch] : epochs_) {
+      Subscribe(id, 0);
+      Beat(id, epoch);
+    }
     Create("t", 1, 2);
   }
 
