@@ -19,6 +19,7 @@ APPS = {  # app: (program, folder of its pom.xml and Java sources)
     'streams': ('streams_cases.py', 'streams'),
     'tools': ('tools_cases.py', 'tools'),
     'connect': ('connect_cases.py', 'connect'),
+    'mirror': ('mirror_cases.py', 'connect'),
 }
 
 
@@ -55,6 +56,8 @@ def run_app(app, args, folder):
         if up.returncode:
             return ['%s: preparation: FAIL no cluster' % app], 1
         command = [run.python_of('confluent-kafka'), os.path.join(HERE, 'apps', program), up.stdout.splitlines()[-1]]
+        if app == 'mirror' and args.mirror_from:
+            command.append(args.mirror_from)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, env=environment)
         return done.stdout.splitlines(), done.returncode
@@ -70,6 +73,7 @@ def main():
     parser.add_argument('apps', nargs='*', metavar='app', help='some of: ' + ' '.join(APPS))
     parser.add_argument('--cluster', default=os.path.join(run.ROOT, 'scripts', 'cluster'), help='the cluster script')
     parser.add_argument('--base-port', type=int, default=25092)
+    parser.add_argument('--mirror-from', metavar='BROKERS', help='mirror this cluster (default: a second one, started too)')
     parser.add_argument('--prepare', action='store_true', help='only download and compile')
     parser.add_argument('--keep', action='store_true', help='keep logs and data')
     args = parser.parse_args()

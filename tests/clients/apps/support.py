@@ -81,11 +81,11 @@ def create(topics, partitions, bootstrap=BOOTSTRAP, **config):
     until(lambda: all(led_by(t, partitions, bootstrap) for t in topics), 'leaders of ' + ' '.join(topics))
 
 
-def read_all(topic, partitions, bootstrap=BOOTSTRAP):
-    """Everything a read_committed consumer finds: [(partition, key, value)], each partition in order."""
+def read_all(topic, partitions, bootstrap=BOOTSTRAP, places=None):
+    """Everything a read_committed consumer finds: [(partition, key, value)], by partition and in order; from places on."""
     c = Consumer({'bootstrap.servers': bootstrap, 'group.id': 'reads-all', 'enable.auto.commit': False,
                   'isolation.level': 'read_committed', 'enable.partition.eof': True, 'log_level': 0})
-    c.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
+    c.assign([TopicPartition(topic, p, places[p] if places else 0) for p in range(partitions)])
     found, ended = [], set()
     while len(ended) < partitions:
         m = c.poll(30)
@@ -98,7 +98,7 @@ def read_all(topic, partitions, bootstrap=BOOTSTRAP):
         else:
             found.append((m.partition(), *(None if x is None else x.decode() for x in (m.key(), m.value()))))
     c.close()
-    return found
+    return sorted(found, key=lambda record: record[0])
 
 
 def led_by(topic, partitions, bootstrap=BOOTSTRAP):

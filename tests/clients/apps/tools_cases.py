@@ -8,7 +8,7 @@ import time
 
 from cases import Cases, equal, until
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from support import BOOTSTRAP, FOLDER, Program, create, data_of, led_by
+from support import BOOTSTRAP, FOLDER, Program, create, data_of, led_by, node
 
 HEAD = '--bootstrap-server'
 TOOLS = 'org.apache.kafka.tools.'
@@ -180,11 +180,26 @@ def reset_offsets():
     groups('--reset-offsets', '--all-groups', '--all-topics', '--to-earliest', '--dry-run')
 
 
-def delete_groups():
+def delete_offsets():
     filled('left')
+    group_of('leaver', 'left')
+    has(groups('--delete-offsets', '--group', 'leaver', '--topic', 'left'), r'left\s+0\s+Successful')
+    equal(position('leaver', 'left'), None)
     group_of('leaver', 'left')
     has(groups('--delete', '--group', 'leaver'), 'successful')
     lacks(groups('--list'), r'(?m)^leaver$')
+
+
+def delete_records():
+    filled('cut')
+    plan = file('cut.json', {'version': 1, 'partitions': [{'topic': 'cut', 'partition': 0, 'offset': 30}]})
+    has(good('DeleteRecordsCommand', HEAD, BOOTSTRAP, '--offset-json-file', plan),
+        r'partition: cut-0\s+low_watermark: 30')
+    equal(ends('cut', '-2'), {0: 30})
+    plan = file('cut.json', {'version': 1, 'partitions': [{'topic': 'cut', 'partition': 0, 'offset': 101}]})
+    has(tool('DeleteRecordsCommand', HEAD, BOOTSTRAP, '--offset-json-file', plan)[1], 'OffsetOutOfRange')
+    plan = file('cut.json', {'version': 1, 'partitions': [{'topic': 'cut', 'partition': 0, 'offset': -1}]})
+    has(good('DeleteRecordsCommand', HEAD, BOOTSTRAP, '--offset-json-file', plan), 'low_watermark: 100')
 
 
 def get_offsets():
@@ -192,6 +207,47 @@ def get_offsets():
     equal(ends('placed'), {0: 100, 1: 100})
     for time_, offset in (('earliest', 0), ('latest', 100), ('max-timestamp', 99), (str(start + 630_000), 11)):
         equal((time_, ends('placed', time_)), (time_, {0: offset, 1: offset}))
+
+
+def log_dirs():
+    filled('lies')
+    out = good('LogDirsCommand', HEAD, BOOTSTRAP, '--describe', '--topic-list', 'lies')
+    about = json.loads(next(line for line in out.splitlines() if line.startswith('{')))
+    equal({b['broker'] for b in about['brokers']}, {1, 2, 3})
+    for broker in about['brokers']:
+        (found,) = [p for d in broker['logDirs'] for p in d['partitions'] if p['partition'] == 'lies-0']
+        assert found['size'] > 1000 and found['offsetLag'] == 0 and not found['isFuture'], found
+
+
+def about(topic):
+    """(leader, replicas, in sync) of partition 0, as described."""
+    found = re.search(r'Leader: (\S+)\s+Replicas: (\S+)\s+Isr: (\S*)', topics('--describe', '--topic', topic))
+    return found.groups()
+
+
+def elect(kind, topic):
+    return good('LeaderElectionCommand', HEAD, BOOTSTRAP, '--election-type', kind, '--topic', topic, '--partition', '0')
+
+
+def leader_election():
+    topics('--create', '--topic', 'elected', '--replica-assignment', '1:2', '--config', 'min.insync.replicas=1')
+    until(lambda: led_by('elected', 1), 'a leader')
+    has(elect('preferred', 'elected'), 'Valid replica already elected for partitions elected-0')
+    node('stop', 'broker-1')
+    until(lambda: about('elected')[0] == '2', 'another leader')
+    node('start', 'broker-1')
+    until(lambda: '1' in about('elected')[2], 'broker 1 in sync')
+    has(elect('preferred', 'elected'), r'Successfully completed leader election \(PREFERRED\) for partitions elected-0')
+    equal(about('elected')[0], '1')
+    good('LeaderElectionCommand', HEAD, BOOTSTRAP, '--election-type', 'preferred', '--all-topic-partitions')
+    node('stop', 'broker-2')
+    until(lambda: about('elected')[2] == '1', 'broker 2 out of sync')
+    node('kill', 'broker-1')
+    node('start', 'broker-2')
+    until(lambda: about('elected')[0] == 'none', 'no leader', 60)
+    has(elect('unclean', 'elected'), r'Successfully completed leader election \(UNCLEAN\) for partitions elected-0')
+    equal(about('elected')[0], '2')
+    node('start', 'broker-1')
 
 
 def transactions_of(*args):
@@ -295,8 +351,9 @@ cases = Cases('tools', 90)
 for name, case in (
         ('kafka-topics', topic_command), ('kafka-configs', config_command), ('kafka-consumer-groups', group_command),
         ('kafka-consumer-groups resets offsets in every form', reset_offsets),
-        ('kafka-consumer-groups deletes groups', delete_groups),
-        ('kafka-get-offsets', get_offsets), ('kafka-transactions', transactions),
+        ('kafka-consumer-groups deletes offsets and groups', delete_offsets), ('kafka-delete-records', delete_records),
+        ('kafka-get-offsets', get_offsets), ('kafka-log-dirs', log_dirs), ('kafka-leader-election', leader_election),
+        ('kafka-transactions', transactions),
         ('kafka-features', features), ('kafka-metadata-quorum', metadata_quorum),
         ('kafka-broker-api-versions, kafka-cluster, kafka-groups', others), ('console producer and consumer', console),
         ('verifiable producer and consumer', verifiable), ('performance of producer, consumer and both', performance),
