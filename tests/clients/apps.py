@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kafka's own applications, unmodified, against three controllers and brokers: tests/clients/apps.py [options] [app]...
+"""The examples and Kafka's own applications against three controllers and brokers: tests/clients/apps.py [app]...
 
 Each app gets a cluster of its own, whose nodes it may kill. --cluster names another program behind the contract of
 scripts/cluster, so that what is asked of tidemark can be asked of Apache Kafka first. Ends with "N passed, N failed".
@@ -16,6 +16,8 @@ import run
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 APPS = {  # app: (program, folder of its pom.xml and Java sources)
+    'orders': ('../../../examples/orders/check.py', None),
+    'payments': ('../../../examples/payments/check.py', None),
     'streams': ('streams_cases.py', 'streams'),
     'tools': ('tools_cases.py', 'tools'),
     'connect': ('connect_cases.py', 'connect'),
@@ -49,13 +51,14 @@ def run_app(app, args, folder):
     program, jars = APPS[app]
     home = os.path.join(folder, 'cluster')
     try:
-        environment = {**run.ENVIRONMENT, 'CLASSPATH': jars_of(jars), 'APPS_FOLDER': folder,
+        environment = {**run.ENVIRONMENT, 'CLASSPATH': jars_of(jars) if jars else '', 'APPS_FOLDER': folder,
                        'APPS_CLUSTER': args.cluster, 'APPS_CLUSTER_HOME': home}
+        environment['PYTHONPATH'] += ':' + os.path.join(HERE, 'apps')
         up = subprocess.run([args.cluster, 'up', home, '--base-port', str(args.base_port)], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, text=True)
         if up.returncode:
             return ['%s: preparation: FAIL no cluster' % app], 1
-        command = [run.python_of('confluent-kafka'), os.path.join(HERE, 'apps', program), up.stdout.splitlines()[-1]]
+        command = [run.python_of('confluent-kafka'), os.path.normpath(os.path.join(HERE, 'apps', program)), up.stdout.splitlines()[-1]]
         if app == 'mirror' and args.mirror_from:
             command.append(args.mirror_from)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -81,7 +84,7 @@ def main():
         if app not in APPS:
             parser.error('no app %s; there are: %s' % (app, ' '.join(APPS)))
     if args.prepare:
-        for _, folder in APPS.values():
+        for folder in {folder for _, folder in APPS.values() if folder}:
             jars_of(folder)
         run.python_of('confluent-kafka')
         return 0

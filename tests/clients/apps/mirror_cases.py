@@ -4,14 +4,13 @@ Everything moves to the cluster at BOOTSTRAP; without OLD_BROKERS from a second 
 """
 import os
 import re
-import subprocess
 import sys
 import time
 
 from cases import equal, until
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
-from support import BOOTSTRAP, FOLDER, Program, create, read_all, run_steps
+from support import BOOTSTRAP, FOLDER, Program, create, read_all, run_steps, second_cluster, stop_cluster
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
 PARTITIONS = 3
@@ -60,18 +59,6 @@ class Migration:
     def __init__(self):
         self.old, self.mirror, self.sent, self.home = sys.argv[2] if len(sys.argv) > 2 else None, None, 0, None
 
-    def start_old(self):
-        self.home = os.path.join(FOLDER, 'old')
-        up = subprocess.run([os.environ['APPS_CLUSTER'], 'up', self.home, '--controllers', '0', '--brokers', '1',
-                             '--base-port', '25592'], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if up.returncode:
-            raise RuntimeError(up.stderr.strip())
-        self.old = up.stdout.splitlines()[-1]
-
-    def stop_old(self):
-        if self.home and os.path.exists(os.path.join(self.home, 'cluster.json')):
-            subprocess.run([os.environ['APPS_CLUSTER'], 'down', self.home])
-
     def write(self, count):
         p = Producer({'bootstrap.servers': self.old, 'enable.idempotence': True, 'log_level': 0})
         for i in range(self.sent, self.sent + count):
@@ -103,7 +90,7 @@ class Migration:
 
     def begin(self):
         if self.old is None:
-            self.start_old()
+            self.home, self.old = second_cluster('old')
         create([TOPIC], PARTITIONS, self.old, **{'retention.ms': '7654321000'})
         self.write(600)
         self.read = {BEHIND: read(self.old, BEHIND, 250), READY: read(self.old, READY, self.sent)}
@@ -171,4 +158,5 @@ try:
 finally:
     if migration.mirror:
         migration.mirror.kill()
-    migration.stop_old()
+    if migration.home:
+        stop_cluster(migration.home)

@@ -24,6 +24,20 @@ def node(verb, name):
         raise RuntimeError('%s %s: %s' % (verb, name, done.stderr.strip()))
 
 
+def second_cluster(name, base_port=25592):
+    """(home, bootstrap servers) of one more cluster, of one broker."""
+    home = os.path.join(FOLDER, name)
+    up = subprocess.run([os.environ['APPS_CLUSTER'], 'up', home, '--controllers', '0', '--brokers', '1', '--base-port',
+                         str(base_port)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if up.returncode:
+        raise RuntimeError(up.stderr.strip())
+    return home, up.stdout.splitlines()[-1]
+
+
+def stop_cluster(home):
+    subprocess.run([os.environ['APPS_CLUSTER'], 'down', home])
+
+
 class Program:
     """A Java process; its lines are collected, what it logs is in FOLDER/NAME.log."""
 
