@@ -198,6 +198,8 @@ void Cleaner::Count(const LogCleaning::Counts& counts) {
 void Cleaner::Failed(const CleanSource::Item& item, const Error& error,
                      const LogCleaning::Counts& counts) {
   if (IsGone(error)) return Postpone(item);
+  // What was cut meanwhile looks like damage.
+  if (IsDamage(error) && !IsAsItWas(item)) return Postpone(item);
   const bool shortage = io::IsShortage(error);
   ++counters_.failed_passes;
   if (IsDamage(error)) source_.Damaged(item, counts.right, error);
@@ -214,6 +216,14 @@ void Cleaner::Failed(const CleanSource::Item& item, const Error& error,
       << " offset=" << counts.right << " again_in_ms="
       << std::chrono::duration_cast<std::chrono::milliseconds>(pause).count()
       << " error=" << ToString(error);
+}
+
+bool Cleaner::IsAsItWas(const CleanSource::Item& item) {
+  const std::vector<CleanSource::Item> all = source_.List();
+  const auto now = std::find_if(all.begin(), all.end(), [&](const auto& one) {
+    return one.partition == item.partition && one.topic_id == item.topic_id;
+  });
+  return now != all.end() && now->what.generation == item.what.generation;
 }
 
 // So that nobody is asked again at once, in vain.

@@ -95,6 +95,7 @@ class Cleaner {
   void Clean(const CleanSource::Item& item);
   void Failed(const CleanSource::Item& item, const Error& error,
               const LogCleaning::Counts& counts);
+  bool IsAsItWas(const CleanSource::Item& item);
   void Postpone(const CleanSource::Item& item);
   void Count(const LogCleaning::Counts& counts);
   void CountUncleanable();

@@ -1,13 +1,60 @@
 #include "broker/log/compaction.h"
 
 #include <algorithm>
+#include <string_view>
+
+#include "broker/log/segment.h"
 
 namespace tidemark::log {
 namespace {
 
 constexpr uint64_t kMostBytes = INT32_MAX;  // positions, as Kafka reads them
+constexpr std::string_view kIndexSuffixes[] = {".index", ".timeindex",
+                                               ".txnindex"};
 
 }  // namespace
+
+NameSwap::NameSwap(io::FileSystem& fs, const std::string& dir,
+                   const std::vector<CleanableSegment>& replaced,
+                   bool has_aborted)
+    : fs_(fs) {
+  const Offset base = replaced.front().base;
+  const auto of = [&](Offset offset, std::string_view suffix,
+                      std::string_view behind = "") {
+    return dir + "/" + SegmentFileName(offset, suffix) + std::string(behind);
+  };
+  const auto remove = [&](Offset offset, std::string_view suffix) {
+    names_.emplace_back(of(offset, suffix), of(offset, suffix, kDeletedSuffix));
+    unused_.push_back(names_.back().second);
+  };
+  names_.emplace_back(of(base, ".log", kCleanedSuffix),
+                      of(base, ".log", kSwapSuffix));
+  for (const CleanableSegment& old : replaced) remove(old.base, ".log");
+  for (const std::string_view suffix : kIndexSuffixes) {
+    if (fs.Exists(of(base, suffix))) remove(base, suffix);
+    if (suffix == ".txnindex" && !has_aborted) continue;
+    names_.emplace_back(of(base, suffix, kCleanedSuffix), of(base, suffix));
+  }
+  names_.emplace_back(of(base, ".log", kSwapSuffix), of(base, ".log"));
+  for (const CleanableSegment& old : replaced) {
+    if (old.base == base) continue;
+    for (const std::string_view suffix : kIndexSuffixes) {
+      unused_.push_back(of(old.base, suffix));
+    }
+  }
+}
+
+Status NameSwap::Finish() {
+  std::lock_guard lock(mutex_);
+  if (finished()) return {};
+  for (; done_ < names_.size(); ++done_) {
+    TM_RETURN_IF_ERROR(fs_.Rename(names_[done_].first, names_[done_].second));
+  }
+  // What stays is removed when the log is opened.
+  (void)RemoveFiles(fs_, unused_);
+  finished_.store(true, std::memory_order_release);
+  return {};
+}
 
 std::vector<SegmentGroup> GroupSegments(
     const std::vector<CleanableSegment>& segments, Offset end,

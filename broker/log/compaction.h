@@ -1,12 +1,17 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <map>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/log/log.h"
 #include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/io/file.h"
 
 // What a log and its cleaner tell each other, and what is to be cleaned of a
 // log (kafka LogCleanerManager). Plain values.
@@ -30,6 +35,28 @@ struct CleanableSegment {
   bool operator==(const CleanableSegment&) const = default;
 };
 
+// The changes of names by which a cleaned segment becomes the log's own on
+// disk, too. They wait for the disk, so that the log's owner does not make
+// them: it reads the segment under either name. Any thread that may wait.
+class NameSwap {
+ public:
+  // `replaced` follow each other; the files of the new segment are there.
+  NameSwap(io::FileSystem& fs, const std::string& dir,
+           const std::vector<CleanableSegment>& replaced, bool has_aborted);
+
+  // Goes on from where it was left. kOutOfSpace: it is to be tried again.
+  Status Finish();
+  bool finished() const { return finished_.load(std::memory_order_acquire); }
+
+ private:
+  io::FileSystem& fs_;
+  std::mutex mutex_;
+  std::vector<std::pair<std::string, std::string>> names_;
+  size_t done_ = 0;                  // of them
+  std::vector<std::string> unused_;  // then
+  std::atomic<bool> finished_ = false;
+};
+
 // What may be cleaned of a log, and how dirty that is.
 struct Cleanable {
   std::string dir;
@@ -42,6 +69,8 @@ struct Cleanable {
   uint64_t dirty_bytes = 0;
   bool overdue = false;  // by max.compaction.lag.ms
   bool has_aborted = false;
+  // Of the segment that was cleaned last; nothing else may be until then.
+  std::shared_ptr<NameSwap> unfinished;
 
   double DirtyRatio() const {
     const uint64_t all = clean_bytes + dirty_bytes;
@@ -50,8 +79,9 @@ struct Cleanable {
                : static_cast<double>(dirty_bytes) / static_cast<double>(all);
   }
   bool Due() const {
-    return dirty_bytes > 0 &&
-           (overdue || DirtyRatio() > config.min_cleanable_ratio);
+    return unfinished != nullptr ||
+           (dirty_bytes > 0 &&
+            (overdue || DirtyRatio() > config.min_cleanable_ratio));
   }
 };
 
@@ -82,7 +112,7 @@ inline constexpr char kGapsFile[] = "compacted";
 struct CleanedGroup {
   uint64_t generation = 0;
   std::vector<CleanableSegment> replaced;
-  bool has_aborted = false;  // there is an index of transactions
+  std::shared_ptr<NameSwap> swap;  // once the log has taken it
 };
 
 }  // namespace tidemark::log

@@ -65,7 +65,11 @@ Result<EntryFile::Reader> EntryFile::OpenReader() const {
   Reader reader;
   reader.entries_ = this;
   if (on_disk_ > 0) {
-    TM_ASSIGN_OR_RETURN(reader.file_, fs_->Open(path_, false));
+    auto file = fs_->Open(path_, false);
+    if (!file && !other_.empty() && !fs_->Exists(path_)) {
+      file = fs_->Open(other_, false);
+    }
+    TM_ASSIGN_OR_RETURN(reader.file_, std::move(file));
   }
   return reader;
 }

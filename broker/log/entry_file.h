@@ -30,8 +30,9 @@ class EntryFile {
   Result<std::string> At(size_t index) const;
   size_t count() const { return on_disk_ + tail_.size() / entry_size_; }
   const std::string& path() const { return path_; }
-  // The file is called that now.
-  void SetPath(std::string path) { path_ = std::move(path); }
+  // The file will be called that; until TakeOther it is read under either name.
+  void SetOther(std::string path) { other_ = std::move(path); }
+  void TakeOther() { path_ = std::exchange(other_, {}); }
   // Keeps the first `count` entries.
   Status Truncate(size_t count);
   // Writes what waits in memory.
@@ -57,6 +58,7 @@ class EntryFile {
  private:
   io::FileSystem* fs_;
   std::string path_;
+  std::string other_;
   size_t entry_size_;
   size_t on_disk_ = 0;
   std::string tail_;

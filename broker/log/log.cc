@@ -484,8 +484,11 @@ Status PartitionLog::SyncAll() {
 
 Status PartitionLog::Close() {
   TM_RETURN_IF_ERROR(Healthy());
+  // Where there is no room, the next process finds it as it was.
+  const Status swapped = FinishSwap();
+  if (!swapped && !io::IsShortage(swapped.error())) return Note(swapped);
   for (auto& segment : segments_) {
-    if (!segment->HasRottenIndex()) continue;
+    if (!segment->HasRottenIndex() || segment->moving()) continue;
     TM_RETURN_IF_ERROR(Note(RebuildIndexes(*segment)));
   }
   if (changed_ || HasChanges()) {

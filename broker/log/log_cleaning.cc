@@ -48,6 +48,10 @@ Status LogCleaning::Stop(Outcome outcome) {
 
 Result<LogCleaning::Outcome> LogCleaning::Run() {
   const auto run = [&]() -> Status {
+    if (what_.unfinished) {
+      TM_RETURN_IF_ERROR(what_.unfinished->Finish());
+      return Stop(Outcome::kChanged);
+    }
     TM_ASSIGN_OR_RETURN(lasts_, log_.LastOfProducers());
     TM_RETURN_IF_ERROR(MapKeys());
     const Offset end = keys_.latest() + 1;
@@ -141,6 +145,7 @@ Status LogCleaning::MapBatch(const record::BatchHeader& header,
 
 Status LogCleaning::Clean(const SegmentGroup& group) {
   Segment out(fs_, what_.dir, group.base(), kCleanedSuffix);
+  bool taken = false;
   changed_ = group.segments.size() > 1;
   headers_.clear();
   bytes_.clear();
@@ -151,14 +156,15 @@ Status LogCleaning::Clean(const SegmentGroup& group) {
     TM_ASSIGN_OR_RETURN(auto files, out.Seal());
     TM_ASSIGN_OR_RETURN(files.emplace_back(), out.LogFile());
     for (const auto& file : files) TM_RETURN_IF_ERROR(file->Sync());
-    TM_ASSIGN_OR_RETURN(const bool replaced,
-                        log_.Replace({what_.generation, group.segments,
-                                      out.transactions().count() > 0}));
-    return replaced ? Status() : Stop(Outcome::kChanged);
+    const auto swap = std::make_shared<NameSwap>(
+        fs_, what_.dir, group.segments, out.transactions().count() > 0);
+    TM_ASSIGN_OR_RETURN(taken,
+                        log_.Replace({what_.generation, group.segments, swap}));
+    return taken ? swap->Finish() : Stop(Outcome::kChanged);
   };
   Status cleaned = clean();
   // What is left of them is removed when the log is opened.
-  if (!cleaned) (void)RemoveFiles(fs_, out.Files());
+  if (!cleaned && !taken) (void)RemoveFiles(fs_, out.Files());
   return cleaned;
 }
 

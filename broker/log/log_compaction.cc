@@ -2,8 +2,9 @@
 // takes the place of others.
 //
 // A cleaner writes the files of a segment beside the log, CLEANED, and syncs
-// them. Then names are changed, on the owner's thread, none of which waits for
-// the disk; a power cut leaves the first so many of these changes:
+// them. The owner reads them from then on. Then their names are changed, by the
+// cleaner, or by a cut that cannot wait; a power cut leaves the first so many
+// of these changes:
 //
 //   BASE.log.cleaned -> BASE.log.swap     from here on the new one counts
 //   OLD.log -> OLD.log.deleted            of all that it takes the place of
@@ -44,7 +45,9 @@ Result<std::optional<Cleanable>> PartitionLog::FindCleanable(
   TM_RETURN_IF_ERROR(Healthy());
   const LogConfig& config = options_.config;
   if (!config.compacted || producers_stale_) return std::nullopt;
+  SettleSwap();
   Cleanable found;
+  found.unfinished = swap_;
   found.dir = options_.dir;
   found.generation = durability_.generation();
   found.config = config;
@@ -70,7 +73,7 @@ Result<std::optional<Cleanable>> PartitionLog::FindCleanable(
     found.segments.push_back({segment.log_path(), segment.size(),
                               segment.base_offset(), end, newest});
   }
-  if (found.segments.empty()) return std::nullopt;
+  if (found.segments.empty() && swap_ == nullptr) return std::nullopt;
   return found;
 }
 
@@ -101,50 +104,26 @@ Status PartitionLog::NoteGaps() {
   return {};
 }
 
-PartitionLog::Names PartitionLog::NamesToSwap(
-    const CleanedGroup& cleaned) const {
-  const Offset base = cleaned.replaced.front().base;
-  const auto of = [&](Offset offset, std::string_view suffix,
-                      std::string_view behind = "") {
-    return Path(SegmentFileName(offset, suffix)) + std::string(behind);
-  };
-  Names names;
-  names.emplace_back(of(base, ".log", kCleanedSuffix),
-                     of(base, ".log", kSwapSuffix));
-  for (const CleanableSegment& old : cleaned.replaced) {
-    names.emplace_back(of(old.base, ".log"),
-                       of(old.base, ".log", kDeletedSuffix));
-  }
-  for (const std::string_view suffix : kIndexSuffixes) {
-    const std::string index = of(base, suffix);
-    if (fs_.Exists(index)) {
-      names.emplace_back(index, of(base, suffix, kDeletedSuffix));
-    }
-    if (suffix == ".txnindex" && !cleaned.has_aborted) continue;
-    names.emplace_back(of(base, suffix, kCleanedSuffix), index);
-  }
-  names.emplace_back(of(base, ".log", kSwapSuffix), of(base, ".log"));
-  return names;
+// The segment has its own name by now.
+void PartitionLog::SettleSwap() {
+  if (swap_ == nullptr || !swap_->finished()) return;
+  swap_ = nullptr;
+  segments_[SegmentIndex(swap_base_)]->EndMove();
+  changed_ = true;
+  swapped_change_ = ++change_;
 }
 
-// All of them, or none.
-Status PartitionLog::SwapNames(const Names& names) {
-  for (size_t i = 0; i < names.size(); ++i) {
-    const Status renamed = fs_.Rename(names[i].first, names[i].second);
-    if (renamed) continue;
-    while (i-- > 0) {
-      const Status back = fs_.Rename(names[i].second, names[i].first);
-      if (!back)
-        return Fail(ErrorCode::kKafkaStorageError, back.error().message);
-    }
-    return renamed;
-  }
+Status PartitionLog::FinishSwap() {
+  if (swap_ == nullptr) return {};
+  TM_RETURN_IF_ERROR(swap_->Finish());
+  SettleSwap();
   return {};
 }
 
 Result<bool> PartitionLog::Replace(const CleanedGroup& cleaned) {
   TM_RETURN_IF_ERROR(Healthy());
-  if (cleaned.generation != durability_.generation()) return false;
+  SettleSwap();
+  if (swap_ || cleaned.generation != durability_.generation()) return false;
   const std::vector<CleanableSegment>& old = cleaned.replaced;
   const size_t first = SegmentIndex(old.front().base);
   for (size_t i = 0; i < old.size(); ++i) {
@@ -159,40 +138,23 @@ Result<bool> PartitionLog::Replace(const CleanedGroup& cleaned) {
   auto segment =
       std::make_unique<Segment>(fs_, options_.dir, base, kCleanedSuffix);
   TM_RETURN_IF_ERROR(Note(segment->Load()));
+  TM_RETURN_IF_ERROR(Note(segment->BeginMove()));
   TM_RETURN_IF_ERROR(Note(NoteGaps()));
-  const Names names = NamesToSwap(cleaned);
-  TM_RETURN_IF_ERROR(Note(SwapNames(names)));
-  segment->LoseSuffix();
-  std::vector<std::string> unused;
-  for (const auto& [from, to] : names) {
-    if (to.ends_with(kDeletedSuffix)) unused.push_back(to);
-  }
-  for (size_t i = 1; i < old.size(); ++i) {
-    for (const std::string_view suffix : kIndexSuffixes) {
-      unused.push_back(Path(SegmentFileName(old[i].base, suffix)));
-    }
-  }
   const auto at = segments_.begin() + static_cast<ptrdiff_t>(first);
   *at = std::move(segment);
   segments_.erase(at + 1, at + static_cast<ptrdiff_t>(old.size()));
   hints_.fill({});
   // What was aborted there is in no index any more.
   newest_.ForgetBelow(end);
-  changed_ = true;
-  swapped_change_ = ++change_;
-  RemoveUnused(std::move(unused));
+  swap_ = cleaned.swap;
+  swap_base_ = base;
   CheckInvariants();
   return true;
 }
 
-// What stays is removed when the log is opened.
-void PartitionLog::RemoveUnused(std::vector<std::string> files) {
-  if (options_.remove_later) return options_.remove_later(std::move(files));
-  (void)RemoveFiles(fs_, files);
-}
-
 Status PartitionLog::Cleaned(uint64_t generation, Offset upto) {
   TM_RETURN_IF_ERROR(Healthy());
+  SettleSwap();
   if (generation != durability_.generation() || upto <= first_dirty_) return {};
   TM_RETURN_IF_ERROR(Note(NoteGaps()));
   first_dirty_ = upto;
@@ -200,14 +162,14 @@ Status PartitionLog::Cleaned(uint64_t generation, Offset upto) {
   return {};
 }
 
-Status PartitionLog::FinishSwaps(std::vector<std::string>* names) {
+Status PartitionLog::RecoverSwaps(std::vector<std::string>* names) {
   bool found = false;
   for (const std::string& name : *names) {
     if (!name.ends_with(kSwapSuffix)) continue;
     const auto base = ParseSegmentFileName(
         name.substr(0, name.size() - sizeof kSwapSuffix + 1), ".log");
     if (!base) continue;
-    TM_RETURN_IF_ERROR(FinishSwap(*base, *names));
+    TM_RETURN_IF_ERROR(RecoverSwap(*base, *names));
     found = true;
   }
   if (!found) return {};
@@ -216,8 +178,8 @@ Status PartitionLog::FinishSwaps(std::vector<std::string>* names) {
   return {};
 }
 
-Status PartitionLog::FinishSwap(Offset base,
-                                const std::vector<std::string>& names) {
+Status PartitionLog::RecoverSwap(Offset base,
+                                 const std::vector<std::string>& names) {
   const std::string path = Path(SegmentFileName(base, ".log"));
   Offset end = base + 1;
   {

@@ -187,7 +187,8 @@ Result<std::vector<AbortedTransaction>> PartitionLog::AbortedIn(Offset from,
     TransactionIndex& index = segments_[i]->transactions();
     const size_t before = found.size();
     auto all = index.Collect(from, below, &found);
-    if (!all && all.error().code == ErrorCode::kCorruptMessage) {
+    if (!all && all.error().code == ErrorCode::kCorruptMessage &&
+        !segments_[i]->moving()) {
       LOG(WARNING) << "index has rotted reason=" << all.error().message;
       TM_RETURN_IF_ERROR(Note(IndexTransactions(i, i)));
       found.resize(before);

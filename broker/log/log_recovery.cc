@@ -95,7 +95,7 @@ Status PartitionLog::Load(bool there, int64_t now_ms) {
   TM_ASSIGN_OR_RETURN(auto names, fs_.List(options_.dir));
   TM_RETURN_IF_ERROR(LoadTopicId());
   FindJournal();
-  TM_RETURN_IF_ERROR(FinishSwaps(&names));
+  TM_RETURN_IF_ERROR(RecoverSwaps(&names));
   gaps_ = std::find(names.begin(), names.end(), kGapsFile) != names.end();
   TM_RETURN_IF_ERROR(RemoveLeftovers(names));
   TM_RETURN_IF_ERROR(LoadSegments(names));

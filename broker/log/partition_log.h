@@ -295,13 +295,12 @@ class PartitionLog final : public Log {
   // So that a scan knows it, too: it is on disk before any gap is.
   Status NoteGaps();
   Result<bool> IsOverdue(const Segment& segment, int64_t now_ms) const;
-  using Names = std::vector<std::pair<std::string, std::string>>;
-  Names NamesToSwap(const CleanedGroup& cleaned) const;
-  Status SwapNames(const Names& names);
-  // What a crash has left of Replace.
-  Status FinishSwaps(std::vector<std::string>* names);
-  Status FinishSwap(Offset base, const std::vector<std::string>& names);
-  void RemoveUnused(std::vector<std::string> files);
+  void SettleSwap();
+  // Waits for the disk.
+  Status FinishSwap();
+  // What a crash has left of one.
+  Status RecoverSwaps(std::vector<std::string>* names);
+  Status RecoverSwap(Offset base, const std::vector<std::string>& names);
   bool IsExpired(const Segment& segment, int64_t now_ms) const;
 
   io::FileSystem& fs_;
@@ -317,8 +316,12 @@ class PartitionLog final : public Log {
   std::vector<Offset> snapshots_;  // on disk, ascending
   bool gaps_ = false;              // there is a kGapsFile
   Offset first_dirty_ = 0;         // everything in front of it is clean
-  uint64_t swapped_change_ = 0;    // of the last Replace
-  std::set<Offset> swapped_;       // while opening: without indexes
+  // Of the segment at `swap_base_`, which is called either; nullptr: there is
+  // none.
+  std::shared_ptr<NameSwap> swap_;
+  Offset swap_base_ = 0;
+  uint64_t swapped_change_ = 0;  // of the last one
+  std::set<Offset> swapped_;     // while opening: without indexes
 
   Offset start_ = 0;
   Durability durability_;

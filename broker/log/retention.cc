@@ -32,6 +32,7 @@ void PartitionLog::ForgetPlaces() {
 // recovery finds the log as it was, or as it will be, or less than either.
 Status PartitionLog::BeginCut(Offset offset, bool fully) {
   // A segment that is cut must not be what a crash puts others back for.
+  TM_RETURN_IF_ERROR(FinishSwap());
   if (swapped_change_ > mark_->synced_change()) {
     TM_RETURN_IF_ERROR(fs_.SyncDirectory(options_.dir));
     swapped_change_ = 0;
@@ -255,6 +256,8 @@ Status PartitionLog::DropFirstSegment() {
 }
 
 Status PartitionLog::DropSegmentsBelowStart() {
+  SettleSwap();
+  if (swap_) return {};  // retention comes again
   while (segments_.size() > 1 && segments_[1]->base_offset() <= start_) {
     TM_RETURN_IF_ERROR(Note(DropFirstSegment()));
   }
@@ -301,7 +304,7 @@ Result<int> PartitionLog::ApplyRetention(Offset high_watermark,
   // A crash may have brought some back, or left them.
   TM_RETURN_IF_ERROR(DropSegmentsBelowStart());
   for (size_t i = 0; i + 1 < segments_.size(); ++i) segments_[i]->Release();
-  if (!options_.config.delete_enabled) return 0;
+  if (!options_.config.delete_enabled || swap_) return 0;
   const int64_t keep_bytes = options_.config.retention_bytes;
   int dropped = 0;
   int64_t size = size_bytes();

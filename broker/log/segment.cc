@@ -257,11 +257,19 @@ Result<int64_t> Segment::FindFirstTimestamp() const {
   return first ? first->header.max_timestamp : -1;
 }
 
-void Segment::LoseSuffix() {
+Status Segment::BeginMove() {
+  TM_RETURN_IF_ERROR(LogFile());
+  index_.file().SetOther(path_ + ".index");
+  time_index_.file().SetOther(path_ + ".timeindex");
+  transactions_.file().SetOther(path_ + ".txnindex");
+  return {};
+}
+
+void Segment::EndMove() {
   suffix_.clear();
-  index_.file().SetPath(path_ + ".index");
-  time_index_.file().SetPath(path_ + ".timeindex");
-  transactions_.file().SetPath(path_ + ".txnindex");
+  index_.file().TakeOther();
+  time_index_.file().TakeOther();
+  transactions_.file().TakeOther();
 }
 
 Result<std::vector<std::shared_ptr<io::File>>> Segment::Seal() {

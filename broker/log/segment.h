@@ -99,10 +99,16 @@ class Segment {
   // files, for the caller to sync.
   Result<std::vector<std::shared_ptr<io::File>>> Seal();
   Result<std::shared_ptr<io::File>> LogFile() const;
-  // Its files have lost the suffix.
-  void LoseSuffix();
+  // Its files lose the suffix, one after the other, on another thread: until
+  // EndMove, which says that they have, they are found under either name, and
+  // only read.
+  Status BeginMove();
+  void EndMove();
+  bool moving() const { return !suffix_.empty(); }
   // Closes the file until it is needed again.
-  void Release() { file_ = nullptr; }
+  void Release() {
+    if (!moving()) file_ = nullptr;
+  }
   // What is, or may be, on disk of it.
   std::vector<std::string> Files() const {
     return {path_ + ".index" + suffix_, path_ + ".timeindex" + suffix_,

@@ -29,7 +29,9 @@ class SomeLogs final : public CleanSource {
   }
   std::unique_ptr<LogBeingCleaned> Take(const Item& item) override {
     taken.push_back(item.partition.partition);
-    return std::make_unique<DirectLog>(*logs.at(item.partition));
+    auto log = std::make_unique<DirectLog>(*logs.at(item.partition));
+    log->after_replace = after_replace;
+    return log;
   }
   void Damaged(const Item& item, Offset from, const Error& error) override {
     EXPECT_EQ(item.leader_epoch, 3);
@@ -38,6 +40,7 @@ class SomeLogs final : public CleanSource {
   }
 
   std::map<TopicPartition, std::unique_ptr<Log>> logs;
+  std::function<void()> after_replace;
   std::vector<PartitionIndex> taken;
   std::vector<std::pair<PartitionIndex, Offset>> damaged;
 };
@@ -121,6 +124,15 @@ TEST_F(CleanerTest, ALogThatCannotBeCleanedHoldsUpNoOther) {
   source_.logs.erase({"t", 1});
   EXPECT_FALSE(cleaner_.CleanOne());
   EXPECT_EQ(cleaner_.counters().uncleanable, 0);
+}
+
+TEST_F(CleanerTest, WhatIsCutMeanwhileIsNotDamaged) {
+  Log& log = Make(1, 90);
+  source_.after_replace = [&] { ASSERT_TRUE(log.TruncateTo(40)); };
+  EXPECT_TRUE(cleaner_.CleanOne());
+  EXPECT_TRUE(source_.damaged.empty());
+  EXPECT_EQ(cleaner_.counters().uncleanable, 0);
+  EXPECT_FALSE(cleaner_.CleanOne());
 }
 
 TEST_F(CleanerTest, WhatRunsOutSaysNothingAboutALog) {

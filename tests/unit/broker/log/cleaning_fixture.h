@@ -27,13 +27,16 @@ class DirectLog final : public LogBeingCleaned {
   }
   Result<bool> Replace(const CleanedGroup& cleaned) override {
     if (before_replace) before_replace();
-    return log_.Replace(cleaned);
+    auto replaced = log_.Replace(cleaned);
+    if (after_replace) after_replace();
+    return replaced;
   }
   Status Cleaned(uint64_t generation, Offset upto) override {
     return log_.Cleaned(generation, upto);
   }
 
   std::function<void()> before_replace;
+  std::function<void()> after_replace;
 
  private:
   Log& log_;
@@ -171,6 +174,7 @@ class CleaningTest : public LogTest {
     TM_ASSIGN_OR_RETURN(auto keys, KeyOffsets::Make(map_bytes, 0.9, {1, 2}));
     DirectLog direct(log);
     direct.before_replace = std::move(before_replace);
+    direct.after_replace = after_replace_;
     LogCleaning cleaning(disk_, *what, keys, direct, pace_, now_);
     auto outcome = cleaning.Run();
     counts_ = cleaning.counts();
@@ -181,6 +185,7 @@ class CleaningTest : public LogTest {
   int64_t now_ = kNow;
   NoPace pace_;
   LogCleaning::Counts counts_;
+  std::function<void()> after_replace_;
 };
 
 }  // namespace tidemark::log

@@ -306,6 +306,53 @@ TEST_F(CleaningTest, ACutAmidMissingOffsetsEndsBehindTheLastBatch) {
   }
 }
 
+// The log has taken the segment, and its files are called as before.
+TEST_F(CleaningTest, BetweenTheTakingOfASegmentAndItsNameAllGoesOn) {
+  for (const bool cut : {true, false}) {
+    log_.reset();
+    disk_.KillProcess();
+    ASSERT_TRUE(!disk_.Exists(kDir) || disk_.RemoveAll(kDir));
+    options_.start_offset = 0;
+    ASSERT_TRUE(Open());
+    for (int i = 0; i < 40; ++i) {
+      ASSERT_TRUE(Append(Records({{"a", "v"}}, Transactional(9, i))));
+      ASSERT_TRUE(log_->AppendFromCoordinator(Marker(9, i % 2 == 0), 0, now_));
+    }
+    Roll();
+    const Table before = TableOf(ReadLog(*log_, true));
+    int times = 0;
+    after_replace_ = [&] {
+      EXPECT_EQ(TableOf(ReadLog(*log_, true, 100)), before);
+      if (++times > 1) return;
+      if (cut) {
+        ASSERT_TRUE(log_->TruncateTo(12));
+        return;
+      }
+      ASSERT_TRUE(log_->AdvanceStartOffset(30));
+      EXPECT_EQ(log_->ApplyRetention(log_->end_offset(), now_).value(), 0);
+    };
+    const auto outcome = Clean();
+    after_replace_ = nullptr;
+    // The rest of what was cut looks like damage.
+    ASSERT_TRUE(outcome || cut);
+    const Seen seen = ReadLog(*log_, false);
+    EXPECT_EQ(log_->ApplyRetention(log_->end_offset(), now_).value(), 0);
+    EXPECT_EQ(ReadLog(*log_, false), seen);
+    if (cut) {
+      EXPECT_LE(log_->end_offset(), 12);
+    } else {
+      EXPECT_EQ(TableOf(seen), before);
+    }
+    Flush();
+    options_.start_offset = log_->start_offset();
+    CrashAndReopen();
+    EXPECT_EQ(ReadLog(*log_, false), seen);
+    EXPECT_EQ(
+        CountFiles(".cleaned") + CountFiles(".swap") + CountFiles(".deleted"),
+        0u);
+  }
+}
+
 TEST_F(CleaningTest, RetentionAmidACleaningMakesItVoid) {
   options_.config.delete_enabled = true;
   ASSERT_TRUE(Open());
@@ -413,17 +460,27 @@ TEST_F(CleaningTest, WhatRunsOutEndsACleaningAndNothingElse) {
   ASSERT_TRUE(Open());
   for (int i = 0; i < 40; ++i) ASSERT_TRUE(Append(Records({{"a", "v"}})));
   Roll();
-  const Table before = TableOf(ReadLog(*log_, true));
-  for (int64_t changes = 0; changes < 12; ++changes) {
+  Table before = TableOf(ReadLog(*log_, true));
+  for (int64_t changes = 0; changes < 30; ++changes) {
     disk_.FailNamesAfter(changes);
     const auto outcome = Clean();
-    disk_.FailNamesAfter(INT64_MAX);
-    if (log_->failed()) {
-      // A name that could not be given back: the next process finishes it.
-      CrashAndReopen();
-    }
     EXPECT_EQ(TableOf(ReadLog(*log_, true)), before) << changes;
+    disk_.FailNamesAfter(INT64_MAX);
+    EXPECT_FALSE(log_->failed());
     if (outcome) break;
+    // A cut goes on with it, or a restart.
+    if (changes % 3 == 1) {
+      ASSERT_TRUE(log_->TruncateTo(log_->end_offset() - 1));
+      Roll();
+    } else if (changes % 3 == 2) {
+      CrashAndReopen();
+      Flush();
+    }
+    before = TableOf(ReadLog(*log_, true));
+  }
+  while (const auto what = Find(*log_).value()) {
+    if (!what->unfinished) break;
+    ASSERT_EQ(Clean().value(), Outcome::kChanged);
   }
   disk_.FailOpens(true);
   for (int i = 0; i < 5; ++i) (void)Clean();
