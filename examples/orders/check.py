@@ -12,7 +12,7 @@ placed = []
 
 
 def place():
-    shop = subprocess.Popen([*PROGRAM, 'place', BOOTSTRAP, '--count', str(COUNT), '--rate', '500'],
+    shop = subprocess.Popen([*PROGRAM, 'place', BOOTSTRAP, '--count', str(COUNT), '--rate', '1000'],
                             stdout=subprocess.PIPE, text=True)
     for line in shop.stdout:
         outcome, number = line.split()

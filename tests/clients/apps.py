@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 APPS = {  # app: (program, folder of its pom.xml and Java sources)
     'orders': ('../../../examples/orders/check.py', None),
     'payments': ('../../../examples/payments/check.py', None),
+    'regions': ('../../../examples/regions/check.py', 'connect'),
     'streams': ('streams_cases.py', 'streams'),
     'tools': ('tools_cases.py', 'tools'),
     'connect': ('connect_cases.py', 'connect'),
