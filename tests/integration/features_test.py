@@ -70,7 +70,7 @@ def refusals(cluster):
 def down(cluster):
     told('features', 'downgrade', '--feature', 'metadata.version=1', '--dry-run')
     equal(levels(), NEWEST)
-    equal(on_disk(), [2, 2, 2])
+    equal(on_disk(), [3, 3, 3])
     told('features', 'downgrade', '--feature', 'metadata.version=1')
     equal(levels(), BASE_LEVELS)
     # Nobody has to read what an older release does not know.

@@ -8,7 +8,7 @@ import time
 import process
 from cases import Cases, equal, until
 
-BASE = 23500
+BASE = 24300
 BROKERS = (1, 2, 3, 4)
 RECORDS = 3000
 
