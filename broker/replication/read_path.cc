@@ -95,7 +95,8 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
   // It waits for its bytes, or for its turn to have them read.
   const bool waits = entry.cold && (entry.warming != nullptr ||
                                     entry.list->warming() >= kMostWarming);
-  if (waits) {
+  const NodeId nearer = NearerReplica(reader, item, partition);
+  if (waits || nearer != kNoNode) {
     max_bytes = 0;
     at_least_one = false;
   }
@@ -117,7 +118,8 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
                       item.last_fetched_epoch, reader.read_committed,
                       reader.from_any},
         max_bytes, at_least_one, state_.executor.Now());
-    SendNearer(reader, item, partition, &answer);
+    const bool calm = answer.error == ErrorCode::kNone && !answer.diverging;
+    if (calm) answer.preferred = nearer;
   }
   if (answer.cold) {
     io::NoWait::Missed missed = std::move(scope->missed());
@@ -136,20 +138,15 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
 }
 
 // A consumer that has a replica in its own rack is told of it, and nothing
-// else (KIP-392).
-void ReadPath::SendNearer(const Reader& reader, const ReadItem& item,
-                          const Partition& partition, FetchAnswer* answer) {
-  if (reader.rack.empty() || answer->error != ErrorCode::kNone ||
-      answer->diverging || !partition.IsLeader()) {
-    return;
+// else (KIP-392). kNoNode: it reads here.
+NodeId ReadPath::NearerReplica(const Reader& reader, const ReadItem& item,
+                               const Partition& partition) const {
+  if (reader.IsFollower() || reader.rack.empty() || !partition.IsLeader()) {
+    return kNoNode;
   }
   const NodeId nearer =
       partition.PreferredReplica(reader.rack, item.fetch_offset);
-  if (nearer == state_.options.self) return;
-  answer->preferred = nearer;
-  answer->records = Payload();
-  answer->aborted.clear();
-  answer->cold = false;
+  return nearer == state_.options.self ? kNoNode : nearer;
 }
 
 bool ReadPath::Missed(ReadEntry& entry, io::NoWait::Missed missed) {

@@ -83,8 +83,8 @@ class ReadPath {
                     bool at_least_one, bool watch);
   FetchAnswer Fetch(ReadEntry& entry, Partition& partition,
                     const Reader& reader, size_t max_bytes, bool at_least_one);
-  void SendNearer(const Reader& reader, const ReadItem& item,
-                  const Partition& partition, FetchAnswer* answer);
+  NodeId NearerReplica(const Reader& reader, const ReadItem& item,
+                       const Partition& partition) const;
   // False: there is nothing left but to wait.
   bool Missed(ReadEntry& entry, io::NoWait::Missed missed);
   // Runs `attempt` until it does not need what is not in memory.

@@ -138,14 +138,14 @@ def features(m):
     def level():
         done = m.tidemark('features', 'describe', '--format', 'json')
         return done.returncode == 0 and json.loads(done.stdout)['features'][0]['level']
-    until(lambda: level() == 2, 'the newest level')
+    until(lambda: level() == 3, 'the newest level')
     assert 'metadata.version' in m.run('Upgrade and downgrade', 0)
     m.run('Downgrade', 0)
     equal(level(), 1)
     m.run('Upgrade', 0)
     equal(level(), 1)
     m.run('Upgrade', 1)
-    equal(level(), 2)
+    equal(level(), 3)
 
 
 def add(m, cluster):

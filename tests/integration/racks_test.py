@@ -86,6 +86,8 @@ def far(cluster):
     other = next(b for b in (1, 2, 3) if b != leader())
     cluster.do('kill', 'broker-%d' % other)
     up = next(b for b in (1, 2, 3) if b != other)
+    # Until it is fenced consumers are sent to it, and wait for it.
+    until(lambda: other not in wire.metadata(BASE + up - 1, [TOPIC])['brokers'], 'it is fenced')
     got = kcat('-C', '-t', TOPIC, '-p', '0', '-o', 'beginning', '-c', '2000', '-X', 'client.rack=rack-%d' % other,
                port=BASE + up - 1)
     equal(len(got.splitlines()), 2000)
