@@ -9,6 +9,10 @@ import kafka
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.structs import OffsetAndMetadata
+
+if not kafka.__version__.startswith('2.0.'):
+    from kafka.errors import InvalidProducerEpochError, ProducerFencedError
 
 from cases import CODECS, Cases, equal, until
 
@@ -211,6 +215,77 @@ def seek():
     c.close()
 
 
+def transactional(text):
+    p = producer(transactional_id=name(text))
+    p.init_transactions()
+    return p
+
+
+def committed_values(topic, count):
+    c = consumer(isolation_level='read_committed')
+    c.assign([TopicPartition(topic, 0)])
+    found = [r.value for r in read(c, count)]
+    equal(sum(map(len, c.poll(500).values())), 0)
+    c.close()
+    return found
+
+
+def transactions():
+    topic = create(name('transactions'))
+    p = transactional('transactions')
+    for value, end in ((b'a', p.commit_transaction), (b'b', p.abort_transaction), (b'c', p.commit_transaction)):
+        p.begin_transaction()
+        p.send(topic, value)
+        p.flush(30)
+        end()
+    p.close()
+    equal(committed_values(topic, 2), [b'a', b'c'])
+
+
+def fencing():
+    topic = create(name('fencing'))
+    first = transactional('fencing')
+    first.begin_transaction()
+    first.send(topic, b'of the first').get(30)
+    second = transactional('fencing')  # aborts it
+    second.begin_transaction()
+    second.send(topic, b'of the second')
+    second.commit_transaction()
+    try:
+        first.commit_transaction()
+        raise AssertionError('a fenced producer commits')
+    except (ProducerFencedError, InvalidProducerEpochError):
+        pass
+    second.close()
+    first.close(timeout=1)
+    equal(committed_values(topic, 1), [b'of the second'])
+
+
+def exactly_once():
+    source, sink, group = create(name('source')), create(name('sink')), name('copies')
+    send(source, [b'%d' % i for i in range(30)])
+    p, c = transactional('copier'), consumer(source, group, isolation_level='read_committed', max_poll_records=10)
+    done, aborted = 0, False
+    while done < 30:
+        for records in c.poll(500).values():
+            p.begin_transaction()
+            for r in records:
+                p.send(sink, r.value)
+            p.send_offsets_to_transaction({TopicPartition(source, 0): OffsetAndMetadata(records[-1].offset + 1, '', -1)},
+                                          c.group_metadata())
+            if done and not aborted:
+                aborted = True
+                p.abort_transaction()
+                c.seek(TopicPartition(source, 0), c.committed(TopicPartition(source, 0)))
+            else:
+                p.commit_transaction()
+                done += len(records)
+    equal(c.committed(TopicPartition(source, 0)), 30)
+    p.close()
+    c.close()
+    equal(committed_values(sink, 30), [b'%d' % i for i in range(30)])
+
+
 if '--member' in sys.argv:
     member(*sys.argv[4:6])
 FACTOR = min(3, len(BOOTSTRAP.split(',')))
@@ -226,4 +301,8 @@ if not OLD:
 cases.run('group commits and resumes', commit_and_resume)
 cases.run('group rebalances when a member joins and when it dies', rebalance)
 cases.run('seek to beginning, offset and timestamp', seek)
+if not OLD:
+    cases.run('transactions commit and abort', transactions)
+    cases.run('a second producer of a transactional id fences the first', fencing)
+    cases.run('consume, transform and produce, exactly once', exactly_once)
 cases.done()
