@@ -15,7 +15,7 @@ void DeletePath::Delete(const TopicPartition& name, Offset before,
   const Status trimmed =
       before < 0 ? Fail(ErrorCode::kOffsetOutOfRange,
                         "there is no offset " + std::to_string(before))
-                 : partition.TrimTo(before);
+                 : partition.DeleteTo(before);
   // Followers are told at once, not when their fetches have waited.
   if (trimmed) slot->readers.WakeAll();
   effects_.Settle(*slot);

@@ -52,6 +52,8 @@ void EffectRunner::Run(Effect effect, Effects& effects, Slot& slot,
       return Announce(slot, false);
     case Effect::kCount:
       return Count(slot, false);
+    case Effect::kKeepStart:
+      return KeepStart(slot);
     case Effect::kAskAnew:
       return fetchers_.Resume(slot, true);
     case Effect::kReport:
@@ -128,6 +130,24 @@ void EffectRunner::CutDone(const TopicPartition& name, const Uuid& topic_id,
       slot->partition.CutDone(std::move(log), cut, state_.executor.Now());
   fetchers_.Resume(*slot, moved);
   Settle(*slot);
+}
+
+void EffectRunner::KeepStart(Slot& slot) {
+  const TopicPartition& name = slot.partition.name();
+  state_.services.logs->KeepStart(
+      name, [this, alive = state_.alive, executor = &state_.executor, name,
+             topic_id = slot.partition.topic_id(),
+             start = slot.partition.log().start_offset()](const Status& kept) {
+        // Who waits for it asks again.
+        if (!kept) return;
+        executor->Post([this, alive, name, topic_id, start] {
+          if (!*alive) return;
+          Slot* slot = state_.Find(name);
+          if (slot == nullptr || slot->partition.topic_id() != topic_id) return;
+          slot->partition.StartKept(start);
+          Settle(*slot);
+        });
+      });
 }
 
 void EffectRunner::SyncSoon(Slot& slot) {

@@ -33,6 +33,7 @@ class EffectRunner {
   void Cut(Slot& slot);
   void CutDone(const TopicPartition& name, const Uuid& topic_id,
                std::unique_ptr<log::Log> log, const Status& cut);
+  void KeepStart(Slot& slot);
   void SyncSoon(Slot& slot);
   void StartSyncs();
   void StartSync(Slot& slot);

@@ -31,6 +31,7 @@ enum class Effect : uint8_t {
   kFollow,         // it fetches from its leader, in a new epoch: anew
   kAnnounce,       // whether it leads, and in which epoch, has changed
   kCount,          // its gauges may have changed
+  kKeepStart,      // the log's start is to be on disk: Partition::StartKept
   kAskAnew,        // what a follower wants of its leader has changed
   kReport,         // a follower's disk has caught up: its leader wants to know
   kWakeReaders,    // whoever reads here must look again, and at once
@@ -42,7 +43,7 @@ enum class Effect : uint8_t {
   kTellDamage,     // a follower's log is damaged: the controllers must know
   kCut,            // the log is to be taken and cut: Partition::TakeCut
 };
-inline constexpr int kEffects = 15;
+inline constexpr int kEffects = 16;
 
 // A set of effects, ordered; some cancel each other.
 class Effects {

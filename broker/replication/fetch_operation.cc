@@ -371,6 +371,7 @@ kafka::FetchResponse::PartitionData FetchOperation::DataOf(
   data.high_watermark = answer.high_watermark;
   data.last_stable_offset = answer.last_stable_offset;
   data.log_start_offset = answer.log_start_offset;
+  data.keep_start = answer.keep_start;
   if (answer.preferred != kNoNode) {
     data.preferred_read_replica = answer.preferred;
   }

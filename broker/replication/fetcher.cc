@@ -136,9 +136,11 @@ Status Fetcher::Apply(Partition& partition, const FetchLoop::Arrival& arrival) {
     return partition.Diverged(arrival.asked, {data.diverging_epoch.epoch,
                                               data.diverging_epoch.end_offset});
   }
-  return partition.AppendFetched(arrival.asked,
-                                 data.records.value_or(Payload()).bytes(),
-                                 data.high_watermark, data.log_start_offset);
+  TM_RETURN_IF_ERROR(partition.AppendFetched(
+      arrival.asked, data.records.value_or(Payload()).bytes(),
+      data.high_watermark, data.log_start_offset));
+  partition.KeepStart(data.keep_start);
+  return {};
 }
 
 void Fetcher::ReportDone(const Result<kafka::FetchResponse>& response) {

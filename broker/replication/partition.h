@@ -82,6 +82,8 @@ struct FetchAnswer {
   bool again = false;
   // A replica that the consumer had better ask (KIP-392); kNoNode: this one.
   NodeId preferred = kNoNode;
+  // Of a follower: a start it is to have on disk before it says so; -1: none.
+  Offset keep_start = -1;
   // There is something to read, but not in memory, and this thread must not
   // wait for it (io::NoWait).
   bool cold = false;
@@ -184,6 +186,9 @@ class Partition {
   // followers when they hear of it (B-13). kNotLeaderOrFollower;
   // kOffsetOutOfRange: not committed.
   Status TrimTo(Offset offset);
+  // The same for an administrator, who is told when no replica can bring the
+  // records back: followers say that they start there when their disks have it.
+  Status DeleteTo(Offset offset);
   // Of a leader: the lowest start of all replicas whose brokers are alive; -1
   // while one has not said.
   Offset LowWatermark() const;
@@ -214,6 +219,10 @@ class Partition {
   // epoch and to the end of this log (B-15), which is not away.
   Status AppendFetched(const AskedWith& asked, const SharedBytes& records,
                        Offset leader_high_watermark, Offset leader_start);
+  // After that: the leader waits until the start is on disk. See StartKept.
+  void KeepStart(Offset wanted);
+  // The disk has `start`, or what came later.
+  void StartKept(Offset start);
   // B-12 and B-13. Ignored when of another epoch or position.
   Status Diverged(const AskedWith& asked, log::EpochEnd leader);
   Status OutOfRange(const AskedWith& asked, Offset leader_start);
@@ -352,10 +361,13 @@ class Partition {
     std::map<NodeId, FollowerState> followers;
     Instant no_proposal_before{};
     bool recovering = false;  // elected uncleanly, not reported recovered yet
+    Offset keep_start = -1;   // DeleteTo
   };
   struct Following {
     // When a consumer last read here; none: it has been long.
     std::optional<Instant> read_at;
+    // What the leader wants to be on disk, and what is known to be.
+    Offset keep_wanted = -1, kept = -1;
   };
   const Leading* leading() const { return std::get_if<Leading>(&role_); }
   // REQUIRES: IsLeader().

@@ -24,8 +24,11 @@ std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
   // led in vain must be cut off before older records can follow here.
   position.last_fetched_epoch = log_->latest_epoch();
   position.flushed_offset = log_->flushed_offset();
-  position.log_start_offset = log_->start_offset();
-  position.wants_committed = std::get<Following>(role_).read_at.has_value();
+  const Following& following = std::get<Following>(role_);
+  position.log_start_offset = following.keep_wanted > following.kept
+                                  ? following.kept
+                                  : log_->start_offset();
+  position.wants_committed = following.read_at.has_value();
   return position;
 }
 
@@ -89,6 +92,23 @@ Status Partition::TakeFetched(const Fetched& fetched) {
     return advanced;
   }
   return {};
+}
+
+void Partition::KeepStart(Offset wanted) {
+  Following* const following = std::get_if<Following>(&role_);
+  if (following == nullptr || away() || wanted <= following->keep_wanted ||
+      wanted > log_->start_offset()) {
+    return;
+  }
+  following->keep_wanted = wanted;
+  effects_.Add(Effect::kKeepStart);
+}
+
+void Partition::StartKept(Offset start) {
+  Following* const following = std::get_if<Following>(&role_);
+  if (following == nullptr) return;
+  following->kept = std::max(following->kept, start);
+  effects_.Add(Effect::kAskAnew);
 }
 
 Status Partition::Append(std::string_view batches) {

@@ -122,6 +122,7 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
   MaybeAdvanceHighWatermark(now);
   answer.high_watermark = high_watermark_;
   answer.last_stable_offset = last_stable_offset();
+  answer.keep_start = lead().keep_start;
   // Nothing else may bring it into the ISR.
   answer.again = !lead().isr.InCommitted(fetch.replica);
   return answer;
@@ -403,6 +404,13 @@ void Partition::AlterPartitionAnswered(const AlterPartitionResult& result,
 FetchAnswer Partition::ReadOwn(Offset from, size_t max_bytes) {
   return Read(std::max(from, log_->start_offset()), log_->end_offset(),
               max_bytes, true);
+}
+
+Status Partition::DeleteTo(Offset offset) {
+  if (IsLeader() && offset <= high_watermark_) {
+    lead().keep_start = std::max(lead().keep_start, offset);
+  }
+  return TrimTo(offset);
 }
 
 Status Partition::TrimTo(Offset offset) {

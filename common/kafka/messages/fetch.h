@@ -3,11 +3,12 @@
 #include "common/kafka/message.h"
 
 // Reads batches, for consumers and for following replicas. Sessions: KIP-227;
-// diverging epochs: KIP-595; leader hints: KIP-951. Three fields are tidemark's
+// diverging epochs: KIP-595; leader hints: KIP-951. Four fields are tidemark's
 // own: `flushed_offset`, what the asking replica has on disk;
 // `wants_committed`, whether consumers read there, who wait for its high
-// watermark; `ends_wait`, see FetchLoop. Records default to empty, not to null,
-// which breaks librdkafka (KAFKA-18646).
+// watermark; `ends_wait`, see FetchLoop; `keep_start`, a start that a replica
+// is to have on disk before it says that its log starts there. Records default
+// to empty, not to null, which breaks librdkafka (KAFKA-18646).
 namespace tidemark::kafka {
 
 struct FetchRequest {
@@ -194,6 +195,7 @@ struct FetchResponse {
     SnapshotId snapshot_id;
     std::optional<std::vector<AbortedTransaction>> aborted_transactions;
     int32_t preferred_read_replica = -1;
+    int64_t keep_start = -1;
     std::optional<Payload> records = Payload();
 
     bool operator==(const PartitionData&) const = default;
@@ -209,6 +211,7 @@ struct FetchResponse {
       visit("snapshot_id", self.snapshot_id, Tagged(2, 12));
       visit("aborted_transactions", self.aborted_transactions);
       visit("preferred_read_replica", self.preferred_read_replica, Since(11));
+      visit("keep_start", self.keep_start, Tagged(20001, 12).Default(-1));
       visit("records", self.records);
     }
   };

@@ -118,6 +118,18 @@ def config_command():
     code, said = tool('ConfigCommand', HEAD, BOOTSTRAP, '--alter', *on, '--add-config', 'retention.ms=soon')
     equal(code, 1)
     has(said, 'retention.ms')
+    configs('--alter', '--entity-type', 'brokers', '--entity-name', '2', '--add-config', 'log.retention.ms=100000000')
+    has(configs('--describe', '--entity-type', 'brokers', '--entity-name', '2'), 'log.retention.ms=100000000 .*DYNAMIC_BROKER_CONFIG')
+    configs('--alter', '--entity-type', 'brokers', '--entity-default', '--add-config', 'message.max.bytes=2000000')
+    has(configs('--describe', '--entity-type', 'brokers', '--entity-default'), 'message.max.bytes=2000000')
+    has(configs('--describe', '--entity-type', 'brokers', '--entity-name', '1', '--all'),
+        'message.max.bytes=2000000 .*DYNAMIC_DEFAULT_BROKER_CONFIG:message.max.bytes=2000000', 'node.id=1 ')
+    configs('--alter', '--entity-type', 'brokers', '--entity-default', '--delete-config', 'message.max.bytes')
+    configs('--alter', '--entity-type', 'brokers', '--entity-name', '2', '--delete-config', 'log.retention.ms')
+    # Groups of the classic protocol have no other: their members say it.
+    setting = 'consumer.session.timeout.ms=45000'
+    configs('--alter', '--entity-type', 'groups', '--entity-name', 'tuned', '--add-config', setting)
+    has(configs('--describe', '--entity-type', 'groups', '--entity-name', 'tuned'), setting)
 
 
 def group_of(group, topic, offset=50):
@@ -250,6 +262,33 @@ def leader_election():
     node('start', 'broker-1')
 
 
+def reassign(*args):
+    return good('reassign.ReassignPartitionsCommand', HEAD, BOOTSTRAP, *args)
+
+
+def replicas_of(topic):
+    return re.findall(r'Replicas: (\S+)', topics('--describe', '--topic', topic))
+
+
+def reassign_partitions():
+    topics('--create', '--topic', 'moved', '--replica-assignment', '1:2,2:3')
+    until(lambda: led_by('moved', 2), 'leaders')
+    out = reassign('--generate', '--topics-to-move-json-file', file('move.json', {
+        'version': 1, 'topics': [{'topic': 'moved'}]}), '--broker-list', '2,3')
+    has(out, 'Current partition replica assignment', 'Proposed partition reassignment configuration')
+    wanted = {'version': 1, 'partitions': [{'topic': 'moved', 'partition': 0, 'replicas': [3, 2]},
+                                           {'topic': 'moved', 'partition': 1, 'replicas': [3, 1, 2]}]}
+    plan = file('plan.json', wanted)
+    has(reassign('--execute', '--reassignment-json-file', plan, '--throttle', '50000000'),
+        'Successfully started partition reassignments')
+    until(lambda: 'still in progress' not in reassign('--verify', '--reassignment-json-file', plan), 'the end', 40, 0.3)
+    has(reassign('--verify', '--reassignment-json-file', plan), 'Reassignment of partition moved-0 is completed',
+        'Reassignment of partition moved-1 is completed')
+    equal(replicas_of('moved'), ['3,2', '3,1,2'])
+    has(reassign('--list'), 'No partition reassignments found')
+    has(reassign('--cancel', '--reassignment-json-file', plan), 'None of the specified partition moves are active')
+
+
 def transactions_of(*args):
     return good('TransactionsCommand', HEAD, BOOTSTRAP, *args)
 
@@ -353,7 +392,7 @@ for name, case in (
         ('kafka-consumer-groups resets offsets in every form', reset_offsets),
         ('kafka-consumer-groups deletes offsets and groups', delete_offsets), ('kafka-delete-records', delete_records),
         ('kafka-get-offsets', get_offsets), ('kafka-log-dirs', log_dirs), ('kafka-leader-election', leader_election),
-        ('kafka-transactions', transactions),
+        ('kafka-reassign-partitions', reassign_partitions), ('kafka-transactions', transactions),
         ('kafka-features', features), ('kafka-metadata-quorum', metadata_quorum),
         ('kafka-broker-api-versions, kafka-cluster, kafka-groups', others), ('console producer and consumer', console),
         ('verifiable producer and consumer', verifiable), ('performance of producer, consumer and both', performance),

@@ -49,6 +49,21 @@ TEST_F(DeleteRecordsTest, AnsweredWhenEveryReplicaStartsThere) {
   EXPECT_EQ(cluster_.broker(1).logs.starts_kept, 1);
 }
 
+// Or the records would be back when all are killed and one of those leads.
+TEST_F(DeleteRecordsTest, NotBeforeTheDisksOfFollowersHaveIt) {
+  auto& disk = cluster_.broker(3).logs;
+  disk.work_time = seconds(1);
+  const auto answer = Start(1, 4);
+  cluster_.executor.RunFor(milliseconds(900));
+  EXPECT_EQ(StartAt(3), 4);
+  EXPECT_FALSE(*answer);
+  EXPECT_EQ(disk.starts_kept, 0);
+  cluster_.executor.RunFor(milliseconds(200));
+  ASSERT_TRUE(*answer);
+  EXPECT_EQ(***answer, 4);
+  EXPECT_EQ(disk.starts_kept, 1);
+}
+
 TEST_F(DeleteRecordsTest, ToTheHighWatermark) {
   EXPECT_EQ(*Delete(1, -1), 6);
   EXPECT_EQ(*Delete(1, 2), 6) << "nothing is there any more";
