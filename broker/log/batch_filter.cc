@@ -46,9 +46,12 @@ class RawRecords {
     RawRecords records(header);
     records.rest_ = batch.substr(record::kBatchHeaderSize);
     if (header.codec() == record::Codec::kNone) return records;
-    TM_ASSIGN_OR_RETURN(std::string plain,
-                        record::Decompress(header.codec(), records.rest_));
-    records.plain_ = std::make_unique<const std::string>(std::move(plain));
+    auto plain = record::Decompress(header.codec(), records.rest_);
+    // The checksum is right: it is what a client has sent, and not the disk's.
+    if (!plain) {
+      return Fail(ErrorCode::kInvalidRecord, plain.error().message);
+    }
+    records.plain_ = std::make_unique<const std::string>(std::move(*plain));
     records.rest_ = *records.plain_;
     return records;
   }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace tidemark::log {
@@ -134,6 +135,11 @@ std::optional<CleanSource::Item> Cleaner::Next() {
 
 // Everything that is due, the dirtiest first.
 void Cleaner::Look() {
+  // What was being cleaned when the list was made is another log by now.
+  const std::map<Key, int> busy_before = [this] {
+    std::lock_guard lock(mutex_);
+    return std::map<Key, int>(busy_.begin(), busy_.end());
+  }();
   std::vector<CleanSource::Item> all = source_.List();
   std::lock_guard lock(mutex_);
   double dirtiest = 0;
@@ -142,7 +148,9 @@ void Cleaner::Look() {
     const Key key{item.partition, item.topic_id};
     there.insert(key);
     dirtiest = std::max(dirtiest, item.what.DirtyRatio());
-    if (!item.what.Due() || busy_.contains(key)) continue;
+    if (!item.what.Due() || busy_.contains(key) || busy_before.contains(key)) {
+      continue;
+    }
     const auto failure = failures_.find(key);
     if (failure != failures_.end() &&
         clock_.Now() < failure->second.not_before) {
@@ -223,7 +231,14 @@ bool Cleaner::IsAsItWas(const CleanSource::Item& item) {
   const auto now = std::find_if(all.begin(), all.end(), [&](const auto& one) {
     return one.partition == item.partition && one.topic_id == item.topic_id;
   });
-  return now != all.end() && now->what.generation == item.what.generation;
+  if (now == all.end() || now->what.generation != item.what.generation) {
+    return false;
+  }
+  // Newer ones may have joined them.
+  const auto& before = item.what.segments;
+  const auto& after = now->what.segments;
+  return now->what.unfinished == nullptr && before.size() <= after.size() &&
+         std::equal(before.begin(), before.end(), after.begin());
 }
 
 // So that nobody is asked again at once, in vain.

@@ -47,12 +47,18 @@ NameSwap::NameSwap(io::FileSystem& fs, const std::string& dir,
 Status NameSwap::Finish() {
   std::lock_guard lock(mutex_);
   if (finished()) return {};
+  const auto rename = [this] { return Rename(); };
+  TM_RETURN_IF_ERROR(mark_ == nullptr ? Rename() : mark_->Put(0, rename));
+  finished_.store(true, std::memory_order_release);
+  return {};
+}
+
+Status NameSwap::Rename() {
   for (; done_ < names_.size(); ++done_) {
     TM_RETURN_IF_ERROR(fs_.Rename(names_[done_].first, names_[done_].second));
   }
   // What stays is removed when the log is opened.
   (void)RemoveFiles(fs_, unused_);
-  finished_.store(true, std::memory_order_release);
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/log/log.h"
+#include "broker/log/log_mark.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/io/file.h"
@@ -44,12 +45,19 @@ class NameSwap {
   NameSwap(io::FileSystem& fs, const std::string& dir,
            const std::vector<CleanableSegment>& replaced, bool has_aborted);
 
+  // Once the log has taken it: nothing is renamed after its log is gone, for
+  // the names are another's then.
+  void Guard(std::shared_ptr<LogMark> mark) { mark_ = std::move(mark); }
+
   // Goes on from where it was left. kOutOfSpace: it is to be tried again.
   Status Finish();
   bool finished() const { return finished_.load(std::memory_order_acquire); }
 
  private:
+  Status Rename();
+
   io::FileSystem& fs_;
+  std::shared_ptr<LogMark> mark_;
   std::mutex mutex_;
   std::vector<std::pair<std::string, std::string>> names_;
   size_t done_ = 0;                  // of them

@@ -187,10 +187,11 @@ Result<AppendInfo> PartitionLog::AppendAsFollower(std::string_view batches) {
     if (!view) break;
     const record::BatchHeader& header = view->header;
     TM_RETURN_IF_ERROR(record::ParseAndVerifyBatch(view->bytes));
-    // Compaction may have left gaps. A scan after a crash would cut at any
-    // other, and where offsets do not fit into a segment.
+    // Compaction may have left gaps, perhaps before the topic's settings were
+    // what they are. A scan after a crash would cut where offsets do not fit
+    // into a segment.
     const bool gap = header.base_offset != expected;
-    if ((gap && !MayHaveGaps()) || header.base_offset < expected ||
+    if (header.base_offset < expected ||
         header.base_offset - expected > INT32_MAX - header.last_offset_delta) {
       return Fail(ErrorCode::kOffsetOutOfRange,
                   "batch at " + std::to_string(header.base_offset) + " where " +

@@ -44,7 +44,6 @@ Result<std::optional<Cleanable>> PartitionLog::FindCleanable(
     Offset high_watermark, int64_t now_ms) {
   TM_RETURN_IF_ERROR(Healthy());
   const LogConfig& config = options_.config;
-  if (!config.compacted || producers_stale_) return std::nullopt;
   SettleSwap();
   Cleanable found;
   found.unfinished = swap_;
@@ -52,6 +51,10 @@ Result<std::optional<Cleanable>> PartitionLog::FindCleanable(
   found.generation = durability_.generation();
   found.config = config;
   found.first_dirty = std::max(first_dirty_, start_);
+  if (!config.compacted || producers_stale_) {
+    // What has been begun has to end, whatever the settings are now.
+    return swap_ == nullptr ? std::nullopt : std::optional(std::move(found));
+  }
   found.has_aborted = has_aborted_;
   // A scan after a crash begins behind it.
   const Offset limit =
@@ -146,6 +149,7 @@ Result<bool> PartitionLog::Replace(const CleanedGroup& cleaned) {
   hints_.fill({});
   // What was aborted there is in no index any more.
   newest_.ForgetBelow(end);
+  cleaned.swap->Guard(mark_);
   swap_ = cleaned.swap;
   swap_base_ = base;
   CheckInvariants();

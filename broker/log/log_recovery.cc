@@ -425,7 +425,10 @@ Result<bool> PartitionLog::ReplayAppend(const JournalPlan::Append& append) {
     const record::BatchHeader& header = (*batch)->header;
     if (header.NextOffset() > append.until) return true;
     if (header.NextOffset() <= end()) continue;
-    if (header.base_offset != end() ||
+    // A hole between appends is seen above; within one it is compaction's.
+    const bool fits = header.base_offset == end() ||
+                      (header.base_offset > end() && MayHaveGaps());
+    if (!fits ||
         header.leader_epoch < epochs_.EpochOf(end() - 1).value_or(-1)) {
       return false;
     }

@@ -257,8 +257,9 @@ Status PartitionLog::DropFirstSegment() {
 
 Status PartitionLog::DropSegmentsBelowStart() {
   SettleSwap();
-  if (swap_) return {};  // retention comes again
-  while (segments_.size() > 1 && segments_[1]->base_offset() <= start_) {
+  // One whose names are being changed goes when retention comes again.
+  while (segments_.size() > 1 && segments_[1]->base_offset() <= start_ &&
+         !segments_.front()->moving()) {
     TM_RETURN_IF_ERROR(Note(DropFirstSegment()));
   }
   return {};
@@ -304,12 +305,13 @@ Result<int> PartitionLog::ApplyRetention(Offset high_watermark,
   // A crash may have brought some back, or left them.
   TM_RETURN_IF_ERROR(DropSegmentsBelowStart());
   for (size_t i = 0; i + 1 < segments_.size(); ++i) segments_[i]->Release();
-  if (!options_.config.delete_enabled || swap_) return 0;
+  if (!options_.config.delete_enabled) return 0;
   const int64_t keep_bytes = options_.config.retention_bytes;
   int dropped = 0;
   int64_t size = size_bytes();
   while (active().size() > 0) {
     const Segment& oldest = *segments_.front();
+    if (oldest.moving()) break;
     const Offset next =
         segments_.size() > 1 ? segments_[1]->base_offset() : end();
     if (next > high_watermark) break;

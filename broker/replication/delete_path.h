@@ -25,9 +25,6 @@ class DeletePath {
               Done done);
 
  private:
-  // The start is on this broker's disk.
-  void Kept(const TopicPartition& name, LeaderEpoch epoch, Offset before,
-            Instant deadline, const Status& kept, Done done);
   Result<Offset> LowWatermark(const TopicPartition& name) const;
 
   ShardState& state_;

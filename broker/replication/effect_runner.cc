@@ -8,6 +8,8 @@ namespace tidemark::replication {
 
 namespace {
 
+constexpr Duration kKeepStartPause = std::chrono::seconds(1);
+
 void Gauge(Stats::Counter& gauge, bool& counted, bool now) {
   if (counted == now) return;
   counted = now;
@@ -133,21 +135,32 @@ void EffectRunner::CutDone(const TopicPartition& name, const Uuid& topic_id,
 }
 
 void EffectRunner::KeepStart(Slot& slot) {
+  // Of several deletions the newest will be asked for when this one is done.
+  if (std::exchange(slot.keeping_start, true)) return;
   const TopicPartition& name = slot.partition.name();
   state_.services.logs->KeepStart(
       name, [this, alive = state_.alive, executor = &state_.executor, name,
              topic_id = slot.partition.topic_id(),
              start = slot.partition.log().start_offset()](const Status& kept) {
-        // Who waits for it asks again.
-        if (!kept) return;
-        executor->Post([this, alive, name, topic_id, start] {
-          if (!*alive) return;
-          Slot* slot = state_.Find(name);
-          if (slot == nullptr || slot->partition.topic_id() != topic_id) return;
-          slot->partition.StartKept(start);
-          Settle(*slot);
+        // What has run out may be there again then.
+        const Duration pause = kept ? Duration::zero() : kKeepStartPause;
+        executor->PostAfter(pause, [this, alive, name, topic_id, start,
+                                    kept = kept.has_value()] {
+          if (*alive) StartKept(name, topic_id, kept ? start : -1);
         });
       });
+}
+
+void EffectRunner::StartKept(const TopicPartition& name, const Uuid& topic_id,
+                             Offset start) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr || slot->partition.topic_id() != topic_id) return;
+  slot->keeping_start = false;
+  slot->partition.StartKept(start);
+  const bool again = slot->partition.WantsStartKept() &&
+                     !slot->partition.away() && !slot->partition.failed();
+  if (again) KeepStart(*slot);
+  Settle(*slot);
 }
 
 void EffectRunner::SyncSoon(Slot& slot) {

@@ -34,6 +34,9 @@ class EffectRunner {
   void CutDone(const TopicPartition& name, const Uuid& topic_id,
                std::unique_ptr<log::Log> log, const Status& cut);
   void KeepStart(Slot& slot);
+  // -1: it is not.
+  void StartKept(const TopicPartition& name, const Uuid& topic_id,
+                 Offset start);
   void SyncSoon(Slot& slot);
   void StartSyncs();
   void StartSync(Slot& slot);

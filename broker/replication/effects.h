@@ -31,12 +31,12 @@ enum class Effect : uint8_t {
   kFollow,         // it fetches from its leader, in a new epoch: anew
   kAnnounce,       // whether it leads, and in which epoch, has changed
   kCount,          // its gauges may have changed
-  kKeepStart,      // the log's start is to be on disk: Partition::StartKept
   kAskAnew,        // what a follower wants of its leader has changed
   kReport,         // a follower's disk has caught up: its leader wants to know
   kWakeReaders,    // whoever reads here must look again, and at once
   kShowAppended,   // the log end moved: followers may read on
   kShowCommitted,  // the high watermark moved: consumers may read on
+  kKeepStart,      // the log's start is to be on disk: Partition::StartKept
   kLookAgain,      // readers have something to see with their next fetch
   kAbandon,        // waiting produces end with an error
   kComplete,       // produces and deletions may have what they wait for

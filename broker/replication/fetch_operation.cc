@@ -49,6 +49,7 @@ void FetchOperation::Start() {
       call_.version >= kFirstFromFollowers && !request_.rack_id.empty();
   if (reader_.from_any && service_.options_.rack_aware) {
     reader_.rack = request_.rack_id;
+    reader_.listener = call_.listener;
   }
   if (const ErrorCode refused = CheckReader(); refused != ErrorCode::kNone) {
     return AnswerError(refused);
@@ -306,6 +307,7 @@ bool FetchOperation::IsNews(const Part& part) const {
   const FetchedPartition& told = *part.partition;
   if (!reader_.IsFollower() || !told.told) return false;
   return part.answer.log_start_offset > told.log_start_offset ||
+         part.answer.keep_start > told.keep_start ||
          (told.asked.wants_committed &&
           part.answer.high_watermark > told.high_watermark);
 }

@@ -12,10 +12,12 @@ bool FetchedPartition::Tell(const kafka::FetchResponse::PartitionData& data) {
                      data.preferred_read_replica >= 0;
   const bool changed = has_data || error || !told ||
                        high_watermark != data.high_watermark ||
-                       log_start_offset != data.log_start_offset;
+                       log_start_offset != data.log_start_offset ||
+                       keep_start != data.keep_start;
   told = !error;
   high_watermark = data.high_watermark;
   log_start_offset = data.log_start_offset;
+  keep_start = data.keep_start;
   return changed;
 }
 

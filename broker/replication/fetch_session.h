@@ -35,6 +35,7 @@ struct FetchedPartition {
   bool told = false;     // the rest is valid
   Offset high_watermark = -1;
   Offset log_start_offset = -1;
+  Offset keep_start = -1;
 
   // Whether an incremental answer has to carry `data`; remembers it as told.
   bool Tell(const kafka::FetchResponse::PartitionData& data);

@@ -179,7 +179,9 @@ class Partition {
   // Of a leader: the replica that a consumer in `rack` reads from `offset` on,
   // as Kafka's RackAwareReplicaSelector chooses: one in sync in that rack that
   // is furthest along; this one if it is there, or none is.
-  NodeId PreferredReplica(const std::string& rack, Offset offset) const;
+  // `listener`: the consumer's, where the replica has to be as well.
+  NodeId PreferredReplica(const std::string& rack, const std::string& listener,
+                          Offset offset) const;
   // For this broker's own eyes: up to the end of the log, committed or not.
   FetchAnswer ReadOwn(Offset from, size_t max_bytes);
   // Moves the log's start: what is in front of `offset` is deleted, and at the
@@ -189,8 +191,8 @@ class Partition {
   // The same for an administrator, who is told when no replica can bring the
   // records back: followers say that they start there when their disks have it.
   Status DeleteTo(Offset offset);
-  // Of a leader: the lowest start of all replicas whose brokers are alive; -1
-  // while one has not said.
+  // Of a leader: the lowest start of all replicas whose brokers are alive, as
+  // their disks have it; -1 while one has not said.
   Offset LowWatermark() const;
   void Tick(Instant now);  // shrinks the ISR (B-20); forgets who reads no more
   // Whether time alone may change anything here.
@@ -221,6 +223,8 @@ class Partition {
                        Offset leader_high_watermark, Offset leader_start);
   // After that: the leader waits until the start is on disk. See StartKept.
   void KeepStart(Offset wanted);
+  // Whether somebody waits for that.
+  bool WantsStartKept() const { return keep_wanted_ > kept_start_; }
   // The disk has `start`, or what came later.
   void StartKept(Offset start);
   // B-12 and B-13. Ignored when of another epoch or position.
@@ -361,13 +365,10 @@ class Partition {
     std::map<NodeId, FollowerState> followers;
     Instant no_proposal_before{};
     bool recovering = false;  // elected uncleanly, not reported recovered yet
-    Offset keep_start = -1;   // DeleteTo
   };
   struct Following {
     // When a consumer last read here; none: it has been long.
     std::optional<Instant> read_at;
-    // What the leader wants to be on disk, and what is known to be.
-    Offset keep_wanted = -1, kept = -1;
   };
   const Leading* leading() const { return std::get_if<Leading>(&role_); }
   // REQUIRES: IsLeader().
@@ -382,6 +383,10 @@ class Partition {
   bool throttled_as_leader_ = false;
   bool throttled_as_follower_ = false;
   Offset high_watermark_ = 0;
+  // The start of the log that is known to be on disk, and the one that
+  // deletions want to be: of this leader, or of the one that is followed.
+  Offset kept_start_ = 0;
+  Offset keep_wanted_ = -1;
   uint64_t appended_bytes_ = 0;
   uint64_t committed_bytes_ = 0;
   // Appends above the high watermark: where they end, and appended_bytes_

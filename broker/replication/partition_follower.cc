@@ -24,11 +24,9 @@ std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
   // led in vain must be cut off before older records can follow here.
   position.last_fetched_epoch = log_->latest_epoch();
   position.flushed_offset = log_->flushed_offset();
-  const Following& following = std::get<Following>(role_);
-  position.log_start_offset = following.keep_wanted > following.kept
-                                  ? following.kept
-                                  : log_->start_offset();
-  position.wants_committed = following.read_at.has_value();
+  // What its disk has: a leader waits for that.
+  position.log_start_offset = std::min(kept_start_, log_->start_offset());
+  position.wants_committed = std::get<Following>(role_).read_at.has_value();
   return position;
 }
 
@@ -95,20 +93,17 @@ Status Partition::TakeFetched(const Fetched& fetched) {
 }
 
 void Partition::KeepStart(Offset wanted) {
-  Following* const following = std::get_if<Following>(&role_);
-  if (following == nullptr || away() || wanted <= following->keep_wanted ||
-      wanted > log_->start_offset()) {
+  if (role() != Role::kFollower || away() || wanted > log_->start_offset()) {
     return;
   }
-  following->keep_wanted = wanted;
-  effects_.Add(Effect::kKeepStart);
+  keep_wanted_ = std::max(keep_wanted_, wanted);
+  if (WantsStartKept()) effects_.Add(Effect::kKeepStart);
 }
 
 void Partition::StartKept(Offset start) {
-  Following* const following = std::get_if<Following>(&role_);
-  if (following == nullptr) return;
-  following->kept = std::max(following->kept, start);
-  effects_.Add(Effect::kAskAnew);
+  if (start <= kept_start_) return;
+  kept_start_ = start;
+  effects_.Add(IsLeader() ? Effect::kComplete : Effect::kAskAnew);
 }
 
 Status Partition::Append(std::string_view batches) {
@@ -151,6 +146,7 @@ LentLog Partition::TakeCut() { return {std::move(log_), away_->cut}; }
 bool Partition::CutDone(std::unique_ptr<log::Log> log, const Status& cut,
                         Instant now) {
   log_ = std::move(log);
+  kept_start_ = std::min(kept_start_, log_->start_offset());
   const Away away = *std::exchange(away_, std::nullopt);
   if (away.config) log_->UpdateConfig(*away.config);
   for (const auto& [work, synced] : away.syncs) {

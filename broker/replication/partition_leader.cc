@@ -122,7 +122,7 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
   MaybeAdvanceHighWatermark(now);
   answer.high_watermark = high_watermark_;
   answer.last_stable_offset = last_stable_offset();
-  answer.keep_start = lead().keep_start;
+  answer.keep_start = keep_wanted_;
   // Nothing else may bring it into the ISR.
   answer.again = !lead().isr.InCommitted(fetch.replica);
   return answer;
@@ -186,12 +186,16 @@ void Partition::NoteReader(Instant now) {
 }
 
 NodeId Partition::PreferredReplica(const std::string& rack,
+                                   const std::string& listener,
                                    Offset offset) const {
   NodeId preferred = env_->self;
   Offset furthest = -1;
   for (const NodeId id : lead().isr.committed()) {
     const auto* broker = env_->image->FindBroker(id);
-    if (broker == nullptr || broker->fenced || broker->rack != rack) continue;
+    if (broker == nullptr || broker->fenced || broker->rack != rack ||
+        broker->FindEndpoint(listener) == nullptr) {
+      continue;
+    }
     if (id == env_->self) return id;
     const auto it = lead().followers.find(id);
     if (it == lead().followers.end()) continue;
@@ -407,10 +411,10 @@ FetchAnswer Partition::ReadOwn(Offset from, size_t max_bytes) {
 }
 
 Status Partition::DeleteTo(Offset offset) {
-  if (IsLeader() && offset <= high_watermark_) {
-    lead().keep_start = std::max(lead().keep_start, offset);
-  }
-  return TrimTo(offset);
+  TM_RETURN_IF_ERROR(TrimTo(offset));
+  keep_wanted_ = std::max(keep_wanted_, offset);
+  if (WantsStartKept()) effects_.Add(Effect::kKeepStart);
+  return {};
 }
 
 Status Partition::TrimTo(Offset offset) {
@@ -436,7 +440,7 @@ void Partition::NoteStart(FollowerState& state, Offset start) {
 }
 
 Offset Partition::LowWatermark() const {
-  Offset low = log_->start_offset();
+  Offset low = kept_start_;
   for (const NodeId id : replicas_) {
     if (id == env_->self) continue;
     const auto* broker = env_->image->FindBroker(id);

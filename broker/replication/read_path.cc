@@ -144,8 +144,8 @@ NodeId ReadPath::NearerReplica(const Reader& reader, const ReadItem& item,
   if (reader.IsFollower() || reader.rack.empty() || !partition.IsLeader()) {
     return kNoNode;
   }
-  const NodeId nearer =
-      partition.PreferredReplica(reader.rack, item.fetch_offset);
+  const NodeId nearer = partition.PreferredReplica(reader.rack, reader.listener,
+                                                   item.fetch_offset);
   return nearer == state_.options.self ? kNoNode : nearer;
 }
 

@@ -20,6 +20,7 @@ struct Reader {
   // Where a consumer would rather read, if a nearer replica is to be named to
   // it; "": none is.
   std::string rack = {};
+  std::string listener = {};
   bool IsFollower() const { return replica >= 0; }
 };
 

@@ -71,6 +71,7 @@ struct Slot {
   Readers readers;
   bool sync_wanted = false;
   bool syncing = false;
+  bool keeping_start = false;
   NodeId fetching_from = kNoNode;
   // FollowerFetchers::LeadershipChanged
   std::vector<NodeId> watched;

@@ -186,6 +186,11 @@ Result<Producer> OpenAt(KafkaBrokers& brokers, const TopicPartition& partition,
 }
 
 Status Abort(const Context& context, const AbortOptions& options) {
+  if (options.start_offset < 0) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "no transaction begins at offset " +
+                    std::to_string(options.start_offset));
+  }
   TM_ASSIGN_OR_RETURN(const TopicPartition partition,
                       OnePartition(options.partition));
   TM_ASSIGN_OR_RETURN(

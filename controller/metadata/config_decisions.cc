@@ -117,14 +117,40 @@ Status CheckGroup(const Image& state, const Resource& group) {
   if (group.name.size() > kMaxText) {
     return Fail(ErrorCode::kInvalidRequest, "the group's name is too long");
   }
-  if (state.FindConfigs(group) == nullptr &&
-      state.configs().Names(ResourceType::kGroup).size() >= kMaxGroups) {
+  return {};
+}
+
+// How many more groups may get settings. They are counted once for a request.
+class RoomForGroups {
+ public:
+  explicit RoomForGroups(const Image& image) : image_(image) {}
+
+  Status Check(const admin_v1::Resource& resource) {
+    if (!IsNew(resource)) return {};
+    if (!counted_) {
+      counted_ = true;
+      count_ = image_.configs().Names(ResourceType::kGroup).size();
+    }
+    if (count_ < kMaxGroups) return {};
     return Fail(ErrorCode::kPolicyViolation,
                 std::to_string(kMaxGroups) +
                     " groups have settings: delete those of others first");
   }
-  return {};
-}
+  void Take(const admin_v1::Resource& resource) {
+    if (IsNew(resource)) ++count_;
+  }
+
+ private:
+  bool IsNew(const admin_v1::Resource& resource) const {
+    return resource.type() == static_cast<int32_t>(ResourceType::kGroup) &&
+           image_.FindConfigs({ResourceType::kGroup, resource.name()}) ==
+               nullptr;
+  }
+
+  const Image& image_;
+  bool counted_ = false;
+  size_t count_ = 0;
+};
 
 Status CheckBroker(const Image& state, const Resource& resource) {
   if (resource.name.empty()) return {};
@@ -238,7 +264,9 @@ Result<Records> DecideResource(
   }
   if (!wanted.replace() || present == nullptr) return out;
   for (const auto& [key, value] : *present) {
-    if (!seen.contains(key)) out.push_back(RecordOf(resource, key));
+    // Who replaces all that Kafka has does not mean what is only ours.
+    if (seen.contains(key) || key.starts_with("tidemark.")) continue;
+    out.push_back(RecordOf(resource, key));
   }
   return out;
 }
@@ -259,6 +287,7 @@ Decision<admin_v1::AlterConfigsResponse> Decide(
     const View& view, const admin_v1::AlterConfigsRequest& request) {
   Decision<admin_v1::AlterConfigsResponse> out;
   std::set<std::pair<int32_t, std::string>> seen;
+  RoomForGroups room(view.image);
   for (const auto& wanted : request.resources()) {
     auto* result = out.response.add_resources();
     *result->mutable_resource() = wanted.resource();
@@ -266,7 +295,13 @@ Decision<admin_v1::AlterConfigsResponse> Decide(
         Fail(ErrorCode::kInvalidRequest, "the resource is given twice");
     if (seen.insert({wanted.resource().type(), wanted.resource().name()})
             .second) {
-      records = DecideResource(view.image, wanted);
+      const Status fits = room.Check(wanted.resource());
+      records = fits ? DecideResource(view.image, wanted)
+                     : Result<Records>(Fail(fits.error()));
+    }
+    if (seen.size() > kMaxRecordsPerBatch) {
+      records = Fail(ErrorCode::kPolicyViolation,
+                     "too many resources in one request");
     }
     if (records && out.records.size() + records->size() > kMaxRecordsPerBatch) {
       records =
@@ -277,6 +312,7 @@ Decision<admin_v1::AlterConfigsResponse> Decide(
       result->set_message(records.error().message);
       continue;
     }
+    if (!records->empty()) room.Take(wanted.resource());
     if (request.validate_only()) continue;
     std::move(records->begin(), records->end(),
               std::back_inserter(out.records));

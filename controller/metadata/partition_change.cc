@@ -173,18 +173,26 @@ void PartitionChange::Elect() {
   }
   next_.leader = kNoNode;
   if (!unclean_allowed_ || !unclean_allowed_()) return;
-  // One that has a log before one that has lost it.
-  for (bool with_log : {true, false}) {
+  // One that has a log before one that has lost it, and one that was there
+  // before a move that has only begun to copy.
+  const auto tries = [&](bool with_log, bool newcomers) {
     for (NodeId id : next_.replicas) {
-      if (!eligible_(id) || eligible_.HasLog(next_, id) != with_log) continue;
+      if (!eligible_(id) || eligible_.HasLog(next_, id) != with_log ||
+          Contains(next_.adding, id) != newcomers) {
+        continue;
+      }
       next_.leader = id;
       next_.isr = {id};
       next_.recovering = true;
       unclean_ = true;
       // It may lead with what it has; where that is it will say.
       if (!with_log) Directory(id, Uuid{});
-      return;
+      return true;
     }
+    return false;
+  };
+  for (bool with_log : {true, false}) {
+    if (tries(with_log, false) || tries(with_log, true)) return;
   }
 }
 

@@ -1,5 +1,6 @@
 #include "common/kafka/messages/delete_records.h"
 
+#include <algorithm>
 #include <map>
 
 #include "broker/kafka/handlers/cluster_view.h"
@@ -78,19 +79,21 @@ void HandleDeleteRecords(RequestContext context,
     }
   }
   if (deletions->size() > kMaxGroupsInARequest) return;
-  const Duration timeout = AdminTimeout(request.timeout_ms);
+  const Instant deadline =
+      context.executor->Now() + AdminTimeout(request.timeout_ms);
   Gather<Outcome>::Run(
       deletions->size(),
       [deletions, reply = std::move(reply)](const std::vector<Outcome>& all) {
         reply(ToResponse(*deletions, all));
       },
-      [context = std::move(context), deletions, timeout](
+      [context = std::move(context), deletions, deadline](
           size_t index, std::function<void(Outcome)> done) {
         const Deletion& one = (*deletions)[index];
         if (one.refused) return done(Refused(*one.refused));
-        context.services->replicas->DeleteRecords(one.partition, one.before,
-                                                  timeout, *context.executor,
-                                                  std::move(done));
+        context.services->replicas->DeleteRecords(
+            one.partition, one.before,
+            std::max(Duration::zero(), deadline - context.executor->Now()),
+            *context.executor, std::move(done));
       });
 }
 

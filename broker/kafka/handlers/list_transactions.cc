@@ -27,14 +27,20 @@ std::optional<TransactionState> StateNamed(std::string_view name) {
   return std::nullopt;
 }
 
-// The whole id has to match (KIP-1152). RE2 takes time and memory that grow
-// with the text alone, whoever wrote the expression. nullptr: it is none.
+// More than anybody writes by hand.
+constexpr size_t kLongestPattern = 1024;
+constexpr int kLargestProgram = 1000;
+
+// The whole id has to match (KIP-1152). RE2 never takes more time than the
+// product of both lengths; neither may be large. nullptr: it is none.
 std::shared_ptr<const re2::RE2> Compile(const std::string& pattern) {
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(1 << 20);
   auto compiled = std::make_shared<const re2::RE2>(pattern, options);
-  return compiled->ok() ? compiled : nullptr;
+  const bool fine = compiled->ok() && pattern.size() <= kLongestPattern &&
+                    compiled->ProgramSize() <= kLargestProgram;
+  return fine ? compiled : nullptr;
 }
 
 }  // namespace

@@ -183,6 +183,10 @@ TEST_F(AdminHandlersTest, AnExpressionThatIsNoneIsRefused) {
   request.transactional_id_pattern = "(";
   EXPECT_EQ(cluster_.Ask(&HandleListTransactions, request, 2).error_code,
             Code(ErrorCode::kInvalidRegularExpression));
+  // Small to write, large to match.
+  request.transactional_id_pattern = "(((a{10}){10}){10})";
+  EXPECT_EQ(cluster_.Ask(&HandleListTransactions, request, 2).error_code,
+            Code(ErrorCode::kInvalidRegularExpression));
   request.transactional_id_pattern = "pay(ments|roll)-.*";
   EXPECT_EQ(cluster_.Ask(&HandleListTransactions, request, 2).error_code, 0);
 }

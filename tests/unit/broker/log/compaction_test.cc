@@ -557,6 +557,8 @@ TEST_F(CleaningTest, AFollowerCopiesWhatHasGaps) {
   OpenOptions options = options_;
   options.dir = "/data/copy-0";
   options.partition = {"copy", 0};
+  // As of a topic that is not compacted any more.
+  options.config.compacted = false;
   auto follower = OpenLog(disk_, options, kNow).value();
   while (follower->end_offset() < log_->end_offset()) {
     const auto bytes =

@@ -47,6 +47,8 @@ class JournalCrashTest : public testing::TestWithParam<int> {
       subjects_[i].id = NewId();
       subjects_[i].config = config_;
       if (Below(6) == 0) subjects_[i].config.flush_messages = INT64_MAX;
+      // What others have compacted is copied with gaps.
+      subjects_[i].config.compacted = Below(3) == 0;
     }
     options_.on_created = [this](const TopicPartition& partition,
                                  const Uuid& id, const std::string&) {
@@ -208,6 +210,9 @@ void JournalCrashTest::Append(Subject& subject) {
   Log& log = *subject.log;
   record::BatchOptions options;
   options.base_offset = log.end_offset();
+  if (subject.config.compacted && Below(3) == 0) {
+    options.base_offset += static_cast<Offset>(1 + Below(5));
+  }
   options.leader_epoch = subject.epoch;
   if (Below(2) == 0) {
     // Every batch of a producer of its own, so that none is out of order.
@@ -217,7 +222,7 @@ void JournalCrashTest::Append(Subject& subject) {
   }
   const std::string batch = Batch(1 + static_cast<int>(Below(3)), kNow, options,
                                   Below(Below(10) == 0 ? 600 : 100));
-  const Offset base = log.end_offset();
+  const Offset base = options.base_offset;
   const auto done = log.AppendAsFollower(batch);
   if (done || disk_.dead()) subject.model.batches.emplace_back(base, batch);
 }

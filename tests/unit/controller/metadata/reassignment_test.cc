@@ -394,11 +394,21 @@ TEST_F(ReassignmentTest, NotMovedToOneThatIsDead) {
   EXPECT_EQ(p().leader, kNoNode);
 }
 
-TEST_F(ReassignmentTest, NotMovedBeforeTheLeaderHasRecovered) {
+// It may have copied next to nothing.
+TEST_F(ReassignmentTest, UncleanlyANewcomerLeadsLast) {
   state_.Config("t", "unclean.leader.election.enable", "true");
   To({4});
   Isr({1});
   Fence({1});
+  EXPECT_EQ(p().leader, 2);
+  EXPECT_TRUE(p().moving());
+}
+
+TEST_F(ReassignmentTest, NotMovedBeforeTheLeaderHasRecovered) {
+  state_.Config("t", "unclean.leader.election.enable", "true");
+  To({4});
+  Isr({1});
+  Fence({1, 2, 3});
   ASSERT_EQ(p().leader, 4);
   EXPECT_TRUE(p().recovering);
   EXPECT_TRUE(p().moving()) << "the others may have what this one has not";
