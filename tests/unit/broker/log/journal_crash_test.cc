@@ -222,7 +222,7 @@ void JournalCrashTest::Append(Subject& subject) {
   }
   const std::string batch = Batch(1 + static_cast<int>(Below(3)), kNow, options,
                                   Below(Below(10) == 0 ? 600 : 100));
-  const Offset base = options.base_offset;
+  const Offset base = log.end_offset();
   const auto done = log.AppendAsFollower(batch);
   if (done || disk_.dead()) subject.model.batches.emplace_back(base, batch);
 }
