@@ -10,7 +10,7 @@ from support import FOLDER, Program, node, run_steps, second_cluster, stop_clust
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 PROGRAM = [sys.executable, os.path.join(HERE, 'regions.py')]
-VISITS, LATER, COUNTED = 600, 50, 400
+VISITS, LATER, COUNTED, PARTS = 600, 50, 400, 6
 
 
 class Regions:
@@ -19,30 +19,49 @@ class Regions:
 
     def begin(self):
         self.home, self.east = second_cluster('east')
-        subprocess.run([*PROGRAM, 'visit', WEST, '--count', str(VISITS)], check=True)
-        said = subprocess.run([*PROGRAM, 'count', WEST, '--count', str(COUNTED)], check=True, capture_output=True, text=True)
-        self.counted = list(map(int, said.stdout.split()))
-        equal(len(set(self.counted)), COUNTED)
+        self.part(0)
+
+    def part(self, number):
+        """Some visits, and some of them counted."""
+        visits, counted = VISITS // PARTS, COUNTED // PARTS
+        subprocess.run([*PROGRAM, 'visit', WEST, '--count', str(visits), '--first', str(number * visits)], check=True)
+        said = subprocess.run([*PROGRAM, 'count', WEST, '--count', str(counted)], check=True, capture_output=True, text=True)
+        self.counted += map(int, said.stdout.split())
+        equal(len(set(self.counted)), counted * (number + 1))
 
     def copy(self):
+        """MirrorMaker knows no positions from before it was started, so visits go on meanwhile."""
         config = os.path.join(FOLDER, 'mirror.properties')
         with open(os.path.join(HERE, 'mirror.properties')) as source, open(config, 'w') as f:
             f.write(source.read().replace('WEST', WEST).replace('EAST', self.east))
             f.write('plugin.discovery = service_load\neast.plugin.discovery = service_load\n')
         self.mirror = Program('mirror', 'org.apache.kafka.connect.mirror.MirrorMaker', config)
-        until(self.copied, 'the copies of visits and of the counter', 220, 0.5)
+        for number in range(1, PARTS):
+            until(lambda: self.ends() == number * VISITS // PARTS, 'a copy of what was visited', 120, 0.5)
+            self.part(number)
+        until(self.copied, 'the copies of visits and of the counter', 120, 0.5)
 
-    def copied(self):
-        """Are all visits in the east, and the counter where it is in the west? (Copied without transactions.)"""
-        east, west = (Consumer({'bootstrap.servers': at, 'group.id': 'counter', 'log_level': 0}) for at in (self.east, WEST))
+    def ends(self):
+        """How many visits are in the east. (Copied without transactions.)"""
+        east = Consumer({'bootstrap.servers': self.east, 'group.id': 'counter', 'log_level': 0})
         try:
             if 'west.visits' not in east.list_topics(timeout=10).topics:
-                return False
-            copies = [TopicPartition('west.visits', p) for p in range(2)]
-            ends = sum(east.get_watermark_offsets(tp, timeout=10)[1] for tp in copies)
+                return 0
+            return sum(east.get_watermark_offsets(tp, timeout=10)[1] for tp in self.copies())
+        finally:
+            east.close()
+
+    @staticmethod
+    def copies():
+        return [TopicPartition('west.visits', p) for p in range(2)]
+
+    def copied(self):
+        """Are all visits in the east, and the counter about where it is in the west?"""
+        east, west = (Consumer({'bootstrap.servers': at, 'group.id': 'counter', 'log_level': 0}) for at in (self.east, WEST))
+        try:
             there = west.committed([TopicPartition('visits', p) for p in range(2)], timeout=10)
-            here = east.committed(copies, timeout=10)
-            return ends == VISITS and all(w.offset < 0 or 0 <= e.offset <= w.offset for w, e in zip(there, here))
+            here = east.committed(self.copies(), timeout=10)
+            return self.ends() == VISITS and all(w.offset < 0 or 0 <= e.offset <= w.offset for w, e in zip(there, here))
         finally:
             east.close()
             west.close()
