@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/kafka/handler.h"
+#include "broker/kafka/handlers/cluster_view.h"
 #include "common/base/result.h"
 #include "proto/admin.pb.h"
 
@@ -41,6 +42,29 @@ class ConfigChanges {
   using Done = std::function<void(const ConfigChanges&)>;
   static void Send(std::shared_ptr<ConfigChanges> changes,
                    const RequestContext& context, Done done);
+
+  // The same, and answers with the outcome of each resource of `request`, in
+  // order.
+  template <class Response, class Request>
+  static void SendAndAnswer(std::shared_ptr<ConfigChanges> changes,
+                            const RequestContext& context, Request request,
+                            Reply<Response> reply) {
+    Send(std::move(changes), context,
+         [request = std::move(request),
+          reply = std::move(reply)](const ConfigChanges& done) {
+           Response response;
+           for (const auto& resource : request.resources) {
+             auto& outcome = response.responses.emplace_back();
+             outcome.resource_type = resource.resource_type;
+             outcome.resource_name = resource.resource_name;
+             const Error error =
+                 done.OutcomeOf(resource.resource_type, resource.resource_name);
+             outcome.error_code = Code(error.code);
+             outcome.error_message = NullableMessage(error.message);
+           }
+           reply(std::move(response));
+         });
+  }
 
   // After Send.
   Error OutcomeOf(int8_t type, const std::string& name) const;
