@@ -114,6 +114,7 @@ class Shop:
     def kill_broker(self):
         self.feed_while(lambda: node('kill', 'broker-2'))
         before = self.output.seen
+        self.feed.some(200)
         self.output.wait_for(before + 50)
         node('start', 'broker-2')
         self.feed.some(200)
