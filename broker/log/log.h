@@ -257,14 +257,17 @@ class Log {
   virtual Result<std::optional<Cleanable>> FindCleanable(Offset high_watermark,
                                                          int64_t now_ms) = 0;
   virtual Result<std::map<ProducerId, LastOfProducer>> LastOfProducers() = 0;
-  // Puts a segment that a cleaner has made and synced in the place of those it
-  // was made from, also if the process dies on the way. False: they are not
-  // what they were, and nothing has changed. Whoever reads the old ones may go
-  // on.
+  // Reads from now on a segment that a cleaner has made and synced, in the
+  // place of those it was made from. False: they are not what they were, and
+  // nothing has changed. Whoever reads the old ones may go on. Its files get
+  // their names by `cleaned.swap`; until all have, a restart finds either all
+  // of the old ones or the new one.
   virtual Result<bool> Replace(const CleanedGroup& cleaned) = 0;
   // The directory is synced behind all that was replaced: everything in front
   // of `upto` is clean. Of no consequence when the log was cut since.
   virtual Status Cleaned(uint64_t generation, Offset upto) = 0;
+  // Of what a cleaner has written. The directory goes offline (B-32).
+  virtual void SyncFailed(const Error& error) = 0;
 
   // Where a scan after an unclean stop may start: everything below is synced,
   // epochs included (writes them when they are not). For the

@@ -46,6 +46,14 @@ Status LogCleaning::Stop(Outcome outcome) {
   return Fail(ErrorCode::kWouldWait);
 }
 
+// B-32: what was written may be lost, and is not written again.
+Status LogCleaning::Synced(Status status) {
+  if (!status && !io::IsShortage(status.error())) {
+    log_.SyncFailed(status.error());
+  }
+  return status;
+}
+
 Result<LogCleaning::Outcome> LogCleaning::Run() {
   const auto run = [&]() -> Status {
     if (what_.unfinished) {
@@ -59,7 +67,7 @@ Result<LogCleaning::Outcome> LogCleaning::Run() {
          GroupSegments(what_.segments, end, what_.config.segment_bytes)) {
       TM_RETURN_IF_ERROR(Clean(group));
     }
-    TM_RETURN_IF_ERROR(fs_.SyncDirectory(what_.dir));
+    TM_RETURN_IF_ERROR(Synced(fs_.SyncDirectory(what_.dir)));
     return log_.Cleaned(what_.generation, end);
   };
   const Status ran = run();
@@ -155,7 +163,7 @@ Status LogCleaning::Clean(const SegmentGroup& group) {
     if (!changed_) return RemoveFiles(fs_, out.Files());
     TM_ASSIGN_OR_RETURN(auto files, out.Seal());
     TM_ASSIGN_OR_RETURN(files.emplace_back(), out.LogFile());
-    for (const auto& file : files) TM_RETURN_IF_ERROR(file->Sync());
+    for (const auto& file : files) TM_RETURN_IF_ERROR(Synced(file->Sync()));
     const auto swap = std::make_shared<NameSwap>(
         fs_, what_.dir, group.segments, out.transactions().count() > 0);
     TM_ASSIGN_OR_RETURN(taken,
@@ -268,7 +276,7 @@ Status LogCleaning::FlushTo(Segment* out) {
   unsynced_ += bytes_.size();
   if (unsynced_ >= kSyncEvery) {
     TM_ASSIGN_OR_RETURN(const auto file, out->LogFile());
-    TM_RETURN_IF_ERROR(file->Sync());
+    TM_RETURN_IF_ERROR(Synced(file->Sync()));
     unsynced_ = 0;
   }
   headers_.clear();

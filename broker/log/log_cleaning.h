@@ -23,6 +23,7 @@ class LogBeingCleaned {
                                                             Offset below) = 0;
   virtual Result<bool> Replace(const CleanedGroup& cleaned) = 0;
   virtual Status Cleaned(uint64_t generation, Offset upto) = 0;
+  virtual void SyncFailed(const Error& error) = 0;
 };
 
 // Waits until so much may be read or written. False: give up.
@@ -88,6 +89,8 @@ class LogCleaning {
   Status FlushTo(Segment* out);
   Status Expect(Offset from, Offset below, CleanedTransactions* transactions);
   Status Stop(Outcome outcome);
+  // What a sync has come to.
+  Status Synced(Status status);
 
   io::FileSystem& fs_;
   const Cleanable what_;

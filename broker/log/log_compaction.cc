@@ -13,7 +13,8 @@
 //
 // Recovery that finds a BASE.log.swap removes what is left of the others and
 // gives it its name. The batches tell where it ends: where the last of those
-// others did, for the last batch of a group always stays.
+// others did, for the last batch of a group always stays. A flipped bit must
+// not tell it, so their checksums are looked at.
 
 #include <glog/logging.h>
 
@@ -182,24 +183,41 @@ Status PartitionLog::RecoverSwaps(std::vector<std::string>* names) {
   return {};
 }
 
+// Where the last batch of a cleaned segment ends that is what was written.
+Result<PartitionLog::SwapEnd> PartitionLog::EndOfSwap(const std::string& path,
+                                                      Offset base) const {
+  TM_ASSIGN_OR_RETURN(auto file, fs_.Open(path, false));
+  TM_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  BatchCursor cursor(*file, 0, size, BatchCursor::Want::kWholeBatches,
+                     kWalkWindow);
+  SwapEnd end{base, true};
+  while (true) {
+    const auto item = cursor.Next();
+    if (!item && item.error().code != ErrorCode::kCorruptMessage) {
+      return Fail(item.error());
+    }
+    end.whole = item && (!*item || (*item)->header.base_offset >= end.offset);
+    if (!end.whole || !*item) return end;
+    end.offset = (*item)->header.NextOffset();
+  }
+}
+
+// One that is damaged takes the place of no more than it holds; where the first
+// of the others is still there, all are, and it goes.
 Status PartitionLog::RecoverSwap(Offset base,
                                  const std::vector<std::string>& names) {
-  const std::string path = Path(SegmentFileName(base, ".log"));
-  Offset end = base + 1;
-  {
-    TM_ASSIGN_OR_RETURN(auto file, fs_.Open(path + kSwapSuffix, false));
-    TM_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-    BatchCursor cursor(*file, 0, size, BatchCursor::Want::kHeaders,
-                       kWalkWindow);
-    while (true) {
-      const auto item = cursor.Next();
-      if (!item && item.error().code != ErrorCode::kCorruptMessage) {
-        return Fail(item.error());
-      }
-      if (!item || !*item) break;
-      end = (*item)->header.NextOffset();
+  const std::string name = SegmentFileName(base, ".log");
+  const std::string path = Path(name);
+  TM_ASSIGN_OR_RETURN(const auto swap, EndOfSwap(path + kSwapSuffix, base));
+  if (!swap.whole) {
+    LOG(ERROR) << "damaged compaction partition="
+               << ToString(options_.partition) << " base_offset=" << base
+               << " right_until=" << swap.offset;
+    if (std::find(names.begin(), names.end(), name) != names.end()) {
+      return fs_.Remove(path + kSwapSuffix);
     }
   }
+  const Offset end = std::max(swap.offset, base + 1);
   LOG(WARNING) << "compaction finished partition="
                << ToString(options_.partition) << " base_offset=" << base
                << " end_offset=" << end;

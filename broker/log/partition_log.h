@@ -121,6 +121,7 @@ class PartitionLog final : public Log {
   Result<std::map<ProducerId, LastOfProducer>> LastOfProducers() override;
   Result<bool> Replace(const CleanedGroup& cleaned) override;
   Status Cleaned(uint64_t generation, Offset upto) override;
+  void SyncFailed(const Error& error) override { (void)Note(Fail(error)); }
 
   Result<Offset> RecoveryPoint() override;
   const TopicPartition& partition() const override {
@@ -300,6 +301,11 @@ class PartitionLog final : public Log {
   Status FinishSwap();
   // What a crash has left of one.
   Status RecoverSwaps(std::vector<std::string>* names);
+  struct SwapEnd {
+    Offset offset = 0;
+    bool whole = false;
+  };
+  Result<SwapEnd> EndOfSwap(const std::string& path, Offset base) const;
   Status RecoverSwap(Offset base, const std::vector<std::string>& names);
   bool IsExpired(const Segment& segment, int64_t now_ms) const;
 

@@ -75,6 +75,13 @@ class ReplicaLog final : public log::LogBeingCleaned {
     });
   }
 
+  void SyncFailed(const Error& error) override {
+    (void)On<Status>([&error](log::Log& log) -> Status {
+      log.SyncFailed(error);
+      return {};
+    });
+  }
+
  private:
   template <class T, class F>
   T On(F call) {

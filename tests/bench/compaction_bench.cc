@@ -39,6 +39,7 @@ class DirectLog final : public LogBeingCleaned {
   Status Cleaned(uint64_t generation, Offset upto) override {
     return log_.Cleaned(generation, upto);
   }
+  void SyncFailed(const Error& error) override { log_.SyncFailed(error); }
 
  private:
   Log& log_;

@@ -34,6 +34,7 @@ class DirectLog final : public LogBeingCleaned {
   Status Cleaned(uint64_t generation, Offset upto) override {
     return log_.Cleaned(generation, upto);
   }
+  void SyncFailed(const Error& error) override { log_.SyncFailed(error); }
 
   std::function<void()> before_replace;
   std::function<void()> after_replace;

@@ -493,6 +493,63 @@ TEST_F(CleaningTest, WhatRunsOutEndsACleaningAndNothingElse) {
   EXPECT_EQ(TableOf(ReadLog(*log_, true)), before);
 }
 
+TEST_F(CleaningTest, AFailedSyncTakesTheDirectoryOffline) {
+  options_.health = std::make_shared<DirectoryHealth>(kDir);
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(Append(Records({{"a", "v"}})));
+  Roll();
+  disk_.FailSyncs(".cleaned");
+  EXPECT_FALSE(Clean());
+  EXPECT_TRUE(options_.health->offline());
+  log_.reset();
+}
+
+// A bit flips in a cleaned segment that is taking the place of others.
+TEST_F(CleaningTest, ADamagedSegmentTakesThePlaceOfNoMoreThanItHolds) {
+  int whole = 0, damaged = 0;
+  for (int64_t step = 0;; ++step) {
+    SCOPED_TRACE(step);
+    log_.reset();
+    disk_.KillProcess();
+    ASSERT_TRUE(!disk_.Exists(kDir) || disk_.RemoveAll(kDir));
+    options_.recovery_point = 0;
+    ASSERT_TRUE(Open());
+    for (int i = 0; i < 60; ++i) {
+      ASSERT_TRUE(Append(Records({{"k" + std::to_string(i), "v"}})));
+    }
+    ASSERT_TRUE(Append(Records({{"k0", "v"}})));
+    Roll();
+    const Table before = TableOf(ReadLog(*log_, true));
+    const Offset end = log_->end_offset();
+    disk_.DieAfter(step);
+    if (Clean()) break;
+    disk_.KillProcess();
+    const std::string swap =
+        options_.dir + "/" + SegmentFileName(0, ".log") + kSwapSuffix;
+    if (!disk_.Exists(swap)) continue;
+    const bool all_there =
+        disk_.Exists(options_.dir + "/" + SegmentFileName(0, ".log"));
+    // The distance of the first batch's last offset: up to two thousand
+    // million.
+    disk_.FlipBit(swap, 23, 6);
+    options_.recovery_point = end;
+    ASSERT_TRUE(Open(false));
+    EXPECT_EQ(log_->end_offset(), end);
+    if (all_there) {
+      ++whole;
+      EXPECT_EQ(TableOf(ReadLog(*log_, true)), before);
+    } else {
+      ++damaged;
+      // What is behind it.
+      const auto bytes = log_->Read(end - 1, end, 1000, true);
+      ASSERT_TRUE(bytes);
+      EXPECT_FALSE(bytes->empty());
+    }
+  }
+  EXPECT_GT(whole, 0);
+  EXPECT_GT(damaged, 0);
+}
+
 // At every step of the way, by a power cut and by a signal: what was there is
 // there, and the next process cleans the rest.
 TEST_F(CleaningTest, ACrashAtAnyStepLosesNothing) {
