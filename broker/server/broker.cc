@@ -40,10 +40,6 @@ size_t MostFiles(size_t descriptors) {
          std::max(descriptors / 4, std::min<size_t>(descriptors / 2, 128));
 }
 
-Duration Ms(const Config& config, std::string_view key) {
-  return MillisecondsOf(config.GetInt(key));
-}
-
 ListenerOptions OptionsOf(const Listener& listener, const Config& config) {
   ListenerOptions options;
   options.name = listener.name;
@@ -51,7 +47,7 @@ ListenerOptions OptionsOf(const Listener& listener, const Config& config) {
   options.port = listener.port;
   options.max_request_bytes =
       static_cast<size_t>(config.GetInt("socket.request.max.bytes"));
-  options.max_idle = Ms(config, "connections.max.idle.ms");
+  options.max_idle = config.GetMs("connections.max.idle.ms");
   return options;
 }
 
@@ -210,12 +206,12 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
     return std::make_unique<coordinator::PeerConnections>(
         *peers, peers->context(), metadata, config.inter_broker_listener,
         "broker-" + std::to_string(config.node_id),
-        Ms(config.raw(), "replica.socket.timeout.ms"));
+        config.raw().GetMs("replica.socket.timeout.ms"));
   };
   environment.channels = channels;
   environment.connect = replication::MakePeerTransportFactory(
       "broker-" + std::to_string(config.node_id),
-      Ms(config.raw(), "replica.socket.timeout.ms"));
+      config.raw().GetMs("replica.socket.timeout.ms"));
   environment.check_directory = [this](const std::string& dir) -> Status {
     for (const auto& lock : locks) {
       if (lock->directory() == dir) return lock->Check();
@@ -328,7 +324,7 @@ void Broker::Impl::HandOverLeaderships() {
   // Shared: the answer may come after the wait was given up.
   auto handed_over = std::make_shared<std::promise<bool>>();
   core->HandOver([handed_over](bool done) { handed_over->set_value(done); });
-  const Duration limit = Ms(config.raw(), "controlled.shutdown.timeout.ms");
+  const Duration limit = config.raw().GetMs("controlled.shutdown.timeout.ms");
   auto answer = handed_over->get_future();
   if (answer.wait_for(limit) != std::future_status::ready) {
     LOG(WARNING) << "controlled shutdown timed out broker=" << config.node_id;

@@ -17,10 +17,6 @@ constexpr uint64_t kSessionsShare = 32;
 // How long a marker may wait for the replicas of its partition.
 constexpr std::chrono::seconds kMarkersTimeout(30);
 
-Duration Ms(const Config& config, std::string_view key) {
-  return MillisecondsOf(config.GetInt(key));
-}
-
 int32_t Int(const Config& config, std::string_view key) {
   return static_cast<int32_t>(config.GetInt(key));
 }
@@ -29,15 +25,16 @@ replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
   const Config& raw = config.raw();
   replication::ReplicaManagerOptions options;
   options.shard.self = config.node_id;
-  options.shard.lag_max = Ms(raw, "replica.lag.time.max.ms");
+  options.shard.lag_max = raw.GetMs("replica.lag.time.max.ms");
   options.shard.batch_cache_bytes =
       static_cast<size_t>(raw.GetInt("tidemark.batch.cache.bytes")) /
       static_cast<size_t>(config.shards);
-  options.shard.session_timeout = Ms(raw, "broker.session.timeout.ms");
+  options.shard.session_timeout = raw.GetMs("broker.session.timeout.ms");
   options.shard.inter_broker_listener = config.inter_broker_listener;
   options.shard.static_configs = config.static_values();
   options.shard.fetcher.self = config.node_id;
-  options.shard.fetcher.error_backoff_max = Ms(raw, "replica.fetch.backoff.ms");
+  options.shard.fetcher.error_backoff_max =
+      raw.GetMs("replica.fetch.backoff.ms");
   options.shard.fetcher.error_backoff_min =
       std::min(options.shard.fetcher.error_backoff_min,
                options.shard.fetcher.error_backoff_max);
@@ -52,8 +49,8 @@ replication::ReplicaManagerOptions ReplicaOptions(const BrokerConfig& config) {
   options.shard.fetcher.partition_max_bytes =
       Int(raw, "replica.fetch.max.bytes");
   options.high_watermark_checkpoint =
-      Ms(raw, "replica.high.watermark.checkpoint.interval.ms");
-  options.retention_check = Ms(raw, "log.retention.check.interval.ms");
+      raw.GetMs("replica.high.watermark.checkpoint.interval.ms");
+  options.retention_check = raw.GetMs("log.retention.check.interval.ms");
   return options;
 }
 
@@ -151,8 +148,8 @@ void BrokerCore::Assemble() {
   }
   options.previous_epoch = logs_->previous_broker_epoch();
   options.heartbeat_interval =
-      Ms(config_.raw(), "broker.heartbeat.interval.ms");
-  options.session_timeout = Ms(config_.raw(), "broker.session.timeout.ms");
+      config_.raw().GetMs("broker.heartbeat.interval.ms");
+  options.session_timeout = config_.raw().GetMs("broker.session.timeout.ms");
   ControllerSession::Events events;
   events.fenced = events_.fenced;
   events.silent = [this](bool now) { replicas_->SetControllersSilent(now); };
@@ -217,7 +214,7 @@ void BrokerCore::AssembleTransactions() {
 void BrokerCore::AssembleScrubber() {
   log::Scrubber::Options options;
   options.bytes_per_second = config_.raw().GetInt("log.scrub.bytes.per.second");
-  options.interval = Ms(config_.raw(), "log.scrub.interval.ms");
+  options.interval = config_.raw().GetMs("log.scrub.interval.ms");
   options.seed = environment_.seed;
   if (options.bytes_per_second == 0 || environment_.scrubber == nullptr) return;
   scrub_source_ = std::make_unique<replication::ReplicaScrubSource>(
@@ -239,7 +236,7 @@ void BrokerCore::AssembleCleaner() {
   options.load_factor = config.GetDouble("log.cleaner.io.buffer.load.factor");
   options.bytes_per_second =
       config.GetDouble("log.cleaner.io.max.bytes.per.second");
-  options.backoff = Ms(config, "log.cleaner.backoff.ms");
+  options.backoff = config.GetMs("log.cleaner.backoff.ms");
   clean_source_ = std::make_unique<replication::ReplicaCleanSource>(*replicas_);
   cleaner_ = std::make_unique<log::Cleaner>(
       *environment_.files, *environment_.cleaner, options, *clean_source_);

@@ -328,6 +328,10 @@ int64_t Config::GetInt(std::string_view name) const {
   return ParseInt(GetString(name)).value_or(0);
 }
 
+Duration Config::GetMs(std::string_view name) const {
+  return MillisecondsOf(GetInt(name));
+}
+
 double Config::GetDouble(std::string_view name) const {
   return ParseDouble(GetString(name)).value_or(0);
 }

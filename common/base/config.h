@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/result.h"
 
 namespace tidemark {
@@ -60,6 +61,7 @@ class Config {
   // REQUIRES: `name` is one of the keys, of that type.
   std::string GetString(std::string_view name) const;
   int64_t GetInt(std::string_view name) const;
+  Duration GetMs(std::string_view name) const;  // of a number of ms
   double GetDouble(std::string_view name) const;
   bool GetBool(std::string_view name) const;
   std::vector<std::string> GetList(std::string_view name) const;

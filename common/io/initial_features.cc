@@ -9,7 +9,7 @@
 namespace tidemark::io {
 namespace {
 
-constexpr char kFile[] = "initial-features";
+constexpr char kFeaturesFile[] = "initial-features";
 
 }  // namespace
 
@@ -19,11 +19,11 @@ Status SaveInitialFeatures(const std::string& directory,
   for (const auto& [name, level] : features) {
     text += name + "=" + std::to_string(level) + "\n";
   }
-  return WriteFileDurably(directory, kFile, text);
+  return WriteFileDurably(directory, kFeaturesFile, text);
 }
 
 Result<InitialFeatures> LoadInitialFeatures(const std::string& directory) {
-  const auto path = std::filesystem::path(directory) / kFile;
+  const auto path = std::filesystem::path(directory) / kFeaturesFile;
   InitialFeatures features;
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return features;

@@ -14,7 +14,7 @@
 namespace tidemark::io {
 namespace {
 
-constexpr char kFile[] = "initial-voters";
+constexpr char kVotersFile[] = "initial-voters";
 
 template <class Number>
 bool ParseWhole(std::string_view text, Number* out) {
@@ -82,13 +82,13 @@ std::string ToString(const std::vector<InitialVoter>& voters) {
 
 Status SaveInitialVoters(const std::string& directory,
                          const std::vector<InitialVoter>& voters) {
-  return WriteFileDurably(directory, kFile, ToString(voters) + "\n");
+  return WriteFileDurably(directory, kVotersFile, ToString(voters) + "\n");
 }
 
 Result<std::vector<InitialVoter>> LoadInitialVoters(
     const std::string& directory) {
   std::error_code error;
-  const std::string path = directory + "/" + kFile;
+  const std::string path = directory + "/" + kVotersFile;
   if (!std::filesystem::exists(path, error)) return std::vector<InitialVoter>();
   std::ifstream in(path);
   std::string line;

@@ -16,8 +16,6 @@
 
 namespace tidemark::rpc {
 
-namespace {
-
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 // A connection that ends at its deadline, however it spends its time.
@@ -78,8 +76,6 @@ class TimedServer final : public httplib::Server {
     return served;
   }
 };
-
-}  // namespace
 
 struct HttpEndpoint::Impl {
   TimedServer server;

@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 
 // A controller that hangs must not cost the whole timeout.
 constexpr milliseconds kAttempt{4000};
-constexpr milliseconds kPause{50};
+constexpr milliseconds kRetryPause{50};
 
 // CANCELLED, which is none of this client's doing: the controller stops.
 bool WorthAnother(const grpc::Status& status) {
@@ -68,7 +68,7 @@ struct AdminClient::Impl {
     grpc::Status status;
     for (size_t attempt = 0;; ++attempt) {
       if (attempt > 0 && attempt % stubs.size() == 0) {
-        std::this_thread::sleep_for(kPause);
+        std::this_thread::sleep_for(kRetryPause);
       }
       grpc::ClientContext context;
       context.set_deadline(std::min(deadline, Time::now() + most));
@@ -80,7 +80,7 @@ struct AdminClient::Impl {
         return Fail(CodeOf(context), status.error_message());
       }
       ++next;
-      if (Time::now() + kPause >= deadline) break;
+      if (Time::now() + kRetryPause >= deadline) break;
     }
     return Fail(ErrorCode::kRequestTimedOut,
                 "no controller of " + controllers + " answered within " +

@@ -27,7 +27,7 @@ using Time = std::chrono::system_clock;
 
 // A million partitions have 100 MB.
 constexpr size_t kMaxFile = size_t{2} << 30;
-constexpr milliseconds kPause{100};
+constexpr milliseconds kPollPause{100};
 
 struct BackupOptions {
   std::string file;
@@ -86,8 +86,8 @@ Result<std::string> SaveFromAny(const Context& context, bool local) {
         why = file.error();
       any = true;
     }
-    if (Time::now() + kPause >= deadline) break;
-    usleep(std::chrono::microseconds(kPause).count());
+    if (Time::now() + kPollPause >= deadline) break;
+    usleep(std::chrono::microseconds(kPollPause).count());
   }
   return Fail(std::move(why));
 }

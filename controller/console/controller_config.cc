@@ -213,17 +213,13 @@ Result<std::string> DataDirectory(const Config& config) {
 void FillOptions(const Config& config, NodeId self, ControllerOptions* out) {
   using std::chrono::milliseconds;
   out->self = self;
-  out->liveness.session =
-      MillisecondsOf(config.GetInt("broker.session.timeout.ms"));
-  out->liveness.reconnect_grace =
-      MillisecondsOf(config.GetInt("broker.reconnect.grace.ms"));
-  out->liveness.suspicion =
-      MillisecondsOf(config.GetInt("broker.suspicion.timeout.ms"));
+  out->liveness.session = config.GetMs("broker.session.timeout.ms");
+  out->liveness.reconnect_grace = config.GetMs("broker.reconnect.grace.ms");
+  out->liveness.suspicion = config.GetMs("broker.suspicion.timeout.ms");
   out->balance_leaders = config.GetBool("auto.leader.rebalance.enable");
   out->balance_interval = std::chrono::seconds(
       config.GetInt("leader.imbalance.check.interval.seconds"));
-  out->max_idle =
-      MillisecondsOf(config.GetInt("metadata.max.idle.interval.ms"));
+  out->max_idle = config.GetMs("metadata.max.idle.interval.ms");
   Settings& settings = out->settings;
   settings.default_replication_factor =
       static_cast<int32_t>(config.GetInt("default.replication.factor"));

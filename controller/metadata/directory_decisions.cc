@@ -8,10 +8,6 @@ namespace {
 
 using Replica = rpc_v1::AssignReplicasRequest::Replica;
 
-bool Contains(const std::vector<NodeId>& ids, NodeId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
 std::optional<record_v1::Record> Assign(const View& view,
                                         const BrokerImage& broker,
                                         const TopicImage& topic,

@@ -7,10 +7,6 @@
 namespace tidemark::controller {
 namespace {
 
-bool Contains(const std::vector<NodeId>& ids, NodeId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
 // Acknowledged before it is on any disk: an unclean stop may lose it.
 bool IsInPageCacheOnly(const View& view, const std::string& topic) {
   return metadata::ResolveTopicConfig(view.image, topic, "flush.messages",

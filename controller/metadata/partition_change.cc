@@ -6,13 +6,7 @@
 #include "common/metadata/configs.h"
 
 namespace tidemark::controller {
-namespace {
-
-bool Contains(const std::vector<NodeId>& ids, NodeId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Eligibility::Eligibility(const View& view) : image_(view.image) {
   if (view.leaving != nullptr) out_ = *view.leaving;

@@ -9,10 +9,6 @@ namespace {
 using AlterRequest = rpc_v1::AlterPartitionRequest;
 using AlterResponse = rpc_v1::AlterPartitionResponse;
 
-bool Contains(const std::vector<NodeId>& ids, NodeId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
 // C-17, rules 2 to 11, in that order; the first that fails is the answer.
 ErrorCode CheckAlter(const Image& state, const Eligibility& eligible,
                      NodeId sender, const AlterRequest::Partition& wanted,

@@ -12,10 +12,6 @@ namespace {
 using Request = admin_v1::AlterPartitionReassignmentsRequest;
 using Wanted = Request::Partition;
 
-bool Contains(const std::vector<NodeId>& ids, NodeId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
 // Those of `ids` that are not among `others`, ascending as Kafka has them.
 std::vector<NodeId> Missing(const std::vector<NodeId>& ids,
                             const std::vector<NodeId>& others) {

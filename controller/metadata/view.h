@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -8,6 +9,10 @@
 #include "controller/metadata/placement.h"
 
 namespace tidemark::controller {
+
+inline bool Contains(const std::vector<NodeId>& ids, NodeId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
 
 // Where chance comes into the decisions.
 struct Randomness {

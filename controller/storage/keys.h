@@ -1,5 +1,7 @@
 #pragma once
 
+#include <rocksdb/slice.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +28,10 @@
 //                                  members, if any were agreed on
 //                  index, n (8+4)  part n of the data of the snapshot
 namespace tidemark::storage {
+
+inline rocksdb::Slice ToSlice(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 inline void AppendFixed(std::string* to, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i)

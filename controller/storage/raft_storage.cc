@@ -42,10 +42,6 @@ constexpr char kMembers[] = "members";
 constexpr char kBase[] = "base";
 constexpr char kPeer[] = "peer/";
 
-rocksdb::Slice ToSlice(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
 std::string IdentityOf(const io::MetaProperties& meta) {
   return meta.cluster_id + "\n" + std::to_string(meta.node_id) + "\n" +
          ToString(meta.directory_id);

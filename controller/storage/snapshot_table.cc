@@ -22,10 +22,6 @@ std::string PartKey(raft::LogIndex index, size_t part) {
   return OrderedKey(index) + OrderedKey(part, 4);
 }
 
-rocksdb::Slice ToSlice(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
 }  // namespace
 
 // What will be one more file of the database.

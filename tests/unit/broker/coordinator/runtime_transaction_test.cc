@@ -64,7 +64,7 @@ void Replay(const record::BatchHeader& header, const record::Record& r,
 }
 
 // By the records at `start` and behind.
-Said ReplayOf(const std::vector<std::string>& batches, Offset start = 0) {
+Said SaidBy(const std::vector<std::string>& batches, Offset start = 0) {
   Said said;
   for (const std::string& batch : batches) {
     EXPECT_TRUE(
@@ -517,11 +517,11 @@ TEST_F(SnapshotTransactionTest, EveryLogThatMayLeadSaysTheSame) {
         const std::vector<std::string> cut(
             replicas.batches.begin(),
             replicas.batches.begin() + static_cast<int64_t>(end));
-        const Said whole = ReplayOf(cut);
+        const Said whole = SaidBy(cut);
         amid += !whole.open.empty() && replicas.trims > 0;
         for (size_t i = starts.size() - std::min<size_t>(starts.size(), 3);
              i < starts.size(); ++i) {
-          ASSERT_EQ(ReplayOf(cut, starts[i]), whole)
+          ASSERT_EQ(SaidBy(cut, starts[i]), whole)
               << "step " << step << " start " << starts[i];
         }
       }
@@ -529,7 +529,7 @@ TEST_F(SnapshotTransactionTest, EveryLogThatMayLeadSaysTheSame) {
     // What its leader has come to know of it is the same.
     replicas.auto_commit = true;
     Settle();
-    for (const auto& [name, said] : ReplayOf(replicas.batches).values) {
+    for (const auto& [name, said] : SaidBy(replicas.batches).values) {
       EXPECT_EQ(Get(name), said);
     }
   }

@@ -11,7 +11,7 @@
 namespace tidemark::log {
 namespace {
 
-constexpr char kPath[] = "/d/journal";
+constexpr char kJournalPath[] = "/d/journal";
 constexpr uint64_t kFileBytes = 1 << 15;
 
 class JournalTest : public testing::Test {
@@ -30,9 +30,10 @@ class JournalTest : public testing::Test {
   }
 
   void Open() {
-    auto contents = ReadJournal(disk_, kPath);
+    auto contents = ReadJournal(disk_, kJournalPath);
     ASSERT_TRUE(contents);
-    journal_ = std::make_unique<Journal>(disk_, kPath, *contents, options_);
+    journal_ =
+        std::make_unique<Journal>(disk_, kJournalPath, *contents, options_);
   }
 
   // Batches [next_, next_ + 1), in a round of one block.
@@ -57,7 +58,7 @@ class JournalTest : public testing::Test {
     return ended.value_or("");
   }
   std::string Path(int number) {
-    return std::string(kPath) + "/0000000" + std::to_string(number) +
+    return std::string(kJournalPath) + "/0000000" + std::to_string(number) +
            ".journal";
   }
   static uint64_t RoundAt(int index) {
@@ -66,7 +67,7 @@ class JournalTest : public testing::Test {
 
   // What the journal promises; -1 when it is known to be damaged.
   Offset Promised() {
-    auto contents = ReadJournal(disk_, kPath);
+    auto contents = ReadJournal(disk_, kJournalPath);
     if (!contents) {
       EXPECT_EQ(contents.error().code, ErrorCode::kCorruptMessage);
       EXPECT_NE(contents.error().message.find("damaged"), std::string::npos);
@@ -206,7 +207,7 @@ TEST_F(JournalTest, GoesOnAcrossFilesThatAreUsedAgain) {
     NextFile();
     Append();
     // What is in the others is settled now.
-    const auto contents = ReadJournal(disk_, kPath);
+    const auto contents = ReadJournal(disk_, kJournalPath);
     ASSERT_TRUE(contents);
     for (size_t i = 0; i + 1 < contents->files.size(); ++i) {
       journal_->Free(contents->files[i].path);
@@ -225,15 +226,15 @@ TEST(JournalRoundsTest, WhatIsKeptIsFreedOnceItIsReleased) {
   JournalRounds::Options options;
   options.journal.file_bytes = 64 << 10;
   {
-    JournalRounds rounds(disk, kPath, JournalContents(), false, options);
+    JournalRounds rounds(disk, kJournalPath, JournalContents(), false, options);
     rounds.Note(JournalRecord::Kind::kCut, {}, 1);
     std::vector<JournalRounds::Item> none;
     ASSERT_TRUE(rounds.Run(none));
   }
-  const auto contents = ReadJournal(disk, kPath);
+  const auto contents = ReadJournal(disk, kJournalPath);
   ASSERT_TRUE(contents);
   ASSERT_EQ(contents->files.size(), 1u);
-  JournalRounds rounds(disk, kPath, *contents, true, options);
+  JournalRounds rounds(disk, kJournalPath, *contents, true, options);
   EXPECT_FALSE(rounds.TakeEnded());
   rounds.Release();
   const auto ended = rounds.TakeEnded();
@@ -244,7 +245,7 @@ TEST(JournalRoundsTest, WhatIsKeptIsFreedOnceItIsReleased) {
 
 TEST(JournalRoundsTest, NothingIsPromisedOfALogThatIsNotNoted) {
   sim::SimDisk disk(5);
-  JournalRounds rounds(disk, kPath, JournalContents(), false, {});
+  JournalRounds rounds(disk, kJournalPath, JournalContents(), false, {});
   SyncWork work;
   work.mark = std::make_shared<LogMark>();
   work.appended.emplace();

@@ -12,7 +12,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-const TopicPartition kT0{"t", 0};
 const TopicPartition kT1{"t", 1};
 constexpr int kBatches = 200;
 

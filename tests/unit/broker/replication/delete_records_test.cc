@@ -9,8 +9,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-const TopicPartition kT0{"t", 0};
-
 class DeleteRecordsTest : public testing::Test {
  protected:
   DeleteRecordsTest() {

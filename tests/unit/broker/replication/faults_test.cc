@@ -13,7 +13,6 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
-const TopicPartition kT0{"t", 0};
 using Link = std::pair<NodeId, NodeId>;
 
 class FaultsTest : public testing::Test {

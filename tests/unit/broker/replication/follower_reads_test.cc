@@ -10,8 +10,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-const TopicPartition kT0{"t", 0};
-
 class FollowerReadsTest : public testing::Test {
  protected:
   FollowerReadsTest() {

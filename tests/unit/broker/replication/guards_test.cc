@@ -16,7 +16,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-const TopicPartition kT0{"t", 0};
 using Link = std::pair<NodeId, NodeId>;
 
 class GuardsTest : public testing::Test {

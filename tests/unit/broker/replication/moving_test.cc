@@ -12,8 +12,6 @@ using std::chrono::seconds;
 using testing::UnorderedElementsAre;
 using Ids = std::vector<NodeId>;
 
-const TopicPartition kT0{"t", 0};
-
 class MovingTest : public testing::Test {
  protected:
   const metadata::PartitionImage& row() const {

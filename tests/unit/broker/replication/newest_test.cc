@@ -9,8 +9,6 @@ namespace {
 
 using std::chrono::seconds;
 
-const TopicPartition kT0{"t", 0};
-
 class NewestTest : public testing::Test {
  protected:
   std::string ReadAs(NodeId id, Offset from) {

@@ -13,7 +13,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-const TopicPartition kT0{"t", 0};
 // A leader is no longer new then.
 constexpr auto kLong = seconds(10);
 

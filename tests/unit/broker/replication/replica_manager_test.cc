@@ -14,8 +14,6 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
-const TopicPartition kT0{"t", 0};
-
 std::vector<std::string> ValuesIn(const kafka::FetchResponse& response) {
   std::vector<std::string> values;
   for (const auto& topic : response.responses) {

@@ -11,7 +11,6 @@ namespace {
 
 using std::chrono::seconds;
 
-const TopicPartition kT0{"t", 0};
 constexpr char kDir[] = "/data/t-0";
 constexpr char kFirst[] = "/data/t-0/00000000000000000000.log";
 constexpr seconds kInterval{10};

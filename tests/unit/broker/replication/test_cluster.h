@@ -16,6 +16,8 @@
 
 namespace tidemark::replication {
 
+inline const TopicPartition kT0{"t", 0};
+
 // Logs on one simulated disk; a sync takes `sync_time` of the test's clock.
 class TestLogStore final : public LogStore {
  public:

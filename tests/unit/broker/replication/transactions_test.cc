@@ -15,7 +15,7 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
-const TopicPartition kT0{"t", 0}, kT1{"t", 1};
+const TopicPartition kT1{"t", 1};
 
 std::string Batch(ProducerId producer, int32_t sequence,
                   const std::string& value, ProducerEpoch epoch = 0) {

@@ -9,7 +9,7 @@
 namespace tidemark::server {
 namespace {
 
-constexpr NodeId kSelf = 3;
+constexpr NodeId kPublisher = 3;
 
 // The first image that comes into force, which is all that is looked at here.
 struct Followed : std::runtime_error {
@@ -29,16 +29,17 @@ metadata::ImagePtr Registered(NodeId broker, const Uuid& incarnation) {
 TEST(PublisherTest, AnImageFromBeforeThisProcessIsNotFollowed) {
   const Uuid own = Uuid::Random();
   Publisher::Parts parts;
-  parts.self = kSelf;
+  parts.self = kPublisher;
   parts.incarnation = own;
   parts.first_image = [](const metadata::Image&) { throw Followed(); };
   Publisher publisher(std::move(parts));
-  for (const auto& image :
-       {std::make_shared<const metadata::Image>(), Registered(kSelf + 1, own),
-        Registered(kSelf, Uuid::Random())}) {
+  for (const auto& image : {std::make_shared<const metadata::Image>(),
+                            Registered(kPublisher + 1, own),
+                            Registered(kPublisher, Uuid::Random())}) {
     EXPECT_NO_THROW(publisher.Publish(image, nullptr));
   }
-  EXPECT_THROW(publisher.Publish(Registered(kSelf, own), nullptr), Followed);
+  EXPECT_THROW(publisher.Publish(Registered(kPublisher, own), nullptr),
+               Followed);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace tidemark::metadata {
 namespace {
 
-Uuid Id(uint64_t n) {
+Uuid RequestId(uint64_t n) {
   std::string bytes(16, 'i');
   std::memcpy(bytes.data(), &n, sizeof n);
   return *Uuid::FromBytes(bytes);
@@ -17,7 +17,7 @@ Uuid Id(uint64_t n) {
 
 v1::AnswerRequest Answer(uint64_t n, int64_t time_ms, size_t bytes = 10) {
   v1::AnswerRequest record;
-  record.set_request_id(Id(n).ToBytes());
+  record.set_request_id(RequestId(n).ToBytes());
   record.set_call("call");
   record.set_answer(std::string(bytes, 'a'));
   record.set_time_ms(time_ms);
@@ -30,9 +30,9 @@ TEST(Requests, TheNewestByNumberAreKnown) {
   for (uint64_t n = 1; n <= kMore; ++n)
     ASSERT_TRUE(image.Apply(Answer(n, 1000)));
   EXPECT_EQ(image.size(), RequestsImage::kMaxRequests);
-  EXPECT_EQ(image.Find(Id(10)), nullptr);
-  ASSERT_NE(image.Find(Id(11)), nullptr);
-  EXPECT_EQ(image.Find(Id(11))->call, "call");
+  EXPECT_EQ(image.Find(RequestId(10)), nullptr);
+  ASSERT_NE(image.Find(RequestId(11)), nullptr);
+  EXPECT_EQ(image.Find(RequestId(11))->call, "call");
 }
 
 TEST(Requests, AndByBytesAndAge) {
@@ -41,10 +41,10 @@ TEST(Requests, AndByBytesAndAge) {
     ASSERT_TRUE(image.Apply(Answer(n, 1000, RequestsImage::kMaxBytes / 4)));
   EXPECT_EQ(image.size(), 4u);
   ASSERT_TRUE(image.Apply(Answer(6, 1000 + RequestsImage::kMaxAgeMs)));
-  EXPECT_NE(image.Find(Id(5)), nullptr);
+  EXPECT_NE(image.Find(RequestId(5)), nullptr);
   ASSERT_TRUE(image.Apply(Answer(7, 1001 + RequestsImage::kMaxAgeMs)));
-  EXPECT_EQ(image.Find(Id(5)), nullptr);
-  EXPECT_NE(image.Find(Id(6)), nullptr);
+  EXPECT_EQ(image.Find(RequestId(5)), nullptr);
+  EXPECT_NE(image.Find(RequestId(6)), nullptr);
   // A clock that goes back makes nothing older.
   ASSERT_TRUE(image.Apply(Answer(8, 0)));
   EXPECT_EQ(image.size(), 3u);
