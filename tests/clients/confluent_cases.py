@@ -330,6 +330,13 @@ def transaction_timeout():
         raise AssertionError('a transaction that took too long is committed')
     except KafkaException:
         pass
+    p = transactional('timeout')
+    p.begin_transaction()
+    p.produce(topic, b'of the next')
+    p.commit_transaction(30)
+    c = committed_reader(topic)
+    equal([m.value() for m in read(c, 2)], [b'behind it', b'of the next'])
+    c.close()
 
 
 def copy(p, c, sink, count, abort_at=None):
@@ -369,21 +376,22 @@ def consume_transform_produce():
 
 if '--member' in sys.argv:
     member(*sys.argv[4:7])
-cases = Cases('confluent-kafka ' + confluent_kafka.version() if isinstance(confluent_kafka.version(), str)
-              else 'confluent-kafka ' + confluent_kafka.version()[0])
-cases.run('create, list, describe, grow and delete topics', topics)
-cases.run('alter topic settings', alter_configs)
-for each in CODECS:
-    cases.run('produce ' + each, codec, each)
-cases.run('keys and headers', keys_and_headers)
-for each in (0, 1, 'all'):
-    cases.run('acks %s' % each, acks, each)
-cases.run('idempotent producer', idempotent)
-cases.run('group commits and resumes, is listed, described and deleted', commit_and_resume)
-for each in ('range', 'cooperative-sticky'):
-    cases.run('group (%s) rebalances when a member joins and when it dies' % each, rebalance, each)
-cases.run('static member keeps its place', static_member)
-cases.run('seek to beginning, offset and timestamp', seek)
+VERSION = confluent_kafka.version() if isinstance(confluent_kafka.version(), str) else confluent_kafka.version()[0]
+cases = Cases('confluent-kafka ' + VERSION)
+if VERSION != '2.0.2':  # which is here for its transactions
+    cases.run('create, list, describe, grow and delete topics', topics)
+    cases.run('alter topic settings', alter_configs)
+    for each in CODECS:
+        cases.run('produce ' + each, codec, each)
+    cases.run('keys and headers', keys_and_headers)
+    for each in (0, 1, 'all'):
+        cases.run('acks %s' % each, acks, each)
+    cases.run('idempotent producer', idempotent)
+    cases.run('group commits and resumes, is listed, described and deleted', commit_and_resume)
+    for each in ('range', 'cooperative-sticky'):
+        cases.run('group (%s) rebalances when a member joins and when it dies' % each, rebalance, each)
+    cases.run('static member keeps its place', static_member)
+    cases.run('seek to beginning, offset and timestamp', seek)
 cases.run('transactions commit and abort, and readers see what is committed', transactions)
 cases.run('a second producer of a transactional id fences the first', fencing)
 cases.run('a transaction that takes too long is aborted', transaction_timeout)

