@@ -73,6 +73,13 @@ def assigned(topic, partitions=1):
     return c
 
 
+def led(c, topic):
+    try:
+        return c.get_watermark_offsets(TopicPartition(topic, 0), 10)
+    except KafkaException:
+        return False
+
+
 def code_of(future):
     try:
         future.result(30)
@@ -144,8 +151,9 @@ def keys_and_headers():
 
 def acks(kind):
     topic = create(name('acks-%s' % kind))
-    send(topic, [b'a', b'b', b'c'], acks=kind)
     c = assigned(topic)
+    until(lambda: led(c, topic), 'its leader knows that it leads')  # else what nobody acknowledges is lost
+    send(topic, [b'a', b'b', b'c'], acks=kind)
     equal([m.value() for m in read(c, 3)], [b'a', b'b', b'c'])
     c.close()
 
