@@ -58,7 +58,11 @@ Status NameSwap::Rename() {
     TM_RETURN_IF_ERROR(fs_.Rename(names_[done_].first, names_[done_].second));
   }
   // What stays is removed when the log is opened.
-  (void)RemoveFiles(fs_, unused_);
+  if (remove_ && RenameDeleted(fs_, &unused_)) {
+    remove_(std::move(unused_));
+  } else {
+    (void)RemoveFiles(fs_, unused_);
+  }
   return {};
 }
 

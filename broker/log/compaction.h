@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -48,6 +49,10 @@ class NameSwap {
   // Once the log has taken it: nothing is renamed after its log is gone, for
   // the names are another's then.
   void Guard(std::shared_ptr<LogMark> mark) { mark_ = std::move(mark); }
+  // Takes the files that are not needed any more, by the names they have then;
+  // without it they are removed at once.
+  using Remove = std::function<void(std::vector<std::string>)>;
+  void RemoveWith(Remove remove) { remove_ = std::move(remove); }
 
   // Goes on from where it was left. kOutOfSpace: it is to be tried again.
   Status Finish();
@@ -58,6 +63,7 @@ class NameSwap {
 
   io::FileSystem& fs_;
   std::shared_ptr<LogMark> mark_;
+  Remove remove_;
   std::mutex mutex_;
   std::vector<std::pair<std::string, std::string>> names_;
   size_t done_ = 0;                  // of them

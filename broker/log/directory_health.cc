@@ -13,6 +13,7 @@ void DirectoryHealth::TakeOffline(const Error& error) {
 }
 
 void DirectoryHealth::NoteSpace(uint64_t free, uint64_t least) {
+  pressed_.store(free == 0 || free / 2 < least, std::memory_order_relaxed);
   const bool was = nearly_full_.load(std::memory_order_relaxed);
   const bool is = free < (was ? least + least / 4 : least);
   if (is == was) return;

@@ -27,6 +27,8 @@ class DirectoryHealth {
   // coordinators, recovery. Below it producers are refused until a quarter
   // more is free.
   void NoteSpace(uint64_t free, uint64_t least);
+  // Twice that is not free: nothing that is deleted may stay for a while.
+  bool pressed() const { return pressed_.load(std::memory_order_relaxed); }
   // kKafkaStorageError: the disk is nearly full.
   Status HasRoom() const;
   void TakeOffline(const Error& error);
@@ -38,6 +40,7 @@ class DirectoryHealth {
   const std::function<void()> on_error_;
   std::atomic<bool> offline_ = false;
   std::atomic<bool> nearly_full_ = false;
+  std::atomic<bool> pressed_ = false;
 };
 
 }  // namespace tidemark::log

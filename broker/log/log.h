@@ -35,8 +35,10 @@ struct LogConfig {
   int64_t retention_bytes = -1;                   // -1: no limit
   int32_t index_interval_bytes = 4096;
   int32_t max_message_bytes = 1048588;
-  bool delete_enabled = true;        // cleanup.policy contains delete
-  bool compacted = false;            // cleanup.policy contains compact
+  bool delete_enabled = true;  // cleanup.policy contains delete
+  bool compacted = false;      // cleanup.policy contains compact
+  // How long files of deleted segments stay, as *.deleted.
+  int64_t file_delete_delay_ms = 60'000;
   double min_cleanable_ratio = 0.5;  // dirty, of all
   int64_t min_compaction_lag_ms = 0;
   int64_t max_compaction_lag_ms = INT64_MAX;
@@ -317,10 +319,12 @@ struct OpenOptions {
   // disk what was cut unless recovery knows. nullptr: there is no journal; the
   // log syncs its cuts itself.
   std::function<Status(JournalRecord::Kind, Offset)> journal;
-  // Removes files that the log has no more use for, on a thread that may wait,
-  // before anything else is done to the log there. nullptr: it removes them
-  // itself, and waits.
-  std::function<void(std::vector<std::string> paths)> remove_later;
+  // Gives files that the log has no more use for their names behind
+  // kDeletedSuffix, on a thread that may wait, before anything else is done to
+  // the log there, and removes them `delay_ms` later. Any thread. nullptr: the
+  // log removes them itself, at once, and waits.
+  std::function<void(std::vector<std::string> paths, int64_t delay_ms)>
+      remove_later;
   // What the directory's threads learn of the log; nullptr: one of its own.
   std::shared_ptr<LogMark> mark;
   // After an unclean stop: what the journal has of the log. nullptr: there is
@@ -330,6 +334,8 @@ struct OpenOptions {
 
 // In this order, those that are there.
 Status RemoveFiles(io::FileSystem& fs, const std::vector<std::string>& paths);
+// Puts kDeletedSuffix behind their names. What is not there is left out.
+Status RenameDeleted(io::FileSystem& fs, std::vector<std::string>* paths);
 
 inline constexpr char kPartitionMetadataFile[] = "partition.metadata";
 

@@ -151,6 +151,13 @@ Result<bool> PartitionLog::Replace(const CleanedGroup& cleaned) {
   // What was aborted there is in no index any more.
   newest_.ForgetBelow(end);
   cleaned.swap->Guard(mark_);
+  if (options_.remove_later) {
+    cleaned.swap->RemoveWith([later = options_.remove_later,
+                              delay_ms = options_.config.file_delete_delay_ms](
+                                 std::vector<std::string> files) {
+      later(std::move(files), delay_ms);
+    });
+  }
   swap_ = cleaned.swap;
   swap_base_ = base;
   CheckInvariants();

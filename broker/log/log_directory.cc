@@ -20,6 +20,8 @@ namespace {
 constexpr char kJournalDirectory[] = "journal";
 constexpr uint64_t kLeastFile = 256 << 10;
 constexpr std::chrono::milliseconds kOfflineCheck(100);
+// Removed later than at once: a few MiB of names.
+constexpr size_t kMostDelayed = 20'000;
 
 }  // namespace
 
@@ -51,7 +53,8 @@ LogDirectory::LogDirectory(io::FileSystem& fs, std::string path,
     : fs_(fs),
       path_(std::move(path)),
       health_(std::move(health)),
-      options_(options) {}
+      options_(options),
+      delayed_(kMostDelayed) {}
 
 LogDirectory::~LogDirectory() { StopJournal(); }
 
@@ -267,9 +270,12 @@ Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
     return NoteNow(kind, mark, offset);
   };
   if (options_.workers != nullptr) {
-    open.remove_later = [this, partition](std::vector<std::string> files) {
-      options_.workers->Do(
-          partition, [this, files = std::move(files)] { RemoveUnused(files); });
+    open.remove_later = [this, partition](std::vector<std::string> files,
+                                          int64_t delay_ms) {
+      options_.workers->Do(partition,
+                           [this, files = std::move(files), delay_ms] {
+                             RemoveUnused(files, delay_ms);
+                           });
     };
   }
   if (fresh) {
@@ -298,9 +304,20 @@ Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
   return log;
 }
 
-void LogDirectory::RemoveUnused(const std::vector<std::string>& files) {
+Status LogDirectory::RemoveOrDelay(std::vector<std::string>* files,
+                                   int64_t delay_ms) {
+  if (delay_ms == 0 || health_->pressed()) return RemoveFiles(fs_, *files);
+  TM_RETURN_IF_ERROR(RenameDeleted(fs_, files));
+  const Instant due =
+      std::chrono::steady_clock::now() + MillisecondsOf(delay_ms);
+  for (std::string& file : *files) delayed_.Add(std::move(file), due);
+  return {};
+}
+
+void LogDirectory::RemoveUnused(std::vector<std::string> files,
+                                int64_t delay_ms) {
   if (health_->offline()) return;
-  const Status removed = RemoveFiles(fs_, files);
+  const Status removed = RemoveOrDelay(&files, delay_ms);
   if (removed) return;
   if (!io::IsShortage(removed.error())) {
     return health_->TakeOffline(removed.error());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/log/checkpoint.h"
+#include "broker/log/delayed_removals.h"
 #include "broker/log/directory_health.h"
 #include "broker/log/journal_syncer.h"
 #include "broker/log/log.h"
@@ -119,6 +120,15 @@ class LogDirectory final : public LogSyncer {
   // Removals are for good.
   Status SyncNames();
 
+  // What is to be removed, but not before its time. Paths; whoever takes them
+  // removes them.
+  void RemoveAt(std::string path, Instant due) {
+    delayed_.Add(std::move(path), due);
+  }
+  std::vector<std::string> TakeRemovable(Instant now) {
+    return delayed_.Take(now, health_->pressed());
+  }
+
   // All logs are closed: no work comes any more.
   void StopJournal();
   // The checkpoint files are written, and tell of all logs: the journal ends
@@ -142,7 +152,8 @@ class LogDirectory final : public LogSyncer {
   // error: the directory is broken.
   Status NoteNow(JournalRecord::Kind kind, const std::shared_ptr<LogMark>& mark,
                  Offset offset);
-  void RemoveUnused(const std::vector<std::string>& files);
+  void RemoveUnused(std::vector<std::string> files, int64_t delay_ms);
+  Status RemoveOrDelay(std::vector<std::string>* files, int64_t delay_ms);
   void Carry(Log& log);
   void NoteGone(const std::vector<Log*>& logs);
   Status ForgetName(const TopicPartition& partition);
@@ -167,6 +178,7 @@ class LogDirectory final : public LogSyncer {
   const std::string path_;
   const std::shared_ptr<DirectoryHealth> health_;
   const Options options_;
+  DelayedRemovals delayed_;
   std::atomic<uint64_t> renamed_ = 0;
   bool read_ = false;
   bool clean_ = false;

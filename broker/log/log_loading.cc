@@ -83,7 +83,7 @@ Status LogManager::OpenDirectories() {
 Status LogManager::ReadDirectory(Directory& dir) {
   TM_RETURN_IF_ERROR(dir.at->Read());
   for (const std::string& name : dir.at->trash()) {
-    removals_.push_back({dir.at.get(), dir.at->path() + "/" + name});
+    removals_.push_back({dir.at.get(), dir.at->path() + "/" + name, {}});
   }
   for (const TopicPartition& partition : dir.at->found()) {
     Place& place = places_[partition];

@@ -25,7 +25,10 @@ constexpr std::chrono::milliseconds kGatherRemovals(100);
 }  // namespace
 
 LogManager::LogManager(io::FileSystem& fs, LogManagerOptions options)
-    : fs_(fs), options_(std::move(options)), workers_(kWorkers) {}
+    : fs_(fs),
+      options_(std::move(options)),
+      workers_(kWorkers),
+      delete_delay_ms_(options_.config.file_delete_delay_ms) {}
 
 LogManager::~LogManager() {
   {
@@ -310,7 +313,9 @@ void LogManager::Renamed(LogDirectory& dir, const TopicPartition& partition,
                << ": the controllers do not know it, and their metadata have "
                   "been restored. Remove it when it is not missed";
   } else {
-    removals_.push_back({&dir, path});
+    removals_.push_back(
+        {&dir, path,
+         std::chrono::steady_clock::now() + MillisecondsOf(delete_delay_ms_)});
     wake_.notify_one();
   }
 }
@@ -518,8 +523,8 @@ void LogManager::KeepHouse() {
     const bool high_watermarks = std::exchange(high_watermarks_set_, false);
     lock.unlock();
     CheckDirectories();
-    std::vector<Removal> again;
-    if (!removals.empty()) again = Remove(std::move(removals));
+    if (!removals.empty()) MakeFinal(removals);
+    std::vector<Removal> again = Remove(TakeDue(std::move(removals)));
     for (const auto& dir : dirs_) {
       if (high_watermarks) (void)dir->at->WriteHighWatermarks();
     }
@@ -556,15 +561,14 @@ std::vector<LogManager::Removal> LogManager::FindTrash() {
     if (!names) continue;
     dir->more_trash = false;
     for (const std::string& name : *names) {
-      found.push_back({dir->at.get(), dir->at->path() + "/" + name});
+      found.push_back({dir->at.get(), dir->at->path() + "/" + name, {}});
     }
   }
   return found;
 }
 
 // One sync and one set of checkpoint files for all of them.
-std::vector<LogManager::Removal> LogManager::Remove(
-    std::vector<Removal> removals) {
+void LogManager::MakeFinal(const std::vector<Removal>& removals) {
   for (const auto& dir : dirs_) {
     const bool concerned = std::any_of(
         removals.begin(), removals.end(),
@@ -574,6 +578,30 @@ std::vector<LogManager::Removal> LogManager::Remove(
     (void)dir->at->WriteCheckpoints();
     (void)dir->at->WriteHighWatermarks();
   }
+}
+
+std::vector<LogManager::Removal> LogManager::TakeDue(
+    std::vector<Removal> removals) {
+  const Instant now = std::chrono::steady_clock::now();
+  std::vector<Removal> due;
+  for (Removal& removal : removals) {
+    if (removal.due <= now) {
+      due.push_back(std::move(removal));
+    } else {
+      removal.dir->RemoveAt(std::move(removal.path), removal.due);
+    }
+  }
+  for (const auto& dir : dirs_) {
+    if (dir->at->health().offline()) continue;
+    for (std::string& path : dir->at->TakeRemovable(now)) {
+      due.push_back({dir->at.get(), std::move(path), now});
+    }
+  }
+  return due;
+}
+
+std::vector<LogManager::Removal> LogManager::Remove(
+    std::vector<Removal> removals) {
   std::vector<Removal> again;
   for (Removal& removal : removals) {
     if (Status removed = fs_.RemoveAll(removal.path); !removed) {

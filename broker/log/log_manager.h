@@ -111,7 +111,7 @@ class LogManager {
       const TopicPartition& partition) const;
 
   // Renamed before return, so that the partition can be created anew; removed
-  // in the background.
+  // in the background, after the delay.
   Status DeleteLog(std::unique_ptr<Log> log);
   // A log nobody was handed. kUnknownTopicOrPartition: no such, or of another
   // topic id.
@@ -121,6 +121,11 @@ class LogManager {
   // topic of their name are renamed and stay, for people to look at: the
   // metadata may have forgotten them. Any thread.
   void KeepLogs(bool keep) { keep_ = keep; }
+
+  // How long deleted logs stay, under another name
+  // (log.segment.delete.delay.ms); at first that of LogManagerOptions::config.
+  // Less where the disk is nearly full. Any thread.
+  void SetDeleteDelay(int64_t delay_ms) { delete_delay_ms_ = delay_ms; }
 
   // Has what found no room at start loaded by the workers, whoever may need it;
   // now and then that is done anyway.
@@ -170,6 +175,7 @@ class LogManager {
   struct Removal {
     LogDirectory* dir = nullptr;
     std::string path;
+    Instant due{};
   };
 
   LogManager(io::FileSystem& fs, LogManagerOptions options);
@@ -210,6 +216,10 @@ class LogManager {
   void NotMade(Directory& dir, const TopicPartition& partition);
   void CheckDirectories();
   void KeepHouse();
+  // Nothing that was renamed comes back, nor counts.
+  void MakeFinal(const std::vector<Removal>& removals);
+  // Those whose time has come, also of what was found so before.
+  std::vector<Removal> TakeDue(std::vector<Removal> removals);
   // Those for which something has run out.
   std::vector<Removal> Remove(std::vector<Removal> removals);
   // What is too many to remember is found in the directory. Under the lock.
@@ -223,6 +233,7 @@ class LogManager {
   int64_t started_ms_ = 0;
   LogWorkers workers_;
   std::atomic<bool> keep_ = false;
+  std::atomic<int64_t> delete_delay_ms_;
 
   mutable std::mutex mutex_;  // of everything below and the counts in dirs_
   std::map<TopicPartition, Place> places_;

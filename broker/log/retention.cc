@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/log/checkpoint.h"
+#include "broker/log/compaction.h"
 #include "broker/log/partition_log.h"
 
 namespace tidemark::log {
@@ -16,6 +17,19 @@ Status RemoveFiles(io::FileSystem& fs, const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     if (fs.Exists(path)) TM_RETURN_IF_ERROR(fs.Remove(path));
   }
+  return {};
+}
+
+Status RenameDeleted(io::FileSystem& fs, std::vector<std::string>* paths) {
+  for (std::string& path : *paths) {
+    if (path.ends_with(kDeletedSuffix)) continue;
+    if (!fs.Exists(path)) continue;
+    TM_RETURN_IF_ERROR(fs.Rename(path, path + kDeletedSuffix));
+    path += kDeletedSuffix;
+  }
+  std::erase_if(*paths, [](const std::string& path) {
+    return !path.ends_with(kDeletedSuffix);
+  });
   return {};
 }
 
@@ -243,7 +257,8 @@ Status PartitionLog::DropFirstSegment() {
     files.push_back(Path(SegmentFileName(snapshot, ".snapshot")));
   }
   if (options_.remove_later) {
-    options_.remove_later(std::move(files));
+    options_.remove_later(std::move(files),
+                          options_.config.file_delete_delay_ms);
   } else {
     TM_RETURN_IF_ERROR(RemoveFiles(fs_, files));
   }

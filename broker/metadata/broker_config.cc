@@ -88,8 +88,9 @@ constexpr ConfigKey kKeys[] = {
     {"log.segment.bytes", kInt, "1073741824", "Largest segment file.", 1024,
      kIntMax},
     {"log.segment.delete.delay.ms", kLong, "60000",
-     "How long a deleted segment stays readable for those who read it.", 0,
-     kLongMax},
+     "How long files of deleted segments and topics stay on disk, unless its "
+     "space runs out.",
+     0, kLongMax},
     {"log.roll.ms", kLong, "604800000", "Longest time a segment is written to.",
      1, kLongMax},
     {"log.roll.hours", kInt, "168", "log.roll.ms in hours.", 1, kIntMax},
@@ -268,8 +269,7 @@ constexpr ConfigKey kKeys[] = {
 // Read by no code of the broker; a test compares these lists with what is.
 constexpr std::string_view kWithoutEffect[] = {
     // Kafka's names for what topic settings without effect default to.
-    "compression.type", "log.index.size.max.bytes",
-    "log.segment.delete.delay.ms"};
+    "compression.type", "log.index.size.max.bytes"};
 constexpr std::string_view kOfControllers[] = {
     "broker.session.timeout.ms", "process.roles",
     "unclean.leader.election.enable"};

@@ -46,6 +46,8 @@ log::LogConfig LogConfigOf(const ShardState& state, const std::string& topic,
   const std::string policy = get("cleanup.policy");
   config.delete_enabled = policy.find("delete") != std::string::npos;
   config.compacted = policy.find("compact") != std::string::npos;
+  config.file_delete_delay_ms =
+      ToNumber(get("file.delete.delay.ms"), config.file_delete_delay_ms);
   config.min_cleanable_ratio =
       ToFraction(get("min.cleanable.dirty.ratio"), config.min_cleanable_ratio);
   config.min_compaction_lag_ms =

@@ -110,6 +110,8 @@ Status BrokerCore::LoadLogs() {
   options.min_free_bytes = config_.raw().GetInt("log.dirs.min.free.bytes");
   options.config.producer_expiration_ms =
       config_.raw().GetInt("producer.id.expiration.ms");
+  options.config.file_delete_delay_ms =
+      config_.raw().GetInt("log.segment.delete.delay.ms");
   log::JournalRounds::Options& journal = options.directory.journal;
   journal.in_place_bytes = static_cast<uint64_t>(
       config_.raw().GetInt("tidemark.log.journal.in.place.bytes"));
@@ -267,8 +269,14 @@ void BrokerCore::AssemblePublisher() {
       std::move(options), environment_.channels, *environment_.control,
       [this](metadata::ImagePtr image,
              std::shared_ptr<const metadata::Delta> delta) {
+        ApplySettings(*image);
         publisher_->Publish(std::move(image), std::move(delta));
       });
+}
+
+void BrokerCore::ApplySettings(const metadata::Image& image) {
+  const DynamicSettings settings(config_, image);
+  logs_->SetDeleteDelay(settings.GetInt("log.segment.delete.delay.ms"));
 }
 
 void BrokerCore::Join(std::vector<metadata::EndpointImage> endpoints) {

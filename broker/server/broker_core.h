@@ -19,6 +19,7 @@
 #include "broker/log/scrubber.h"
 #include "broker/metadata/broker_config.h"
 #include "broker/metadata/controller_session.h"
+#include "broker/metadata/dynamic_settings.h"
 #include "broker/metadata/image_holder.h"
 #include "broker/metadata/subscriber.h"
 #include "broker/replication/cleaning.h"
@@ -122,6 +123,8 @@ class BrokerCore {
   void AssembleScrubber();
   void AssembleCleaner();
   void AssemblePublisher();
+  // What of the dynamic settings is not a topic's. On the control executor.
+  void ApplySettings(const metadata::Image& image);
   void OnDirectoryOffline(const std::string& dir);
 
   const BrokerConfig& config_;

@@ -31,7 +31,9 @@ constexpr TopicKey kTopicKeys[] = {
       "How long delete markers of compacted topics are kept.", 0, kMaxLong},
      "log.cleaner.delete.retention.ms"},
     {{"file.delete.delay.ms", ConfigType::kLong, "60000",
-      "How long a deleted segment's file stays on disk.", 0, kMaxLong},
+      "How long a deleted segment's file stays on disk, unless its space runs "
+      "out.",
+      0, kMaxLong},
      "log.segment.delete.delay.ms"},
     {{"flush.messages", ConfigType::kLong, "1",
       "Records between two syncs to disk. 1: every acknowledged record is on "
@@ -123,7 +125,6 @@ struct Unread {
   std::string_view topic_key, instead;
 };
 constexpr Unread kUnread[] = {
-    {"file.delete.delay.ms", "files of deleted segments go at once"},
     {"flush.ms", "flush.messages alone decides when records are synced"},
     {"preallocate", "segments grow as they are written"},
     {"segment.index.bytes", "an index is as large as its segment needs"},

@@ -353,6 +353,32 @@ TEST_F(CleaningTest, BetweenTheTakingOfASegmentAndItsNameAllGoesOn) {
   }
 }
 
+// Those who may wait remove what was cleaned, after the delay.
+TEST_F(CleaningTest, FilesOfWhatWasCleanedAreRemovedLater) {
+  std::vector<std::string> unused;
+  options_.config.file_delete_delay_ms = 77;
+  options_.remove_later = [&](const std::vector<std::string>& files,
+                              int64_t delay_ms) {
+    EXPECT_EQ(delay_ms, 77);
+    unused.insert(unused.end(), files.begin(), files.end());
+  };
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(Append(Records({{"a", std::to_string(i)}})));
+  }
+  Roll();
+  ASSERT_EQ(Clean().value(), Outcome::kDone);
+  EXPECT_GT(CountFiles(".log.deleted"), 1u);
+  EXPECT_GT(CountFiles(".index.deleted"), 1u);
+  EXPECT_EQ(unused.size(), CountFiles(".deleted"));
+  for (const std::string& file : unused) EXPECT_TRUE(disk_.Exists(file));
+  const Seen before = ReadLog(*log_, true);
+  options_.start_offset = log_->start_offset();
+  CrashAndReopen();
+  EXPECT_EQ(CountFiles(".deleted"), 0u);
+  EXPECT_EQ(ReadLog(*log_, true), before);
+}
+
 TEST_F(CleaningTest, RetentionAmidACleaningMakesItVoid) {
   options_.config.delete_enabled = true;
   ASSERT_TRUE(Open());

@@ -19,6 +19,7 @@ class LogManagerTest : public testing::Test {
  protected:
   LogManagerTest() {
     options_.dirs = {"/a", "/b"};
+    options_.config.file_delete_delay_ms = 0;
     options_.on_offline = [this](const std::string& dir, const Error&) {
       offline_.push_back(dir);
     };

@@ -411,7 +411,10 @@ TEST_F(LogTest, RetentionByTimeEmptiesEvenTheActiveSegment) {
 TEST_F(LogTest, FilesThatAreNotNeededAreRemovedLater) {
   options_.config.segment_bytes = 400;
   std::vector<std::string> removed;
-  options_.remove_later = [&](const std::vector<std::string>& paths) {
+  options_.config.file_delete_delay_ms = 1234;
+  options_.remove_later = [&](const std::vector<std::string>& paths,
+                              int64_t delay_ms) {
+    EXPECT_EQ(delay_ms, 1234);
     removed.insert(removed.end(), paths.begin(), paths.end());
   };
   ASSERT_TRUE(Open());

@@ -15,6 +15,7 @@ class RemovalTest : public testing::Test {
  protected:
   RemovalTest() {
     options_.dirs = {"/data"};
+    options_.config.file_delete_delay_ms = 0;
     options_.on_offline = [](const std::string& dir, const Error& why) {
       ADD_FAILURE() << dir << " is offline: " << why.message;
     };
@@ -136,6 +137,7 @@ TEST(LogManagerRemovals, MoreThanAreRememberedAreFoundAgain) {
   LogManagerOptions options;
   options.dirs = {"/a"};
   options.most_removals = 2;
+  options.config.file_delete_delay_ms = 0;
   auto manager = LogManager::Open(disk, options, kNow).value();
   std::vector<std::unique_ptr<Log>> logs;
   constexpr PartitionIndex kLogs = 8;
