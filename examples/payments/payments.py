@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Transfers between accounts: payments.py ask|work|audit BROKERS [--count N] [--isolation LEVEL]"""
+"""Transfers between accounts: payments.py ask|work|audit BROKERS [--count N] [--first N] [--isolation LEVEL]"""
 import argparse
 import json
 import random
@@ -24,7 +24,7 @@ def make_topics(brokers):
 def ask(args):
     make_topics(args.brokers)
     producer = Producer({'bootstrap.servers': args.brokers, 'enable.idempotence': True, 'log_level': 0})
-    for number in range(args.count):
+    for number in range(args.first, args.first + args.count):
         payer, payee = random.sample(range(20), 2)
         producer.produce(TRANSFERS, json.dumps({'number': number, 'from': 'a%d' % payer, 'to': 'a%d' % payee,
                                                 'amount': random.randrange(1, 1000)}))
@@ -84,6 +84,7 @@ def main():
     parser.add_argument('what', choices=['ask', 'work', 'audit'])
     parser.add_argument('brokers')
     parser.add_argument('--count', type=int, default=500)
+    parser.add_argument('--first', type=int, default=0, help='number of the first transfer (ask)')
     parser.add_argument('--isolation', choices=['read_committed', 'read_uncommitted'], default='read_committed')
     args = parser.parse_args()
     {'ask': ask, 'work': work, 'audit': audit}[args.what](args)

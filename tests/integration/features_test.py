@@ -80,7 +80,7 @@ def down(cluster):
         cluster.do('start', node)
         until(lambda: run('features', 'describe').returncode == 0, 'an active controller')
         equal(levels(), BASE_LEVELS)
-        equal(on_disk(), [1, 1, 1])
+        until(lambda: on_disk() == [1, 1, 1], 'all say what is on their disks')
     told('topic', 'create', 'u', '--partitions', '1', '--replication-factor', '1')
 
 

@@ -39,7 +39,8 @@ def set_racks(cluster):
 
 
 def leader():
-    return wire.metadata(BASE, [TOPIC])['topics'][TOPIC]['partitions'][0]['leader']
+    partitions = wire.metadata(BASE, [TOPIC])['topics'][TOPIC]['partitions']
+    return partitions[0]['leader'] if partitions else -1
 
 
 def near(cluster):

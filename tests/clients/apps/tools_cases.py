@@ -250,7 +250,7 @@ def leader_election():
     node('start', 'broker-1')
     until(lambda: '1' in about('elected')[2], 'broker 1 in sync')
     has(elect('preferred', 'elected'), r'Successfully completed leader election \(PREFERRED\) for partitions elected-0')
-    equal(about('elected')[0], '1')
+    until(lambda: about('elected')[0] == '1', 'broker 1 leads')
     # Until broker 1 is in sync everywhere, it is not available for some.
     until(lambda: tool('LeaderElectionCommand', HEAD, BOOTSTRAP, '--election-type', 'preferred',
                        '--all-topic-partitions')[0] == 0, 'all that need it', 40, 0.3)
@@ -260,7 +260,7 @@ def leader_election():
     node('start', 'broker-2')
     until(lambda: about('elected')[0] == 'none', 'no leader', 60)
     has(elect('unclean', 'elected'), r'Successfully completed leader election \(UNCLEAN\) for partitions elected-0')
-    equal(about('elected')[0], '2')
+    until(lambda: about('elected')[0] == '2', 'broker 2 leads')
     node('start', 'broker-1')
 
 
@@ -286,7 +286,7 @@ def reassign_partitions():
     until(lambda: 'still in progress' not in reassign('--verify', '--reassignment-json-file', plan), 'the end', 40, 0.3)
     has(reassign('--verify', '--reassignment-json-file', plan), 'Reassignment of partition moved-0 is completed',
         'Reassignment of partition moved-1 is completed')
-    equal(replicas_of('moved'), ['3,2', '3,1,2'])
+    until(lambda: replicas_of('moved') == ['3,2', '3,1,2'], 'the new replicas')
     has(reassign('--list'), 'No partition reassignments found')
     has(reassign('--cancel', '--reassignment-json-file', plan), 'None of the specified partition moves are active')
 
