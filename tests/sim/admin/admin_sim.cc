@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "common/metadata/features.h"
 #include "common/metadata/image.h"
 #include "common/metadata/snapshot.h"
 #include "controller/quorum/node.h"
@@ -21,7 +22,6 @@ using controller::Controller;
 using controller::ControllerOptions;
 
 constexpr char kCluster[] = "simulated";
-constexpr NodeId kBroker = 100;
 constexpr int kClients = 4;
 constexpr uint64_t kHealUs = 10'000'000;
 
@@ -70,6 +70,8 @@ ControllerOptions OptionsOf(NodeId id) {
   options.liveness.session = std::chrono::hours(100);
   options.liveness.reconnect_grace = std::chrono::hours(100);
   options.liveness.suspicion = std::chrono::hours(100);
+  options.bootstrap_levels = {
+      {std::string(metadata::kMetadataVersion), metadata::kNewestLevel}};
   return options;
 }
 
@@ -209,27 +211,40 @@ class AdminSim final : public Processes {
       timeline_.At(500'000, [this] { Fault(); });
     });
   }
+  static Uuid IncarnationOf(NodeId broker) {
+    Uuid incarnation;
+    incarnation.bytes[0] = static_cast<uint8_t>(broker);
+    return incarnation;
+  }
+  static void Register(Controller& controller, NodeId broker) {
+    rpc_v1::RegisterRequest request;
+    request.set_cluster_id(kCluster);
+    request.set_broker_id(broker);
+    request.set_incarnation_id(IncarnationOf(broker).ToBytes());
+    request.add_directory_ids(IncarnationOf(broker).ToBytes());
+    request.set_previous_broker_epoch(-1);
+    auto* endpoint = request.add_endpoints();
+    endpoint->set_name("PLAINTEXT");
+    endpoint->set_host("h");
+    endpoint->set_port(9092);
+    controller.Call(request, controller::Reply<rpc_v1::RegisterResponse>(
+                                 [](const auto&) {}));
+  }
   // One step of it; true: it is there.
   bool Bring(NodeId active) {
     if (!places_.at(active).life) return false;
     Controller& controller = places_.at(active).life->controller;
+    for (const NodeId down : kBrokersDown) {
+      if (controller.committed()->FindBroker(down) == nullptr) {
+        Register(controller, down);
+        return false;
+      }
+    }
     const auto* broker = controller.committed()->FindBroker(kBroker);
     if (broker != nullptr && !broker->fenced) return true;
-    Uuid incarnation;
-    incarnation.bytes[0] = 7;
+    const Uuid incarnation = IncarnationOf(kBroker);
     if (broker == nullptr) {
-      rpc_v1::RegisterRequest request;
-      request.set_cluster_id(kCluster);
-      request.set_broker_id(kBroker);
-      request.set_incarnation_id(incarnation.ToBytes());
-      request.add_directory_ids(incarnation.ToBytes());
-      request.set_previous_broker_epoch(-1);
-      auto* endpoint = request.add_endpoints();
-      endpoint->set_name("PLAINTEXT");
-      endpoint->set_host("h");
-      endpoint->set_port(9092);
-      controller.Call(request, controller::Reply<rpc_v1::RegisterResponse>(
-                                   [](const auto&) {}));
+      Register(controller, kBroker);
       return false;
     }
     rpc_v1::SubscribeRequest feed;

@@ -25,8 +25,8 @@ struct AdminSimResult {
 
 // Controllers as in production, whole (controller/service on quorum::Node), on
 // simulated disks, network and clocks, from one seed; clients that create,
-// grow, change, delete and describe topics by whichever controller leads, and
-// ask again, under the same request id, when they hear nothing.
+// grow, change, move, delete and describe topics by whichever controller leads,
+// and ask again, under the same request id, when they hear nothing.
 //
 // Checked: what the clients were told is linearizable, topic by topic (C-26); a
 // healed quorum answers within ten seconds, and then every controller has the

@@ -50,6 +50,32 @@ TEST(AdminModel, TellsAnOrderFromNone) {
                       Op(Kind::kPartitions, 70, 80, 3)}));
 }
 
+TEST(AdminModel, KnowsMoves) {
+  constexpr auto kNone = ErrorCode::kNoReassignmentInProgress;
+  const auto create = Op(Kind::kCreate, 10, 20, 3);
+  const auto with = [](AdminOp op, const char* value) {
+    op.value = value;
+    return op;
+  };
+  const auto read = [&](uint64_t at, const char* value) {
+    return with(Op(Kind::kReplicas, at, at + 5), value);
+  };
+  const auto move = with(Op(Kind::kMove, 30, 40), "101");
+  const auto other = with(Op(Kind::kMove, 50, 60), "102,100");
+  const auto cancel = Op(Kind::kCancel, 70, 80);
+  EXPECT_TRUE(
+      IsLinearizable({create, read(25, "100"), move, read(45, "101,100"), other,
+                      read(65, "102,100"), cancel, read(90, "100")}));
+  EXPECT_FALSE(IsLinearizable({create, move, other, read(65, "102,101,100")}));
+  EXPECT_FALSE(IsLinearizable({create, move, cancel, read(90, "101,100")}));
+  EXPECT_FALSE(IsLinearizable({create, cancel}));
+  EXPECT_TRUE(IsLinearizable({create, Op(Kind::kCancel, 70, 80, 0, kNone)}));
+  EXPECT_FALSE(
+      IsLinearizable({create, move, Op(Kind::kCancel, 70, 80, 0, kNone)}));
+  EXPECT_FALSE(
+      IsLinearizable({create, with(Op(Kind::kMove, 30, 40), "100,109")}));
+}
+
 void RunSeeds(int nodes, uint64_t count) {
   AdminSimResult sum;
   for (uint64_t seed = 1; seed <= count; ++seed) {

@@ -12,13 +12,14 @@ using Kind = AdminOp::Kind;
 
 constexpr const char* kTopics[] = {"a", "b", "c", "d", "e", "f"};
 constexpr const char* kKey = "retention.ms";
-// So that the search for an order ends; two are kept for Finish.
-constexpr size_t kMostOfOneTopic = 58;
+// So that the search for an order ends; three are kept for Finish.
+constexpr size_t kMostOfOneTopic = 57;
 constexpr int kMostTries = 6;
 constexpr uint64_t kPatienceUs = 2'000'000;
 
 bool Reads(const AdminOp& op) {
-  return op.kind == Kind::kPartitions || op.kind == Kind::kValue;
+  return op.kind == Kind::kPartitions || op.kind == Kind::kValue ||
+         op.kind == Kind::kReplicas;
 }
 
 }  // namespace
@@ -37,7 +38,7 @@ void AdminClients::Start() {
 void AdminClients::Finish() {
   finishing_ = true;
   for (const char* topic : kTopics) {
-    for (const Kind kind : {Kind::kPartitions, Kind::kValue}) {
+    for (const Kind kind : {Kind::kPartitions, Kind::kValue, Kind::kReplicas}) {
       Client client;
       client.topic = topic;
       client.op.kind = kind;
@@ -50,12 +51,27 @@ void AdminClients::Finish() {
   }
 }
 
+// Now and then with a broker that nobody knows.
+std::string AdminClients::Target() {
+  std::vector<int> brokers = {kBroker, kBrokersDown[0], kBrokersDown[1]};
+  if (random_.Chance(10)) brokers.push_back(kNoBroker);
+  std::string target;
+  const uint64_t count = random_.Between(1, 3);
+  for (uint64_t i = 0; i < count; ++i) {
+    const size_t at = random_.Below(brokers.size());
+    target += (i == 0 ? "" : ",") + std::to_string(brokers[at]);
+    brokers.erase(brokers.begin() + static_cast<ptrdiff_t>(at));
+  }
+  return target;
+}
+
 AdminOp AdminClients::Invent() {
   AdminOp op;
-  op.kind = static_cast<Kind>(random_.Below(6));
+  op.kind = static_cast<Kind>(random_.Below(9));
   if (op.kind == Kind::kCreate || op.kind == Kind::kGrow)
     op.partitions = static_cast<int>(random_.Between(1, 6));
   if (op.kind == Kind::kSet) op.value = std::to_string(next_value_++);
+  if (op.kind == Kind::kMove) op.value = Target();
   return op;
 }
 
@@ -219,6 +235,34 @@ void AdminClients::SendOp(size_t who, NodeId to) {
       return Ask(who, to, request, [code_of](const auto& response, auto* op) {
         code_of(response.topics(0), op);
         op->partitions = response.topics(0).topic().partitions_size();
+      });
+    }
+    case Kind::kMove:
+    case Kind::kCancel: {
+      admin_v1::AlterPartitionReassignmentsRequest request;
+      auto* partition = request.add_partitions();
+      partition->set_topic(client.topic);
+      if (client.op.kind == Kind::kMove) {
+        auto* target = partition->mutable_replicas();
+        // Ids of three digits.
+        for (size_t at = 0; at < client.op.value.size(); at += 4)
+          target->add_broker_ids(std::stoi(client.op.value.substr(at, 3)));
+      }
+      return Ask(who, to, request, [code_of](const auto& response, auto* op) {
+        code_of(response.partitions(0), op);
+      });
+    }
+    case Kind::kReplicas: {
+      admin_v1::DescribeTopicsRequest request;
+      request.add_names(client.topic);
+      return Ask(who, to, request, [code_of](const auto& response, auto* op) {
+        code_of(response.topics(0), op);
+        for (const auto& partition : response.topics(0).topic().partitions()) {
+          if (partition.partition() != 0) continue;
+          for (const int broker : partition.replicas())
+            op->value +=
+                (op->value.empty() ? "" : ",") + std::to_string(broker);
+        }
       });
     }
     case Kind::kValue: {

@@ -70,6 +70,7 @@ class AdminClients {
   void Unanswered(size_t who);
   void Record(const Client& client);
   AdminOp Invent();
+  std::string Target();
 
   Timeline& timeline_;
   Random& random_;

@@ -10,13 +10,23 @@ namespace {
 
 using Kind = AdminOp::Kind;
 
+// Those it has until all of the target are in sync (KIP-455).
+std::string ReplicasTo(const std::string& target) {
+  const std::string there = std::to_string(kBroker);
+  return target.find(there) != std::string::npos ? target
+                                                 : target + "," + there;
+}
+
 // How a topic would answer, and what it would be then.
 std::pair<ErrorCode, TopicModel> Do(const TopicModel& before,
                                     const AdminOp& op) {
   TopicModel after = before;
   if (op.kind == Kind::kCreate) {
     if (before.exists) return {ErrorCode::kTopicAlreadyExists, before};
-    return {ErrorCode::kNone, {true, op.partitions, ""}};
+    after = {};
+    after.exists = true;
+    after.partitions = op.partitions;
+    return {ErrorCode::kNone, after};
   }
   if (!before.exists) return {ErrorCode::kUnknownTopicOrPartition, before};
   switch (op.kind) {
@@ -30,6 +40,16 @@ std::pair<ErrorCode, TopicModel> Do(const TopicModel& before,
       break;
     case Kind::kSet:
       after.value = op.value;
+      break;
+    case Kind::kMove:
+      if (op.value.find(std::to_string(kNoBroker)) != std::string::npos)
+        return {ErrorCode::kInvalidReplicaAssignment, before};
+      after.replicas = ReplicasTo(op.value);
+      break;
+    case Kind::kCancel:
+      if (before.replicas == TopicModel().replicas)
+        return {ErrorCode::kNoReassignmentInProgress, before};
+      after.replicas = TopicModel().replicas;
       break;
     default:
       break;
@@ -47,7 +67,9 @@ class Search {
 
   bool From(uint64_t done, const TopicModel& state) {
     if ((done & answered_) == answered_) return true;
-    if (!seen_.emplace(done, state.exists, state.partitions, state.value)
+    if (!seen_
+             .emplace(done, state.exists, state.partitions, state.value,
+                      state.replicas)
              .second)
       return false;
     // Nothing comes before what had ended when it began.
@@ -65,14 +87,15 @@ class Search {
  private:
   const std::vector<AdminOp>& history_;
   uint64_t answered_ = 0;
-  std::set<std::tuple<uint64_t, bool, int, std::string>> seen_;
+  std::set<std::tuple<uint64_t, bool, int, std::string, std::string>> seen_;
 };
 
 }  // namespace
 
 std::string ToString(const AdminOp& op) {
   constexpr const char* kNames[] = {"create", "delete",     "grow",
-                                    "set",    "partitions", "value"};
+                                    "set",    "partitions", "value",
+                                    "move",   "cancel",     "replicas"};
   std::string text = kNames[static_cast<int>(op.kind)];
   text += " " + std::to_string(op.partitions) + " '" + op.value + "' from " +
           std::to_string(op.begun);
@@ -89,6 +112,8 @@ std::optional<TopicModel> After(const TopicModel& before, const AdminOp& op) {
   if (op.kind == Kind::kPartitions && op.partitions != before.partitions)
     return std::nullopt;
   if (op.kind == Kind::kValue && op.value != before.value) return std::nullopt;
+  if (op.kind == Kind::kReplicas && op.value != before.replicas)
+    return std::nullopt;
   return after;
 }
 

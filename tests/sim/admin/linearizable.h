@@ -9,11 +9,19 @@
 
 namespace tidemark::sim {
 
+// The only one that is up: a move to others, which are known but down, ends
+// with another one only.
+inline constexpr int kBroker = 100;
+inline constexpr int kBrokersDown[] = {101, 102};
+inline constexpr int kNoBroker = 109;
+
 // One topic, as who administers it knows it.
 struct TopicModel {
   bool exists = false;
   int partitions = 0;
   std::string value;  // of one setting; "": its default
+  // Of partition 0: it moves unless it has the only broker that is there.
+  std::string replicas = std::to_string(kBroker);
 
   bool operator==(const TopicModel&) const = default;
 };
@@ -27,6 +35,9 @@ struct AdminOp {
     kSet,         // the setting to `value`
     kPartitions,  // reads how many there are
     kValue,       // reads the setting
+    kMove,        // partition 0 to the brokers `value`: "100,101"
+    kCancel,      // its move
+    kReplicas,    // reads them
   };
   static constexpr uint64_t kNever = UINT64_MAX;
 
