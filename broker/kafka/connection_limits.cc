@@ -27,6 +27,17 @@ tl::expected<ConnectionLimits::Slot, std::string> ConnectionLimits::Admit(
   return Slot(this, std::move(address));
 }
 
+void ConnectionLimits::SetLimits(int64_t all, int64_t per_address) {
+  std::lock_guard lock(mutex_);
+  all_ = all;
+  per_address_ = per_address;
+}
+
+int64_t ConnectionLimits::all() const {
+  std::lock_guard lock(mutex_);
+  return all_;
+}
+
 void ConnectionLimits::Release(const std::string& address) {
   std::lock_guard lock(mutex_);
   --open_;

@@ -44,16 +44,18 @@ class ConnectionLimits {
   // The error is for the log: the setting that forbids it, and its value.
   tl::expected<Slot, std::string> Admit(std::string address);
 
-  int64_t all() const { return all_; }
+  // Connections that are open stay, however many they are.
+  void SetLimits(int64_t all, int64_t per_address);
+  int64_t all() const;
 
  private:
   void Release(const std::string& address);
 
-  const int64_t all_;
-  const int64_t per_address_;
-  std::mutex mutex_;
-  int64_t open_ = 0;                             // guarded by mutex_
-  std::map<std::string, int64_t> from_address_;  // guarded by mutex_
+  mutable std::mutex mutex_;  // of what follows
+  int64_t all_;
+  int64_t per_address_;
+  int64_t open_ = 0;
+  std::map<std::string, int64_t> from_address_;
 };
 
 }  // namespace tidemark::server

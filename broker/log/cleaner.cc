@@ -40,6 +40,14 @@ class Cleaner::Pace final : public CleaningPace {
   explicit Pace(double bytes_per_second)
       : bytes_per_second_(std::max(1.0, bytes_per_second)) {}
 
+  void SetRate(double bytes_per_second) {
+    std::lock_guard lock(mutex_);
+    bytes_per_second_ = std::max(1.0, bytes_per_second);
+    // What was spent at the rate before is not waited for.
+    next_ = std::min(next_, std::chrono::steady_clock::now());
+    ++changes_;
+    wake_.notify_all();
+  }
   bool Spend(size_t bytes) override {
     std::unique_lock lock(mutex_);
     if (stopping_) return false;
@@ -49,7 +57,9 @@ class Cleaner::Pace final : public CleaningPace {
         std::min(static_cast<double>(bytes) / bytes_per_second_, 3600.0);
     next_ = turn + std::chrono::duration_cast<Duration>(
                        std::chrono::duration<double>(seconds));
-    wake_.wait_until(lock, turn, [this] { return stopping_; });
+    const uint64_t changes = changes_;
+    wake_.wait_until(lock, turn,
+                     [&] { return stopping_ || changes_ != changes; });
     return !stopping_;
   }
   void Stop() {
@@ -59,9 +69,10 @@ class Cleaner::Pace final : public CleaningPace {
   }
 
  private:
-  const double bytes_per_second_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of what follows
+  double bytes_per_second_;
   std::condition_variable wake_;
+  uint64_t changes_ = 0;
   bool stopping_ = false;
   Instant next_{};
 };
@@ -70,21 +81,55 @@ Cleaner::Cleaner(io::FileSystem& fs, const Clock& clock, Options options,
                  CleanSource& source)
     : fs_(fs),
       clock_(clock),
-      options_(options),
       source_(source),
-      pace_(std::make_unique<Pace>(options.bytes_per_second)) {}
+      pace_(std::make_unique<Pace>(options.bytes_per_second)),
+      options_(options) {}
 
 Cleaner::~Cleaner() { Stop(); }
 
 void Cleaner::Start() {
-  for (int i = 0; i < options_.threads; ++i) {
-    threads_.emplace_back([this] {
+  std::lock_guard lock(mutex_);
+  started_ = true;
+  StartThreads();
+}
+
+void Cleaner::StartThreads() {
+  const auto wanted = static_cast<size_t>(std::max(options_.threads, 0));
+  if (threads_.size() < wanted) threads_.resize(wanted);
+  for (size_t i = 0; i < wanted; ++i) {
+    // One that has not noticed yet that it was not wanted goes on.
+    if (threads_[i] != nullptr && !threads_[i]->over) continue;
+    if (threads_[i] != nullptr) threads_[i]->thread.join();
+    threads_[i] = std::make_unique<Thread>();
+    threads_[i]->thread = std::thread([this, i] {
       pthread_setname_np(pthread_self(), "log-cleaner");
       // Of this thread only.
       (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
-      Run();
+      Run(i);
     });
   }
+}
+
+void Cleaner::Change(const Options& options) {
+  {
+    std::lock_guard lock(mutex_);
+    if (options == options_) return;
+    options_ = options;
+    ++changes_;
+    if (started_ && !stopping_) StartThreads();
+    wake_.notify_all();
+  }
+  pace_->SetRate(options.bytes_per_second);
+  LOG(INFO) << "log cleaner changed threads=" << options.threads
+            << " dedupe_bytes=" << options.dedupe_bytes
+            << " load_factor=" << options.load_factor
+            << " bytes_per_second=" << options.bytes_per_second
+            << " backoff_ms=" << options.backoff / std::chrono::milliseconds(1);
+}
+
+Cleaner::Options Cleaner::CurrentOptions() {
+  std::lock_guard lock(mutex_);
+  return options_;
 }
 
 void Cleaner::Stop() {
@@ -94,19 +139,27 @@ void Cleaner::Stop() {
     wake_.notify_all();
   }
   pace_->Stop();
-  for (std::thread& thread : threads_) thread.join();
+  for (const auto& thread : threads_) {
+    if (thread != nullptr) thread->thread.join();
+  }
   threads_.clear();
 }
 
-void Cleaner::Run() {
+void Cleaner::Run(size_t index) {
   std::unique_lock lock(mutex_);
-  while (!stopping_) {
+  const auto wanted = [&] {
+    return !stopping_ && index < static_cast<size_t>(options_.threads);
+  };
+  while (wanted()) {
     lock.unlock();
     const bool cleaned = CleanOne();
     lock.lock();
     if (cleaned) continue;
-    wake_.wait_for(lock, options_.backoff, [this] { return stopping_; });
+    wake_.wait_for(lock, options_.backoff, [&, before = changes_] {
+      return !wanted() || changes_ != before;
+    });
   }
+  threads_[index]->over = true;
 }
 
 bool Cleaner::CleanOne() {
@@ -171,10 +224,10 @@ void Cleaner::Look() {
 void Cleaner::Clean(const CleanSource::Item& item) {
   const auto log = source_.Take(item);
   const int64_t began = ThreadNanos();
-  auto keys =
-      KeyOffsets::Make(options_.dedupe_bytes /
-                           static_cast<size_t>(std::max(options_.threads, 1)),
-                       options_.load_factor, KeyHash::RandomSecret());
+  const Options options = CurrentOptions();
+  auto keys = KeyOffsets::Make(
+      options.dedupe_bytes / static_cast<size_t>(std::max(options.threads, 1)),
+      options.load_factor, KeyHash::RandomSecret());
   if (!keys) return Failed(item, keys.error(), {});
   LogCleaning cleaning(fs_, item.what, *keys, *log, *pace_, clock_.WallMs());
   const auto outcome = cleaning.Run();

@@ -51,6 +51,8 @@ class Cleaner {
     double load_factor = 0.9;         // log.cleaner.io.buffer.load.factor
     double bytes_per_second = 1e308;  // log.cleaner.io.max.bytes.per.second
     Duration backoff = std::chrono::seconds(15);  // log.cleaner.backoff.ms
+
+    bool operator==(const Options&) const = default;
   };
   struct Counters {
     std::atomic<int64_t> read_bytes{0};
@@ -72,6 +74,9 @@ class Cleaner {
   Cleaner& operator=(const Cleaner&) = delete;
 
   void Start();
+  // Threads come, or go when they have cleaned what they are cleaning; the rest
+  // counts from the next log on. Not beside Start or Stop.
+  void Change(const Options& options);
   // Gives up what is being cleaned. Once Start was called nothing is called
   // any more when this returns.
   void Stop();
@@ -88,8 +93,15 @@ class Cleaner {
     Instant not_before{};
   };
   class Pace;
+  struct Thread {
+    std::thread thread;
+    bool over = false;
+  };
 
-  void Run();
+  // As many as there should be. Under the lock.
+  void StartThreads();
+  void Run(size_t index);
+  Options CurrentOptions();
   std::optional<CleanSource::Item> Next();
   void Look();
   void Clean(const CleanSource::Item& item);
@@ -102,19 +114,21 @@ class Cleaner {
 
   io::FileSystem& fs_;
   const Clock& clock_;
-  const Options options_;
   CleanSource& source_;
   const std::unique_ptr<Pace> pace_;
   Counters counters_;
 
   std::mutex looking_;  // one thread looks for all; taken first
   std::mutex mutex_;    // of what follows
+  Options options_;
+  uint64_t changes_ = 0;  // of them
   std::deque<CleanSource::Item> due_;
   std::map<Key, Failure> failures_;
   std::map<Key, int> busy_;
+  bool started_ = false;
   bool stopping_ = false;
   std::condition_variable wake_;
-  std::vector<std::thread> threads_;
+  std::vector<std::unique_ptr<Thread>> threads_;
 };
 
 }  // namespace tidemark::log

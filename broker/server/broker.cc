@@ -71,10 +71,13 @@ auto WithPatience(const Broker::Pause& pause_for, const Attempt& attempt) {
   }
 }
 
+int64_t MostConnections() {
+  return ConnectionLimits::WithinDescriptors(io::DescriptorLimit());
+}
+
 Admission::Options AdmissionOptions(const Config& config) {
   Admission::Options options;
-  const int64_t most =
-      ConnectionLimits::WithinDescriptors(io::DescriptorLimit());
+  const int64_t most = MostConnections();
   options.max_connections = std::min(config.GetInt("max.connections"), most);
   if (options.max_connections == most) {
     LOG(INFO) << "limit of open files caps connections max.connections=" << most
@@ -224,6 +227,11 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
   BrokerCore::Events events;
   events.fenced = [this](bool now) { OnFenced(now); };
   events.refused = [this](const Error& error) { failed(error); };
+  events.settings = [this](const DynamicSettings& settings) {
+    admission.connections.SetLimits(
+        std::min(settings.GetInt("max.connections"), MostConnections()),
+        settings.GetInt("max.connections.per.ip"));
+  };
   TM_ASSIGN_OR_RETURN(core, WithPatience(pause, [&] {
                         return BrokerCore::Open(config, environment, identity,
                                                 events);

@@ -70,6 +70,20 @@ replication::FetchService::Options FetchOptions(const BrokerConfig& config,
   return options;
 }
 
+// Of the file, or as they are now.
+template <class Settings>
+log::Cleaner::Options CleanerOptions(const Settings& settings) {
+  log::Cleaner::Options options;
+  options.threads = static_cast<int>(settings.GetInt("log.cleaner.threads"));
+  options.dedupe_bytes =
+      static_cast<size_t>(settings.GetInt("log.cleaner.dedupe.buffer.size"));
+  options.load_factor = settings.GetDouble("log.cleaner.io.buffer.load.factor");
+  options.bytes_per_second =
+      settings.GetDouble("log.cleaner.io.max.bytes.per.second");
+  options.backoff = MillisecondsOf(settings.GetInt("log.cleaner.backoff.ms"));
+  return options;
+}
+
 }  // namespace
 
 BrokerCore::BrokerCore(const BrokerConfig& config, Environment environment,
@@ -226,19 +240,12 @@ void BrokerCore::AssembleScrubber() {
 }
 
 void BrokerCore::AssembleCleaner() {
-  const Config& config = config_.raw();
-  log::Cleaner::Options options;
-  options.threads = Int(config, "log.cleaner.threads");
-  if (environment_.cleaner == nullptr || options.threads == 0 ||
-      !config.GetBool("log.cleaner.enable")) {
+  if (environment_.cleaner == nullptr ||
+      config_.raw().GetInt("log.cleaner.threads") == 0 ||
+      !config_.raw().GetBool("log.cleaner.enable")) {
     return;
   }
-  options.dedupe_bytes =
-      static_cast<size_t>(config.GetInt("log.cleaner.dedupe.buffer.size"));
-  options.load_factor = config.GetDouble("log.cleaner.io.buffer.load.factor");
-  options.bytes_per_second =
-      config.GetDouble("log.cleaner.io.max.bytes.per.second");
-  options.backoff = config.GetMs("log.cleaner.backoff.ms");
+  const log::Cleaner::Options options = CleanerOptions(config_.raw());
   clean_source_ = std::make_unique<replication::ReplicaCleanSource>(*replicas_);
   cleaner_ = std::make_unique<log::Cleaner>(
       *environment_.files, *environment_.cleaner, options, *clean_source_);
@@ -277,6 +284,8 @@ void BrokerCore::AssemblePublisher() {
 void BrokerCore::ApplySettings(const metadata::Image& image) {
   const DynamicSettings settings(config_, image);
   logs_->SetDeleteDelay(settings.GetInt("log.segment.delete.delay.ms"));
+  if (cleaner_ != nullptr) cleaner_->Change(CleanerOptions(settings));
+  if (events_.settings) events_.settings(settings);
 }
 
 void BrokerCore::Join(std::vector<metadata::EndpointImage> endpoints) {

@@ -70,6 +70,8 @@ class BrokerCore {
   struct Events {
     std::function<void(bool fenced)> fenced;
     std::function<void(const Error&)> refused;  // for good
+    // They may have changed.
+    std::function<void(const DynamicSettings&)> settings;
   };
 
   ~BrokerCore();

@@ -183,6 +183,26 @@ constexpr ConfigKey kBrokerKeys[] = {
     {"transaction.partition.verification.enable", ConfigType::kBool, "true",
      "Whether the coordinator of a transaction is asked before the first batch "
      "of it is appended to a partition."},
+    {"log.cleaner.backoff.ms", ConfigType::kLong, "15000",
+     "How long the cleaner waits when nothing is to be compacted.", 1,
+     kMaxLong},
+    {"log.cleaner.dedupe.buffer.size", ConfigType::kLong, "134217728",
+     "Memory of all cleaner threads for the last offsets of keys, 24 bytes "
+     "each.",
+     1024, kMaxLong},
+    {"log.cleaner.io.buffer.load.factor", ConfigType::kDouble, "0.9",
+     "Part of that memory that is filled."},
+    {"log.cleaner.io.max.bytes.per.second", ConfigType::kDouble,
+     "1.7976931348623157E308",
+     "Most bytes that all cleaner threads read and write in a second."},
+    {"log.cleaner.threads", ConfigType::kInt, "1", "Threads that compact logs.",
+     0, 256},
+    {"max.connections", ConfigType::kInt, "2147483647",
+     "Most connections; further ones are closed at once. Never more than the "
+     "limit of open files allows, less a quarter of it for logs.",
+     0, kMaxInt},
+    {"max.connections.per.ip", ConfigType::kInt, "2147483647",
+     "Most connections from one address.", 0, kMaxInt},
     kRemoveUnknownLogsKey,
 };
 

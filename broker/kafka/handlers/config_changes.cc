@@ -1,11 +1,14 @@
 #include "broker/kafka/handlers/config_changes.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "broker/kafka/handlers/config_view.h"
 #include "broker/metadata/broker_config.h"
 #include "broker/metadata/controller_client.h"
+#include "broker/metadata/dynamic_settings.h"
+#include "broker/metadata/image_holder.h"
 #include "common/base/utf8.h"
 #include "common/metadata/configs.h"
 
@@ -30,6 +33,52 @@ Status CheckDynamic(std::string_view key) {
   return Fail(
       ErrorCode::kInvalidRequest,
       "Cannot update these configs dynamically: [" + std::string(key) + "]");
+}
+
+// What Kafka's brokers say of their cleaners (LogCleaner, KafkaConfig), in its
+// words. What is no number is refused by the controllers.
+Status CheckCleaner(
+    const DynamicSettings& now,
+    const admin::v1::AlterConfigsRequest::ResourceChanges& wanted) {
+  constexpr std::string_view kThreads = "log.cleaner.threads";
+  constexpr std::string_view kDedupe = "log.cleaner.dedupe.buffer.size";
+  const int64_t current = now.GetInt(kThreads);
+  int64_t threads = current, dedupe = now.GetInt(kDedupe);
+  bool set = false;
+  for (const auto& change : wanted.changes()) {
+    if (change.op() != admin::v1::SET) continue;
+    int64_t* const value = change.key() == kThreads  ? &threads
+                           : change.key() == kDedupe ? &dedupe
+                                                     : nullptr;
+    if (value == nullptr) continue;
+    const std::string& text = change.value();
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), *value);
+    if (error != std::errc() || end != text.data() + text.size()) return {};
+    set = true;
+  }
+  if (!set) return {};
+  const auto refuse = [](const std::string& why) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "Invalid value org.apache.kafka.common.config.ConfigException: "
+                "Log cleaner threads " +
+                    why + " for configuration Invalid dynamic configuration");
+  };
+  if (threads < 1) return refuse("should be at least 1");
+  if (threads < current / 2) {
+    return refuse("cannot be reduced to less than half the current value " +
+                  std::to_string(current));
+  }
+  if (threads / 2 > current || threads > current * 2) {
+    return refuse("cannot be increased to more than double the current value " +
+                  std::to_string(current));
+  }
+  if (dedupe / threads <= int64_t{1} << 20) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "requirement failed: log.cleaner.dedupe.buffer.size must be at "
+                "least 1MB per cleaner thread.");
+  }
+  return {};
 }
 
 Status Check(int8_t type, const std::string& name,
@@ -100,6 +149,15 @@ void ConfigChanges::Add(int8_t type, const std::string& name,
 void ConfigChanges::Send(std::shared_ptr<ConfigChanges> changes,
                          const RequestContext& context, Done done) {
   auto& ask = changes->ask_;
+  const metadata::ImagePtr image = context.services->metadata->Get();
+  const DynamicSettings settings(*context.services->config, *image);
+  for (const auto& resource : ask.resources()) {
+    if (!IsBroker(resource.resource().type())) continue;
+    if (Status checked = CheckCleaner(settings, resource); !checked) {
+      changes->outcomes_[{resource.resource().type(),
+                          resource.resource().name()}] = checked.error();
+    }
+  }
   // Neither of two of the same name.
   const auto refused = [&](const Resource& resource) {
     return changes->outcomes_

@@ -447,6 +447,41 @@ TEST(AlterConfigs, WhatABrokerReadsAtItsStartIsNotDynamic) {
   EXPECT_EQ(cluster.controller.altered[0].resources_size(), 2);
 }
 
+// Kafka's answers, word for word.
+TEST(AlterConfigs, CleanersAreChangedStepByStep) {
+  TestCluster cluster;
+  kafka::IncrementalAlterConfigsRequest request;
+  const std::pair<const char*, const char*> wanted[] = {
+      {"log.cleaner.threads", "2"},
+      {"log.cleaner.threads", "3"},
+      {"log.cleaner.threads", "0"},
+      {"log.cleaner.dedupe.buffer.size", "100"},
+      {"log.cleaner.threads", "x"},
+      {"log.cleaner.backoff.ms", "5"},
+      {"log.cleaner.threads", "9223372036854775807"}};
+  for (const auto& [key, value] : wanted) {
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = 4;
+    resource.resource_name = std::to_string(request.resources.size());
+    resource.configs.emplace_back().name = key;
+    resource.configs[0].value = value;
+  }
+  const auto all = cluster.Ask(&HandleIncrementalAlterConfigs, request, 1);
+  EXPECT_EQ(all.responses.at(0).error_code, 0);
+  EXPECT_EQ(all.responses.at(1).error_code, 42);
+  EXPECT_EQ(all.responses[1].error_message,
+            "Invalid value org.apache.kafka.common.config.ConfigException: Log "
+            "cleaner threads cannot be increased to more than double the "
+            "current value 1 for configuration Invalid dynamic configuration");
+  EXPECT_EQ(all.responses.at(2).error_code, 42);
+  EXPECT_EQ(all.responses.at(3).error_message,
+            "requirement failed: log.cleaner.dedupe.buffer.size must be at "
+            "least 1MB per cleaner thread.");
+  EXPECT_EQ(all.responses.at(4).error_code, 0) << "the controllers refuse it";
+  EXPECT_EQ(all.responses.at(5).error_code, 0);
+  EXPECT_EQ(all.responses.at(6).error_code, 42);
+}
+
 TEST(ListConfigResources, OfTheTypesAskedFor) {
   TestCluster cluster;
   cluster.AddTopic("t", 1);

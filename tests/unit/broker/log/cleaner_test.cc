@@ -1,5 +1,6 @@
 #include "broker/log/cleaner.h"
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -21,6 +22,7 @@ class SomeLogs final : public CleanSource {
   std::vector<Item> List() override {
     std::vector<Item> all;
     for (const auto& [partition, log] : logs) {
+      if (partition.partition > shown) break;
       auto what = log->FindCleanable(log->end_offset(), kNow);
       if (!what || !*what) continue;
       all.push_back({partition, log->topic_id(), 3, std::move(**what)});
@@ -40,6 +42,7 @@ class SomeLogs final : public CleanSource {
   }
 
   std::map<TopicPartition, std::unique_ptr<Log>> logs;
+  std::atomic<PartitionIndex> shown = INT32_MAX;  // of them, the first
   std::function<void()> after_replace;
   std::vector<PartitionIndex> taken;
   std::vector<std::pair<PartitionIndex, Offset>> damaged;
@@ -176,6 +179,44 @@ TEST_F(CleanerTest, ThreadsCleanAndStopAmidACleaning) {
       EXPECT_FALSE(name.ends_with(kCleanedSuffix)) << name;
     }
   }
+}
+
+TEST_F(CleanerTest, OptionsMayChangeWhileItRuns) {
+  const auto await = [](const std::function<bool()>& done) {
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!done() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    return done();
+  };
+  for (PartitionIndex i = 1; i <= 3; ++i) Make(i, 60);
+  source_.shown = 1;
+  Cleaner::Options options = Options();
+  options.threads = 0;
+  options.bytes_per_second = 1;
+  options.backoff = std::chrono::hours(1);
+  Cleaner cleaner(disk_, SystemClock(), options, source_);
+  cleaner.Start();
+  // A thread comes, waits for its turn for ever, and then need not any more.
+  options.threads = 1;
+  cleaner.Change(options);
+  EXPECT_EQ(cleaner.counters().passes, 0);
+  options.bytes_per_second = 1e12;
+  cleaner.Change(options);
+  EXPECT_TRUE(await([&] { return cleaner.counters().passes == 1; }));
+  // It goes, and another comes; the pause between looks counts at once.
+  options.threads = 0;
+  cleaner.Change(options);
+  source_.shown = 2;
+  options.threads = 1;
+  cleaner.Change(options);
+  EXPECT_TRUE(await([&] { return cleaner.counters().passes == 2; }));
+  source_.shown = 3;
+  options.backoff = std::chrono::milliseconds(1);
+  cleaner.Change(options);
+  EXPECT_TRUE(await([&] { return cleaner.counters().passes == 3; }));
+  cleaner.Stop();
 }
 
 }  // namespace
