@@ -58,8 +58,8 @@ Status CheckPartition(const PartitionImage& p) {
   }
   if (!Unique(p.adding) || !Unique(p.removing)) return Bad("bad move");
   for (NodeId id : p.adding) {
-    if (!Contains(p.replicas, id) || Contains(p.removing, id)) {
-      return Bad("replicas to come outside the replicas or among those to go");
+    if (!Contains(p.replicas, id)) {
+      return Bad("replicas to come are none");
     }
   }
   for (NodeId id : p.removing) {

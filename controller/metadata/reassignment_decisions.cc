@@ -63,9 +63,13 @@ Outcome Start(const View& view, const TopicImage& topic, const Wanted& wanted,
   std::vector<NodeId> adding = Missing(target, original);
   std::vector<NodeId> removing = Missing(original, target);
   // Those that an earlier target was adding go at once, unless the partition
-  // would be without anybody in sync: then when the others are.
+  // would be without anybody in sync: then when the others are, or when it is
+  // cancelled, for they are none of the original ones.
   if (Missing(now.isr, Missing(now.adding, target)).empty()) {
     removing = Missing(now.replicas, target);
+    const std::vector<NodeId> still = Missing(removing, original);
+    adding.insert(adding.end(), still.begin(), still.end());
+    std::sort(adding.begin(), adding.end());
   }
   std::vector<NodeId> replicas = target;
   replicas.insert(replicas.end(), removing.begin(), removing.end());

@@ -346,11 +346,34 @@ TEST_F(ReassignmentTest, AnotherTargetDoesNotDropTheLastInSync) {
   EXPECT_EQ(To({5, 6}), ErrorCode::kNone);
   EXPECT_EQ(p().leader, 4);
   EXPECT_THAT(p().isr, ElementsAre(4));
-  EXPECT_THAT(p().adding, ElementsAre(5, 6));
+  EXPECT_THAT(p().adding, ElementsAre(4, 5, 6));
   EXPECT_THAT(p().removing, ElementsAre(1, 2, 3, 4));
+  ExpectSnapshotKeepsIt();
   Isr({4, 5, 6});
   EXPECT_THAT(p().replicas, ElementsAre(5, 6));
   EXPECT_EQ(p().leader, 5);
+}
+
+TEST_F(ReassignmentTest, CancelAfterAnotherTargetLeavesNobodyOfTheFirst) {
+  To({4, 5, 6});
+  Isr({1, 4});
+  Fence({1});
+  ASSERT_THAT(p().isr, ElementsAre(4));
+  EXPECT_EQ(To({5}), ErrorCode::kNone);
+  EXPECT_THAT(p().isr, ElementsAre(4));
+  EXPECT_EQ(Cancel(), ErrorCode::kInvalidReplicaAssignment) << "only 4 has all";
+  // Nor does a third one.
+  EXPECT_EQ(To({6, 2}), ErrorCode::kNone);
+  EXPECT_THAT(p().adding, ElementsAre(4, 5, 6));
+  EXPECT_THAT(p().removing, ElementsAre(1, 3, 4, 5));
+  Unfence(1);
+  Isr({4, 1});
+  EXPECT_EQ(Cancel(), ErrorCode::kNone);
+  EXPECT_THAT(std::set<NodeId>(p().replicas.begin(), p().replicas.end()),
+              ElementsAre(1, 2, 3));
+  EXPECT_THAT(p().isr, ElementsAre(1));
+  EXPECT_EQ(p().leader, 1);
+  EXPECT_FALSE(p().moving());
 }
 
 TEST_F(ReassignmentTest, ADeadReplicaToComeIsWaitedFor) {
