@@ -3,7 +3,7 @@
 //   tidemark-load produce --bootstrap B --topic T --partitions N --records R
 //                         [--size 1024] [--acks all] [--rate R/s] [--batch
 //                         BYTES]
-//                         [--linger MS]
+//                         [--linger MS] [--keys K=0: none]
 //   tidemark-load latency --bootstrap B --topic T --records R [--size 1024]
 //                         [--acks all] [--partitions N]
 //   tidemark-load consume --bootstrap B --topic T --partitions N [--seconds S]
@@ -12,15 +12,15 @@
 //                          [--records 10] [--producers 1] [--seconds 10]
 //
 // produce sends records of SIZE bytes to the partitions in turn, idempotent,
-// as fast as the client can or at a rate; latency sends one record, waits for
-// its acknowledgement, and sends the next; consume reads all partitions from
-// the beginning to the ends they had when it began; transact commits one
-// transaction of RECORDS records over the partitions after the other, with so
-// many producers at once, and its latencies are those of the commits. Each
-// prints one line of JSON: records, seconds (first send to last
-// acknowledgement), failed, the CPU seconds of this process, and latencies in
-// microseconds at some percentiles (produce: from the hand-over to the client
-// to the acknowledgement).
+// as fast as the client can or at a rate, with random keys of 16 bytes among K;
+// latency sends one record, waits for its acknowledgement, and sends the next;
+// consume reads all partitions from the beginning to the ends they had when it
+// began; transact commits one transaction of RECORDS records over the
+// partitions after the other, with so many producers at once, and its latencies
+// are those of the commits. Each prints one line of JSON: records, seconds
+// (first send to last acknowledgement), failed, the CPU seconds of this
+// process, and latencies in microseconds at some percentiles (produce: from the
+// hand-over to the client to the acknowledgement).
 #include <librdkafka/rdkafka.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -150,10 +150,11 @@ void Print(int64_t records, double seconds, double cpu, Outcome& outcome) {
 
 // Leaders are known and connections are made before the clock starts.
 void WarmUp(rd_kafka_t* client, rd_kafka_topic_t* topic, int64_t partitions,
-            std::string& value, Outcome& outcome) {
+            std::string& value, const std::string& key, Outcome& outcome) {
   for (int64_t p = 0; p < partitions; ++p) {
     if (rd_kafka_produce(topic, static_cast<int32_t>(p), RD_KAFKA_MSG_F_COPY,
-                         value.data(), value.size(), nullptr, 0,
+                         value.data(), value.size(),
+                         key.empty() ? nullptr : key.data(), key.size(),
                          nullptr) != 0) {
       Die(rd_kafka_err2str(rd_kafka_last_error()));
     }
@@ -175,6 +176,24 @@ std::string RandomValue(int64_t size) {
   return value;
 }
 
+// The same in every run; empty where there are none.
+class Keys {
+ public:
+  explicit Keys(int64_t of) : of_(static_cast<uint64_t>(of)) {}
+  std::string Next() {
+    if (of_ == 0) return "";
+    state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL;
+    char text[32];
+    std::snprintf(text, sizeof text, "key-%012llu",
+                  static_cast<unsigned long long>((state_ >> 20) % of_));
+    return text;
+  }
+
+ private:
+  const uint64_t of_;
+  uint64_t state_ = 1;
+};
+
 int Produce(const Options& options) {
   Outcome outcome;
   const std::string acks = Get(options, "acks", "all");
@@ -191,9 +210,10 @@ int Produce(const Options& options) {
   const int64_t partitions = Number(options, "partitions");
   const int64_t records = Number(options, "records");
   const int64_t rate = Number(options, "rate", "0");
+  Keys keys(Number(options, "keys", "0"));
   std::string value = RandomValue(Number(options, "size", "1024"));
   outcome.latencies_us.reserve(static_cast<size_t>(records));
-  WarmUp(client, topic, partitions, value, outcome);
+  WarmUp(client, topic, partitions, value, keys.Next(), outcome);
   outcome.latencies_us.reserve(static_cast<size_t>(records));
   const double cpu = CpuSeconds();
   const int64_t began = NowUs();
@@ -203,10 +223,11 @@ int Produce(const Options& options) {
       rd_kafka_poll(client, 1);
       continue;
     }
+    const std::string key = keys.Next();
     const int failed = rd_kafka_produce(
         topic, static_cast<int32_t>(sent % partitions), RD_KAFKA_MSG_F_COPY,
-        value.data(), value.size(), nullptr, 0,
-        reinterpret_cast<void*>(static_cast<intptr_t>(now)));
+        value.data(), value.size(), key.empty() ? nullptr : key.data(),
+        key.size(), reinterpret_cast<void*>(static_cast<intptr_t>(now)));
     if (failed == 0) {
       ++sent;
       if (sent % 64 == 0) rd_kafka_poll(client, 0);
@@ -235,7 +256,8 @@ int Latency(const Options& options) {
   const int64_t records = Number(options, "records");
   std::string value = RandomValue(Number(options, "size", "1024"));
   for (int i = 0; i < 100; ++i) {
-    WarmUp(client, topic, std::min<int64_t>(partitions, 10), value, outcome);
+    WarmUp(client, topic, std::min<int64_t>(partitions, 10), value, "",
+           outcome);
   }
   const double cpu = CpuSeconds();
   const int64_t began = NowUs();

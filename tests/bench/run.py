@@ -18,6 +18,11 @@ Sections:
   syncs     syncs of all brokers for each acknowledged record, by the number of partitions (needs strace)
   transactions  of 10 records of 1 KiB over 3 partitions, by one producer and by 20 at once; what they wrote, read by
             read_committed and read_uncommitted consumers
+  transactional-ids  100,000 of one coordinator; it is killed -9: until others serve them
+  commits   10 million of a few groups, compacted; their coordinator is killed -9: until another serves what is left
+  compaction  one broker compacts 400 MB of records of 100 bytes, each key four times: in a second, and in a second of CPU
+  cleaner   a producer at 5,000 records a second, alone, and while all brokers compact 6 GB
+  streams   Kafka Streams counts a million words, exactly once
   restart   2 GB in 12 partitions, just written; a broker killed -9: serves again, is in all ISRs again
   cold      a producer at 5,000 records a second, alone, beside a consumer that reads 1 GB which no page cache has, and
             beside a broker that was away and fetches 1 GB which none has
@@ -44,12 +49,14 @@ import urllib.request
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, 'tests', 'support')]
+import cleaning  # noqa: E402
+import coordinators  # noqa: E402
 import picture  # noqa: E402
+import streams  # noqa: E402
 import wire  # noqa: E402
 
 BIN = os.environ.get('TIDEMARK_BIN_DIR', os.path.join(ROOT, 'build', 'release', 'bin'))
 TICKS = os.sysconf('SC_CLK_TCK')
-BASE = 24092
 CURVE = 'curve'  # a figure that is drawn, not written: [[percentile, us], ...]
 
 
@@ -72,14 +79,17 @@ def resident_mib(pid):
 class System:
     """One cluster, up for one run."""
 
+    base_port = 24092
+
     def __init__(self, name, script, settings):
         self.name, self.script, self.settings = name, script, settings
-        self.size = []
+        self.size, self.own = [], []
         self.counted = False
 
     def fit_for(self, section):
-        self.size = ['--controllers', '0', '--brokers', '1'] if section == 'limit' else []
+        self.size = ['--controllers', '0', '--brokers', '1'] if section in ALONE else []
         self.counted = section == 'work'
+        self.own = SETTINGS.get(section, [])
         return self
 
     def environment(self):
@@ -98,8 +108,8 @@ class System:
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix='tidemark-bench-')
         self.home = os.path.join(self.folder, 'cluster')
-        sets = [word for s in self.settings for word in ('--set', s)]
-        self.bootstrap = self.do('up', '--base-port', str(BASE), *self.size, *sets).splitlines()[-1]
+        sets = [word for s in [*self.own, *self.settings] for word in ('--set', s)]
+        self.bootstrap = self.do('up', '--base-port', str(self.base_port), *self.size, *sets).splitlines()[-1]
         self.ports = [int(b.rsplit(':', 1)[1]) for b in self.bootstrap.split(',')]
         return self
 
@@ -118,9 +128,10 @@ class System:
         """Bytes that brokers had to have read from the disk."""
         return sum(read_bytes(pid) for name, pid in self.brokers().items() if name not in but)
 
-    def topic(self, name, partitions):
+    def topic(self, name, partitions, **configs):
         factor = min(3, len(self.ports))
-        error, message = wire.create_topic(self.ports[0], name, partitions, factor, timeout=120)
+        configs = {key.replace('_', '.'): str(value) for key, value in configs.items()}
+        error, message = wire.create_topic(self.ports[0], name, partitions, factor, timeout=120, configs=configs)
         if error:
             raise RuntimeError('creating %s: %s %s' % (name, error, message))
         self.healthy(name)
@@ -464,7 +475,7 @@ def send(port):
 
 def limit(system):
     system.topic('limit', 4)
-    port = BASE + 299
+    port = system.base_port + 299
     bare = subprocess.Popen([os.path.join(BIN, 'tidemark-limit'), 'serve', '--port', str(port), '--file',
                              os.path.join(system.folder, 'bare')], stdin=subprocess.DEVNULL)
     try:
@@ -498,6 +509,11 @@ def evict(home):
 
 SECTIONS = dict(many=many, latency=latency, rate=rate, idle=idle, scale=scale, delete=delete, failover=failover,
                 limit=limit, calls=calls, work=work, syncs=syncs, transactions=transactions, restart=restart, cold=cold)
+SECTIONS.update({'transactional-ids': coordinators.transactional_ids, 'commits': coordinators.commits,
+                 'compaction': cleaning.compaction, 'cleaner': cleaning.cleaner, 'streams': streams.streams})
+# Of every node, for a section: by default a cleaner looks for work every 15 s.
+SETTINGS = dict.fromkeys(('commits', 'compaction', 'cleaner'), ['log.cleaner.backoff.ms=1000'])
+ALONE = ('limit', 'compaction')  # those of one broker
 
 
 def table(lines):
@@ -527,6 +543,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--cluster', type=system_of, action='append', metavar='[NAME=]PATH[,KEY=VALUE...]',
                         help='a cluster script and settings of its nodes (default: tidemark=scripts/cluster)')
+    parser.add_argument('--base-port', type=int, default=System.base_port)
     parser.add_argument('--runs', type=int, default=3)
     parser.add_argument('--out', default=os.path.join(ROOT, 'build', 'bench.jsonl'))
     parser.add_argument('--pictures', metavar='DIR', help='draw latency over percentile there, as SVG')
@@ -535,6 +552,7 @@ def main():
     unknown = [s for s in args.sections if s not in SECTIONS]
     if unknown:
         parser.error('no section %s; there are: %s' % (unknown[0], ' '.join(SECTIONS)))
+    System.base_port = args.base_port
     systems = args.cluster or [system_of('tidemark=' + os.path.join(ROOT, 'scripts', 'cluster'))]
     lines = []
     with open(args.out, 'a') as out:

@@ -37,6 +37,24 @@ def call(port, key, version, body=b'', timeout=10.0):
         return read_frame(sock)[4:]
 
 
+class Connection:
+    """For many requests, one at a time."""
+
+    def __init__(self, port, timeout=10.0):
+        self.sock = socket.create_connection(address(port), timeout=timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def call(self, key, version, body=b''):
+        self.sock.sendall(frame(key, version, body))
+        return read_frame(self.sock)[4:]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+
 def string(text):
     raw = text.encode()
     return struct.pack('>h', len(raw)) + raw
