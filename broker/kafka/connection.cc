@@ -3,7 +3,6 @@
 #include <glog/logging.h>
 
 #include <asio/buffer.hpp>
-#include <asio/write.hpp>
 #include <utility>
 #include <vector>
 
@@ -55,14 +54,14 @@ bool AnswerMayBeLarge(const SharedBytes& frame) {
 
 }  // namespace
 
-Connection::Connection(io::EventLoop& loop, asio::ip::tcp::socket socket,
+Connection::Connection(io::EventLoop& loop, std::shared_ptr<Stream> stream,
                        uint64_t id, ConnectionLimits::Slot slot,
                        const ConnectionOptions& options,
                        const Dispatcher& dispatcher, NetworkMetrics& metrics,
                        Admission& admission, Executor& disk_readers,
                        std::function<void(uint64_t)> closed)
     : loop_(loop),
-      socket_(std::move(socket)),
+      stream_(std::move(stream)),
       idle_timer_(loop.context()),
       progress_timer_(loop.context()),
       id_(id),
@@ -85,21 +84,38 @@ Connection::~Connection() {
 
 void Connection::Start() {
   if (closed_) return;  // the listener stopped before
-  std::error_code ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   // With a full staging buffer behind a request that is being served no
   // handler holds the connection.
   self_ = shared_from_this();
   WatchIdle();
-  Read();
+  stream_->encrypted() ? Shake() : Read();
+}
+
+void Connection::Shake() {
+  progress_timer_.expires_after(kHandshake);
+  progress_timer_.async_wait(
+      [weak = weak_from_this()](const std::error_code& error) {
+        auto self = weak.lock();
+        if (self != nullptr && !error) self->Close();
+      });
+  stream_->Handshake([self = shared_from_this()](const std::error_code& error,
+                                                 size_t) {
+    if (self->closed_) return;
+    self->progress_timer_.cancel();
+    if (!error) return self->Read();
+    self->metrics_.handshakes_failed.fetch_add(1, std::memory_order_relaxed);
+    LOG_EVERY_T(WARNING, 1)
+        << "TLS handshake failed client=" << self->client_host_
+        << " listener=" << self->options_.listener << " reason=\""
+        << self->stream_->reason() << '"';
+    self->Close();
+  });
 }
 
 void Connection::Close() {
   if (closed_) return;
   closed_ = true;
-  std::error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  stream_->Close();
   idle_timer_.cancel();
   cancellation_->Cancel();
   progress_timer_.cancel();
@@ -123,11 +139,10 @@ void Connection::Read() {
   }
   if (space.empty()) return;
   reading_ = true;
-  socket_.async_read_some(
-      asio::buffer(space.data(), space.size()),
-      [self = shared_from_this()](const std::error_code& error, size_t count) {
-        self->OnRead(error, count);
-      });
+  stream_->Read(space, [self = shared_from_this()](const std::error_code& error,
+                                                   size_t count) {
+    self->OnRead(error, count);
+  });
 }
 
 void Connection::OnRead(const std::error_code& error, size_t count) {
@@ -270,8 +285,8 @@ void Connection::Write() {
     writing_.clear();
     return WriteReady();
   }
-  socket_.async_write_some(
-      std::span(writer_.buffers()),
+  stream_->Write(
+      writer_.buffers(),
       [self = shared_from_this()](const std::error_code& error, size_t count) {
         if (self->closed_) return;
         if (error) return self->Close();

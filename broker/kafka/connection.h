@@ -1,6 +1,5 @@
 #pragma once
 
-#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <deque>
 #include <functional>
@@ -14,6 +13,7 @@
 #include "broker/kafka/frame_reader.h"
 #include "broker/kafka/frame_writer.h"
 #include "broker/kafka/network_metrics.h"
+#include "broker/kafka/stream.h"
 #include "common/io/event_loop.h"
 
 namespace tidemark::server {
@@ -24,7 +24,7 @@ struct ConnectionOptions {
   Duration max_idle = std::chrono::minutes(10);
 };
 
-// One client's TCP connection. Lives on one shard: everything but the
+// One client's connection. Lives on one shard: everything but the
 // constructor runs on `loop`.
 //
 // Requests are served one after the other, as in Kafka: the next frame is not
@@ -43,15 +43,17 @@ struct ConnectionOptions {
 // waiting is over then: a fetch that is parked is answered with what there is.
 //
 // Silence for max_idle closes it, in the middle of a frame too; not while a
-// request is being served.
+// request is being served. One that is encrypted gets nothing served before the
+// handshake, and is closed when that has not come to its end within kHandshake.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   static constexpr Duration kStall = std::chrono::seconds(10);
+  static constexpr Duration kHandshake = std::chrono::seconds(30);
 
   // `dispatcher`, `metrics`, `admission`, `disk_readers`, which may wait for a
   // disk, `options` and `loop` outlive the connection. `closed` runs once, on
   // the loop.
-  Connection(io::EventLoop& loop, asio::ip::tcp::socket socket, uint64_t id,
+  Connection(io::EventLoop& loop, std::shared_ptr<Stream> stream, uint64_t id,
              ConnectionLimits::Slot slot, const ConnectionOptions& options,
              const Dispatcher& dispatcher, NetworkMetrics& metrics,
              Admission& admission, Executor& disk_readers,
@@ -62,6 +64,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Close();
 
  private:
+  void Shake();
   void Read();
   void OnRead(const std::error_code& error, size_t count);
   void Advance();
@@ -77,7 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void CheckProgress();
 
   io::EventLoop& loop_;
-  asio::ip::tcp::socket socket_;
+  const std::shared_ptr<Stream> stream_;
   asio::steady_timer idle_timer_;
   asio::steady_timer progress_timer_;
   const uint64_t id_;

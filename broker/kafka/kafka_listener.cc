@@ -20,13 +20,14 @@ using asio::ip::tcp;
 // on the first shard only, the map under its mutex.
 struct KafkaListener::State : std::enable_shared_from_this<State> {
   State(ListenerOptions o, std::vector<io::EventLoop*> s,
-        std::vector<Executor*> r, const Dispatcher& d, NetworkMetrics& m,
-        Admission& a)
+        std::vector<Executor*> r, Executor* h, const Dispatcher& d,
+        NetworkMetrics& m, Admission& a)
       : options(std::move(o)),
         connection_options{options.name, options.max_request_bytes,
                            options.max_idle},
         shards(std::move(s)),
         disk_readers(std::move(r)),
+        handshakes(h),
         dispatcher(d),
         metrics(m),
         admission(a),
@@ -35,6 +36,7 @@ struct KafkaListener::State : std::enable_shared_from_this<State> {
   Status Bind();
   Status Listen(const tcp::endpoint& endpoint);
   void Accept();
+  std::shared_ptr<Stream> StreamOver(tcp::socket socket);
   void OnAccept(const std::error_code& error, tcp::socket socket,
                 io::EventLoop& shard);
   void AcceptLater();
@@ -45,6 +47,7 @@ struct KafkaListener::State : std::enable_shared_from_this<State> {
   const ConnectionOptions connection_options;
   const std::vector<io::EventLoop*> shards;
   const std::vector<Executor*> disk_readers;
+  Executor* const handshakes;
   const Dispatcher& dispatcher;
   NetworkMetrics& metrics;
   Admission& admission;
@@ -164,6 +167,22 @@ void KafkaListener::State::Refused(const std::string& address,
   refusal_logged = now;
 }
 
+// nullptr: TLS has no memory for it.
+std::shared_ptr<Stream> KafkaListener::State::StreamOver(tcp::socket socket) {
+  std::error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  std::unique_ptr<tls::Session> session;
+  if (options.tls != nullptr) {
+    socket.non_blocking(true, ignored);
+    auto accepted =
+        tls::Session::Accept(options.tls->Get(), socket.native_handle());
+    if (!accepted) return nullptr;
+    session = std::move(*accepted);
+  }
+  return std::make_shared<Stream>(std::move(socket), std::move(session),
+                                  handshakes);
+}
+
 void KafkaListener::State::OnAccept(const std::error_code& error,
                                     tcp::socket socket, io::EventLoop& shard) {
   if (!acceptor.is_open()) return;
@@ -178,10 +197,12 @@ void KafkaListener::State::OnAccept(const std::error_code& error,
   const std::string address = AddressOf(socket);
   auto slot = admission.connections.Admit(address);
   if (!slot) return Refused(address, slot.error());
+  auto stream = StreamOver(std::move(socket));
+  if (stream == nullptr) return;
   metrics.accepted.fetch_add(1, std::memory_order_relaxed);
   const uint64_t id = next_connection_id.fetch_add(1);
   auto connection = std::make_shared<Connection>(
-      shard, std::move(socket), id, std::move(*slot), connection_options,
+      shard, std::move(stream), id, std::move(*slot), connection_options,
       dispatcher, metrics, admission, *disk_readers[id % disk_readers.size()],
       // Holds the listener's state, and with it the connection's options, as
       // long as the connection may call.
@@ -213,11 +234,12 @@ void KafkaListener::State::CloseAll() {
 
 Result<std::unique_ptr<KafkaListener>> KafkaListener::Open(
     ListenerOptions options, std::vector<io::EventLoop*> shards,
-    std::vector<Executor*> disk_readers, const Dispatcher& dispatcher,
-    NetworkMetrics& metrics, Admission& admission) {
+    std::vector<Executor*> disk_readers, Executor* handshakes,
+    const Dispatcher& dispatcher, NetworkMetrics& metrics,
+    Admission& admission) {
   auto state = std::make_shared<State>(std::move(options), std::move(shards),
-                                       std::move(disk_readers), dispatcher,
-                                       metrics, admission);
+                                       std::move(disk_readers), handshakes,
+                                       dispatcher, metrics, admission);
   if (Status bound = state->Bind(); !bound) {
     const ListenerOptions& o = state->options;
     return Fail(ErrorCode::kInvalidConfig,

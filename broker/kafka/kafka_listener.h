@@ -8,6 +8,7 @@
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/network_metrics.h"
 #include "common/io/event_loop.h"
+#include "common/tls/context_source.h"
 
 namespace tidemark::server {
 
@@ -19,20 +20,24 @@ struct ListenerOptions {
   uint16_t port = 0;  // 0: any free one
   size_t max_request_bytes = 100 * 1024 * 1024;
   Duration max_idle = std::chrono::minutes(10);
+  // nullptr: plain.
+  std::shared_ptr<const tls::ContextSource> tls;
 };
 
 // A TCP port for Kafka clients. Connections go to the shards in turn.
 class KafkaListener {
  public:
   // Bound and listening on return. `shards`, `disk_readers` (at least one; they
-  // may wait for a disk), `dispatcher`, `metrics` and `admission`, which
+  // may wait for a disk), `handshakes` (of TLS; none needed without),
+  // `dispatcher`, `metrics` and `admission`, which
   // listeners share, outlive the listener; connections live on for as long as
   // something is posted to a reader. Error kInvalidConfig: cannot listen there,
   // and why.
   static Result<std::unique_ptr<KafkaListener>> Open(
       ListenerOptions options, std::vector<io::EventLoop*> shards,
-      std::vector<Executor*> disk_readers, const Dispatcher& dispatcher,
-      NetworkMetrics& metrics, Admission& admission);
+      std::vector<Executor*> disk_readers, Executor* handshakes,
+      const Dispatcher& dispatcher, NetworkMetrics& metrics,
+      Admission& admission);
 
   // Stop(), when it was not called.
   ~KafkaListener();

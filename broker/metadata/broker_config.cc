@@ -40,6 +40,100 @@ constexpr ConfigKey kKeys[] = {
      "What clients are told to connect to; default: listeners."},
     {"listener.security.protocol.map", kList, "PLAINTEXT:PLAINTEXT",
      "Security protocol of each listener name: NAME:PROTOCOL."},
+    {"ssl.keystore.type", kString, "JKS",
+     "Format of the key and certificate: PEM, PKCS12, or JKS, by which what "
+     "keytool writes is meant.",
+     1, 0, "JKS|PKCS12|PEM", false, true},
+    {"ssl.keystore.location",
+     kString,
+     "",
+     "File with the private key, its certificate and the chain of that. Read "
+     "again when it changes.",
+     1,
+     0,
+     {},
+     false,
+     true},
+    {"ssl.keystore.password",
+     kPassword,
+     "",
+     "Of that file.",
+     1,
+     0,
+     {},
+     false,
+     true},
+    {"ssl.key.password",
+     kPassword,
+     "",
+     "Of the private key, where that is PEM.",
+     1,
+     0,
+     {},
+     false,
+     true},
+    {"ssl.keystore.key",
+     kPassword,
+     "",
+     "The private key itself, PEM; instead of a file.",
+     1,
+     0,
+     {},
+     false,
+     true},
+    {"ssl.keystore.certificate.chain",
+     kPassword,
+     "",
+     "The certificate of ssl.keystore.key and its chain, PEM.",
+     1,
+     0,
+     {},
+     false,
+     true},
+    {"ssl.truststore.type", kString, "JKS", "As ssl.keystore.type.", 1, 0,
+     "JKS|PKCS12|PEM", false, true},
+    {"ssl.truststore.location",
+     kString,
+     "",
+     "File with the certificates that those of clients must come from; "
+     "default: the system's. Read again when it changes.",
+     1,
+     0,
+     {},
+     false,
+     true},
+    {"ssl.truststore.password",
+     kPassword,
+     "",
+     "Of that file.",
+     1,
+     0,
+     {},
+     false,
+     true},
+    {"ssl.truststore.certificates",
+     kPassword,
+     "",
+     "These certificates themselves, PEM; instead of a file.",
+     1,
+     0,
+     {},
+     false,
+     true},
+    {"ssl.client.auth", kString, "none",
+     "Whether clients have to show a certificate.", 1, 0,
+     "none|requested|required", false, true},
+    {"ssl.enabled.protocols", kList, "TLSv1.2,TLSv1.3", "Versions of TLS.", 1,
+     0, "TLSv1.2|TLSv1.3", false, true},
+    {"ssl.cipher.suites",
+     kList,
+     "",
+     "Ciphers, by their names in the RFCs; default: OpenSSL's.",
+     1,
+     0,
+     {},
+     false,
+     true},
     {"inter.broker.listener.name", kString, "PLAINTEXT",
      "The listener that brokers replicate over."},
     {"controller.listener.names", kList, "CONTROLLER",
@@ -360,6 +454,61 @@ const Listener* Find(const std::vector<Listener>& listeners,
   return nullptr;
 }
 
+Status ReadProtocol(const Config& config, Listener* listener) {
+  TM_ASSIGN_OR_RETURN(listener->protocol,
+                      ProtocolOfListener(config, listener->name));
+  if (listener->protocol == "PLAINTEXT" || listener->protocol == "SSL") {
+    return {};
+  }
+  return Invalid("listeners", listener->name + " (" + listener->protocol + ")",
+                 "a listener whose protocol in listener.security.protocol.map "
+                 "is PLAINTEXT or SSL; there is no other yet");
+}
+
+// Whoever has said how to protect must not be left unprotected.
+Status CheckTlsIsSpoken(const Config& config,
+                        const std::vector<Listener>& listeners) {
+  constexpr char kWanted[] =
+      "the setting of a listener whose protocol in "
+      "listener.security.protocol.map is SSL";
+  std::set<std::string> spoken;
+  for (const Listener& listener : listeners) {
+    if (listener.protocol == "SSL") spoken.insert(ToLower(listener.name));
+  }
+  for (const std::string& name : config.ListenersWithSettings()) {
+    if (!spoken.contains(name)) {
+      return Invalid("listener.name." + name, "...", kWanted);
+    }
+  }
+  for (const ConfigKey& key : kKeys) {
+    if (spoken.empty() && key.of_listeners && config.IsSet(key.name) &&
+        AsksForSecurity(key.name, config.GetString(key.name))) {
+      return Invalid(key.name, "...", kWanted);
+    }
+  }
+  return {};
+}
+
+// Brokers do not speak TLS to each other yet.
+Status ReadInterBrokerListener(const Config& config, BrokerConfig* out) {
+  constexpr char kKey[] = "inter.broker.listener.name";
+  constexpr char kWanted[] =
+      "one of the names in listeners whose protocol is PLAINTEXT: brokers do "
+      "not speak TLS to each other yet";
+  out->inter_broker_listener = config.GetString(kKey);
+  const Listener* found = Find(out->listeners, out->inter_broker_listener);
+  if (found == nullptr && !config.IsSet(kKey)) {
+    const auto plain =
+        std::ranges::find(out->listeners, "PLAINTEXT", &Listener::protocol);
+    if (plain != out->listeners.end()) found = &*plain;
+  }
+  if (found == nullptr || found->protocol != "PLAINTEXT") {
+    return Invalid(kKey, out->inter_broker_listener, kWanted);
+  }
+  out->inter_broker_listener = found->name;
+  return {};
+}
+
 Status ReadListeners(const Config& config, BrokerConfig* out) {
   TM_ASSIGN_OR_RETURN(out->listeners, ParseListeners(config, "listeners"));
   const auto controllers = config.GetList("controller.listener.names");
@@ -372,12 +521,12 @@ Status ReadListeners(const Config& config, BrokerConfig* out) {
                    "at least one NAME://host:port");
   }
   TM_RETURN_IF_ERROR(CheckNames("listeners", out->listeners));
-  // The controllers' too: this broker speaks to them.
-  std::vector<std::string> names = controllers;
-  for (const Listener& listener : out->listeners) {
-    names.push_back(listener.name);
+  // This broker speaks to them.
+  TM_RETURN_IF_ERROR(CheckPlaintext(config, controllers));
+  for (Listener& listener : out->listeners) {
+    TM_RETURN_IF_ERROR(ReadProtocol(config, &listener));
   }
-  TM_RETURN_IF_ERROR(CheckPlaintext(config, names));
+  TM_RETURN_IF_ERROR(CheckTlsIsSpoken(config, out->listeners));
   TM_ASSIGN_OR_RETURN(auto advertised,
                       ParseListeners(config, "advertised.listeners"));
   std::erase_if(advertised, is_controller);
@@ -398,15 +547,7 @@ Status ReadListeners(const Config& config, BrokerConfig* out) {
     if (IsWildcard(entry.host)) entry.host = HostName();
     out->advertised_listeners.push_back(std::move(entry));
   }
-  out->inter_broker_listener = config.GetString("inter.broker.listener.name");
-  if (Find(out->listeners, out->inter_broker_listener) == nullptr) {
-    if (config.IsSet("inter.broker.listener.name")) {
-      return Invalid("inter.broker.listener.name", out->inter_broker_listener,
-                     "one of the names in listeners");
-    }
-    out->inter_broker_listener = out->listeners.front().name;
-  }
-  return {};
+  return ReadInterBrokerListener(config, out);
 }
 
 Status ReadControllers(const Config& config, BrokerConfig* out) {

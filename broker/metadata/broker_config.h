@@ -14,6 +14,7 @@ struct Listener {
   std::string name = "PLAINTEXT";
   std::string host;
   uint16_t port = 9092;
+  std::string protocol = "PLAINTEXT";  // or SSL
 };
 
 // Every key tidemark-broker understands: Kafka's names and defaults, except

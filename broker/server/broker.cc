@@ -15,6 +15,7 @@
 #include "broker/replication/peer_connection.h"
 #include "broker/server/broker_core.h"
 #include "broker/server/broker_metrics.h"
+#include "broker/server/listener_tls.h"
 #include "common/io/event_loop.h"
 #include "common/io/meta_properties.h"
 #include "common/io/resources.h"
@@ -33,6 +34,11 @@ constexpr size_t kLeastDescriptors = 128;
 // Threads that wait for the disk when what somebody reads is not in the page
 // cache, so that no shard does.
 constexpr int kDiskReaders = 4;
+
+// How often the files of certificates are looked at.
+constexpr std::chrono::seconds kReload(5);
+// How long before a certificate ends that is said.
+constexpr std::chrono::hours kExpiryWarning(14 * 24);
 
 // What is left is for clients, other brokers and controllers.
 size_t MostFiles(size_t descriptors) {
@@ -91,6 +97,15 @@ Admission::Options AdmissionOptions(const Config& config) {
   return options;
 }
 
+void WarnOfExpiry(const std::string& listener, int64_t expires_s) {
+  const auto left =
+      std::chrono::seconds(expires_s - SystemClock().WallMs() / 1000);
+  if (left > kExpiryWarning) return;
+  LOG(WARNING) << "certificate " << (left.count() < 0 ? "expired" : "expires")
+               << " listener=" << listener << " days="
+               << std::chrono::duration_cast<std::chrono::days>(left).count();
+}
+
 }  // namespace
 
 struct Broker::Impl {
@@ -102,6 +117,8 @@ struct Broker::Impl {
   Status CheckDirectories() const;
   Status OpenCore(const Pause& pause);
   void Assemble();
+  Result<std::shared_ptr<tls::ContextSource>> OpenTls(const Listener& listener);
+  void WatchTls();
   Status OpenPorts();
 
   void OnFenced(bool now_fenced);
@@ -120,8 +137,11 @@ struct Broker::Impl {
   std::vector<std::unique_ptr<io::EventLoop>> shards;
   std::vector<std::unique_ptr<io::EventLoop>> disk_readers;
   std::unique_ptr<io::EventLoop> control;
-  std::unique_ptr<io::EventLoop> scrubber;  // none when it is switched off
-  std::unique_ptr<io::EventLoop> peers;     // transactions at other brokers
+  std::unique_ptr<io::EventLoop> scrubber;    // none when it is switched off
+  std::unique_ptr<io::EventLoop> peers;       // transactions at other brokers
+  std::unique_ptr<io::EventLoop> handshakes;  // of TLS; none without
+  // Of the listeners that have one.
+  std::map<std::string, std::shared_ptr<tls::ContextSource>> tls;
   NetworkMetrics network;
   Admission admission;
   std::shared_ptr<ControllerChannels> channels;
@@ -256,21 +276,60 @@ void Broker::Impl::Assemble() {
   dispatcher = std::make_unique<Dispatcher>(HandlerTable(), services, network);
 }
 
+Result<std::shared_ptr<tls::ContextSource>> Broker::Impl::OpenTls(
+    const Listener& listener) {
+  auto opened = tls::ContextSource::Open(TlsOf(listener, config.raw()));
+  if (!opened) {
+    return Fail(opened.error().code,
+                "listener " + listener.name + ": " + opened.error().message);
+  }
+  if (handshakes == nullptr) {
+    handshakes = std::make_unique<io::EventLoop>("tls-handshakes");
+  }
+  WarnOfExpiry(listener.name, (*opened)->Get()->expires_s());
+  return opened;
+}
+
+// On the thread of the handshakes, which may wait.
+void Broker::Impl::WatchTls() {
+  handshakes->PostAfter(kReload, [this] {
+    for (const auto& [name, source] : tls) {
+      const auto loaded = source->Reload();
+      if (!loaded) {
+        LOG(ERROR) << "certificate not reloaded, the one before stays listener="
+                   << name << " error=\"" << loaded.error().message << '"';
+      } else if (*loaded) {
+        LOG(INFO) << "certificate reloaded listener=" << name;
+        WarnOfExpiry(name, source->Get()->expires_s());
+      }
+    }
+    WatchTls();
+  });
+}
+
 Status Broker::Impl::OpenPorts() {
   std::vector<Executor*> readers;
   for (const auto& reader : disk_readers) readers.push_back(reader.get());
   std::vector<io::EventLoop*> loops;
   for (const auto& shard : shards) loops.push_back(shard.get());
+  for (const Listener& listener : config.listeners) {
+    if (listener.protocol != "SSL") continue;
+    TM_ASSIGN_OR_RETURN(tls[listener.name], OpenTls(listener));
+  }
+  if (handshakes != nullptr) WatchTls();
   for (size_t i = 0; i < config.listeners.size(); ++i) {
+    ListenerOptions options = OptionsOf(config.listeners[i], config.raw());
+    const auto found = tls.find(options.name);
+    if (found != tls.end()) options.tls = found->second;
     TM_ASSIGN_OR_RETURN(
         auto listener,
-        KafkaListener::Open(OptionsOf(config.listeners[i], config.raw()), loops,
-                            readers, *dispatcher, network, admission));
+        KafkaListener::Open(std::move(options), loops, readers,
+                            handshakes.get(), *dispatcher, network, admission));
     const Listener& advertised = config.advertised_listeners[i];
     endpoints.push_back(
         {advertised.name, advertised.host,
          advertised.port != 0 ? advertised.port : listener->port(),
-         "PLAINTEXT"});
+         advertised.protocol});
     LOG(INFO) << "listening listener=" << advertised.name
               << " port=" << listener->port()
               << " advertised=" << endpoints.back().host << ":"
@@ -321,10 +380,15 @@ std::string Broker::Impl::Metrics() const {
   for (const auto& [dir, why] : core->Offline()) unusable.push_back(dir);
   uint64_t posted = 0;
   for (const auto& shard : shards) posted += shard->posted();
+  std::map<std::string, int64_t> certificates;
+  for (const auto& [name, source] : tls) {
+    certificates[name] = source->Get()->expires_s();
+  }
   return RenderMetrics(BrokerMetricsSource{
       config.node_id, network, admission, core->groups().memory(),
       core->replicas().stats(), core->metadata().Get(), fenced.load(),
-      std::move(unusable), core->scrubbed(), core->cleaned(), posted});
+      std::move(unusable), core->scrubbed(), core->cleaned(), posted,
+      std::move(certificates)});
 }
 
 void Broker::Impl::HandOverLeaderships() {
@@ -383,6 +447,7 @@ Status Broker::Shutdown() {
   impl_->channels->Close();
   if (impl_->scrubber != nullptr) impl_->scrubber->Stop();
   impl_->peers->Stop();
+  if (impl_->handshakes != nullptr) impl_->handshakes->Stop();
   for (const auto& reader : impl_->disk_readers) reader->Stop();
   for (const auto& shard : impl_->shards) shard->Stop();
   impl_->control->Stop();

@@ -217,6 +217,19 @@ void AddAdmission(const Admission& admission, Families* out) {
   AddBudget("answer", "answers not yet sent", *admission.answers, out);
 }
 
+void AddCertificates(const std::map<std::string, int64_t>& certificates,
+                     Families* out) {
+  if (certificates.empty()) return;
+  auto& family =
+      out->Empty("tidemark_certificate_expiry_timestamp_seconds",
+                 "When a listener's certificate ends.", MetricType::Gauge);
+  for (const auto& [listener, at] : certificates) {
+    auto& metric = family.metric.emplace_back();
+    metric.label.push_back({"listener", listener});
+    metric.gauge.value = static_cast<double>(at);
+  }
+}
+
 void AddNetwork(const NetworkMetrics& network, Families* out) {
   auto of = [](const auto& counter) {
     return static_cast<double>(counter.load(std::memory_order_relaxed));
@@ -234,6 +247,9 @@ void AddNetwork(const NetworkMetrics& network, Families* out) {
                of(network.stalled));
   out->Counter("tidemark_connections_malformed_total",
                "Connections closed for what they sent.", of(network.malformed));
+  out->Counter("tidemark_tls_handshakes_failed_total",
+               "Connections closed because their TLS handshake failed.",
+               of(network.handshakes_failed));
   out->Counter("tidemark_network_bytes_in_total", "Bytes of all requests.",
                of(network.bytes_in));
   out->Counter("tidemark_network_bytes_out_total", "Bytes of all answers.",
@@ -282,6 +298,7 @@ std::string RenderMetrics(const BrokerMetricsSource& source) {
   AddCluster(source, &families);
   if (source.scrubbed != nullptr) AddScrubbing(*source.scrubbed, &families);
   if (source.cleaned != nullptr) AddCleaning(*source.cleaned, &families);
+  AddCertificates(source.certificates, &families);
   AddNetwork(source.network, &families);
   AddAdmission(source.admission, &families);
   AddGroups(source.groups, &families);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct BrokerMetricsSource {
   const log::Scrubber::Counters* scrubbed = nullptr;  // if anything is
   const log::Cleaner::Counters* cleaned = nullptr;    // likewise
   uint64_t posted = 0;                                // tasks, to all shards
+  // Of listeners with TLS: when their certificates end, Unix time.
+  std::map<std::string, int64_t> certificates = {};
 };
 
 // Prometheus text format. Kafka's metrics have the names that its JMX exporter

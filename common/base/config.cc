@@ -39,6 +39,19 @@ const ConfigKey* Find(std::span<const ConfigKey> keys, std::string_view name) {
   return nullptr;
 }
 
+constexpr std::string_view kOfListener = "listener.name.";
+
+// Of "listener.name.NAME.<key>"; nullptr: it is none.
+const ConfigKey* FindOfListener(std::span<const ConfigKey> keys,
+                                std::string_view name) {
+  if (!name.starts_with(kOfListener)) return nullptr;
+  name.remove_prefix(kOfListener.size());
+  const size_t dot = name.find('.');
+  if (dot == std::string_view::npos) return nullptr;
+  const ConfigKey* key = Find(keys, name.substr(dot + 1));
+  return key != nullptr && key->of_listeners ? key : nullptr;
+}
+
 std::optional<int64_t> ParseInt(std::string_view text) {
   int64_t value = 0;
   auto [end, error] =
@@ -184,6 +197,14 @@ std::optional<std::string> KeyOfVariable(std::string_view name) {
 
 }  // namespace
 
+std::string ToLower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return lower;
+}
+
 Status ValidateConfig(const ConfigKey& key, std::string_view value) {
   switch (key.type) {
     case ConfigType::kInt:
@@ -196,6 +217,8 @@ Status ValidateConfig(const ConfigKey& key, std::string_view value) {
       if (value != "true" && value != "false") {
         return Invalid(key, value, "true or false");
       }
+      return {};
+    case ConfigType::kPassword:
       return {};
     case ConfigType::kString:
       if (!Allowed(key.allowed, value)) {
@@ -258,7 +281,9 @@ Result<Config> Config::Load(std::span<const ConfigKey> keys,
   auto set = [&](const std::string& name, const std::string& value,
                  const std::string& source) -> Status {
     const ConfigKey* key = Find(keys, name);
-    if (key == nullptr && AsksForSecurity(name, value)) {
+    if (key == nullptr) key = FindOfListener(keys, name);
+    if (key == nullptr && sources.refuse_unknown_security &&
+        AsksForSecurity(name, value)) {
       return Fail(ErrorCode::kInvalidConfig,
                   source + ": configuration '" + name +
                       "' asks for security that is not available yet, and "
@@ -274,7 +299,7 @@ Result<Config> Config::Load(std::span<const ConfigKey> keys,
       return {};
     }
     TM_RETURN_IF_ERROR(ValidateConfig(*key, value));
-    config.values_[name] = value;
+    config.values_[key->name == name ? name : ToLower(name)] = value;
     return {};
   };
   if (!sources.path.empty()) {
@@ -346,6 +371,28 @@ std::vector<std::string> Config::GetList(std::string_view name) const {
 
 bool Config::IsSet(std::string_view name) const {
   return values_.contains(name);
+}
+
+std::string Config::GetOfListener(std::string_view listener,
+                                  std::string_view name) const {
+  const auto own = values_.find(std::string(kOfListener) + ToLower(listener) +
+                                "." + std::string(name));
+  return own != values_.end() ? own->second : GetString(name);
+}
+
+std::vector<std::string> Config::GetListOfListener(
+    std::string_view listener, std::string_view name) const {
+  return Split(GetOfListener(listener, name), ',');
+}
+
+std::set<std::string> Config::ListenersWithSettings() const {
+  std::set<std::string> found;
+  for (auto it = values_.lower_bound(kOfListener);
+       it != values_.end() && it->first.starts_with(kOfListener); ++it) {
+    const std::string rest = it->first.substr(kOfListener.size());
+    found.insert(rest.substr(0, rest.find('.')));
+  }
+  return found;
 }
 
 }  // namespace tidemark

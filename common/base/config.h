@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,7 +14,15 @@
 
 namespace tidemark {
 
-enum class ConfigType { kString, kInt, kLong, kDouble, kBool, kList };
+enum class ConfigType {
+  kString,
+  kInt,
+  kLong,
+  kDouble,
+  kBool,
+  kList,
+  kPassword,  // never shown
+};
 
 // One key a process or resource understands. Kafka's names and defaults.
 struct ConfigKey {
@@ -27,11 +36,16 @@ struct ConfigKey {
   // Allowed values of kString and elements of kList, '|' between; "": any.
   std::string_view allowed = {};
   bool required = false;
+  // "listener.name.NAME.<name>" sets it for one listener.
+  bool of_listeners = false;
 };
 
 // Checks one value against its key. Error kInvalidConfig, with key, value and
 // what is allowed.
 Status ValidateConfig(const ConfigKey& key, std::string_view value);
+
+// Of ASCII.
+std::string ToLower(std::string_view text);
 
 // The known key closest in spelling, for "did you mean"; "" when none is near.
 std::string_view NearestKey(std::span<const ConfigKey> keys,
@@ -51,6 +65,8 @@ class Config {
     std::string path;                      // "": no file
     std::vector<std::string> overrides;    // "key=value"
     std::vector<std::string> environment;  // "NAME=value", as in environ
+    // Whoever serves nobody may ignore what asks for security.
+    bool refuse_unknown_security = true;
   };
   // Unknown keys: a line in warnings() naming the nearest known one. Bad
   // values, missing required keys, and unknown ones that ask for security
@@ -67,6 +83,14 @@ class Config {
   std::vector<std::string> GetList(std::string_view name) const;
   // Set by a source, not by default.
   bool IsSet(std::string_view name) const;
+  // Of a key that may be set for each listener: its own value, or everybody's.
+  // Listeners' names are in any case, as in Kafka.
+  std::string GetOfListener(std::string_view listener,
+                            std::string_view name) const;
+  // Those, in lower case, of which anything was set.
+  std::set<std::string> ListenersWithSettings() const;
+  std::vector<std::string> GetListOfListener(std::string_view listener,
+                                             std::string_view name) const;
   const std::vector<std::string>& warnings() const { return warnings_; }
   std::span<const ConfigKey> keys() const { return keys_; }
 

@@ -1,7 +1,8 @@
 #include "common/base/plaintext.h"
 
 #include <algorithm>
-#include <map>
+#include <optional>
+#include <string>
 
 #include "common/base/config.h"
 
@@ -18,6 +19,7 @@ constexpr std::string_view kNames[] = {"super.users",
                                        "security.providers",
                                        "connections.max.reauth.ms",
                                        "allow.everyone.if.no.acl.found"};
+constexpr char kMap[] = "listener.security.protocol.map";
 constexpr std::string_view kNeutral[] = {"", "none", "PLAINTEXT"};
 constexpr std::string_view kProtected[] = {"SSL", "SASL_PLAINTEXT", "SASL_SSL"};
 // "listener.name.external.ssl.keystore.location" is one of a listener.
@@ -51,30 +53,33 @@ bool AsksForSecurity(std::string_view key, std::string_view value) {
   return Protects(key);
 }
 
-Status CheckPlaintext(const Config& config,
-                      std::span<const std::string> listener_names) {
-  constexpr char kKey[] = "listener.security.protocol.map";
-  std::map<std::string, std::string> protocols;
-  for (const std::string& entry : config.GetList(kKey)) {
+Result<std::string> ProtocolOfListener(const Config& config,
+                                       std::string_view listener) {
+  std::optional<std::string> found;
+  for (const std::string& entry : config.GetList(kMap)) {
     const size_t colon = entry.find(':');
     if (colon == std::string::npos) {
       return Fail(ErrorCode::kInvalidConfig, "Invalid value '" + entry +
-                                                 "' for configuration " + kKey +
+                                                 "' for configuration " + kMap +
                                                  ": must be NAME:PROTOCOL");
     }
-    protocols[entry.substr(0, colon)] = entry.substr(colon + 1);
+    if (entry.substr(0, colon) == listener) found = entry.substr(colon + 1);
   }
+  if (found) return *found;
+  return std::string(IsOneOf(kProtected, listener) ? listener : "PLAINTEXT");
+}
+
+Status CheckPlaintext(const Config& config,
+                      std::span<const std::string> listener_names) {
   for (const std::string& name : listener_names) {
-    const auto found = protocols.find(name);
-    const std::string& protocol =
-        found == protocols.end() ? name : found->second;
+    TM_ASSIGN_OR_RETURN(const std::string protocol,
+                        ProtocolOfListener(config, name));
     if (protocol == "PLAINTEXT") continue;
-    if (found == protocols.end() && !IsOneOf(kProtected, name)) continue;
     return Fail(ErrorCode::kInvalidConfig,
                 "Invalid value '" + name + " (" + protocol +
                     ")' for configuration listeners: must be a listener whose "
                     "protocol in " +
-                    kKey + " is PLAINTEXT; there is no other yet");
+                    kMap + " is PLAINTEXT; there is no other yet");
   }
   return {};
 }

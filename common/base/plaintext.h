@@ -10,17 +10,22 @@ namespace tidemark {
 
 class Config;
 
-// Encryption, authentication and authorization are not there yet. A process
-// that was told to use them must not start without: it would serve everybody
-// what its file says is protected.
+// Not all of Kafka's encryption, authentication and authorization is there. A
+// process that was told to use what is not must not start without: it would
+// serve everybody what its file says is protected.
 
 // Whether a setting of Kafka's asks for one of them. Its neutral values ("",
 // "none", PLAINTEXT) do not.
 bool AsksForSecurity(std::string_view key, std::string_view value);
 
-// Whether each of these listeners is PLAINTEXT in
-// listener.security.protocol.map. A listener without an entry is what its name
-// says, PLAINTEXT when that is no protocol. Error kInvalidConfig.
+// PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL or what else
+// listener.security.protocol.map has for this listener. One without an entry is
+// what its name says, PLAINTEXT when that is no protocol. Error kInvalidConfig:
+// the map is none.
+Result<std::string> ProtocolOfListener(const Config& config,
+                                       std::string_view listener);
+
+// Whether each of these listeners is PLAINTEXT. Error kInvalidConfig.
 Status CheckPlaintext(const Config& config,
                       std::span<const std::string> listener_names);
 

@@ -94,7 +94,8 @@ io::Use UseOf(const std::string& dir, const std::vector<std::string>& dirs,
 Result<Config> LoadConfig(const StorageOptions& options) {
   Config::Sources sources{.path = options.config,
                           .overrides = options.overrides,
-                          .environment = {}};
+                          .environment = {},
+                          .refuse_unknown_security = false};
   for (char** variable = environ; *variable != nullptr; ++variable) {
     sources.environment.emplace_back(*variable);
   }

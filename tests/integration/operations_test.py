@@ -27,16 +27,16 @@ def address(host):
 
 
 def procedures():
-    """{heading: [command]}"""
+    """{heading: [command]}; a block that names its language is no commands."""
     with open(os.path.join(process.ROOT, 'docs', 'operations.md')) as f:
         text = f.read()
-    found, heading, inside = {}, None, False
+    found, heading, inside = {}, None, None
     for line in text.splitlines():
-        if line.startswith('#') and not inside:
+        if line.startswith('#') and inside is None:
             heading = line.strip('# ')
         elif line.startswith('```'):
-            inside = not inside
-        elif inside and line.strip():
+            inside = line[3:] if inside is None else None
+        elif inside == '' and line.strip():
             found.setdefault(heading, []).append(line)
     voters = re.search(r'`controller\.quorum\.voters=(\S+)`', text).group(1)
     return found, re.sub(r'([a-d]):9093', lambda m: address(m.group(1)), voters)

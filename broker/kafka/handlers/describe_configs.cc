@@ -34,6 +34,8 @@ int8_t KafkaType(ConfigType type) {
       return 6;
     case ConfigType::kList:
       return 7;
+    case ConfigType::kPassword:
+      return 9;
   }
   return 0;
 }
@@ -118,6 +120,11 @@ Entry MakeEntry(const ConfigKey& key, std::vector<Synonym> synonyms,
   entry.config_type = KafkaType(key.type);
   if (entry.value && entry.value->empty() && key.type != ConfigType::kList) {
     entry.value = std::nullopt;
+  }
+  if (key.type == ConfigType::kPassword) {
+    entry.is_sensitive = true;
+    entry.value = std::nullopt;
+    for (Synonym& synonym : synonyms) synonym.value = std::nullopt;
   }
   if (request.include_synonyms) entry.synonyms = std::move(synonyms);
   if (request.include_documentation) {

@@ -153,6 +153,7 @@ class ConnectionTest : public testing::Test {
   ~ConnectionTest() override {
     listener_.reset();
     disk_reader_.Stop();
+    handshakes_.Stop();
     shard0_.Stop();
     shard1_.Stop();
   }
@@ -162,7 +163,7 @@ class ConnectionTest : public testing::Test {
     if (!admission_) admission_.emplace(limits_);
     listener_ =
         KafkaListener::Open(options, {&shard0_, &shard1_}, {&disk_reader_},
-                            dispatcher_, metrics_, *admission_)
+                            &handshakes_, dispatcher_, metrics_, *admission_)
             .value();
     return listener_->port();
   }
@@ -177,7 +178,7 @@ class ConnectionTest : public testing::Test {
   std::optional<Admission> admission_;  // with limits_, from Listen
   io::EventLoop shard1_{"shard1"}, shard0_{"shard0"};
   // Goes before the shards do: what waits for it may hold their sockets.
-  io::EventLoop disk_reader_{"disk-reader"};
+  io::EventLoop disk_reader_{"disk-reader"}, handshakes_{"handshakes"};
   Services services_;
   NetworkMetrics metrics_;
   std::vector<Reply<kafka::HeartbeatResponse>> parked_;
@@ -537,8 +538,9 @@ TEST_F(ConnectionTest, APortInUseIsAOneLineError) {
   ListenerOptions options;
   options.host = "127.0.0.1";
   options.port = Listen();
-  auto second = KafkaListener::Open(options, {&shard0_}, {&disk_reader_},
-                                    dispatcher_, metrics_, *admission_);
+  auto second =
+      KafkaListener::Open(options, {&shard0_}, {&disk_reader_}, &handshakes_,
+                          dispatcher_, metrics_, *admission_);
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message,
               testing::AllOf(testing::HasSubstr("127.0.0.1:"),

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "common/tls/context.h"
+
+namespace tidemark::tls {
+
+// The server's end of TLS on a socket that does not block. It never waits: it
+// says what the socket has to be before it can go on. Used by one thread at a
+// time. What it reads and writes goes through the kernel's TLS where that is
+// there.
+class Session {
+ public:
+  enum class Step : uint8_t {
+    kDone,
+    kWantRead,   // again, once the socket is readable
+    kWantWrite,  // again, once it is writable
+    kEnd,        // the other side has closed
+    kBroken,     // Reason()
+  };
+
+  // REQUIRES: `socket` is open for as long as this is used.
+  static Result<std::unique_ptr<Session>> Accept(
+      std::shared_ptr<const ServerContext> context, int socket);
+
+  // Until kDone; costs up to milliseconds of the processor.
+  Step Handshake();
+  // REQUIRES: the handshake is done; `to` and `from` are not empty. kDone: how
+  // many bytes, one at least.
+  Step Read(std::span<char> to, size_t* count);
+  // After a kWant the next call begins with the same bytes; they may have
+  // moved.
+  Step Write(std::span<const char> from, size_t* count);
+  // Tells the other side, if the socket takes it.
+  void End();
+
+  // Of kBroken.
+  const std::string& reason() const { return reason_; }
+
+ private:
+  Session(std::shared_ptr<const ServerContext> context, SslPtr ssl)
+      : context_(std::move(context)), ssl_(std::move(ssl)) {}
+  Step StepOf(int result);
+
+  const std::shared_ptr<const ServerContext> context_;
+  const SslPtr ssl_;
+  std::string reason_;
+};
+
+}  // namespace tidemark::tls
