@@ -109,7 +109,13 @@ class System:
         self.folder = tempfile.mkdtemp(prefix='tidemark-bench-')
         self.home = os.path.join(self.folder, 'cluster')
         sets = [word for s in [*self.own, *self.settings] for word in ('--set', s)]
-        self.bootstrap = self.do('up', '--base-port', str(self.base_port), *self.size, *sets).splitlines()[-1]
+        try:
+            self.bootstrap = self.do('up', '--base-port', str(self.base_port), *self.size, *sets).splitlines()[-1]
+        except RuntimeError:
+            # What of it did start, if any.
+            subprocess.run([self.script, 'down', self.home], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         self.ports = [int(b.rsplit(':', 1)[1]) for b in self.bootstrap.split(',')]
         return self
 
