@@ -60,7 +60,8 @@ class GroupCoordinator final : public replication::LeadershipListener {
   void Leave(LeaveRequest request, Done<LeaveResult> done);
   void Commit(CommitRequest request, Done<CommitResult> done);
   // The transaction has been verified: the producer may write to
-  // OffsetsPartitionOf(group). The log refuses one that is fenced.
+  // OffsetsPartitionOf(group). The log refuses one that is fenced, and, with
+  // kInvalidTxnState, one whose guard does not count any more.
   void CommitInTransaction(TxnCommitRequest request, Done<CommitResult> done);
   // WriteTxnMarkers for a partition of __consumer_offsets: `done` runs when the
   // offsets of the transaction are visible, or gone. kNotLeaderOrFollower:

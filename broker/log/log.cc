@@ -103,9 +103,26 @@ Result<AppendInfo> PartitionLog::AppendFromCoordinator(
   return AppendOwn(batch, epoch, now_ms, BatchOrigin::kCoordinator, context);
 }
 
+Result<uint64_t> PartitionLog::BeginVerification(ProducerId producer,
+                                                 ProducerEpoch epoch,
+                                                 int64_t now_ms) {
+  TM_RETURN_IF_ERROR(Healthy());
+  TM_RETURN_IF_ERROR(Note(FreshProducers()));
+  // As the batch will look; it is in no sequence.
+  record::BatchHeader batch;
+  batch.producer_id = producer;
+  batch.producer_epoch = epoch;
+  batch.base_sequence = -1;
+  batch.attributes = record::kTransactionalBit;
+  TM_RETURN_IF_ERROR(producers_.Check(batch));
+  if (!producers_.BeginsTransaction(batch)) return uint64_t{0};
+  TM_ASSIGN_OR_RETURN(const auto guard, verifications_.Check(batch, 0, now_ms));
+  return guard.value_or(0);
+}
+
 Result<std::optional<AppendInfo>> PartitionLog::CheckProducer(
     const record::BatchHeader& header, std::string_view batch, int64_t now_ms,
-    BatchOrigin origin, const TransactionContext& context) {
+    const TransactionContext& context) {
   if (!header.HasProducerId()) return std::nullopt;
   TM_RETURN_IF_ERROR(Note(FreshProducers()));
   if (IsMarker(header)) {
@@ -115,13 +132,15 @@ Result<std::optional<AppendInfo>> PartitionLog::CheckProducer(
         producers_.CheckMarker(header, *marker, context.version));
     return std::nullopt;
   }
-  if (origin == BatchOrigin::kClient && options_.config.verifies_transactions &&
+  const bool adds = context.version >= kEpochPerTransaction;
+  if ((options_.config.verifies_transactions || adds) &&
       producers_.BeginsTransaction(header)) {
     TM_ASSIGN_OR_RETURN(const auto guard,
                         verifications_.Check(header, context.verified, now_ms));
     if (guard) return AppendInfo{.verify = *guard};
   }
-  TM_ASSIGN_OR_RETURN(const auto original, producers_.Check(header));
+  TM_ASSIGN_OR_RETURN(const auto original,
+                      producers_.Check(header, context.version));
   if (!original) return std::nullopt;
   return AppendInfo{
       original->first_offset, original->last_offset,
@@ -140,7 +159,7 @@ Result<AppendInfo> PartitionLog::AppendOwn(std::string_view batch,
   const LogConfig& config = options_.config;
   TM_ASSIGN_OR_RETURN(const auto header, ValidateAppend(batch, config, origin));
   TM_ASSIGN_OR_RETURN(const auto instead,
-                      CheckProducer(header, batch, now_ms, origin, context));
+                      CheckProducer(header, batch, now_ms, context));
   if (instead) return *instead;
   if (static_cast<int64_t>(batch.size()) > config.segment_bytes) {
     return Fail(ErrorCode::kRecordListTooLarge,

@@ -146,11 +146,19 @@ class Log {
   virtual bool KnowsProducer(ProducerId producer) const = 0;
 
   // The broker's own batches (coordinator records, markers): as above, but
-  // control batches are allowed, no sequence is asked for in a transaction, and
-  // whoever calls has verified it. Also kTransactionCoordinatorFenced.
+  // control batches are allowed, and no sequence is asked for in a transaction.
+  // Also kTransactionCoordinatorFenced.
   virtual Result<AppendInfo> AppendFromCoordinator(
       std::string_view batch, LeaderEpoch epoch, int64_t now_ms,
       const TransactionContext& context = {}) = 0;
+
+  // The guard for a question to the coordinator of a producer's transaction
+  // whether it holds this partition, for who asks before there is a batch
+  // (AppendInfo::verify). 0: a transaction of the epoch is open here.
+  // kInvalidProducerEpoch: a later one has been at work here.
+  virtual Result<uint64_t> BeginVerification(ProducerId producer,
+                                             ProducerEpoch epoch,
+                                             int64_t now_ms) = 0;
 
   // Appends whole batches as a leader sent them. A torn batch at the end is
   // ignored. REQUIRES: the first base offset is end_offset().

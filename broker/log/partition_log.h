@@ -50,6 +50,8 @@ class PartitionLog final : public Log {
     return producers_stale_ || producers_.producers().contains(producer) ||
            verifications_.Knows(producer);
   }
+  Result<uint64_t> BeginVerification(ProducerId producer, ProducerEpoch epoch,
+                                     int64_t now_ms) override;
   Result<AppendInfo> AppendFromCoordinator(
       std::string_view batch, LeaderEpoch epoch, int64_t now_ms,
       const TransactionContext& context) override;
@@ -180,7 +182,7 @@ class PartitionLog final : public Log {
   // Not nullopt: what to say instead of appending it.
   Result<std::optional<AppendInfo>> CheckProducer(
       const record::BatchHeader& header, std::string_view batch, int64_t now_ms,
-      BatchOrigin origin, const TransactionContext& context);
+      const TransactionContext& context);
   Status AppendRun(const std::vector<record::BatchHeader>& run,
                    std::string_view bytes);
   Status MaybeRoll(const record::BatchHeader& next);

@@ -14,9 +14,6 @@ constexpr int16_t kSnapshotVersion = 1;
 constexpr size_t kSnapshotHeader = 2 + 4 + 4;
 constexpr size_t kSnapshotEntry = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8;
 
-// Markers of transactions carry an epoch that none of their batches had.
-constexpr int8_t kEpochPerTransaction = 2;
-
 ProducerBatch ToBatch(const record::BatchHeader& header) {
   return {header.LastSequence(), header.LastOffset(), header.last_offset_delta,
           header.max_timestamp};
@@ -64,10 +61,21 @@ std::optional<ProducerState::Original> ProducerState::FindIn(
 }
 
 Result<std::optional<ProducerState::Original>> ProducerState::Check(
-    const record::BatchHeader& batch) const {
+    const record::BatchHeader& batch, int8_t version) const {
   if (!IsKept(batch)) return std::nullopt;
   auto it = producers_.find(batch.producer_id);
-  if (it == producers_.end()) return std::nullopt;
+  if (it == producers_.end()) {
+    // Its epoch is new with its transaction, so nothing of it has been here and
+    // was forgotten.
+    if (version < kEpochPerTransaction || !batch.IsTransactional() ||
+        !IsTracked(batch) || batch.base_sequence == 0) {
+      return std::nullopt;
+    }
+    return Fail(ErrorCode::kOutOfOrderSequenceNumber,
+                "producer " + std::to_string(batch.producer_id) +
+                    " is not known here and begins with sequence " +
+                    std::to_string(batch.base_sequence) + " instead of 0");
+  }
   const Producer& known = it->second;
   if (batch.producer_epoch < known.epoch) {
     return Fail(ErrorCode::kInvalidProducerEpoch,
@@ -146,7 +154,9 @@ bool ProducerState::BeginsTransaction(const record::BatchHeader& batch) const {
   if (batch.producer_epoch != known.epoch) {
     return batch.producer_epoch > known.epoch;
   }
-  return known.transaction < 0 && !(known.count > 0 && FindIn(known, batch));
+  const bool again =
+      IsTracked(batch) && known.count > 0 && FindIn(known, batch).has_value();
+  return known.transaction < 0 && !again;
 }
 
 void ProducerState::Push(Producer& producer, const ProducerBatch& batch) {

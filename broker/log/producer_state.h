@@ -111,7 +111,9 @@ class ProducerState {
   // kInvalidProducerEpoch: from before the producer's last start.
   // kOutOfOrderSequenceNumber: a batch is missing in front of it.
   // kInvalidTxnState: it is not of the transaction that its producer has open.
-  Result<std::optional<Original>> Check(const record::BatchHeader& batch) const;
+  // `version`: transaction.version of its producer.
+  Result<std::optional<Original>> Check(const record::BatchHeader& batch,
+                                        int8_t version = 0) const;
   // May this marker be appended? One that ends nothing may.
   // kInvalidProducerEpoch: a later one has been at work since.
   // kTransactionCoordinatorFenced: so has a later coordinator.

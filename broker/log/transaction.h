@@ -11,13 +11,19 @@
 
 namespace tidemark::log {
 
+// From this transaction.version on every transaction has an epoch of its own.
+inline constexpr int8_t kEpochPerTransaction = 2;
+
 // What a leader knows of the transaction of a batch besides its bytes.
 struct TransactionContext {
   // The guard that was given out for it, once its coordinator has said that
   // the transaction holds the partition; 0: it was not asked.
   uint64_t verified = 0;
-  // Of a marker: from 2 on its epoch is one above that of the transaction.
+  // transaction.version of who asks. From 2 on a marker's epoch is one above
+  // that of the transaction, and a producer that is not known begins with
+  // sequence 0.
   int8_t version = 0;
+  bool operator==(const TransactionContext&) const = default;
 };
 
 // A transaction that a marker has aborted, as the transaction index has it.

@@ -167,6 +167,9 @@ class Partition {
   Result<log::AppendInfo> AppendAsLeader(
       std::string_view batch, int16_t acks, AppendOrigin origin, Instant now,
       int64_t now_ms, const log::TransactionContext& context = {});
+  // As Log::BeginVerification; kNotLeaderOrFollower.
+  Result<uint64_t> BeginVerification(ProducerId producer, ProducerEpoch epoch,
+                                     int64_t now_ms);
   // Whether an acks=-1 produce whose records the high watermark has passed
   // may be called done: kNotEnoughReplicasAfterAppend when not (B-24).
   ErrorCode CheckAfterCommit() const;

@@ -56,6 +56,16 @@ Result<log::AppendInfo> Partition::AppendAsLeader(
   return info;
 }
 
+Result<uint64_t> Partition::BeginVerification(ProducerId producer,
+                                              ProducerEpoch epoch,
+                                              int64_t now_ms) {
+  const ErrorCode refused = CheckLeader(-1);
+  if (refused != ErrorCode::kNone) return Fail(refused);
+  auto guard = log_->BeginVerification(producer, epoch, now_ms);
+  if (!guard) NoticeFailure();
+  return guard;
+}
+
 bool Partition::MayCommit() const {
   return isr().committed().size() >= min_isr() && !isr().others_eligible();
 }

@@ -96,7 +96,8 @@ void ProducePath::Produce(ProduceCall call, Done done) {
   }
   auto info = partition.AppendAsLeader(
       call.item.batch.view(), call.acks, call.origin, state_.executor.Now(),
-      state_.executor.WallMs(), {call.item.verified, call.transaction_version});
+      state_.executor.WallMs(),
+      {call.item.verified, call.item.transaction_version});
   if (!info) {
     effects_.Settle(*slot);
     return done(Refuse(call, std::move(info).error()), -1);
@@ -139,6 +140,17 @@ void ProducePath::Produce(ProduceCall call, Done done) {
     effects_.Expire(name, &Slot::produces, id, call.deadline);
   }
   effects_.Settle(*slot);
+}
+
+Result<uint64_t> ProducePath::BeginVerification(const TopicPartition& name,
+                                                ProducerId producer,
+                                                ProducerEpoch epoch) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr) return Fail(state_.WhyAbsent(name, Uuid()));
+  auto guard = slot->partition.BeginVerification(producer, epoch,
+                                                 state_.executor.WallMs());
+  effects_.Settle(*slot);
+  return guard;
 }
 
 Status ProducePath::Trim(const TopicPartition& name, LeaderEpoch epoch,

@@ -15,7 +15,6 @@ struct ProduceCall {
   AppendOrigin origin = AppendOrigin::kClient;
   LeaderEpoch epoch = -1;  // the one that must lead; -1: any
   Instant deadline;
-  int8_t transaction_version = 0;  // of a marker
 };
 
 // What changes the logs of partitions that are led here. Appends, and waits for
@@ -29,6 +28,10 @@ class ProducePath {
   // before the call returns.
   using Done = std::function<void(ProduceOutcome, Offset last_offset)>;
   void Produce(ProduceCall call, Done done);
+
+  // ReplicaManager::BeginVerification.
+  Result<uint64_t> BeginVerification(const TopicPartition& name,
+                                     ProducerId producer, ProducerEpoch epoch);
 
   // ReplicaManager::TrimLog.
   Status Trim(const TopicPartition& name, LeaderEpoch epoch, Offset before);

@@ -25,6 +25,8 @@ struct ProduceItem {
   // The guard of ProduceOutcome::verify, once its coordinator has said that the
   // transaction holds the partition.
   uint64_t verified = 0;
+  // transaction.version of its producer, or of the coordinator of a marker.
+  int8_t transaction_version = 0;
 };
 struct ProduceOutcome {
   ErrorCode error = ErrorCode::kNone;
@@ -106,15 +108,24 @@ class ReplicaManager {
       Executor& on, std::function<void(std::vector<ProduceOutcome>)> done) = 0;
 
   // The broker's own batch (coordinators), which may be in a transaction or
-  // end one; `transaction_version` as in MarkerItem. Runs `done` when it is
-  // committed (high watermark passed), with its last offset.
-  // kNotLeaderOrFollower when `epoch` is not the epoch this broker leads the
-  // partition in.
+  // end one. Runs `done` when it is committed (high watermark passed), with its
+  // last offset. kNotLeaderOrFollower when `epoch` is not the epoch this broker
+  // leads the partition in; kInvalidTxnState when it begins a transaction and
+  // its guard does not count (any more).
   virtual void AppendCommitted(const TopicPartition& partition,
                                LeaderEpoch epoch, SharedBytes batch,
-                               int8_t transaction_version, Duration timeout,
-                               Executor& on,
+                               const log::TransactionContext& transaction,
+                               Duration timeout, Executor& on,
                                std::function<void(Result<Offset>)> done) = 0;
+
+  // For AppendCommitted in a transaction: the guard with which to come back
+  // once the coordinator of the producer has said that its transaction holds
+  // the partition. 0: it is open there. kInvalidProducerEpoch: a later one
+  // has been at work there; kNotLeaderOrFollower, kUnknownTopicOrPartition,
+  // kKafkaStorageError.
+  virtual void BeginVerification(
+      const TopicPartition& partition, ProducerId producer, ProducerEpoch epoch,
+      Executor& on, std::function<void(Result<uint64_t>)> done) = 0;
 
   // Ends transactions at partitions that are led here. `done` gets, in the
   // order of `items`, kNone for those whose markers are committed;

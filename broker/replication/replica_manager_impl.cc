@@ -166,7 +166,6 @@ void ReplicaManagerImpl::SetThrottles(const metadata::Image& image) {
 // Appends that are under way: the one object they take.
 struct ReplicaManagerImpl::Producing {
   std::vector<ProduceItem> items;
-  std::vector<int8_t> versions;  // of markers
   int16_t acks;
   AppendOrigin origin;
   Instant deadline;
@@ -176,12 +175,7 @@ struct ReplicaManagerImpl::Producing {
   std::function<void(std::vector<ProduceOutcome>)> done;
 
   ProduceCall TakeCall(size_t index) {
-    return {std::move(items[index]),
-            acks,
-            origin,
-            -1,
-            deadline,
-            versions.empty() ? int8_t{0} : versions[index]};
+    return {std::move(items[index]), acks, origin, -1, deadline};
   }
   static void Finished(const std::shared_ptr<Producing>& self, size_t index,
                        ProduceOutcome outcome) {
@@ -248,9 +242,9 @@ void ReplicaManagerImpl::AppendMarkers(
     done(std::move(errors));
   };
   for (MarkerItem& item : items) {
-    all->items.push_back(
-        {std::move(item.partition), MakeMarker(item, on.WallMs())});
-    all->versions.push_back(item.transaction_version);
+    all->items.push_back({.partition = std::move(item.partition),
+                          .batch = MakeMarker(item, on.WallMs()),
+                          .transaction_version = item.transaction_version});
   }
   Append(std::move(all));
 }
@@ -269,28 +263,41 @@ void ReplicaManagerImpl::DescribeProducers(
 
 void ReplicaManagerImpl::AppendCommitted(
     const TopicPartition& partition, LeaderEpoch epoch, SharedBytes batch,
-    int8_t transaction_version, Duration timeout, Executor& on,
+    const log::TransactionContext& transaction, Duration timeout, Executor& on,
     std::function<void(Result<Offset>)> done) {
   const size_t index = ShardIndexOf(partition);
-  ProduceCall call{{partition, std::move(batch)},
-                   -1,
-                   AppendOrigin::kCoordinator,
-                   epoch,
-                   on.Now() + timeout,
-                   transaction_version};
+  ProduceCall call{
+      {partition, std::move(batch), transaction.verified, transaction.version},
+      -1,
+      AppendOrigin::kCoordinator,
+      epoch,
+      on.Now() + timeout};
   executors_[index]->Post([shard = shards_[index].get(), call = std::move(call),
                            &on, done = std::move(done)]() mutable {
     shard->produce().Produce(
         std::move(call),
         [&on, done = std::move(done)](ProduceOutcome outcome, Offset last) {
           on.Post([done, outcome = std::move(outcome), last] {
-            if (outcome.error != ErrorCode::kNone) {
+            if (outcome.verify != 0) {
+              done(Fail(ErrorCode::kInvalidTxnState, outcome.message));
+            } else if (outcome.error != ErrorCode::kNone) {
               done(Fail(outcome.error, outcome.message));
             } else {
               done(last);
             }
           });
         });
+  });
+}
+
+void ReplicaManagerImpl::BeginVerification(
+    const TopicPartition& partition, ProducerId producer, ProducerEpoch epoch,
+    Executor& on, std::function<void(Result<uint64_t>)> done) {
+  const size_t index = ShardIndexOf(partition);
+  executors_[index]->Post([shard = shards_[index].get(), partition, producer,
+                           epoch, &on, done = std::move(done)] {
+    on.Post([done, guard = shard->produce().BeginVerification(
+                       partition, producer, epoch)] { done(guard); });
   });
 }
 

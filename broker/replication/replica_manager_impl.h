@@ -53,9 +53,13 @@ class ReplicaManagerImpl final : public ReplicaManager {
                Executor& on,
                std::function<void(std::vector<ProduceOutcome>)> done) override;
   void AppendCommitted(const TopicPartition& partition, LeaderEpoch epoch,
-                       SharedBytes batch, int8_t transaction_version,
+                       SharedBytes batch,
+                       const log::TransactionContext& transaction,
                        Duration timeout, Executor& on,
                        std::function<void(Result<Offset>)> done) override;
+  void BeginVerification(const TopicPartition& partition, ProducerId producer,
+                         ProducerEpoch epoch, Executor& on,
+                         std::function<void(Result<uint64_t>)> done) override;
   void AppendMarkers(std::vector<MarkerItem> items, Duration timeout,
                      Executor& on,
                      std::function<void(std::vector<ErrorCode>)> done) override;

@@ -147,7 +147,8 @@ void CommitInTransaction(Group& group, const TxnCommitRequest& request,
     step.out.Reply(ticket, CommitResult{.error = error});
     return;
   }
-  step.out.producer = Producer{request.producer_id, request.producer_epoch};
+  step.out.producer =
+      Producer{request.producer_id, request.producer_epoch, request.verified};
   AddRecords(group, request, ticket, step);
 }
 

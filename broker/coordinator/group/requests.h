@@ -134,6 +134,8 @@ struct CommitRequest {
 struct TxnCommitRequest : CommitRequest {
   ProducerId producer_id = -1;
   ProducerEpoch producer_epoch = -1;
+  // ReplicaManager::BeginVerification, for the partition of the group.
+  uint64_t verified = 0;
 };
 struct CommitResult {
   ErrorCode error = ErrorCode::kNone;  // of all partitions

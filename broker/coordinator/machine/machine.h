@@ -42,10 +42,12 @@ struct LogRecord {
   std::optional<Offset> written_at = std::nullopt;
 };
 
-// Whose transaction records belong to.
+// Whose transaction records belong to. `verified`: the guard with which it may
+// begin in the log (ReplicaManager::BeginVerification).
 struct Producer {
   ProducerId id = -1;
   ProducerEpoch epoch = -1;
+  uint64_t verified = 0;
   bool operator==(const Producer&) const = default;
 };
 

@@ -232,7 +232,8 @@ void PartitionRuntime::AppendWrites() {
   const BatchKind& kind = writes_.front().kind;
   record::BatchBuilder batch(OptionsOf(kind.producer, kind.is_marker));
   InFlight flight{.timestamp_ms = executor_.WallMs(),
-                  .transaction_version = kind.transaction_version};
+                  .transaction = {kind.producer ? kind.producer->verified : 0,
+                                  kind.transaction_version}};
   size_t bytes = 0;
   for (const PendingWrite& write : writes_) {
     if (flight.records > 0 && (write.kind != kind || kind.is_marker ||
@@ -292,8 +293,8 @@ void PartitionRuntime::Append(std::string batch, InFlight flight) {
   flight.bytes = batch.size();
   in_flight_ = flight;
   log_.AppendCommitted(
-      partition_, epoch_, SharedBytes(std::move(batch)),
-      flight.transaction_version, kAppendTimeout, executor_,
+      partition_, epoch_, SharedBytes(std::move(batch)), flight.transaction,
+      kAppendTimeout, executor_,
       [weak = weak_from_this(), term = term_](const Result<Offset>& last) {
         auto self = weak.lock();
         if (self && self->IsCurrent(term)) self->OnAppended(last);

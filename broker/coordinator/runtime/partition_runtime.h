@@ -115,7 +115,7 @@ class PartitionRuntime : public std::enable_shared_from_this<PartitionRuntime> {
     size_t bytes = 0;
     int64_t timestamp_ms = 0;
     bool of_snapshot = false;
-    int8_t transaction_version = 0;
+    log::TransactionContext transaction = {};
   };
 
   bool IsCurrent(uint64_t term) const { return term == term_; }

@@ -268,6 +268,11 @@ void AppendTransaction(const std::shared_ptr<Ask>& ask,
   ask->acks = request.acks;
   ask->timeout = TimeoutOf(request);
   ask->items = std::move(items);
+  if (ask->context.version >= kFirstThatAdds) {
+    for (auto& item : ask->items) {
+      item.transaction_version = coordinator::kEpochPerTransaction;
+    }
+  }
   ask->outcomes.resize(ask->items.size());
   std::vector<size_t> all(ask->items.size());
   for (size_t i = 0; i < all.size(); ++i) all[i] = i;

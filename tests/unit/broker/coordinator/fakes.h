@@ -69,7 +69,9 @@ class FakeReplicas : public replication::ReplicaManager {
   size_t refuse_larger_than = 0;  // kMessageTooLarge; 0: nothing is too large
   bool refuse_trims = false;
   int appends = 0;
-  std::vector<int8_t> transaction_versions;  // of the appends
+  std::vector<log::TransactionContext> transactions;  // of the appends
+  // Given out for questions; 0: transactions are open already.
+  Result<uint64_t> guard = uint64_t{1};
   int refused = 0;
   int trims = 0;
   int commits = 0;  // appends that are
@@ -100,11 +102,12 @@ class FakeReplicas : public replication::ReplicaManager {
 
   Executor& ShardOf(const TopicPartition&) override { return executor_; }
   void AppendCommitted(const TopicPartition&, LeaderEpoch in_epoch,
-                       SharedBytes batch, int8_t transaction_version, Duration,
+                       SharedBytes batch,
+                       const log::TransactionContext& transaction, Duration,
                        Executor& on,
                        std::function<void(Result<Offset>)> done) override {
     ++appends;
-    transaction_versions.push_back(transaction_version);
+    transactions.push_back(transaction);
     const bool too_large =
         refuse_larger_than > 0 && batch.size() > refuse_larger_than;
     if (refuse || too_large || in_epoch != epoch) {
@@ -121,6 +124,11 @@ class FakeReplicas : public replication::ReplicaManager {
     batches.push_back(std::move(bytes));
     waiting_.emplace_back(std::move(done), EndOffset(batches.size()) - 1);
     if (auto_commit) Commit();
+  }
+  void BeginVerification(const TopicPartition&, ProducerId, ProducerEpoch,
+                         Executor& on,
+                         std::function<void(Result<uint64_t>)> done) override {
+    on.Post([this, done = std::move(done)] { done(guard); });
   }
   void ReadLog(
       const TopicPartition&, LeaderEpoch in_epoch, Offset from, size_t,

@@ -42,6 +42,7 @@ class GroupCoordinatorTest : public testing::Test {
   GroupCoordinatorTest() {
     services.metadata = &metadata;
     services.groups = &groups;
+    services.replicas = &replicas;
     services.verifier = &verifier;
   }
 
@@ -91,7 +92,7 @@ class GroupCoordinatorTest : public testing::Test {
   }
   void StartLoading() {
     replicas.auto_commit = false;
-    replicas.AppendCommitted({kOffsetsTopic, 0}, 0, AnyBatch(), 0,
+    replicas.AppendCommitted({kOffsetsTopic, 0}, 0, AnyBatch(), {},
                              std::chrono::seconds(1), executor, [](auto) {});
     Serve();
   }

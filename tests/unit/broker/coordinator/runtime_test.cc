@@ -47,7 +47,7 @@ class RuntimeTest : public testing::Test {
   }
   void AppendToLog(record::BatchBuilder builder) {
     replicas.AppendCommitted({}, replicas.epoch, SharedBytes(builder.Build()),
-                             0, seconds(1), executor, [](auto) {});
+                             {}, seconds(1), executor, [](auto) {});
   }
 
   ManualExecutor executor;

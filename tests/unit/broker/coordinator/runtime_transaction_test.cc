@@ -542,10 +542,10 @@ TEST_F(SnapshotTransactionTest, EveryLogThatMayLeadSaysTheSame) {
 TEST_F(RuntimeTransactionTest, TheLogHearsTheVersionOfAMarker) {
   Lead();
   End({7, 1}, true, 5, 2);
-  ASSERT_FALSE(replicas.transaction_versions.empty());
-  EXPECT_EQ(replicas.transaction_versions.back(), 2);
+  ASSERT_FALSE(replicas.transactions.empty());
+  EXPECT_EQ(replicas.transactions.back().version, 2);
   End({7, 2}, false);
-  EXPECT_EQ(replicas.transaction_versions.back(), 0);
+  EXPECT_EQ(replicas.transactions.back().version, 0);
 }
 
 }  // namespace

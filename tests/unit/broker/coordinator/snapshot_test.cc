@@ -221,7 +221,7 @@ TEST_F(SnapshotTest, KindsThatOnlyANewerVersionKnowsAreKept) {
   record::BatchBuilder newer;
   newer.Add(1, "new:a", "1").Add(1, "new:b", "1").Add(1, "new:c", "1");
   newer.Add(1, "new:b", "2").Add(1, "new:c", std::nullopt);
-  replicas.AppendCommitted({}, replicas.epoch, SharedBytes(newer.Build()), 0,
+  replicas.AppendCommitted({}, replicas.epoch, SharedBytes(newer.Build()), {},
                            seconds(1), executor, [](auto) {});
   Lead();
   PutMany(1'000, 5, "x");
@@ -237,8 +237,8 @@ TEST_F(SnapshotTest, WhereOthersWriteNothingIsTrimmedUntilItIsLoaded) {
   Lead();
   record::BatchBuilder stranger;
   stranger.Add(1, "theirs", "1");
-  replicas.AppendCommitted({}, replicas.epoch, SharedBytes(stranger.Build()), 0,
-                           seconds(1), executor, [](auto) {});
+  replicas.AppendCommitted({}, replicas.epoch, SharedBytes(stranger.Build()),
+                           {}, seconds(1), executor, [](auto) {});
   PutMany(1'000, 5, "x");
   EXPECT_EQ(replicas.start, 0);
   Lead();

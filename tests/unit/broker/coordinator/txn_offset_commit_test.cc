@@ -96,6 +96,30 @@ TEST_F(TxnOffsetCommitTest, TheTransactionIsAskedForFirst) {
   EXPECT_EQ(Fetch("g", true), (std::pair<Offset, int16_t>(3, 0)));
 }
 
+// The guard of the log goes with what the coordinator has said, and both are
+// asked again where it does not count any more.
+TEST_F(TxnOffsetCommitTest, AMarkerThatComesFirstMakesItAskAgain) {
+  Serve();
+  replicas.guard = uint64_t{41};
+  ASSERT_EQ(Commit(CommitOf("g", 3)), 0);
+  EXPECT_EQ(replicas.transactions.back(), (log::TransactionContext{41, 0}));
+  replicas.guard = uint64_t{0};
+  ASSERT_EQ(Commit(CommitOf("g", 4)), 0);
+  EXPECT_EQ(verifier.asked.size(), 1u) << "it is open in the log";
+  replicas.guard = uint64_t{43};
+  replicas.refuse = ErrorCode::kInvalidTxnState;
+  EXPECT_EQ(Commit(CommitOf("g", 5)), Code(ErrorCode::kInvalidTxnState));
+  EXPECT_EQ(verifier.asked.size(), 4u);
+  verifier.answer = ErrorCode::kTransactionAbortable;
+  EXPECT_EQ(Commit(CommitOf("g", 5), 5),
+            Code(ErrorCode::kTransactionAbortable));
+  replicas.guard = Fail(ErrorCode::kInvalidProducerEpoch);
+  EXPECT_EQ(Commit(CommitOf("g", 5)), Code(ErrorCode::kInvalidProducerEpoch));
+  replicas.guard = Fail(ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(Commit(CommitOf("g", 5)), Code(ErrorCode::kNotCoordinator));
+  EXPECT_EQ(verifier.asked.size(), 5u) << "the log refused it before";
+}
+
 TEST_F(TxnOffsetCommitTest, EachPartitionHasItsError) {
   Serve();
   Request request = CommitOf("g", 5);

@@ -277,6 +277,18 @@ class TransactionsTest : public LogTest {
         Batch(count, kNow, Transactional(id, sequence, epoch)), 0, kNow,
         {.verified = verified});
   }
+  // A group's offsets, which have no sequence.
+  Result<AppendInfo> Offsets(ProducerId id, uint64_t verified = 0,
+                             ProducerEpoch epoch = 0) {
+    return log_->AppendFromCoordinator(
+        Batch(1, kNow, Transactional(id, -1, epoch)), 0, kNow,
+        {.verified = verified});
+  }
+  uint64_t Guard(ProducerId id, ProducerEpoch epoch = 0) {
+    const auto guard = log_->BeginVerification(id, epoch, kNow);
+    EXPECT_TRUE(guard);
+    return guard.value_or(0);
+  }
   // As a client and its coordinator would.
   Offset Verified(ProducerId id, int32_t sequence, ProducerEpoch epoch = 0,
                   int count = 1) {
@@ -323,6 +335,52 @@ TEST_F(TransactionsTest, AMarkerVoidsWhatWasVerifiedBeforeIt) {
   EXPECT_EQ(Stable(), 1);
 }
 
+// Whoever else appends in transactions may come too late as well.
+TEST_F(TransactionsTest, OffsetsAreVerifiedLikeAnyOther) {
+  EXPECT_NE(Offsets(1)->verify, 0u);
+  EXPECT_EQ(log_->end_offset(), 0);
+  const uint64_t guard = Guard(1);
+  ASSERT_NE(guard, 0u);
+  EXPECT_EQ(Guard(1), guard);
+  EXPECT_EQ(Offsets(1, guard)->first_offset, 0);
+  EXPECT_EQ(Guard(1), 0u) << "it is open";
+  EXPECT_EQ(Offsets(1)->first_offset, 1);
+  EXPECT_EQ(End(1, true), ErrorCode::kNone);
+  const uint64_t next = Guard(1);
+  ASSERT_NE(next, 0u) << "a transaction of the same epoch";
+  EXPECT_NE(next, guard);
+  EXPECT_EQ(End(1, true), ErrorCode::kNone);
+  EXPECT_NE(Offsets(1, next)->verify, 0u) << "a marker came first";
+  EXPECT_EQ(Stable(), 4);
+  EXPECT_NE(Guard(1, 1), 0u);
+  EXPECT_EQ(End(1, true, 2), ErrorCode::kNone);
+  EXPECT_EQ(log_->BeginVerification(1, 1, kNow).error().code,
+            ErrorCode::kInvalidProducerEpoch);
+}
+
+// KIP-890: its epoch is as young as its transaction, so a batch in front of it
+// is missing, not forgotten.
+TEST_F(TransactionsTest, ANewProducerOfVersion2BeginsWithSequence0) {
+  const auto data = [&](int32_t sequence, uint64_t verified, int8_t version) {
+    return log_->AppendAsLeader(Batch(1, kNow, Transactional(1, sequence)), 0,
+                                kNow,
+                                {.verified = verified, .version = version});
+  };
+  const uint64_t guard = data(5, 0, 2)->verify;
+  ASSERT_NE(guard, 0u);
+  EXPECT_EQ(data(5, guard, 2).error().code,
+            ErrorCode::kOutOfOrderSequenceNumber);
+  EXPECT_EQ(log_->end_offset(), 0);
+  EXPECT_EQ(data(0, guard, 2)->first_offset, 0);
+  EXPECT_EQ(data(1, 0, 2)->first_offset, 1);
+  // Older ones may have been forgotten.
+  const auto old = [&](uint64_t verified) {
+    return log_->AppendAsLeader(Batch(1, kNow, Transactional(2, 5)), 0, kNow,
+                                {.verified = verified});
+  };
+  EXPECT_EQ(old(old(0)->verify)->first_offset, 2);
+}
+
 TEST_F(TransactionsTest, ANewLeaderEpochVoidsIt) {
   const uint64_t guard = Data(1, 0)->verify;
   ASSERT_TRUE(log_->AssignEpoch(1, 0));
@@ -343,6 +401,10 @@ TEST_F(TransactionsTest, NobodyIsAskedWhereThatIsNotWanted) {
   options_.config.verifies_transactions = false;
   log_->UpdateConfig(options_.config);
   EXPECT_EQ(Data(1, 0)->first_offset, 0);
+  // Of version 2 the question is what adds the partition to the transaction.
+  const auto adds = log_->AppendAsLeader(Batch(1, kNow, Transactional(2, 0)), 0,
+                                         kNow, {.version = 2});
+  EXPECT_NE(adds->verify, 0u);
 }
 
 TEST_F(TransactionsTest, MarkersAreChecked) {

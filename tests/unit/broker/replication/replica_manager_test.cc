@@ -469,10 +469,10 @@ TEST_F(ReplicaManagerTest, CoordinatorAppendIsFencedByEpoch) {
   cluster_.CreateTopic("t", 1, {1, 2}, 1, {1, 2});
   std::optional<Result<Offset>> stale, good;
   auto& replicas = *cluster_.broker(1).replicas;
-  replicas.AppendCommitted(kT0, 5, SharedBytes(BatchOf("a")), 0, seconds(5),
+  replicas.AppendCommitted(kT0, 5, SharedBytes(BatchOf("a")), {}, seconds(5),
                            cluster_.executor,
                            [&](Result<Offset> r) { stale = r; });
-  replicas.AppendCommitted(kT0, 0, SharedBytes(BatchOf("a", 3)), 0, seconds(5),
+  replicas.AppendCommitted(kT0, 0, SharedBytes(BatchOf("a", 3)), {}, seconds(5),
                            cluster_.executor,
                            [&](Result<Offset> r) { good = r; });
   cluster_.executor.RunFor(milliseconds(10));

@@ -98,6 +98,36 @@ TEST_F(TransactionsTest, PipelinedFirstBatchesAreAllVerified) {
   }
 }
 
+TEST_F(TransactionsTest, WhatCoordinatorsAppendIsVerifiedToo) {
+  auto& replicas = *cluster_.broker(1).replicas;
+  const auto append = [&](uint64_t guard) {
+    std::optional<Result<Offset>> last;
+    replicas.AppendCommitted(kT0, 0, SharedBytes(Batch(7, -1, "offset")),
+                             {.verified = guard}, seconds(5), cluster_.executor,
+                             [&](Result<Offset> r) { last = r; });
+    cluster_.executor.RunFor(seconds(1));
+    return *last;
+  };
+  const auto begin = [&](const TopicPartition& at, NodeId broker) {
+    std::optional<Result<uint64_t>> guard;
+    cluster_.broker(broker).replicas->BeginVerification(
+        at, 7, 0, cluster_.executor, [&](Result<uint64_t> r) { guard = r; });
+    cluster_.executor.RunFor(milliseconds(10));
+    return *guard;
+  };
+  EXPECT_EQ(append(0).error().code, ErrorCode::kInvalidTxnState);
+  const auto guard = begin(kT0, 1);
+  ASSERT_TRUE(guard && *guard != 0);
+  EXPECT_THAT(End({{kT0, 7, 0, true}}), ElementsAre(ErrorCode::kNone));
+  EXPECT_EQ(append(*guard).error().code, ErrorCode::kInvalidTxnState)
+      << "a marker came first";
+  EXPECT_EQ(append(*begin(kT0, 1)).value_or(-1), 1);
+  EXPECT_EQ(begin(kT0, 1).value_or(1), 0u);
+  EXPECT_EQ(begin(kT0, 2).error().code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(begin({"nope", 0}, 1).error().code,
+            ErrorCode::kUnknownTopicOrPartition);
+}
+
 TEST_F(TransactionsTest, AMarkerIsKafkasBytes) {
   EXPECT_THAT(End({{kT0, 7, 3, true, 5, 2}}), ElementsAre(ErrorCode::kNone));
   const auto read =
