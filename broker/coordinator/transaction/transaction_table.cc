@@ -118,6 +118,12 @@ bool TransactionTable::TryDecide(const std::string& id, Entry& entry,
                                  Decision* out) {
   if (entry.writing) return false;
   auto transition = Judge(entry, request, at.wall_ms);
+  // What is to be written first was refused just now: asked for again at once
+  // it would be refused again, and so for ever.
+  if (transition.busy && transition.next && entry.retry &&
+      *entry.retry > at.now) {
+    return false;
+  }
   if (!transition.busy) out->Reply(ticket, std::move(transition.answer));
   if (transition.next) Write(id, entry, std::move(transition.next), out);
   return !transition.busy;
@@ -231,7 +237,10 @@ void TransactionTable::GoOn(const std::string& id, Entry& entry, Moment at,
 void TransactionTable::Schedule(const std::string& id, Entry& entry,
                                 Moment at) {
   std::optional<Instant> next;
-  if (!entry.waiting.empty()) next = entry.waiting.front().deadline;
+  if (!entry.waiting.empty()) {
+    next = entry.waiting.front().deadline;
+    if (!entry.busy() && entry.retry) next = std::min(*next, *entry.retry);
+  }
   std::optional<Instant> alone;
   if (!entry.writing && entry.stored) {
     const StoredTransaction& now = *entry.stored;
@@ -281,6 +290,7 @@ std::vector<TransactionTable::Decision> TransactionTable::OnTimer(Moment at) {
     // as long again.
     GiveUpWaiting(entry, at.now, &decision);
     ActAlone(id, entry, at, &out.emplace_back());
+    if (!entry.busy()) ServeWaiting(id, entry, at, &out.emplace_back());
     Schedule(id, entry, at);
     DisposeIfUnknown(id);
   }

@@ -310,6 +310,42 @@ TEST_F(TransactionTableTest, AWriteThatFailsChangesNothing) {
   EXPECT_EQ(table_.size(), 1u);
 }
 
+// Otherwise it would be asked for again and again, in no time.
+TEST_F(TransactionTableTest, WhoWaitsForAnEndThatIsRefusedWaitsForAPause) {
+  const auto one = Init();
+  ASSERT_EQ(Add(one, {kA0}), ErrorCode::kNone);
+  const Ticket waits =
+      Ask(InitProducerRequest{.transactional_id = "t", .timeout_ms = 60'000});
+  ASSERT_EQ(writes_.size(), 1u);
+  CommitOne(false);
+  EXPECT_THAT(writes_, IsEmpty());
+  // Nor does another that asks meanwhile.
+  const Ticket other =
+      Ask(InitProducerRequest{.transactional_id = "t", .timeout_ms = 60'000});
+  EXPECT_THAT(writes_, IsEmpty());
+  Pass(99);
+  EXPECT_THAT(writes_, IsEmpty());
+  Pass(1);
+  ASSERT_EQ(writes_.size(), 1u);
+  CommitAll();
+  WriteMarkers();
+  CommitAll();
+  EXPECT_EQ(Get<InitProducerResult>(waits).error, ErrorCode::kNone);
+  EXPECT_EQ(Get<InitProducerResult>(other).error, ErrorCode::kNone);
+  // And no longer than any.
+  ASSERT_EQ(Add(Get<InitProducerResult>(other), {kA0}), ErrorCode::kNone);
+  const Ticket late =
+      Ask(InitProducerRequest{.transactional_id = "t", .timeout_ms = 60'000});
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(writes_.size(), 1u);
+    CommitOne(false);
+    Pass(100);
+  }
+  EXPECT_EQ(Get<InitProducerResult>(late).error,
+            ErrorCode::kConcurrentTransactions);
+  EXPECT_THAT(writes_, IsEmpty());
+}
+
 TEST_F(TransactionTableTest, AnEndThatCannotBeWrittenIsTriedAgainAfterAPause) {
   const auto producer = Init();
   Add(producer, {kA0});
