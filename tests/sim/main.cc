@@ -67,7 +67,7 @@ bool RunCluster(uint64_t seed, bool transactions, Totals* totals) {
   }
   ++totals->seeds;
   totals->events += result.events;
-  totals->committed += result.committed;
+  totals->committed += transactions ? result.transactions : result.committed;
   return !result.failure;
 }
 

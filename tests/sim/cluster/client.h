@@ -8,6 +8,7 @@
 
 #include "tests/sim/cluster/history.h"
 #include "tests/sim/cluster/peer_link.h"
+#include "tests/sim/cluster/transaction_history.h"
 
 namespace tidemark::sim {
 
@@ -21,6 +22,9 @@ struct ClientSide {
   SimExecutor& executor;
   std::function<BrokerProcess*(NodeId)> peer;
   int brokers = 0;
+  // Of whoever reads what is committed.
+  TransactionHistory& transactions;
+  bool stopping = false;  // nobody waits for anything any more
 
   // Who leads, as a client with metadata of whatever age knows.
   NodeId LeaderOf(const TopicPartition& partition);

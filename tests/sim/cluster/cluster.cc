@@ -14,7 +14,6 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr int kMachines = 4;
 constexpr size_t kAllBytes = size_t{1} << 24;
 constexpr char kNoLeader[] = " has no leader";
 // Longer than any election takes that needs no order.
@@ -26,17 +25,18 @@ Cluster::Cluster(Scheduler& scheduler, bool transactions)
     : scheduler_(scheduler),
       transactions_(transactions),
       network_(scheduler),
-      controllers_(scheduler),
+      controllers_(scheduler, transactions),
+      transaction_history_(history_),
       inspector_(controllers_, history_),
       executor_(scheduler, &clients_, "clients"),
       side_{scheduler,    network_,
             controllers_, history_,
             executor_,    [this](NodeId id) { return machine(id).broker(); },
-            kMachines} {
+            kMachines,    transaction_history_} {
   network_.on_flood = [this](const std::string& what) { history_.Fail(what); };
   for (NodeId id = 1; id <= kMachines; ++id) {
     machines_.push_back(std::make_unique<Machine>(
-        network_, controllers_, id,
+        network_, controllers_, id, transactions_,
         [this](NodeId peer) { return machine(peer).broker(); }));
     machines_.back()->on_task = [this](BrokerProcess& broker, size_t shard) {
       inspector_.Look(broker, shard);
@@ -48,6 +48,13 @@ Cluster::~Cluster() = default;
 
 Machine& Cluster::AnyMachine() {
   return machine(1 + static_cast<NodeId>(scheduler_.Below(machines())));
+}
+
+const TopicPartition& Cluster::AnyPartition() {
+  const auto& of =
+      transactions_ && scheduler_.Chance(850) ? transactional_ : partitions_;
+  return of[static_cast<size_t>(
+      scheduler_.Below(static_cast<int64_t>(of.size())))];
 }
 
 void Cluster::On(SimExecutor& executor, std::function<void()> work) {
@@ -72,6 +79,16 @@ void Cluster::Start() {
   while (unfenced() < kMachines && scheduler_.Now() < limit) {
     scheduler_.Sleep(milliseconds(50));
   }
+  if (transactions_) {
+    CreateTransactionalTopics();
+    StartApplications();
+  } else {
+    CreatePlainTopics();
+    StartClients();
+  }
+}
+
+void Cluster::CreatePlainTopics() {
   const std::string small = std::to_string(2048 + scheduler_.Below(6000));
   const auto create = [this](const std::string& name, int partitions,
                              int replicas, Configs configs) {
@@ -89,26 +106,6 @@ void Cluster::Start() {
   create(
       kLoose, 2, 2,
       {{"unclean.leader.election.enable", "true"}, {"segment.bytes", "4096"}});
-  if (transactions_) StartTransactions();
-  StartClients();
-}
-
-void Cluster::StartTransactions() {
-  payments_ =
-      CreateTopic("payments", 3, 3,
-                  {{"min.insync.replicas", "2"}, {"segment.bytes", "3000"}});
-  transactors_.push_back(
-      std::make_unique<Transactor>(side_, TransactorOptions{11, payments_, 2}));
-  transactors_.push_back(
-      std::make_unique<Transactor>(side_, TransactorOptions{12, payments_, 2}));
-  transactors_.push_back(
-      std::make_unique<Transactor>(side_, TransactorOptions{13, payments_, 0}));
-  for (const bool again : {false, true}) {
-    committed_readers_.push_back(std::make_unique<Consumer>(
-        side_, again ? 12 : 11, payments_, again, true));
-  }
-  for (auto& transactor : transactors_) transactor->Start();
-  for (auto& reader : committed_readers_) reader->Start();
 }
 
 void Cluster::StartClients() {
@@ -141,10 +138,17 @@ void Cluster::StartClients() {
 
 void Cluster::FinishProducing() {
   for (auto& producer : producers_) producer->Finish();
-  for (auto& transactor : transactors_) transactor->Finish();
+  for (auto& application : applications_) application->Finish();
 }
 
 void Cluster::Stop() {
+  side_.stopping = true;
+  const auto rests = [](const auto& application) {
+    return application->Describe().empty();
+  };
+  while (!std::ranges::all_of(applications_, rests)) {
+    scheduler_.Sleep(milliseconds(20));
+  }
   executor_.Stop();
   for (auto& machine : machines_) machine->StopBroker(Machine::End::kKill);
   controllers_.Stop();
@@ -189,7 +193,7 @@ std::string Cluster::Ailment() {
              offline.begin()->second;
     }
   }
-  for (const auto* partitions : {&partitions_, &payments_}) {
+  for (const auto* partitions : {&partitions_, &transactional_}) {
     if (auto ailment = AilmentOf(*partitions); !ailment.empty()) return ailment;
   }
   const auto* passing = image->FindTopic(kPassing);
@@ -249,11 +253,12 @@ bool Cluster::AwaitQuiet(Duration limit) {
   while (!history_.failure()) {
     missing.clear();
     for (const auto& producer : producers_) missing += producer->Describe();
-    for (const auto& one : transactors_) missing += one->Describe();
+    for (const auto& one : applications_) missing += one->Describe();
     if (missing.empty()) {
       missing = WhatIsMissing(*consumers_.front(), partitions_);
       if (transactions_) {
         missing += WhatIsMissing(*committed_readers_.front(), payments_);
+        missing += WhatIsOpen();
       }
     }
     if (missing.empty()) return true;
@@ -305,7 +310,8 @@ void Cluster::ElectForEmpty() {
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
       const TopicPartition partition{name, static_cast<PartitionIndex>(i)};
       if (topic->partitions[i]->leader < 0 &&
-          history_.Committed(partition) == 0) {
+          history_.Committed(partition) == 0 &&
+          inspector_.EndOfCommitted(partition) == 0) {
         Tell("an election is ordered for " + ToString(partition));
         empty.push_back(partition);
         inspector_.Rewind(partition, 0);
@@ -360,12 +366,12 @@ Cluster::Copy Cluster::Read(NodeId node, const TopicPartition& partition) {
 }
 
 void Cluster::CheckLogs() {
-  for (const auto* partitions : {&partitions_, &payments_}) {
+  for (const auto* partitions : {&partitions_, &transactional_}) {
     for (const auto& partition : *partitions) {
       if (!history_.failure()) CheckPartition(partition);
     }
   }
-  for (const auto& partition : payments_) history_.CheckDecided(partition);
+  if (transactions_ && !history_.failure()) CheckTransactions();
 }
 
 void Cluster::CheckPartition(const TopicPartition& partition) {

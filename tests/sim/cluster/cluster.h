@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/cluster/application.h"
 #include "tests/sim/cluster/client.h"
 #include "tests/sim/cluster/inspector.h"
-#include "tests/sim/cluster/transactor.h"
 
 namespace tidemark::sim {
 
@@ -16,12 +16,14 @@ inline constexpr char kPassing[] = "passing";
 inline constexpr int kPassingPartitions = 4;
 // What it has may be lost: any replica may lead it.
 inline constexpr char kLoose[] = "loose";
+inline constexpr int kMachines = 4;
 
 // The machines, controllers and clients of one simulation, and what an
 // operator does and sees.
 class Cluster {
  public:
-  // `transactions`: there are producers of them beside the others.
+  // `transactions`: clients are applications that consume, transform and
+  // produce in them, and few others.
   Cluster(Scheduler& scheduler, bool transactions);
   ~Cluster();
 
@@ -64,8 +66,17 @@ class Cluster {
   }
   Machine& AnyMachine();
   int machines() const { return static_cast<int>(machines_.size()); }
+  // With clients that are none of transactions.
   const std::vector<TopicPartition>& partitions() const { return partitions_; }
+  // And the others: what transactions are written to, what coordinators keep.
+  const std::vector<TopicPartition>& transactional() const {
+    return transactional_;
+  }
+  const TopicPartition& AnyPartition();
   bool transactions() const { return transactions_; }
+  uint64_t transactions_committed() const {
+    return static_cast<uint64_t>(transaction_history_.committed());
+  }
 
   // Machines whose disk has been made to fail, so that a directory may go
   // offline.
@@ -89,7 +100,11 @@ class Cluster {
   std::vector<TopicPartition> CreateTopic(const std::string& name,
                                           int partitions, int replicas,
                                           Configs configs);
-  void StartTransactions();
+  void CreatePlainTopics();
+  void CreateTransactionalTopics();
+  void StartApplications();
+  void CheckTransactions();
+  std::string WhatIsOpen();
   std::string WhatIsMissing(const Consumer& consumer,
                             const std::vector<TopicPartition>& partitions);
   std::string AilmentOf(const std::vector<TopicPartition>& partitions);
@@ -115,6 +130,7 @@ class Cluster {
   Network network_;
   Controllers controllers_;
   History history_;
+  TransactionHistory transaction_history_;
   Inspector inspector_;
   Process clients_{"clients"};
   SimExecutor executor_;
@@ -124,9 +140,8 @@ class Cluster {
   std::map<std::string, Configs> made_with_;  // by topic
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
-  // Of a topic that is written in transactions only.
-  std::vector<TopicPartition> payments_;
-  std::vector<std::unique_ptr<Transactor>> transactors_;
+  std::vector<TopicPartition> transactional_, payments_;
+  std::vector<std::unique_ptr<Application>> applications_;
   std::vector<std::unique_ptr<Consumer>> committed_readers_;
 };
 

@@ -13,10 +13,11 @@ namespace {
 
 // A failed CHECK of the product ends the process: it says at which seed.
 uint64_t running_seed = 0;
+const char* running_what = "";
 
 [[noreturn]] void DieWithSeed() {
-  std::fprintf(stderr, "FAIL cluster seed %llu: the process ended itself\n",
-               static_cast<unsigned long long>(running_seed));
+  std::fprintf(stderr, "FAIL %s seed %llu: the process ended itself\n",
+               running_what, static_cast<unsigned long long>(running_seed));
   std::abort();
 }
 
@@ -44,6 +45,7 @@ void Operate(Cluster& cluster, const ClusterSimOptions& options) {
 
 ClusterSimResult RunClusterSim(const ClusterSimOptions& options) {
   running_seed = options.seed;
+  running_what = options.transactions ? "transactions" : "cluster";
   google::InstallFailureFunction(&DieWithSeed);
   ClusterSimResult result;
   Scheduler scheduler(options.seed);
@@ -74,6 +76,7 @@ ClusterSimResult RunClusterSim(const ClusterSimOptions& options) {
   result.acknowledged = cluster->history().acknowledged();
   result.shown = cluster->history().shown();
   result.committed = cluster->inspector().committed();
+  result.transactions = cluster->transactions_committed();
   scheduler.Clear();
   return result;
 }

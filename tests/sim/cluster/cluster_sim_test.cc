@@ -55,8 +55,11 @@ TEST_F(ClusterSim, HoldsForTransactions) {
     const auto result = RunClusterSim(options);
     ASSERT_FALSE(result.failure) << *result.failure;
     total.shown += result.shown;
+    total.transactions += result.transactions;
   }
-  std::cout << "shown " << total.shown << "\n";
+  std::cout << "shown " << total.shown << ", transactions "
+            << total.transactions << "\n";
+  EXPECT_GT(total.transactions, 10 * count) << "it hardly does anything";
 }
 
 // What exploring has found once.
@@ -72,6 +75,12 @@ TEST_F(ClusterSim, HoldsForSeedsThatFailed) {
     const auto result = RunClusterSim(options);
     EXPECT_FALSE(result.failure) << *result.failure;
   }
+  // A coordinator that asked for a write again as soon as it was refused, while
+  // time stood still.
+  for (const uint64_t seed : {3ull, 5ull}) {
+    const auto result = RunClusterSim({.seed = seed, .transactions = true});
+    EXPECT_FALSE(result.failure) << *result.failure;
+  }
 }
 
 TEST_F(ClusterSim, ASeedReplays) {
@@ -82,6 +91,11 @@ TEST_F(ClusterSim, ASeedReplays) {
   EXPECT_EQ(one.events, two.events);
   EXPECT_EQ(one.hash, two.hash);
   EXPECT_EQ(one.acknowledged, two.acknowledged);
+  options.transactions = true;
+  const auto three = RunClusterSim(options);
+  const auto four = RunClusterSim(options);
+  EXPECT_EQ(three.hash, four.hash);
+  EXPECT_EQ(three.transactions, four.transactions);
 }
 
 }  // namespace

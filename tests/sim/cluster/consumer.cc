@@ -205,12 +205,10 @@ void Consumer::Take(const TopicPartition& partition,
             return Fail(ErrorCode::kInvalidRecord,
                         std::string(record.value.value_or("null")));
           }
+          side_.history.Shown(partition, record.offset,
+                              view.header.leader_epoch, *written);
           if (read_committed_) {
-            side_.history.ShownCommitted(partition, record.offset,
-                                         view.header.leader_epoch, *written);
-          } else {
-            side_.history.Shown(partition, record.offset,
-                                view.header.leader_epoch, *written);
+            side_.transactions.Shown(partition, record.offset, *written);
           }
           position = record.offset + 1;
           return {};

@@ -37,6 +37,9 @@ class Controllers::Node final : public quorum::Quorum {
     options.balance_interval = std::chrono::seconds(5);
     options.bootstrap_levels = {
         {metadata::kMetadataVersion, metadata::kNewestLevel}};
+    if (all.transactions_) {
+      options.bootstrap_levels[metadata::kTransactionVersion] = 2;
+    }
     controller::Randomness random;
     random.topic_id = [&scheduler] { return RandomUuid(scheduler); };
     random.below = [&scheduler](size_t bound) {
@@ -115,7 +118,8 @@ class Controllers::Node final : public quorum::Quorum {
   size_t applied_ = 0;
 };
 
-Controllers::Controllers(Scheduler& scheduler) : scheduler_(scheduler) {
+Controllers::Controllers(Scheduler& scheduler, bool transactions)
+    : scheduler_(scheduler), transactions_(transactions) {
   // What the executors read in place must not move.
   log_.reserve(1 << 20);
   for (int i = 0; i < kControllers; ++i) {

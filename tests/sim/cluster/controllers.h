@@ -26,7 +26,8 @@ Uuid RandomUuid(Scheduler& scheduler);
 // killed starts with a snapshot of its own, if it has one, and the log.
 class Controllers {
  public:
-  explicit Controllers(Scheduler& scheduler);
+  // `transactions`: brokers take part in them.
+  Controllers(Scheduler& scheduler, bool transactions);
   ~Controllers();
   void Stop();
 
@@ -75,6 +76,7 @@ class Controllers {
   void Elect(NodeId id);
 
   Scheduler& scheduler_;
+  const bool transactions_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::unique_ptr<Node>> dead_;  // until the simulation ends
   // On the disk of each: as of which offset.

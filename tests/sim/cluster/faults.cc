@@ -25,9 +25,7 @@ void Restart(Cluster& cluster, Machine& machine, Machine::End how) {
 namespace {
 
 void KillLeader(Cluster& cluster) {
-  const auto& partitions = cluster.partitions();
-  const auto& partition = partitions[static_cast<size_t>(
-      cluster.scheduler().Below(static_cast<int64_t>(partitions.size())))];
+  const auto& partition = cluster.AnyPartition();
   const auto* row = cluster.controllers().image()->FindPartition(
       partition.topic, partition.partition);
   if (row->leader < 0) return;
@@ -40,8 +38,8 @@ void CutPowerOfAll(Cluster& cluster) {
   }
 }
 
-void Pause(Cluster& cluster) {
-  BrokerProcess* broker = cluster.AnyMachine().broker();
+void Pause(Cluster& cluster, Machine& machine) {
+  BrokerProcess* broker = machine.broker();
   if (broker == nullptr) return;
   auto& scheduler = cluster.scheduler();
   Tell("pause of " + broker->process().name);
@@ -166,10 +164,54 @@ void CrashControllers(Cluster& cluster) {
   }
 }
 
+// Where transactions are decided and where they end: who coordinates them, or
+// their offsets, goes, is silent or cannot be reached while markers are on
+// their way.
+void DisturbTransactions(Cluster& cluster) {
+  auto& scheduler = cluster.scheduler();
+  const auto leader = [&] {
+    const auto& of = cluster.transactional();
+    const auto& partition = of[static_cast<size_t>(
+        scheduler.Below(static_cast<int64_t>(of.size())))];
+    return cluster.controllers()
+        .image()
+        ->FindPartition(partition.topic, partition.partition)
+        ->leader;
+  };
+  const NodeId one = leader(), other = leader();
+  if (one < 0 || other < 0) return;
+  const Duration span = scheduler.Between(milliseconds(100), seconds(5));
+  switch (scheduler.Below(8)) {
+    case 0:
+    case 1:
+      return Pause(cluster, cluster.machine(one));
+    case 5:
+    case 6:
+      return cluster.MovePartition();
+    case 2:
+      if (one == other) return;
+      CutOff(cluster, one, other, span);
+      if (scheduler.Chance(500)) CutOff(cluster, other, one, span);
+      return;
+    case 3:
+      Tell("leaders move to who is preferred");
+      return cluster.ElectLeaders(false);
+    case 4:
+      Restart(cluster, cluster.machine(one), Machine::End::kKill);
+      scheduler.Sleep(scheduler.Between(milliseconds(1), seconds(1)));
+      return Restart(cluster, cluster.machine(other), Machine::End::kKill);
+    default:
+      return Restart(cluster, cluster.machine(one), Machine::End::kClean);
+  }
+}
+
 }  // namespace
 
 void CauseFault(Cluster& cluster) {
   auto& scheduler = cluster.scheduler();
+  if (cluster.transactions() && scheduler.Chance(350)) {
+    return DisturbTransactions(cluster);
+  }
   switch (scheduler.Below(33)) {
     case 0:
     case 1:
@@ -186,7 +228,7 @@ void CauseFault(Cluster& cluster) {
     case 8:
       return Restart(cluster, cluster.AnyMachine(), Machine::End::kClean);
     case 9:
-      return Pause(cluster);
+      return Pause(cluster, cluster.AnyMachine());
     case 10:
     case 11:
     case 12:

@@ -92,33 +92,6 @@ void History::Shown(const TopicPartition& partition, Offset offset,
   }
 }
 
-void History::Decided(const TopicPartition& partition, int producer,
-                      int64_t first, int64_t next) {
-  for (int64_t number = first; number < next; ++number) {
-    logs_[partition].decided[producer].insert(number);
-  }
-}
-
-void History::ShownCommitted(const TopicPartition& partition, Offset offset,
-                             LeaderEpoch epoch, const Written& written) {
-  if (!logs_[partition].decided[written.producer].contains(written.number)) {
-    return Fail("not committed, but shown: " + Name(written) + " in " +
-                Place(partition, offset));
-  }
-  Shown(partition, offset, epoch, written);
-}
-
-void History::CheckDecided(const TopicPartition& partition) {
-  Log& log = logs_[partition];
-  for (const auto& [producer, numbers] : log.decided) {
-    for (const int64_t number : numbers) {
-      if (log.where[producer].contains(number)) continue;
-      return Fail("committed, but not shown: " + Name({producer, number}) +
-                  " of " + ToString(partition));
-    }
-  }
-}
-
 void History::CheckMade(const TopicPartition& partition, const Log& log,
                         Offset offset, const Written& written) {
   const auto made = log.made.find(written.producer);

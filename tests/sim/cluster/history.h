@@ -31,8 +31,6 @@ std::optional<Written> ParseValue(std::string_view value);
 // - No record is shown that was never sent; none of an idempotent producer
 //   twice, and these in the order they were made in (B-26).
 // - The latest offset does not go back under the same or a later leader (B-06).
-// - Of transactions, those that were committed are shown to who reads only
-//   these, as a whole, and no others are (KIP-98).
 class History {
  public:
   void AddProducer(int producer, bool idempotent) {
@@ -57,15 +55,6 @@ class History {
   // A consumer has seen it.
   void Shown(const TopicPartition& partition, Offset offset, LeaderEpoch epoch,
              const Written& written);
-  // Records from `first` on, up to `next`, are in a transaction that will be
-  // committed: before its markers are written.
-  void Decided(const TopicPartition& partition, int producer, int64_t first,
-               int64_t next);
-  // To a consumer that reads what is committed.
-  void ShownCommitted(const TopicPartition& partition, Offset offset,
-                      LeaderEpoch epoch, const Written& written);
-  // In the end: nothing that was decided is missing.
-  void CheckDecided(const TopicPartition& partition);
   // What `consumer` was told, who waits for an answer before it asks again.
   void Latest(int consumer, const TopicPartition& partition, LeaderEpoch epoch,
               Offset latest);
@@ -106,7 +95,6 @@ class History {
     // Of idempotent producers.
     std::map<int, std::map<int64_t, Offset>> where;
     std::map<int, std::pair<LeaderEpoch, Offset>> told;  // by consumer
-    std::map<int, std::set<int64_t>> decided;            // by producer
   };
   void CheckSomewhere(const TopicPartition& partition, const Log& log,
                       const Written& written, Offset end);

@@ -37,9 +37,16 @@ class Inspector {
       : controllers_(controllers), history_(history) {}
 
   // From now on. These only: a topic that is made anew under its name is
-  // another one. `loose`: what is committed may be lost.
-  void Watch(const TopicPartition& partition, bool loose) {
+  // another one. `loose`: what is committed may be lost. `alike`: records that
+  // say the same are not one record that stands there twice.
+  void Watch(const TopicPartition& partition, bool loose, bool alike) {
     partitions_[partition].loose = loose;
+    partitions_[partition].alike = alike;
+  }
+  // Where what is committed ends.
+  Offset EndOfCommitted(const TopicPartition& partition) const {
+    const auto found = partitions_.find(partition);
+    return found == partitions_.end() ? 0 : found->second.end;
   }
   // By a shard of the broker, between two of its tasks.
   void Look(BrokerProcess& process, size_t shard);
@@ -74,6 +81,7 @@ class Inspector {
   };
   struct State {
     bool loose = false;
+    bool alike = false;
     std::map<NodeId, Replica> replicas;
     std::map<Offset, Committed> committed;
     Offset end = 0;  // of what is committed

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/sim/cluster/peer_calls.h"
 #include "tests/sim/cluster/peer_link.h"
 
 namespace tidemark::sim {
@@ -31,6 +32,7 @@ BrokerConfig ConfigOf(NodeId id) {
       "log.scrub.bytes.per.second=1000000",
       "tidemark.log.journal.file.bytes=65536",
       "tidemark.log.journal.in.place.bytes=4096",
+      "tidemark.coordinator.snapshot.min.bytes=6000",
   };
   return BrokerConfig::Parse(*Config::Load(BrokerConfigKeys(), sources))
       .value();
@@ -75,6 +77,12 @@ bool BrokerProcess::Start() {
     return MakePeerLink(machine_, process_, static_cast<NodeId>(port),
                         executor);
   };
+  if (machine_.transactions()) {
+    peers_ = std::make_unique<SimExecutor>(scheduler, &process_, "peers");
+    environment.peers = [this](ImageHolder&) {
+      return MakePeerCalls(machine_, process_, *peers_);
+    };
+  }
   environment.load_threads = 2;
   environment.seed = scheduler.random()();
   server::BrokerCore::Identity identity{
@@ -92,10 +100,26 @@ bool BrokerProcess::Start() {
     return false;
   }
   core_ = std::move(*opened);
+  Assemble();
   core_->Join({{"PLAINTEXT", "machine", static_cast<uint16_t>(machine_.id()),
                 "PLAINTEXT"}});
   listening_ = true;
   return true;
+}
+
+void BrokerProcess::Assemble() {
+  producer_ids_ =
+      std::make_unique<server::ProducerIdAllocator>(core_->session());
+  services_.cluster_id = kClusterId;
+  services_.config = &machine_.config();
+  services_.metadata = &core_->metadata();
+  services_.controller = &core_->session();
+  services_.replicas = &core_->replicas();
+  services_.fetch = &core_->fetch();
+  services_.groups = &core_->groups();
+  services_.transactions = core_->transactions();
+  services_.verifier = core_->verifier();
+  services_.producer_ids = producer_ids_.get();
 }
 
 bool BrokerProcess::Stop() {
@@ -146,6 +170,7 @@ void BrokerProcess::StopExecutors() {
   if (scrubber_ != nullptr) scrubber_->Stop();
   if (reader_ != nullptr) reader_->Stop();
   for (auto& shard : shards_) shard->Stop();
+  if (peers_ != nullptr) peers_->Stop();
   if (control_ != nullptr) control_->Stop();
 }
 
@@ -157,18 +182,21 @@ void BrokerProcess::Reap() {
   StopExecutors();
   // Its threads may have called once more.
   link_.Die();
+  producer_ids_ = nullptr;
   core_ = nullptr;
   scrubber_ = nullptr;
+  peers_ = nullptr;
   reader_ = nullptr;
   shards_.clear();
   control_ = nullptr;
 }
 
 Machine::Machine(Network& network, Controllers& controllers, NodeId id,
-                 std::function<BrokerProcess*(NodeId)> peer)
+                 bool transactions, std::function<BrokerProcess*(NodeId)> peer)
     : network_(network),
       controllers_(controllers),
       id_(id),
+      transactions_(transactions),
       peer_(std::move(peer)),
       disk_(network.scheduler().random()()),
       config_(ConfigOf(id)) {

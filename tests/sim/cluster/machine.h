@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/kafka/handler.h"
+#include "broker/kafka/producer_id_allocator.h"
 #include "broker/server/broker_core.h"
 #include "tests/sim/cluster/controller_link.h"
 #include "tests/sim/cluster/process_disk.h"
@@ -41,20 +43,25 @@ class BrokerProcess {
   void Serves(const std::shared_ptr<Connection>& connection);
   // REQUIRES: running.
   server::BrokerCore& core() { return *core_; }
+  // What its handlers stand on.
+  const server::Services& services() const { return services_; }
   SimExecutor& shard(size_t i) { return *shards_[i]; }
   size_t shards() const { return shards_.size(); }
 
  private:
   void StopExecutors();
+  void Assemble();
 
   Machine& machine_;
   Process process_;
   const Uuid incarnation_;
   ControllerLink link_;
   ProcessDisk disk_;
-  std::unique_ptr<SimExecutor> control_, scrubber_, reader_;
+  std::unique_ptr<SimExecutor> control_, scrubber_, reader_, peers_;
   std::vector<std::unique_ptr<SimExecutor>> shards_;
   std::unique_ptr<server::BrokerCore> core_;
+  std::unique_ptr<server::ProducerIdAllocator> producer_ids_;
+  server::Services services_;
   std::vector<std::weak_ptr<Connection>> connections_;
   bool listening_ = false;
   int busy_ = 0;  // threads in Start or Stop
@@ -64,10 +71,12 @@ class BrokerProcess {
 // A machine: its disk, and the broker on it, if one runs.
 class Machine {
  public:
+  // `transactions`: it has a part in them.
   Machine(Network& network, Controllers& controllers, NodeId id,
-          std::function<BrokerProcess*(NodeId)> peer);
+          bool transactions, std::function<BrokerProcess*(NodeId)> peer);
 
   NodeId id() const { return id_; }
+  bool transactions() const { return transactions_; }
   SimDisk& disk() { return disk_; }
   Network& network() { return network_; }
   Scheduler& scheduler() { return network_.scheduler(); }
@@ -99,6 +108,7 @@ class Machine {
   Network& network_;
   Controllers& controllers_;
   const NodeId id_;
+  const bool transactions_;
   const std::function<BrokerProcess*(NodeId)> peer_;
   SimDisk disk_;
   BrokerConfig config_;

@@ -31,7 +31,7 @@ std::vector<TopicPartition> Cluster::CreateTopic(const std::string& name,
   for (int i = 0; i < partitions; ++i) {
     made.push_back({name, i});
     if (name == kLoose) history_.MayLose(made.back());
-    inspector_.Watch(made.back(), name == kLoose);
+    inspector_.Watch(made.back(), name == kLoose, name.starts_with("__"));
   }
   return made;
 }
@@ -111,6 +111,7 @@ void Cluster::ChangeConfig() {
   const auto& [key, values] = kChanges[below(kChanges.size())];
   // Of others nothing must get lost.
   const bool loose = key.starts_with("unclean");
+  if (loose && !controllers_.image()->FindTopic(kLoose)) return;
   const std::string topic =
       loose ? kLoose : partitions_[below(partitions_.size())].topic;
   const std::string& value = values[below(values.size())];
@@ -124,7 +125,7 @@ void Cluster::MovePartition() {
   const auto below = [this](size_t bound) {
     return static_cast<size_t>(scheduler_.Below(static_cast<int64_t>(bound)));
   };
-  const TopicPartition chosen = partitions_[below(partitions_.size())];
+  const TopicPartition chosen = AnyPartition();
   const auto image = controllers_.image();
   const auto* row = image->FindPartition(chosen.topic, chosen.partition);
   if (row == nullptr) return;
