@@ -375,6 +375,10 @@ void SimExecutor::Stop() {
 }
 
 void SimExecutor::Loop() {
+  // Far more than anybody does in no time, but for one that never ends.
+  constexpr int kMostAtOnce = 500'000;
+  Instant since{};
+  int tasks = 0;
   current_executor = this;
   while (!stopping_) {
     if (queue_.empty() || queue_.begin()->first.first > scheduler_.Now()) {
@@ -385,6 +389,11 @@ void SimExecutor::Loop() {
       scheduler_.Park(until);
       idle_ = false;
       continue;
+    }
+    if (std::exchange(since, scheduler_.Now()) != scheduler_.Now()) tasks = 0;
+    if (++tasks == kMostAtOnce) {
+      LOG(FATAL) << fiber_->name << " has run " << tasks
+                 << " tasks while time stood still";
     }
     Task task = std::move(queue_.begin()->second);
     queue_.erase(queue_.begin());
