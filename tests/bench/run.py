@@ -22,7 +22,7 @@ Sections:
   commits   10 million of a few groups, compacted; their coordinator is killed -9: until another serves what is left
   compaction  one broker compacts 400 MB of records of 100 bytes, each key four times: in a second, and in a second of CPU
   cleaner   a producer at 5,000 records a second, alone, and while all brokers compact 6 GB
-  streams   Kafka Streams counts a million words, exactly once
+  streams   Kafka Streams counts half a million words, exactly once
   restart   2 GB in 12 partitions, just written; a broker killed -9: serves again, is in all ISRs again
   cold      a producer at 5,000 records a second, alone, beside a consumer that reads 1 GB which no page cache has, and
             beside a broker that was away and fetches 1 GB which none has

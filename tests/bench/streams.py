@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'clients'))  # which has 
 import apps  # noqa: E402
 import run as clients  # noqa: E402
 
-PARTITIONS, LINES = 6, 200_000
+PARTITIONS, LINES = 6, 100_000
 
 
 def program():
@@ -32,4 +32,5 @@ def streams(system):
         raise RuntimeError('WordCount: ' + (done.stderr or done.stdout)[-500:])
     got = json.loads(done.stdout)
     yield 'words counted/s', got['words'] / got['seconds']
+    yield 'threads of it that died', got['died']
     yield 'broker CPU us per word, with filling the topic', 1e6 * (system.cpu() - before) / got['words']
