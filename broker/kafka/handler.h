@@ -3,10 +3,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/cancellation.h"
 #include "common/base/clock.h"
+#include "common/base/error_code.h"
 #include "common/base/executor.h"
 #include "common/base/ids.h"
 #include "common/base/memory_budget.h"
@@ -39,6 +41,14 @@ struct LogDirectoryState {
   int64_t usable_bytes = -1;
 };
 
+// A replica that moves to another log directory.
+struct FutureReplica {
+  TopicPartition partition;
+  std::string directory;
+  int64_t bytes = 0;
+  Offset end = 0;
+};
+
 // What handlers work with; wired by broker/server, alive as long as any
 // request. Pointers are never null, but those of transactions where there are
 // none.
@@ -55,6 +65,11 @@ struct Services {
   ProducerIdAllocator* producer_ids = nullptr;
   // Any thread; asks the file systems.
   std::function<std::vector<LogDirectoryState>()> log_directories;
+  // replication::ReplicaMover. Any thread; none: replicas stay where they are.
+  std::function<void(std::vector<std::pair<TopicPartition, std::string>> wanted,
+                     std::function<void(std::vector<ErrorCode>)> done)>
+      move_replicas;
+  std::function<std::vector<FutureReplica>()> future_replicas;
 };
 
 // One request and where it came from. Copy it into callbacks freely.

@@ -11,6 +11,7 @@
 
 #include "broker/log/clean_shutdown.h"
 #include "broker/log/lost_writes.h"
+#include "broker/log/move_names.h"
 #include "broker/log/segment.h"
 #include "common/base/may_wait.h"
 
@@ -117,8 +118,11 @@ Status LogDirectory::FindLogs(const std::vector<std::string>& names) {
     } else if (auto partition = ParsePartitionDirectory(name)) {
       TM_ASSIGN_OR_RETURN(const bool log, HoldsLog(*partition));
       if (log) found_.push_back(std::move(*partition));
+    } else if (ParseFutureName(name)) {
+      futures_.push_back(name);
     }
   }
+  FindMarks();
   std::sort(found_.begin(), found_.end());
   const size_t found = found_.size();
   for (const auto& [partition, id] : created_) {
@@ -254,16 +258,15 @@ Status LogDirectory::RunNotes() {
   }
 }
 
-Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
-    const TopicPartition& partition, const Uuid& topic_id,
-    const LogConfig& config, bool fresh, int64_t now_ms) {
-  auto mark = std::make_shared<LogMark>(*this);
+OpenOptions LogDirectory::OptionsFor(const TopicPartition& partition,
+                                     const Uuid& topic_id,
+                                     const LogConfig& config,
+                                     const std::shared_ptr<LogMark>& mark) {
   OpenOptions open;
   open.dir = PathOf(partition);
   open.partition = partition;
   open.topic_id = topic_id;
   open.config = config;
-  open.clean = clean_ || fresh;
   open.health = health_;
   open.mark = mark;
   open.journal = [this, mark](JournalRecord::Kind kind, Offset offset) {
@@ -278,6 +281,15 @@ Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
                            });
     };
   }
+  return open;
+}
+
+Result<std::unique_ptr<Log>> LogDirectory::OpenLog(
+    const TopicPartition& partition, const Uuid& topic_id,
+    const LogConfig& config, bool fresh, int64_t now_ms) {
+  auto mark = std::make_shared<LogMark>(*this);
+  OpenOptions open = OptionsFor(partition, topic_id, config, mark);
+  open.clean = clean_ || fresh;
   if (fresh) {
     TM_RETURN_IF_ERROR(ForgetName(partition));
   } else {

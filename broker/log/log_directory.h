@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,11 @@ class LogDirectory final : public LogSyncer {
   const std::vector<TopicPartition>& found() const { return found_; }
   // Whose log that is; nullopt: it is not known before it is opened.
   Result<std::optional<Uuid>> TopicIdOf(const TopicPartition& partition) const;
+  // As found, what has a mark of a move (log/move_names.h), and folders of
+  // copies.
+  const std::set<TopicPartition>& copies() const { return copies_; }
+  const std::set<TopicPartition>& moved() const { return moved_; }
+  const std::vector<std::string>& futures() const { return futures_; }
   // Nothing is left of it but its name.
   Result<bool> IsEmpty(const TopicPartition& partition) const;
   // Names of what was renamed to be removed: as read, and as things stand.
@@ -87,6 +93,27 @@ class LogDirectory final : public LogSyncer {
   Status StartJournal(const std::vector<Log*>& logs, bool complete);
   // A log that was found, but opened after StartJournal. Waits for the disk.
   Status OpenedLate(Log& log);
+  // A copy in `folder`, which is one of these, before it is the log; what was
+  // in there is gone. `config`: but that it is synced by whoever writes it.
+  Result<std::unique_ptr<Log>> OpenFuture(const std::string& folder,
+                                          const TopicPartition& partition,
+                                          const Uuid& topic_id,
+                                          LogConfig config, Offset start,
+                                          int64_t now_ms);
+  // The copy in `folder`, which is whole and closed, is the log by that name
+  // from now on: step 1 of a move. After StartJournal; waits for the disk.
+  Result<std::unique_ptr<Log>> PutCopy(std::string* folder,
+                                       const TopicPartition& partition,
+                                       const Uuid& topic_id,
+                                       const LogConfig& config, Offset start,
+                                       int64_t now_ms);
+  // Steps 2 and 4. An error of the first has changed nothing.
+  Status MarkMoved(const TopicPartition& partition);
+  Status RemoveCopyMark(const TopicPartition& partition);
+  Status RemoveMovedMark(const TopicPartition& partition);
+  // Another name for a folder of a copy that is not wanted any more.
+  Result<std::string> DropFuture(const TopicPartition& partition,
+                                 const std::string& folder);
   // No more come late: of the journal nothing is kept for them any longer.
   void AllOpened();
   // What an opened log should hold, by checkpoint files and journal: less is
@@ -106,6 +133,9 @@ class LogDirectory final : public LogSyncer {
   // A log by that name was renamed away, and a power cut may still bring it
   // back: no other directory must have one.
   bool Remembers(const TopicPartition& partition) const;
+
+  // Waits until it does not; false: it may still be brought back.
+  bool AwaitForgotten(const TopicPartition& partition) const;
 
   // Ends the current journal file, syncs behind it and writes what has changed
   // of the checkpoint files, on another thread.
@@ -142,6 +172,11 @@ class LogDirectory final : public LogSyncer {
   Status SyncParent();
   Status ReadCheckpoints();
   Status FindLogs(const std::vector<std::string>& names);
+  void FindMarks();
+  OpenOptions OptionsFor(const TopicPartition& partition, const Uuid& topic_id,
+                         const LogConfig& config,
+                         const std::shared_ptr<LogMark>& mark);
+  Status TryPutCopy(std::string* folder, const TopicPartition& partition);
   Result<bool> HoldsLog(const TopicPartition& partition) const;
   std::optional<JournalReplay> FindReplay(const JournalKey& key) const;
   // Does not wait.
@@ -186,6 +221,8 @@ class LogDirectory final : public LogSyncer {
   int64_t broker_epoch_ = -1;
   std::vector<TopicPartition> found_;
   std::vector<std::string> trash_;
+  std::set<TopicPartition> copies_, moved_;
+  std::vector<std::string> futures_;
   JournalContents journal_;  // as found
   // Made since their directories were synced, as the journal has it.
   std::map<TopicPartition, Uuid> created_;

@@ -9,6 +9,7 @@
 
 #include "broker/log/log_manager.h"
 #include "broker/log/lost_writes.h"
+#include "broker/log/move_names.h"
 #include "broker/log/parallel.h"
 
 namespace tidemark::log {
@@ -77,6 +78,7 @@ Status LogManager::OpenDirectories() {
   };
   TM_RETURN_IF_ERROR(
       each([this](Directory& dir) { return ReadDirectory(dir); }));
+  TM_RETURN_IF_ERROR(ResolveMoves());
   return each([](Directory& dir) { return dir.at->Begin(); });
 }
 
@@ -84,6 +86,10 @@ Status LogManager::ReadDirectory(Directory& dir) {
   TM_RETURN_IF_ERROR(dir.at->Read());
   for (const std::string& name : dir.at->trash()) {
     removals_.push_back({dir.at.get(), dir.at->path() + "/" + name, {}});
+  }
+  for (const std::string& name : dir.at->futures()) {
+    unfinished_.push_back(
+        {*ParseFutureName(name), dir.at->path(), dir.at->path() + "/" + name});
   }
   for (const TopicPartition& partition : dir.at->found()) {
     Place& place = places_[partition];
@@ -111,6 +117,7 @@ Status LogManager::AddDouble(const TopicPartition& partition, Directory& dir) {
     TM_ASSIGN_OR_RETURN(const bool other_known, identify(other));
     TM_ASSIGN_OR_RETURN(const bool known, identify(found));
     if (known && other_known && other.topic_id != found.topic_id) return {};
+    if (IsMove(partition, other, found)) return {};
     return Fail(ErrorCode::kKafkaStorageError,
                 ToString(partition) + " is in " + other.dir->at->path() +
                     " and in " + dir.at->path() + "; move one of them away");
@@ -154,7 +161,7 @@ void LogManager::Place::Loaded(Result<std::unique_ptr<Log>> opened,
 void LogManager::LoadAll(int64_t now_ms) {
   std::vector<std::pair<const TopicPartition*, Place*>> all;
   ForEachPlace([&](const TopicPartition& partition, Place& place) {
-    if (!place.dir->at->health().offline()) {
+    if (!place.dir->at->health().offline() && !place.error) {
       all.push_back({&partition, &place});
     }
   });

@@ -88,9 +88,16 @@ std::string LogManager::DirectoryOf(const TopicPartition& partition) const {
 
 LogManager::Directory* LogManager::PlaceFor(const TopicPartition& partition) {
   Directory* best = nullptr;
+  const auto wanted = made_in_.find(partition);
   for (const auto& dir : dirs_) {
     if (dir->at->health().offline()) continue;
     if (dir->at->Remembers(partition)) return dir.get();
+  }
+  for (const auto& dir : dirs_) {
+    if (dir->at->health().offline()) continue;
+    if (wanted != made_in_.end() && wanted->second == dir->at->path()) {
+      return dir.get();
+    }
     if (best == nullptr || dir->partitions < best->partitions) {
       best = dir.get();
     }
@@ -233,7 +240,12 @@ Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
     ++dir->handed_out;
   }
   auto log = dir->at->OpenLog(partition, topic_id, config, true, now_ms);
-  if (!log) NotMade(*dir, partition);
+  if (!log) {
+    NotMade(*dir, partition);
+    return log;
+  }
+  std::lock_guard lock(mutex_);
+  made_in_.erase(partition);
   return log;
 }
 

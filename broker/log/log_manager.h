@@ -127,6 +127,56 @@ class LogManager {
   // Less where the disk is nearly full. Any thread.
   void SetDeleteDelay(int64_t delay_ms) { delete_delay_ms_ = delay_ms; }
 
+  // Moves of logs between directories (log/move_names.h), by
+  // replication::ReplicaMover. Directories by their paths.
+  //
+  // kLogDirNotFound, kKafkaStorageError: it is offline.
+  Status CheckUsable(const std::string& directory) const;
+  // kKafkaStorageError: its disk is nearly full.
+  Status HasRoom(const std::string& directory) const;
+  // When the partition comes to be here, its log is made there.
+  void MakeIn(const TopicPartition& partition, const std::string& directory);
+  struct UnfinishedMove {
+    TopicPartition partition;
+    std::string directory;
+    std::string folder;  // "": it is to be made
+  };
+  // As found at start.
+  const std::vector<UnfinishedMove>& UnfinishedMoves() const {
+    return unfinished_;
+  }
+  // Waits for a disk, as all that follow but NowIn.
+  Result<std::string> MakeFutureFolder(const TopicPartition& partition,
+                                       const std::string& directory);
+  void DropFuture(const TopicPartition& partition, const std::string& directory,
+                  const std::string& folder);
+  // An empty log that begins at `start`; whoever has it writes and closes it.
+  Result<std::unique_ptr<Log>> OpenFuture(const TopicPartition& partition,
+                                          const Uuid& topic_id,
+                                          const std::string& directory,
+                                          const std::string& folder,
+                                          const LogConfig& config, Offset start,
+                                          int64_t now_ms);
+  Status SyncFuture(Log& future);
+  // The log from the closed copy in `folder`, which is "" when its name is
+  // another. An error leaves the original as it was.
+  Result<std::unique_ptr<Log>> PutCopy(const TopicPartition& partition,
+                                       const Uuid& topic_id,
+                                       const std::string& directory,
+                                       std::string* folder,
+                                       const LogConfig& config, Offset start,
+                                       Offset high_watermark, int64_t now_ms);
+  // The copy counts from now on. An error has changed nothing, or the
+  // original's directory is offline.
+  Status MarkMoved(const TopicPartition& partition);
+  // The copy goes, which nobody has appended to.
+  void TakeBack(const TopicPartition& partition, const std::string& directory);
+  // The log that is handed out is the copy. Waits for nothing.
+  void NowIn(const TopicPartition& partition, const std::string& directory);
+  // After that.
+  void RemoveOriginal(std::unique_ptr<Log> original,
+                      const std::string& directory);
+
   // Has what found no room at start loaded by the workers, whoever may need it;
   // now and then that is done anyway.
   void LoadMissing();
@@ -190,6 +240,18 @@ class LogManager {
     for (auto& [partition, place] : places_) each(partition, place);
     for (auto& [partition, place] : doubles_) each(partition, place);
   }
+  // Of a log and its copy one stays.
+  bool IsMove(const TopicPartition& partition, const Place& a,
+              const Place& b) const;
+  Status ResolveMoves();
+  Status ResolveCopy(const TopicPartition& partition, Directory& dir,
+                     bool all_read);
+  Status Lose(const TopicPartition& partition, Directory& dir);
+  // Its log has no mark of an earlier move any more.
+  Status EndMoveBefore(const TopicPartition& partition);
+  Status RemoveCopyMark(const TopicPartition& partition, Directory& dir);
+  Place* PlaceIn(const TopicPartition& partition, const Directory& dir);
+  Directory* FindDirectory(const std::string& path) const;
   // This topic's is the one that places_ has. Under the lock.
   void Prefer(const TopicPartition& partition, const Uuid& topic_id);
   void LoadAll(int64_t now_ms);
@@ -229,6 +291,7 @@ class LogManager {
   io::FileSystem& fs_;
   const LogManagerOptions options_;
   std::vector<std::unique_ptr<Directory>> dirs_;
+  std::vector<UnfinishedMove> unfinished_;
   int64_t previous_broker_epoch_ = -1;
   int64_t started_ms_ = 0;
   LogWorkers workers_;
@@ -237,7 +300,8 @@ class LogManager {
 
   mutable std::mutex mutex_;  // of everything below and the counts in dirs_
   std::map<TopicPartition, Place> places_;
-  std::multimap<TopicPartition, Place> doubles_;  // of other topics
+  std::multimap<TopicPartition, Place> doubles_;   // of other topics
+  std::map<TopicPartition, std::string> made_in_;  // MakeIn
   std::vector<Removal> removals_;
   size_t loading_ = 0;   // what LoadMissing has asked for
   size_t leaving_ = 0;   // places with leaving_as

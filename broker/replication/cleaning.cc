@@ -1,10 +1,10 @@
 #include "broker/replication/cleaning.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <iterator>
-#include <mutex>
 #include <utility>
+
+#include "broker/replication/ask.h"
 
 namespace tidemark::replication {
 namespace {
@@ -12,39 +12,12 @@ namespace {
 // Looked at in one turn of a shard.
 constexpr size_t kAtOnce = 64;
 
-// What `work` returns on the executor; nullopt: it has stopped.
-template <class T>
-std::optional<T> Ask(Executor& executor, std::function<T()> work) {
-  struct Waiting {
-    std::mutex mutex;
-    std::condition_variable wake;
-    std::optional<T> answer;
-    bool over = false;
-  };
-  auto waiting = std::make_shared<Waiting>();
-  // Goes with the task, run or not.
-  std::shared_ptr<void> over(nullptr, [waiting](void*) {
-    std::lock_guard lock(waiting->mutex);
-    waiting->over = true;
-    waiting->wake.notify_one();
-  });
-  executor.Post([waiting, over, work = std::move(work)] {
-    T answer = work();
-    std::lock_guard lock(waiting->mutex);
-    waiting->answer = std::move(answer);
-  });
-  over.reset();
-  std::unique_lock lock(waiting->mutex);
-  waiting->wake.wait(lock, [&] { return waiting->over; });
-  return std::move(waiting->answer);
-}
-
 // nullptr: it is not here, or is not to be touched now.
 Partition* Usable(ReplicaShard& shard, const TopicPartition& name) {
   Partition* partition = shard.Find(name);
   // One that is known to be damaged is being mended.
-  if (partition == nullptr || partition->away() || partition->failed() ||
-      partition->corrupt_from()) {
+  if (partition == nullptr || partition->away() || partition->held_up() ||
+      partition->failed() || partition->corrupt_from()) {
     return nullptr;
   }
   return partition;

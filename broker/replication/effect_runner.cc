@@ -197,6 +197,7 @@ void EffectRunner::StartSync(Slot& slot) {
   SyncedWork done;
   done.partition = slot.partition.name();
   done.topic_id = slot.partition.topic_id();
+  done.exchanges = slot.partition.exchanges();
   done.work.end_offset = work->end_offset;
   done.work.generation = work->generation;
   done.work.change = work->change;
@@ -224,21 +225,26 @@ void EffectRunner::SyncsDone() {
     works.swap(state_.synced->works);
   }
   for (const SyncedWork& done : works) {
-    SyncDone(done.partition, done.topic_id, done.work, done.status);
+    SyncDone(done);
   }
 }
 
-void EffectRunner::SyncDone(const TopicPartition& name, const Uuid& topic_id,
-                            const log::SyncWork& work, const Status& status) {
-  Slot* slot = state_.Find(name);
-  if (slot == nullptr || slot->partition.topic_id() != topic_id) return;
+void EffectRunner::SyncDone(const SyncedWork& done) {
+  Slot* slot = state_.Find(done.partition);
+  if (slot == nullptr || slot->partition.topic_id() != done.topic_id) return;
   slot->syncing = false;
-  if (status) {
-    slot->partition.Flushed(work, state_.executor.Now());
+  // The log has moved since, and all that was in it is on the other disk.
+  const bool of_another = done.exchanges != slot->partition.exchanges();
+  if (!done.status) {
+    LOG(ERROR) << "sync failed partition=" << ToString(done.partition)
+               << " error=" << ToString(done.status.error());
+  }
+  if (of_another) {
+    // Nothing of it counts here.
+  } else if (done.status) {
+    slot->partition.Flushed(done.work, state_.executor.Now());
   } else {
-    LOG(ERROR) << "sync failed partition=" << ToString(name)
-               << " error=" << ToString(status.error());
-    slot->partition.SyncFailed(work);
+    slot->partition.SyncFailed(done.work);
   }
   Settle(*slot);
 }

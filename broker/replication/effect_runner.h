@@ -41,8 +41,7 @@ class EffectRunner {
   void StartSyncs();
   void StartSync(Slot& slot);
   void SyncsDone();
-  void SyncDone(const TopicPartition& name, const Uuid& topic_id,
-                const log::SyncWork& work, const Status& status);
+  void SyncDone(const SyncedWork& done);
   void Announce(Slot& slot, bool removed);
   void Count(Slot& slot, bool removed);
 

@@ -87,6 +87,11 @@ void Partition::ApplyRow(const metadata::PartitionImage& row, Instant now) {
     if (!newest || newest->partition_epoch <= row.partition_epoch) newest = row;
     return;
   }
+  if (held_up()) {
+    auto& newest = held_up_->row;
+    if (!newest || newest->partition_epoch <= row.partition_epoch) newest = row;
+    return;
+  }
   const bool new_epoch = row.leader_epoch != leader_epoch_;
   partition_epoch_ = row.partition_epoch;
   // Whom this broker hears of as followers is told with its leadership.
@@ -173,6 +178,7 @@ void Partition::UpdateConfig(const log::LogConfig& config, int32_t min_isr) {
     away_->config = config;
   } else {
     log_->UpdateConfig(config);
+    if (held_up()) held_up_->config = config;
   }
   if (configured_min_isr_ == min_isr) return;
   configured_min_isr_ = min_isr;
@@ -319,7 +325,7 @@ void Partition::FoundCorrupt(Offset from, const Error& error) {
     LOG(ERROR) << "corrupt on disk partition=" << ToString(name_)
                << " offset=" << from << " error=" << ToString(error);
   }
-  if (!away()) HandleCorrupt();
+  if (!away() && !held_up()) HandleCorrupt();
 }
 
 void Partition::HandleCorrupt() {
@@ -401,8 +407,42 @@ void Partition::FlushedMoved(Instant now) {
   MaybeAdvanceHighWatermark(now);
 }
 
+Status Partition::HoldUp() {
+  if (away()) return Fail(ErrorCode::kNotLeaderOrFollower, "it is being cut");
+  if (failed()) return Fail(ErrorCode::kKafkaStorageError, "its log is broken");
+  if (corrupt_from_) return Fail(ErrorCode::kCorruptMessage, "it is damaged");
+  held_up_.emplace();
+  return {};
+}
+
+void Partition::LetGo(Instant now) {
+  const HeldUp held = *std::exchange(held_up_, std::nullopt);
+  if (held.row) ApplyRow(*held.row, now);
+  if (corrupt_from_ && !away()) HandleCorrupt();
+  NoticeFailure();
+}
+
+std::unique_ptr<log::Log> Partition::Exchange(std::unique_ptr<log::Log> log,
+                                              Instant now) {
+  CHECK(held_up() && log->end_offset() == log_->end_offset() &&
+        log->flushed_offset() == log->end_offset());
+  log_.swap(log);
+  ++exchanges_;
+  if (env_->newest) log_->KeepNewest(env_->newest);
+  if (held_up_->config) log_->UpdateConfig(*held_up_->config);
+  log_->Committed(high_watermark_);
+  kept_start_ = log_->start_offset();
+  // What was damaged on the other disk was found when it was copied.
+  corrupt_from_.reset();
+  failure_noticed_ = false;
+  LetGo(now);
+  effects_.Add(IsLeader() ? Effect::kComplete : Effect::kAskAnew);
+  if (!failed()) FlushedMoved(now);
+  return log;
+}
+
 Result<int> Partition::ApplyRetention(int64_t now_ms) {
-  if (away()) return 0;
+  if (away() || held_up()) return 0;
   const Offset start_before = log_->start_offset();
   auto dropped = log_->ApplyRetention(high_watermark_, now_ms);
   NoticeFailure();

@@ -248,6 +248,21 @@ class Partition {
   bool CutDone(std::unique_ptr<log::Log> log, const Status& cut, Instant now);
   bool away() const { return away_.has_value(); }
 
+  // --- a move to another directory ----------------------------------------
+  // Until it is let go, or has got another log: nothing of the log changes, it
+  // is only read, and what is written is refused as if the ISR were too small.
+  // Rows count then. kNotLeaderOrFollower: it is being cut;
+  // kKafkaStorageError.
+  Status HoldUp();
+  void LetGo(Instant now);
+  bool held_up() const { return held_up_.has_value(); }
+  // A copy of the log, all of it on its disk, takes its place. REQUIRES: it is
+  // held up. Returns the log that was.
+  std::unique_ptr<log::Log> Exchange(std::unique_ptr<log::Log> log,
+                                     Instant now);
+  // How often it has. Works of other logs are not this one's.
+  uint64_t exchanges() const { return exchanges_; }
+
   // Its directory may have failed without a call to this log.
   void NoticeFailure();
   // A read has found bytes at or behind `from` that nobody sent.
@@ -411,6 +426,12 @@ class Partition {
     std::optional<metadata::PartitionImage> row;
   };
   std::optional<Away> away_;
+  struct HeldUp {
+    std::optional<log::LogConfig> config;
+    std::optional<metadata::PartitionImage> row;
+  };
+  std::optional<HeldUp> held_up_;
+  uint64_t exchanges_ = 0;
   Effects effects_;
 };
 

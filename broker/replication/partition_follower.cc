@@ -13,7 +13,7 @@ namespace tidemark::replication {
 
 std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
   if (role() != Role::kFollower || leader_ == kNoNode ||
-      leader_ == env_->self || away() || failed()) {
+      leader_ == env_->self || away() || held_up() || failed()) {
     return std::nullopt;
   }
   FetchPositionOfFollower position;
@@ -32,6 +32,7 @@ std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
 
 Status Partition::AtPosition(const AskedWith& asked) const {
   if (away()) return Fail(ErrorCode::kNotLeaderOrFollower, "it is being cut");
+  if (held_up()) return Fail(ErrorCode::kNotLeaderOrFollower, "it moves");
   if (failed()) return Fail(ErrorCode::kKafkaStorageError);
   if (role() != Role::kFollower || asked.leader_epoch != leader_epoch_) {
     return Fail(ErrorCode::kFencedLeaderEpoch);

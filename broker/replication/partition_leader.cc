@@ -31,6 +31,10 @@ Result<log::AppendInfo> Partition::AppendAsLeader(
                 "neither the controllers nor a follower has been heard of for"
                 " broker.session.timeout.ms");
   }
+  if (held_up()) {
+    return Fail(ErrorCode::kNotEnoughReplicas,
+                "its log is about to be in another directory");
+  }
   if (acks == -1 && !MayCommit()) {
     return Fail(ErrorCode::kNotEnoughReplicas,
                 "in-sync replicas " + std::to_string(isr().committed().size()) +
@@ -428,7 +432,7 @@ Status Partition::DeleteTo(Offset offset) {
 }
 
 Status Partition::TrimTo(Offset offset) {
-  if (!IsLeader()) return Fail(ErrorCode::kNotLeaderOrFollower);
+  if (!IsLeader() || held_up()) return Fail(ErrorCode::kNotLeaderOrFollower);
   if (offset > high_watermark_) {
     return Fail(ErrorCode::kOffsetOutOfRange,
                 "offset " + std::to_string(offset) +

@@ -99,6 +99,11 @@ ErrorCode ShardState::WhyAbsent(const TopicPartition& partition,
                                       : ErrorCode::kNotLeaderOrFollower;
 }
 
+log::LogConfig PartitionTable::ConfigOf(const std::string& topic) const {
+  int32_t min_isr = 1;
+  return LogConfigOf(state_, topic, &min_isr);
+}
+
 PartitionTable::PartitionTable(ShardState& state, EffectRunner& effects,
                                FollowerFetchers& fetchers)
     : state_(state), effects_(effects), fetchers_(fetchers) {

@@ -17,6 +17,8 @@ class PartitionTable {
   PartitionTable(ShardState& state, EffectRunner& effects,
                  FollowerFetchers& fetchers);
 
+  // As it is now.
+  log::LogConfig ConfigOf(const std::string& topic) const;
   using Mine = std::function<bool(const TopicPartition&)>;
   void ApplyImage(const metadata::ImagePtr& image, const metadata::Delta& delta,
                   const Mine& mine);

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/record/batch_reader.h"
+
 namespace tidemark::replication {
 namespace {
 
@@ -231,6 +233,48 @@ void ReadPath::ReadLog(const TopicPartition& name, LeaderEpoch epoch,
         done(std::move(chunk));
       },
       state_.alive);
+}
+
+Result<CopyChunk> ReadPath::TryReadCopy(const TopicPartition& name,
+                                        const Uuid& topic_id, Offset from,
+                                        LeaderEpoch epoch, size_t max_bytes) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr || slot->partition.topic_id() != topic_id) {
+    return Fail(ErrorCode::kUnknownTopicOrPartition);
+  }
+  Partition& partition = slot->partition;
+  if (partition.away()) return Fail(ErrorCode::kNotLeaderOrFollower);
+  if (partition.failed()) return Fail(ErrorCode::kKafkaStorageError);
+  log::Log& log = partition.log();
+  CopyChunk chunk;
+  chunk.start_offset = log.start_offset();
+  const Offset end = log.end_offset();
+  if (from < chunk.start_offset) return chunk;
+  // Offset and epoch of a record name all in front of it (B-16).
+  chunk.same = from <= end && (from == chunk.start_offset ||
+                               log.EpochOfOffset(from - 1) == epoch);
+  chunk.high_watermark = partition.high_watermark();
+  chunk.all = from >= end;
+  if (!chunk.same || chunk.all) return chunk;
+  TM_ASSIGN_OR_RETURN(chunk.batches, log.Read(from, end, max_bytes, true));
+  record::BatchIterator batches(chunk.batches.view());
+  Offset next = from;
+  while (auto batch = batches.Next()) {
+    if (!*batch) break;
+    next = (*batch)->header.NextOffset();
+  }
+  chunk.all = next >= end;
+  return chunk;
+}
+
+void ReadPath::ReadCopy(const TopicPartition& name, const Uuid& topic_id,
+                        Offset from, LeaderEpoch epoch, size_t max_bytes,
+                        std::function<void(Result<CopyChunk>)> done) {
+  Retry<CopyChunk>(
+      [this, name, topic_id, from, epoch, max_bytes] {
+        return TryReadCopy(name, topic_id, from, epoch, max_bytes);
+      },
+      std::move(done), state_.alive);
 }
 
 void ReadPath::FindOffset(

@@ -45,6 +45,14 @@ struct ReadAnswer {
   FetchAnswer answer;
 };
 
+struct CopyChunk {
+  SharedBytes batches;
+  Offset start_offset = 0;
+  Offset high_watermark = 0;
+  bool same = true;  // what is copied is what this log has
+  bool all = false;  // there is no more to be copied now
+};
+
 // What others read from the partitions of this shard. The shard does not wait
 // for a disk: what is not in memory is read by ColdReads, and then looked for
 // again.
@@ -68,6 +76,11 @@ class ReadPath {
   // For the coordinators: the whole log of a led partition, committed or not.
   void ReadLog(const TopicPartition& partition, LeaderEpoch epoch, Offset from,
                size_t max_bytes, std::function<void(Result<LogChunk>)> done);
+  // For ReplicaMover: whole batches of any replica from `from` on, committed or
+  // not. `epoch`: that of the record in front of `from` in the copy.
+  void ReadCopy(const TopicPartition& partition, const Uuid& topic_id,
+                Offset from, LeaderEpoch epoch, size_t max_bytes,
+                std::function<void(Result<CopyChunk>)> done);
   void FindOffset(const TopicPartition& partition, int64_t timestamp,
                   LeaderEpoch current_leader_epoch, bool read_committed,
                   std::weak_ptr<const void> asker,
@@ -93,6 +106,9 @@ class ReadPath {
   void Retry(std::function<Result<T>()> attempt,
              std::function<void(Result<T>)> done,
              std::weak_ptr<const void> asker, ColdTries tries = {});
+  Result<CopyChunk> TryReadCopy(const TopicPartition& partition,
+                                const Uuid& topic_id, Offset from,
+                                LeaderEpoch epoch, size_t max_bytes);
   Result<LogChunk> TryReadLog(const TopicPartition& partition,
                               LeaderEpoch epoch, Offset from, size_t max_bytes);
 

@@ -71,6 +71,7 @@ struct ReplicaSize {
   std::string directory;  // the log directory its log is in
   int64_t bytes = 0;      // of its segments
   Offset lag = 0;         // how far its end is behind the high watermark
+  Offset end = 0;
 };
 
 // Told on the shard that owns the partition, in order, for every partition of

@@ -111,9 +111,72 @@ std::vector<ReplicaSize> ReplicaShard::Sizes() const {
     const std::string& dir = log.dir();
     sizes.push_back(
         {name, dir.substr(0, dir.rfind('/')), log.size_bytes(),
-         std::max<Offset>(0, partition.high_watermark() - log.end_offset())});
+         std::max<Offset>(0, partition.high_watermark() - log.end_offset()),
+         log.end_offset()});
   }
   return sizes;
+}
+
+Result<ReplicaState> ReplicaShard::StateOf(const TopicPartition& name) const {
+  const Slot* slot = state_.Find(name);
+  if (slot == nullptr) {
+    const ErrorCode why = state_.WhyAbsent(name, Uuid());
+    const auto* row =
+        state_.env.image->FindPartition(name.topic, name.partition);
+    const bool assigned =
+        row != nullptr &&
+        std::ranges::count(row->replicas, state_.options.self);
+    return Fail(row != nullptr && !assigned ? ErrorCode::kReplicaNotAvailable
+                                            : why);
+  }
+  const Partition& partition = slot->partition;
+  if (partition.away()) return Fail(ErrorCode::kNotLeaderOrFollower);
+  if (partition.failed()) return Fail(ErrorCode::kKafkaStorageError);
+  const log::Log& log = partition.log();
+  ReplicaState state;
+  state.topic_id = partition.topic_id();
+  state.directory = log.dir().substr(0, log.dir().rfind('/'));
+  state.config = table_.ConfigOf(name.topic);
+  state.start_offset = log.start_offset();
+  state.end_offset = log.end_offset();
+  state.high_watermark = partition.high_watermark();
+  state.latest_epoch = log.latest_epoch();
+  state.latest_epoch_start =
+      log.EndOffsetFor(state.latest_epoch - 1).end_offset;
+  return state;
+}
+
+Status ReplicaShard::HoldUp(const TopicPartition& name, const Uuid& topic_id) {
+  Slot* slot = state_.Find(name);
+  if (slot == nullptr || slot->partition.topic_id() != topic_id) {
+    return Fail(ErrorCode::kUnknownTopicOrPartition);
+  }
+  return slot->partition.HoldUp();
+}
+
+bool ReplicaShard::IsHeldUp(const TopicPartition& name,
+                            const Uuid& topic_id) const {
+  const Slot* slot = state_.Find(name);
+  return slot != nullptr && slot->partition.topic_id() == topic_id &&
+         slot->partition.held_up();
+}
+
+void ReplicaShard::LetGo(const TopicPartition& name, const Uuid& topic_id) {
+  if (!IsHeldUp(name, topic_id)) return;
+  Slot& slot = *state_.Find(name);
+  slot.partition.LetGo(state_.executor.Now());
+  fetchers_.Resume(slot, true);
+  effects_.Settle(slot);
+}
+
+std::unique_ptr<log::Log> ReplicaShard::Exchange(
+    const TopicPartition& name, std::unique_ptr<log::Log> log) {
+  Slot& slot = *state_.Find(name);
+  auto original =
+      slot.partition.Exchange(std::move(log), state_.executor.Now());
+  fetchers_.Resume(slot, true);
+  effects_.Settle(slot);
+  return original;
 }
 
 std::vector<TopicPartition> ReplicaShard::Partitions() const {

@@ -15,6 +15,18 @@
 
 namespace tidemark::replication {
 
+// A replica as whoever moves it sees it.
+struct ReplicaState {
+  Uuid topic_id;
+  std::string directory;
+  log::LogConfig config;
+  Offset start_offset = 0;
+  Offset end_offset = 0;
+  Offset high_watermark = 0;
+  LeaderEpoch latest_epoch = -1;
+  Offset latest_epoch_start = 0;
+};
+
 // The partitions of one shard and the parts that work on them. Everything
 // runs on the shard's executor.
 class ReplicaShard {
@@ -53,6 +65,18 @@ class ReplicaShard {
   void FoundCorrupt(const TopicPartition& name, LeaderEpoch epoch, Offset from,
                     const Error& error);
   std::vector<TopicPartition> Partitions() const;
+
+  // For ReplicaMover. kNotLeaderOrFollower: it is not here;
+  // kKafkaStorageError, kUnknownTopicOrPartition.
+  Result<ReplicaState> StateOf(const TopicPartition& partition) const;
+  // See Partition.
+  Status HoldUp(const TopicPartition& partition, const Uuid& topic_id);
+  void LetGo(const TopicPartition& partition, const Uuid& topic_id);
+  bool IsHeldUp(const TopicPartition& partition, const Uuid& topic_id) const;
+  // REQUIRES: it is held up.
+  std::unique_ptr<log::Log> Exchange(const TopicPartition& partition,
+                                     std::unique_ptr<log::Log> log);
+
   // Of those that have a log here just now.
   std::vector<ReplicaSize> Sizes() const;
 

@@ -90,6 +90,7 @@ struct Slot {
 struct SyncedWork {
   TopicPartition partition;
   Uuid topic_id;
+  uint64_t exchanges = 0;  // Partition
   log::SyncWork work;
   Status status;
 };

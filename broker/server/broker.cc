@@ -224,6 +224,7 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
     environment.scrubber = scrubber.get();
   }
   environment.cleaner = &SystemClock();
+  environment.mover = &SystemClock();
   peers = std::make_unique<io::EventLoop>("peers");
   environment.peers = [this](ImageHolder& metadata) {
     return std::make_unique<coordinator::PeerConnections>(
@@ -272,6 +273,17 @@ void Broker::Impl::Assemble() {
   services.producer_ids = producer_ids.get();
   services.log_directories = [core = core.get()] {
     return core->Directories();
+  };
+  services.move_replicas = [mover = core->mover()](auto wanted, auto done) {
+    mover->Move(std::move(wanted), std::move(done));
+  };
+  services.future_replicas = [mover = core->mover()] {
+    std::vector<FutureReplica> all;
+    for (auto& one : mover->Futures()) {
+      all.push_back({std::move(one.partition), std::move(one.directory),
+                     one.bytes, one.end});
+    }
+    return all;
   };
   dispatcher = std::make_unique<Dispatcher>(HandlerTable(), services, network);
 }

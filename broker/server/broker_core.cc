@@ -204,6 +204,13 @@ void BrokerCore::Assemble() {
       config_.node_id, identity_.directories, metadata_, *session_,
       *environment_.control);
   store_->Tell(locations_.get());
+  if (environment_.mover == nullptr) return;
+  mover_ = std::make_unique<replication::ReplicaMover>(
+      *logs_, *replicas_, *environment_.mover,
+      [this](const TopicPartition& partition, const Uuid& topic_id,
+             const std::string& dir) {
+        locations_->Opened(partition, topic_id, dir);
+      });
 }
 
 void BrokerCore::AssembleTransactions() {
@@ -266,6 +273,7 @@ void BrokerCore::AssemblePublisher() {
   };
   parts.remove_strays = [this](const metadata::ImagePtr& image) {
     replicas_->RemoveStrays(image);
+    if (mover_ != nullptr) mover_->Start();
   };
   publisher_ = std::make_unique<Publisher>(std::move(parts));
   SubscriberOptions options;
@@ -285,6 +293,10 @@ void BrokerCore::ApplySettings(const metadata::Image& image) {
   const DynamicSettings settings(config_, image);
   logs_->SetDeleteDelay(settings.GetInt("log.segment.delete.delay.ms"));
   if (cleaner_ != nullptr) cleaner_->Change(CleanerOptions(settings));
+  if (mover_ != nullptr) {
+    mover_->SetRate(
+        settings.GetInt("replica.alter.log.dirs.io.max.bytes.per.second"));
+  }
   if (events_.settings) events_.settings(settings);
 }
 
@@ -345,6 +357,7 @@ void BrokerCore::HandOver(std::function<void(bool)> done) {
 }
 
 void BrokerCore::Close(std::function<void(Status)> done) {
+  if (mover_ != nullptr) mover_->Stop();
   if (cleaner_ != nullptr) cleaner_->Stop();
   subscriber_->Stop();
   session_->Stop();

@@ -24,6 +24,7 @@
 #include "broker/metadata/subscriber.h"
 #include "broker/replication/cleaning.h"
 #include "broker/replication/fetch_service.h"
+#include "broker/replication/moving.h"
 #include "broker/replication/replica_manager_impl.h"
 #include "broker/replication/scrubbing.h"
 #include "broker/server/partition_store.h"
@@ -48,6 +49,7 @@ class BrokerCore {
     Executor* control = nullptr;     // session, feed, publisher
     Executor* scrubber = nullptr;    // may block; nullptr: nothing is scrubbed
     const Clock* cleaner = nullptr;  // nullptr: no log is compacted
+    const Clock* mover = nullptr;    // nullptr: logs stay in their directories
     std::vector<Executor*> readers;  // may wait for a disk; none: shards wait
     std::shared_ptr<ControllerChannels> channels;
     replication::TransportFactory connect;
@@ -109,6 +111,8 @@ class BrokerCore {
   const log::Cleaner::Counters* cleaned() const {
     return cleaner_ == nullptr ? nullptr : &cleaner_->counters();
   }
+  // nullptr: there is none.
+  replication::ReplicaMover* mover() { return mover_.get(); }
   coordinator::GroupCoordinator& groups() { return *groups_; }
   // nullptr: there are none.
   coordinator::TransactionCoordinator* transactions() {
@@ -149,6 +153,7 @@ class BrokerCore {
   std::unique_ptr<log::Scrubber> scrubber_;
   std::unique_ptr<replication::ReplicaCleanSource> clean_source_;
   std::unique_ptr<log::Cleaner> cleaner_;
+  std::unique_ptr<replication::ReplicaMover> mover_;
   std::unique_ptr<replication::FetchService> fetch_;
   std::unique_ptr<coordinator::GroupCoordinator> groups_;
   std::unique_ptr<coordinator::PeerCalls> peers_;

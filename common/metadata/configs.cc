@@ -220,7 +220,6 @@ constexpr struct {
   const ConfigKey& key;
   std::string_view instead;
 } kUnreadOthers[] = {
-    {kBrokerKeys[3], "replicas do not move between directories"},
     {kGroupKeys[0], "groups use the classic protocol, whose members say it"},
     {kGroupKeys[1], "groups use the classic protocol, whose members say it"},
 };

@@ -59,6 +59,8 @@ void AddGroupCommands(CLI::App& app, Context& context);
 // To the noun `group`.
 void AddGroupChangeCommands(CLI::App& group, Context& context);
 void AddPartitionCommands(CLI::App& app, Context& context);
+// To the noun `partition`.
+void AddLogDirCommands(CLI::App& partition, Context& context);
 void AddTxnCommands(CLI::App& app, Context& context);
 void AddProduceCommand(CLI::App& app, Context& context);
 void AddConsumeCommand(CLI::App& app, Context& context);

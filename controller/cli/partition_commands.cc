@@ -79,7 +79,8 @@ Status Elect(const Context& context, const ElectOptions& options) {
 }  // namespace
 
 void AddPartitionCommands(CLI::App& app, Context& context) {
-  auto* noun = AddNoun(app, "partition", "Leaders of partitions");
+  auto* noun = AddNoun(app, "partition", "Leaders and replicas of partitions");
+  AddLogDirCommands(*noun, context);
   auto options = std::make_shared<ElectOptions>();
   CLI::App* elect = AddCommand(
       *noun, context, "elect", "Give leadership back to the preferred replicas",

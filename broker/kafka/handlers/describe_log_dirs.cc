@@ -1,5 +1,6 @@
 #include "common/kafka/messages/describe_log_dirs.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -39,7 +40,8 @@ Response::DescribeLogDirsResult Describe(const LogDirectoryState& directory) {
 
 Response ToResponse(const std::vector<LogDirectoryState>& directories,
                     const std::optional<std::set<TopicPartition>>& wanted,
-                    const Sizes& sizes) {
+                    const Sizes& sizes,
+                    const std::vector<FutureReplica>& futures) {
   using Partitions = std::vector<Response::DescribeLogDirsPartition>;
   std::map<std::string, std::map<std::string, Partitions>> found;
   for (const auto& replica : sizes) {
@@ -47,6 +49,20 @@ Response ToResponse(const std::vector<LogDirectoryState>& directories,
     if (wanted && !wanted->contains(name)) continue;
     found[replica.directory][name.topic].push_back(
         {name.partition, replica.bytes, replica.lag, false});
+  }
+  std::map<TopicPartition, const replication::ReplicaSize*> now;
+  for (const auto& replica : sizes) now[replica.partition] = &replica;
+  for (const FutureReplica& future : futures) {
+    const TopicPartition& name = future.partition;
+    const auto replica = now.find(name);
+    // One that is there by now moves no more.
+    if (replica == now.end() || (wanted && !wanted->contains(name)) ||
+        replica->second->directory == future.directory) {
+      continue;
+    }
+    found[future.directory][name.topic].push_back(
+        {name.partition, future.bytes,
+         std::max<Offset>(0, replica->second->end - future.end), true});
   }
   Response response;
   for (const LogDirectoryState& directory : directories) {
@@ -68,7 +84,11 @@ void HandleDescribeLogDirs(RequestContext context, Request request,
   replicas->DescribeReplicas(
       on, [context = std::move(context), wanted = Wanted(request),
            reply = std::move(reply)](const Sizes& sizes) {
-        reply(ToResponse(context.services->log_directories(), wanted, sizes));
+        const Services& services = *context.services;
+        reply(ToResponse(services.log_directories(), wanted, sizes,
+                         services.future_replicas
+                             ? services.future_replicas()
+                             : std::vector<FutureReplica>()));
       });
 }
 

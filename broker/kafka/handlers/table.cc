@@ -6,6 +6,7 @@
 #include "common/kafka/messages/add_raft_voter.h"
 #include "common/kafka/messages/alter_configs.h"
 #include "common/kafka/messages/alter_partition_reassignments.h"
+#include "common/kafka/messages/alter_replica_log_dirs.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_partitions.h"
 #include "common/kafka/messages/create_topics.h"
@@ -89,6 +90,7 @@ constexpr Api kTable[] = {
         {Resource::kTransactionalId, Operation::kWrite}),
     MakeApi<HandleDescribeConfigs>(
         {Resource::kTopic, Operation::kDescribeConfigs}),
+    MakeApi<HandleAlterReplicaLogDirs>({Resource::kCluster, Operation::kAlter}),
     MakeApi<HandleDescribeLogDirs>({Resource::kCluster, Operation::kDescribe}),
     MakeApi<HandleAlterConfigs>({Resource::kTopic, Operation::kAlterConfigs}),
     MakeApi<HandleListConfigResources>(

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "broker/kafka/handlers/handlers.h"
+#include "common/kafka/messages/alter_replica_log_dirs.h"
 #include "common/kafka/messages/delete_records.h"
 #include "common/kafka/messages/describe_log_dirs.h"
 #include "common/kafka/messages/elect_leaders.h"
@@ -129,6 +130,55 @@ TEST_F(AdminHandlersTest, DirectoriesWithTheirReplicas) {
   ASSERT_EQ(response.results[0].topics.size(), 1u);
   ASSERT_EQ(response.results[0].topics[0].partitions.size(), 1u);
   EXPECT_EQ(response.results[0].topics[0].partitions[0].partition_index, 1);
+}
+
+TEST_F(AdminHandlersTest, ReplicasThatMoveAreInTwoDirectories) {
+  directories_ = {{"/one"}, {"/two"}};
+  cluster_.services.future_replicas = [] {
+    return std::vector<FutureReplica>{{{"orders", 0}, "/two", 40, 70},
+                                      {{"orders", 1}, "/one", 40, 70},
+                                      {{"orders", 5}, "/two", 1, 1}};
+  };
+  replicas_.sizes = {{{"orders", 0}, "/one", 100, 0, 90},
+                     {{"orders", 1}, "/one", 100, 0, 90}};
+  const auto response =
+      cluster_.Ask(&HandleDescribeLogDirs, kafka::DescribeLogDirsRequest{}, 4);
+  ASSERT_EQ(response.results.size(), 2u);
+  const auto& here = response.results[0].topics.at(0).partitions;
+  ASSERT_EQ(here.size(), 2u) << "one is there by now";
+  EXPECT_FALSE(here[0].is_future_key || here[1].is_future_key);
+  const auto& there = response.results[1].topics.at(0).partitions;
+  ASSERT_EQ(there.size(), 1u) << "without a replica there is none";
+  EXPECT_TRUE(there[0].is_future_key);
+  EXPECT_EQ(there[0].partition_size, 40);
+  EXPECT_EQ(there[0].offset_lag, 20);
+}
+
+TEST_F(AdminHandlersTest, ReplicasAreMovedEachWhereItWasLastSaid) {
+  kafka::AlterReplicaLogDirsRequest request;
+  request.dirs.push_back({"/one", {{"b", {1, 0}}, {"a", {2}}}});
+  request.dirs.push_back({"/two", {{"b", {1}}}});
+  auto response = cluster_.Ask(&HandleAlterReplicaLogDirs, request, 2);
+  ASSERT_EQ(response.results.size(), 2u);
+  EXPECT_EQ(response.results[0].partitions.at(0).error_code,
+            Code(ErrorCode::kKafkaStorageError))
+      << "nobody moves any";
+  std::vector<std::pair<TopicPartition, std::string>> asked;
+  cluster_.services.move_replicas = [&](auto wanted, const auto& done) {
+    asked = wanted;
+    done({ErrorCode::kNone, ErrorCode::kLogDirNotFound,
+          ErrorCode::kReplicaNotAvailable});
+  };
+  response = cluster_.Ask(&HandleAlterReplicaLogDirs, request, 2);
+  EXPECT_THAT(asked,
+              testing::ElementsAre(std::pair(TopicPartition{"a", 2}, "/one"),
+                                   std::pair(TopicPartition{"b", 0}, "/one"),
+                                   std::pair(TopicPartition{"b", 1}, "/two")));
+  ASSERT_EQ(response.results.size(), 2u);
+  EXPECT_EQ(response.results[0].topic_name, "a");
+  ASSERT_EQ(response.results[1].partitions.size(), 2u);
+  EXPECT_EQ(response.results[1].partitions[0].error_code, 57);
+  EXPECT_EQ(response.results[1].partitions[1].error_code, 9);
 }
 
 TEST_F(AdminHandlersTest, LeadersAreElected) {

@@ -61,6 +61,7 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
       {"DeleteGroups", "0-2"},
       {"IncrementalAlterConfigs", "0-1"},
       {"AlterConfigs", "0-2"},
+      {"AlterReplicaLogDirs", "1-2"},
       {"ListConfigResources", "0-1"},
       {"AlterPartitionReassignments", "0-1"},
       {"ListPartitionReassignments", "0-0"},

@@ -404,7 +404,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "0:1,2", ErrorCode::kInvalidConfig, nullptr},
         ConfigCase{"MovesBetweenDirectories", 4, "1",
                    "replica.alter.log.dirs.io.max.bytes.per.second",
-                   admin_v1::SET, "5", ErrorCode::kInvalidConfig, nullptr},
+                   admin_v1::SET, "5", ErrorCode::kNone, "5"},
         ConfigCase{"UnknownType", 258, "t", "retention.ms", admin_v1::SET, "5",
                    ErrorCode::kInvalidRequest, nullptr}),
     [](const auto& info) { return info.param.name; });
