@@ -55,7 +55,8 @@ def run_app(app, args, folder):
         environment = {**run.ENVIRONMENT, 'CLASSPATH': jars_of(jars) if jars else '', 'APPS_FOLDER': folder,
                        'APPS_CLUSTER': args.cluster, 'APPS_CLUSTER_HOME': home}
         environment['PYTHONPATH'] += ':' + os.path.join(HERE, 'apps')
-        up = subprocess.run([args.cluster, 'up', home, '--base-port', str(args.base_port)], stdin=subprocess.DEVNULL,
+        up = subprocess.run([args.cluster, 'up', home, '--base-port', str(args.base_port),
+                             *(['--set', 'log.dirs=data,data2'] if app == 'tools' else [])], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, text=True)
         if up.returncode:
             return ['%s: preparation: FAIL no cluster' % app], 1

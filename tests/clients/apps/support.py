@@ -124,4 +124,4 @@ def led_by(topic, partitions, bootstrap=BOOTSTRAP):
 
 def data_of(partition):
     """The files of a partition on all nodes."""
-    return sorted(glob.glob(os.path.join(os.environ['APPS_CLUSTER_HOME'], 'broker-*', 'data', partition, '*')))
+    return sorted(glob.glob(os.path.join(os.environ['APPS_CLUSTER_HOME'], 'broker-*', 'data*', partition, '*')))

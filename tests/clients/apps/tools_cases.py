@@ -291,6 +291,64 @@ def reassign_partitions():
     has(reassign('--cancel', '--reassignment-json-file', plan), 'None of the specified partition moves are active')
 
 
+def moves_of(name, *partitions):
+    """A plan that kafka-reassign-partitions reads."""
+    return file(name, {'version': 1, 'partitions': list(partitions)})
+
+
+def cancel_moves():
+    """Under way: there is more to copy than the rate lets through."""
+    topics('--create', '--topic', 'held', '--replica-assignment', '1:2')
+    until(lambda: led_by('held', 1), 'a leader')
+    p = Producer({'bootstrap.servers': BOOTSTRAP, 'acks': 'all', 'linger.ms': 20})
+    for _ in range(3000):
+        p.produce('held', b'x' * 1000)
+    equal(p.flush(30), 0)
+    plan = moves_of('held.json', {'topic': 'held', 'partition': 0, 'replicas': [3, 2]})
+    reassign('--execute', '--reassignment-json-file', plan, '--throttle', '1000')
+    has(reassign('--verify', '--reassignment-json-file', plan), 'Reassignment of partition held-0 is still in progress')
+    has(reassign('--list'), r'held-0: replicas: 3,2,1\. adding: 3\. removing: 1')
+    # Another takes its place, and is cancelled: what was before the first is left.
+    other = moves_of('other.json', {'topic': 'held', 'partition': 0, 'replicas': [2, 3, 1]})
+    reassign('--execute', '--reassignment-json-file', other, '--throttle', '1000', '--additional')
+    has(reassign('--list'), r'held-0: replicas: 2,3,1\. adding: 3\.')
+    has(reassign('--cancel', '--reassignment-json-file', other),
+        'Successfully cancelled partition reassignments? for: held-0')
+    has(reassign('--list'), 'No partition reassignments found')
+    equal([sorted(r.split(',')) for r in replicas_of('held')], [['1', '2']])
+    has(reassign('--cancel', '--reassignment-json-file', other), 'None of the specified partition moves are active')
+    lacks(configs('--describe', '--entity-type', 'brokers', '--entity-name', '3'), 'throttled.rate')
+    until(lambda: not [f for f in data_of('held-0') if '/broker-3/' in f], 'what had come is gone', 20)
+
+
+def dirs_of(topic):
+    """Of broker 1: where partition 0 lies, and where it moves to."""
+    out = good('LogDirsCommand', HEAD, BOOTSTRAP, '--describe', '--topic-list', topic, '--broker-list', '1')
+    found = json.loads(next(line for line in out.splitlines() if line.startswith('{')))['brokers'][0]['logDirs']
+    return tuple([d['logDir'] for d in found for p in d['partitions'] if p['isFuture'] == future]
+                 for future in (False, True))
+
+
+def move_between_directories():
+    topics('--create', '--topic', 'aside', '--replica-assignment', '1:2')
+    until(lambda: led_by('aside', 1), 'a leader')
+    p = Producer({'bootstrap.servers': BOOTSTRAP, 'acks': 'all', 'linger.ms': 20})
+    for _ in range(2000):
+        p.produce('aside', b'x' * 1000)
+    equal(p.flush(30), 0)
+    (before,), _ = dirs_of('aside')
+    to = {'data': 'data2', 'data2': 'data'}[before]
+    plan = moves_of('aside.json', {'topic': 'aside', 'partition': 0, 'replicas': [1, 2], 'log_dirs': [to, 'any']})
+    reassign('--execute', '--reassignment-json-file', plan, '--replica-alter-log-dirs-throttle', '10')
+    has(reassign('--verify', '--preserve-throttles', '--reassignment-json-file', plan), 'is still in progress')
+    equal(dirs_of('aside'), ([before], [to]))
+    configs('--alter', '--entity-type', 'brokers', '--entity-name', '1', '--delete-config',
+            'replica.alter.log.dirs.io.max.bytes.per.second')
+    until(lambda: dirs_of('aside') == ([to], []), 'it has moved', 40, 0.3)
+    has(reassign('--verify', '--reassignment-json-file', plan), 'Reassignment of replica aside-0-1 completed successfully')
+    equal(ends('aside'), {0: 2000})
+
+
 def transactions_of(*args):
     return good('TransactionsCommand', HEAD, BOOTSTRAP, *args)
 
@@ -394,7 +452,9 @@ for name, case in (
         ('kafka-consumer-groups resets offsets in every form', reset_offsets),
         ('kafka-consumer-groups deletes offsets and groups', delete_offsets), ('kafka-delete-records', delete_records),
         ('kafka-get-offsets', get_offsets), ('kafka-log-dirs', log_dirs), ('kafka-leader-election', leader_election),
-        ('kafka-reassign-partitions', reassign_partitions), ('kafka-transactions', transactions),
+        ('kafka-reassign-partitions', reassign_partitions),
+        ('kafka-reassign-partitions --cancel of what moves', cancel_moves),
+        ('kafka-reassign-partitions between log directories', move_between_directories), ('kafka-transactions', transactions),
         ('kafka-features', features), ('kafka-metadata-quorum', metadata_quorum),
         ('kafka-broker-api-versions, kafka-cluster, kafka-groups', others), ('console producer and consumer', console),
         ('verifiable producer and consumer', verifiable), ('performance of producer, consumer and both', performance),
