@@ -243,6 +243,45 @@ def a_directory_breaks(m):
     equal(len(m.read('breaks')), 1001)
 
 
+def a_full_disk(m, small):
+    """A tmpfs in the place of the second directory, which holds less than is to be moved (needs root)."""
+    to = os.path.join(small, 'data')
+    m.cluster.do('stop', 'broker-1')
+    shutil.copytree(m.cluster.path('broker-1', 'data2'), to)
+    settings = m.cluster.path('broker-1', 'server.properties')
+    with open(settings) as f:
+        text = f.read()
+    with open(settings, 'w') as f:
+        f.write(text.replace('log.dirs=data,data2', 'log.dirs=data,' + to))
+    m.cluster.do('start', 'broker-1')
+    m.refused('UNKNOWN_TOPIC_OR_PARTITION', 'partition', 'move', 'big:0', '--broker', '1', '--log-dir', 'data')
+    until(lambda: m.run('topic', 'create', 'big').returncode == 0, 'it is made')
+    until(lambda: m.where('big') == (['data'], []), 'it is where it was asked for')
+    fill(m, 'big', 15000)
+    m.move('big', to)
+    until(lambda: 'move waits partition=big-0' in m.cluster.said('broker-1'), 'it waits for room')
+    assert m.where('big')[1][0]['lag'] > 0, m.where('big')
+    m.send('big', [b'meanwhile'])
+    equal('offline' in m.cluster.said('broker-1'), False)
+    subprocess.run(['mount', '-o', 'remount,size=80m', small], check=True)
+    until(lambda: m.where('big') == ([to], []), 'with room it goes on')
+    equal(len(m.read('big')), 15001)
+
+
+def full(cases):
+    with process.Cluster(BASE, '--controllers', '1', '--brokers', '1', '--set', 'log.dirs=data,data2', '--set',
+                         'log.dirs.min.free.bytes=1000000', '--set',
+                         'tidemark.log.journal.file.bytes=262144') as cluster:
+        small = os.path.join(cluster.folder, 'small')
+        os.mkdir(small)
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', small], check=True)
+        try:
+            cases.run('the other directory is full', a_full_disk, Moves(cluster), small)
+        finally:
+            cluster.do('down')
+            subprocess.run(['umount', small], check=False)
+
+
 def main():
     cases = Cases('move between directories', seconds=160)
     with process.Cluster(BASE, '--controllers', '1', '--set', 'log.dirs=data,data2', '--set',
@@ -254,6 +293,8 @@ def main():
         cases.run('a move is taken back', taken_back, m)
         cases.run('what cannot be is refused, or remembered', what_cannot_be, m)
         cases.run('the other directory breaks', a_directory_breaks, m)
+    if os.geteuid() == 0:
+        full(cases)
     cases.done()
 
 
