@@ -14,8 +14,6 @@ BASE = 23460
 ELSEWHERE = {
     'follower.replication.throttled.rate': 'reassign_test.py',
     'leader.replication.throttled.rate': 'tests/unit/broker/replication/throttle_test.cc',
-    'producer.id.expiration.ms': 'tests/unit/broker/log',
-    'transaction.partition.verification.enable': 'tests/clients/apps/tools_cases.py',
     'replica.alter.log.dirs.io.max.bytes.per.second': 'move_dir_test.py',
     'tidemark.unknown.logs.delete.enable': 'backup_test.py',
 }
@@ -58,7 +56,8 @@ class Settings:
 
     def described(self, kind, name):
         """Values, and whether they are read only, as Kafka's DescribeConfigs 1 tells of a topic or a broker."""
-        body = struct.pack('>ib', 1, {'topic': 2, 'broker': 4}[kind]) + wire.string(name) + struct.pack('>i?', -1, False)
+        body = struct.pack('>ib', 1, {'topic': 2, 'broker': 4}[kind]) + wire.string(name)
+        body += struct.pack('>i?', -1, False)
         r = wire.Reader(wire.call(BASE, 32, 1, body))
         _, resources, error = r.get('iih')
         equal((resources, error), (1, 0))
@@ -156,23 +155,59 @@ def deleted_logs(s):
     s.unset('log.segment.delete.delay.ms')
 
 
+def of_producer(producer, sequence, attributes=0):
+    """A batch of an idempotent producer."""
+    data = bytearray(wire.batch([b'x'], attributes=attributes))
+    struct.pack_into('>qhi', data, 43, producer, 0, sequence)
+    struct.pack_into('>I', data, 17, wire.crc32c(bytes(data[21:])))
+    return bytes(data)
+
+
+def in_transaction(producer):
+    """The error of a produce to a transaction that nobody has begun."""
+    data = of_producer(producer, 0, 1 << 4)
+    body = wire.string('nobody') + struct.pack('>hii', -1, 5000, 1) + wire.string('produced')
+    body += struct.pack('>iii', 1, 0, len(data)) + data
+    r = wire.Reader(wire.call(BASE, 0, 3, body))
+    r.get('i')
+    r.string()
+    return r.get('iih')[2]
+
+
+def producers(s):
+    s.told('topic', 'create', 'produced')
+    until(lambda: wire.produce(BASE, 'produced', of_producer(7, 0))[0] == 0, 'it is led')
+    # A leader of less than five seconds has another answer to the first gap.
+    until(lambda: wire.produce(BASE, 'produced', of_producer(7, 9))[0] == 45, 'out of order', 10)
+    s.set('producer.id.expiration.ms', 1)
+    until(lambda: wire.produce(BASE, 'produced', of_producer(7, 9))[0] == 0, 'nobody remembers it', 10)
+    s.unset('producer.id.expiration.ms')
+    assert in_transaction(8) != 0
+    s.set('transaction.partition.verification.enable', 'false')
+    until(lambda: in_transaction(8) == 0, 'nobody asks', 10)
+    s.unset('transaction.partition.verification.enable')
+
+
 def nothing_is_left_out(s):
     """What Kafka's tools may change, by their own look at it, is what is shown here."""
     shown = {'log.cleaner.threads', 'log.cleaner.backoff.ms', 'log.cleaner.dedupe.buffer.size',
              'log.cleaner.io.buffer.load.factor', 'log.cleaner.io.max.bytes.per.second', 'max.connections',
-             'max.connections.per.ip', *VALUES, *REFUSED, *ELSEWHERE}
+             'max.connections.per.ip', 'producer.id.expiration.ms', 'transaction.partition.verification.enable',
+             *VALUES, *REFUSED, *ELSEWHERE}
     dynamic = {k for k, (_, read_only) in s.described('broker', '1').items() if not read_only}
     equal(dynamic, shown)
 
 
 def main():
     cases = Cases('settings', seconds=120)
-    with process.Cluster(BASE, '--controllers', '1', '--brokers', '1') as cluster:
+    with process.Cluster(BASE, '--controllers', '1', '--brokers', '1', '--set',
+                         'log.retention.check.interval.ms=300') as cluster:
         s = Settings(cluster)
         cases.run('defaults of topics', topic_defaults, s)
         cases.run('the cleaner', cleaners, s)
         cases.run('connections', connections, s)
         cases.run('deleted logs', deleted_logs, s)
+        cases.run('producers', producers, s)
         cases.run('nothing is left out', nothing_is_left_out, s)
     cases.done()
 
