@@ -6,10 +6,10 @@
 namespace tidemark::log {
 namespace {
 
-constexpr size_t kChunk = 256 << 10;
+constexpr size_t kCacheChunk = 256 << 10;
 // What is smaller is copied for its reader, so that one that is slow does not
 // hold on to a whole chunk for it.
-constexpr size_t kShared = kChunk / 4;
+constexpr size_t kShared = kCacheChunk / 4;
 // Of one log. Who is further behind reads the segment.
 constexpr size_t kMostBatches = 32;
 
@@ -20,7 +20,7 @@ std::optional<BatchCache::Place> BatchCache::Add(std::string_view head,
   const size_t size = head.size() + rest.size();
   if (size > limit_ / 2) return std::nullopt;
   if (chunks_.empty() || chunks_.back().capacity - chunks_.back().used < size) {
-    const size_t capacity = std::min(std::max(kChunk, size), limit_);
+    const size_t capacity = std::min(std::max(kCacheChunk, size), limit_);
     while (!chunks_.empty() && bytes_ + capacity > limit_) {
       bytes_ -= chunks_.front().capacity;
       chunks_.pop_front();

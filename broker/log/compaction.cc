@@ -9,8 +9,6 @@ namespace tidemark::log {
 namespace {
 
 constexpr uint64_t kMostBytes = INT32_MAX;  // positions, as Kafka reads them
-constexpr std::string_view kIndexSuffixes[] = {".index", ".timeindex",
-                                               ".txnindex"};
 
 }  // namespace
 

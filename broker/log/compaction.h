@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -113,6 +114,8 @@ std::vector<SegmentGroup> GroupSegments(
 
 // The files that a cleaner has written and synced beside a log: those of a
 // segment, each with this behind its name.
+inline constexpr std::string_view kIndexSuffixes[] = {".index", ".timeindex",
+                                                      ".txnindex"};
 inline constexpr char kCleanedSuffix[] = ".cleaned";
 // The batches of a segment that takes the place of others. It is whole; what a
 // crash has left of the others is to go.

@@ -27,9 +27,7 @@
 namespace tidemark::log {
 namespace {
 
-constexpr size_t kWalkWindow = 64 * 1024;
-constexpr std::string_view kIndexSuffixes[] = {".index", ".timeindex",
-                                               ".txnindex"};
+constexpr size_t kSwapWindow = 64 * 1024;
 
 }  // namespace
 
@@ -196,7 +194,7 @@ Result<PartitionLog::SwapEnd> PartitionLog::EndOfSwap(const std::string& path,
   TM_ASSIGN_OR_RETURN(auto file, fs_.Open(path, false));
   TM_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
   BatchCursor cursor(*file, 0, size, BatchCursor::Want::kWholeBatches,
-                     kWalkWindow);
+                     kSwapWindow);
   SwapEnd end{base, true};
   while (true) {
     const auto item = cursor.Next();

@@ -5,7 +5,7 @@
 namespace tidemark::log {
 namespace {
 
-constexpr char kMarker[] = "/.tidemark_lost_writes";
+constexpr char kLostMarker[] = "/.tidemark_lost_writes";
 
 Status Write(io::FileSystem& fs, const std::string& path,
              const std::string& text) {
@@ -19,7 +19,7 @@ Status Write(io::FileSystem& fs, const std::string& path,
 void MarkLostWrites(io::FileSystem& fs, const std::string& dir,
                     const std::string& boot) {
   if (boot.empty()) return;
-  const Status marked = Write(fs, dir + kMarker, boot + "\n");
+  const Status marked = Write(fs, dir + kLostMarker, boot + "\n");
   LOG_IF(ERROR, !marked) << "restart the machine before the broker: a failed "
                             "sync cannot be marked dir="
                          << dir << " error=" << marked.error().message;
@@ -27,7 +27,7 @@ void MarkLostWrites(io::FileSystem& fs, const std::string& dir,
 
 Status CheckNoLostWrites(io::FileSystem& fs, const std::string& dir,
                          const std::string& boot) {
-  const std::string path = dir + kMarker;
+  const std::string path = dir + kLostMarker;
   if (boot.empty() || !fs.Exists(path)) return {};
   TM_ASSIGN_OR_RETURN(const std::string marked, io::ReadFile(fs, path));
   if (marked == boot + "\n") {

@@ -10,7 +10,7 @@ namespace tidemark::log {
 namespace {
 
 // As in offset_index.cc.
-constexpr size_t kMostSteps = 64;
+constexpr size_t kMostTimeSteps = 64;
 
 }  // namespace
 
@@ -54,7 +54,7 @@ Result<TimeIndex::Entry> TimeIndex::Lookup(int64_t timestamp_ms,
       high = middle;
     }
   }
-  for (size_t steps = 0; low > 0 && steps < kMostSteps; --low, ++steps) {
+  for (size_t steps = 0; low > 0 && steps < kMostTimeSteps; --low, ++steps) {
     TM_ASSIGN_OR_RETURN(const std::string bytes, reader.At(low - 1));
     const Entry entry = Parse(bytes);
     TM_ASSIGN_OR_RETURN(const bool right, believe(entry));

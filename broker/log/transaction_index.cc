@@ -7,7 +7,7 @@
 namespace tidemark::log {
 namespace {
 
-constexpr int16_t kVersion = 0;
+constexpr int16_t kIndexVersion = 0;
 // Entries that are read at a time.
 constexpr size_t kChunk = 480;
 
@@ -20,7 +20,7 @@ Result<AbortedTransaction> TransactionIndex::Parse(
                                    record::LoadBigEndian<int64_t>(at + 10),
                                    record::LoadBigEndian<int64_t>(at + 18),
                                    record::LoadBigEndian<int64_t>(at + 26)};
-  if (record::LoadBigEndian<int16_t>(at) == kVersion &&
+  if (record::LoadBigEndian<int16_t>(at) == kIndexVersion &&
       aborted.first_offset >= 0 && aborted.first_offset < aborted.last_offset &&
       aborted.last_offset >= base_offset_ &&
       aborted.last_offset - base_offset_ <= INT32_MAX &&
@@ -41,7 +41,7 @@ Status TransactionIndex::Load() {
 Status TransactionIndex::Append(const AbortedTransaction& aborted) {
   std::string entry;
   entry.reserve(kEntrySize);
-  record::AppendBigEndian(kVersion, &entry);
+  record::AppendBigEndian(kIndexVersion, &entry);
   record::AppendBigEndian(aborted.producer_id, &entry);
   record::AppendBigEndian(aborted.first_offset, &entry);
   record::AppendBigEndian(aborted.last_offset, &entry);

@@ -21,7 +21,7 @@ constexpr int64_t kSyncEvery = 32 << 20;
 constexpr size_t kLittle = 64 << 10;
 constexpr Duration kRetry = std::chrono::milliseconds(500);
 // A rate that is raised counts soon.
-constexpr Duration kLongestWait = std::chrono::milliseconds(200);
+constexpr Duration kLongestMoveWait = std::chrono::milliseconds(200);
 constexpr size_t kLongestName = 255;
 // Copies that are written to at the same time: each has files open.
 constexpr ptrdiff_t kMostOpen = 16;
@@ -138,7 +138,7 @@ void ReplicaMover::Run() {
     if (moves_.empty()) {
       wake_.wait(lock, woken);
     } else {
-      wake_.wait_for(lock, kLongestWait, woken);
+      wake_.wait_for(lock, kLongestMoveWait, woken);
     }
   }
 }

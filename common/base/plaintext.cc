@@ -23,15 +23,15 @@ constexpr char kMap[] = "listener.security.protocol.map";
 constexpr std::string_view kNeutral[] = {"", "none", "PLAINTEXT"};
 constexpr std::string_view kProtected[] = {"SSL", "SASL_PLAINTEXT", "SASL_SSL"};
 // "listener.name.external.ssl.keystore.location" is one of a listener.
-constexpr std::string_view kOfListener = "listener.name.";
+constexpr std::string_view kListenerPrefix = "listener.name.";
 
 bool IsOneOf(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
 }
 
 bool Protects(std::string_view key) {
-  if (key.starts_with(kOfListener)) {
-    key.remove_prefix(kOfListener.size());
+  if (key.starts_with(kListenerPrefix)) {
+    key.remove_prefix(kListenerPrefix.size());
     const size_t dot = key.find('.');
     if (dot == std::string_view::npos) return false;
     key.remove_prefix(dot + 1);
