@@ -49,6 +49,8 @@ class Cluster {
   void ChangeConfig();
   // Moves a partition to other brokers, or back when it is on its way.
   void MovePartition();
+  // Another replica leads, and the one that has led so far goes on to run.
+  void MoveLeader(const TopicPartition& partition);
   // Orders elections, unclean where there is no leader; nothing chosen: of all.
   void ElectLeaders(bool unclean,
                     const std::vector<TopicPartition>& chosen = {});
@@ -100,6 +102,9 @@ class Cluster {
   std::vector<TopicPartition> CreateTopic(const std::string& name,
                                           int partitions, int replicas,
                                           Configs configs);
+  // No brokers: what is under way is taken back.
+  void Reassign(const TopicPartition& partition,
+                const std::vector<NodeId>& brokers);
   void CreatePlainTopics();
   void CreateTransactionalTopics();
   void StartApplications();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "broker/coordinator/internal_topic.h"
 #include "tests/sim/cluster/cluster.h"
 
 namespace tidemark::sim {
@@ -181,13 +182,19 @@ void DisturbTransactions(Cluster& cluster) {
   const NodeId one = leader(), other = leader();
   if (one < 0 || other < 0) return;
   const Duration span = scheduler.Between(milliseconds(100), seconds(5));
-  switch (scheduler.Below(8)) {
+  switch (scheduler.Below(9)) {
     case 0:
     case 1:
       return Pause(cluster, cluster.machine(one));
     case 5:
-    case 6:
       return cluster.MovePartition();
+    case 6:
+    case 7:
+      for (int64_t times = 1 + scheduler.Below(3); times > 0; --times) {
+        cluster.MoveLeader({coordinator::kTransactionsTopic,
+                            static_cast<PartitionIndex>(scheduler.Below(3))});
+      }
+      return;
     case 2:
       if (one == other) return;
       CutOff(cluster, one, other, span);

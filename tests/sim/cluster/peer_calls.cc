@@ -41,12 +41,14 @@ class SimPeerCalls final : public coordinator::PeerCalls {
           return marker.transaction_version >= log::kEpochPerTransaction;
         });
     if (repeatable && machine_.scheduler().Chance(50)) Repeat(broker, request);
-    // Or it is late, perhaps too late: somebody else coordinates by then.
-    Later(30, milliseconds(800), [this, broker, request, done] {
-      Ask<kafka::WriteTxnMarkersResponse>(
-          LinkTo(broker, for_markers_), server::HandleWriteTxnMarkers,
-          kMarkersVersion, request, kMarkersLimit, done);
-    });
+    // Or it is late, perhaps too late: somebody else coordinates by then, and
+    // only the coordinator's epoch tells it from one that is in time.
+    Later(repeatable ? 20 : 80, milliseconds(800),
+          [this, broker, request, done] {
+            Ask<kafka::WriteTxnMarkersResponse>(
+                LinkTo(broker, for_markers_), server::HandleWriteTxnMarkers,
+                kMarkersVersion, request, kMarkersLimit, done);
+          });
   }
 
   void AddPartitions(

@@ -2,6 +2,8 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
+
 #include "tests/sim/cluster/cluster.h"
 
 namespace tidemark::sim {
@@ -129,23 +131,40 @@ void Cluster::MovePartition() {
   const auto image = controllers_.image();
   const auto* row = image->FindPartition(chosen.topic, chosen.partition);
   if (row == nullptr) return;
-  admin::v1::AlterPartitionReassignmentsRequest request;
-  auto* one = request.add_partitions();
-  one->set_topic(chosen.topic);
-  one->set_partition(chosen.partition);
-  std::string to;
+  std::vector<NodeId> brokers;
   if (!row->moving() || !scheduler_.Chance(300)) {
-    std::vector<NodeId> brokers;
     for (NodeId id = 1; id <= machines(); ++id) brokers.push_back(id);
     for (size_t i = brokers.size(); i > 1; --i) {
       std::swap(brokers[i - 1], brokers[below(i)]);
     }
     const size_t before = row->Original().size();
     brokers.resize(before + below(brokers.size() - before + 1));
-    for (const NodeId id : brokers) {
-      one->mutable_replicas()->add_broker_ids(id);
-      to += " " + std::to_string(id);
-    }
+  }
+  Reassign(chosen, brokers);
+}
+
+void Cluster::MoveLeader(const TopicPartition& chosen) {
+  const auto image = controllers_.image();
+  const auto* row = image->FindPartition(chosen.topic, chosen.partition);
+  if (row == nullptr || row->moving() || row->leader < 0) return;
+  std::vector<NodeId> brokers = row->replicas;
+  std::ranges::stable_partition(brokers,
+                                [row](NodeId id) { return id != row->leader; });
+  Reassign(chosen, brokers);
+  scheduler_.Sleep(milliseconds(20));
+  ElectLeaders(false, {chosen});
+}
+
+void Cluster::Reassign(const TopicPartition& chosen,
+                       const std::vector<NodeId>& brokers) {
+  admin::v1::AlterPartitionReassignmentsRequest request;
+  auto* one = request.add_partitions();
+  one->set_topic(chosen.topic);
+  one->set_partition(chosen.partition);
+  std::string to;
+  for (const NodeId id : brokers) {
+    one->mutable_replicas()->add_broker_ids(id);
+    to += " " + std::to_string(id);
   }
   Tell("move of " + ToString(chosen) + " to" + (to.empty() ? " before" : to));
   const NodeId active = controllers_.active();
