@@ -4,6 +4,7 @@
 #include <asio/buffer.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -63,7 +64,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Executor* const handshakes_;
   std::unique_ptr<char[]> gathered_;  // small buffers that make up a record
   bool shaking_ = false;              // hands, on the other thread
-  bool closed_ = false;
+  std::atomic<bool> closed_ = false;
 };
 
 template <class Again, class Done>
@@ -103,7 +104,9 @@ void Stream::Handshake(Done done) {
   shaking_ = true;
   handshakes_->Post(
       [self = shared_from_this(), done = std::move(done)]() mutable {
-        const Step step = self->session_->Handshake();
+        // Nobody waits for it any more: its keys cost the others their turn.
+        const Step step =
+            self->closed_ ? Step::kBroken : self->session_->Handshake();
         auto& socket = self->socket_;
         asio::post(socket.get_executor(), [self = std::move(self), step,
                                            done = std::move(done)]() mutable {

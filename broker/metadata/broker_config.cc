@@ -439,7 +439,7 @@ Status CheckNames(std::string_view key,
                   const std::vector<Listener>& listeners) {
   std::set<std::string> names;
   for (const Listener& listener : listeners) {
-    if (!names.insert(listener.name).second) {
+    if (!names.insert(ToLower(listener.name)).second) {
       return Invalid(key, listener.name, "listeners with different names");
     }
   }
@@ -455,8 +455,14 @@ const Listener* Find(const std::vector<Listener>& listeners,
 }
 
 Status ReadProtocol(const Config& config, Listener* listener) {
-  TM_ASSIGN_OR_RETURN(listener->protocol,
+  TM_ASSIGN_OR_RETURN(const auto protocol,
                       ProtocolOfListener(config, listener->name));
+  if (!protocol) {
+    return Invalid(
+        "listeners", listener->name,
+        "a listener with an entry in listener.security.protocol.map");
+  }
+  listener->protocol = *protocol;
   if (listener->protocol == "PLAINTEXT" || listener->protocol == "SSL") {
     return {};
   }
@@ -544,6 +550,7 @@ Status ReadListeners(const Config& config, BrokerConfig* out) {
   for (const Listener& listener : out->listeners) {
     const Listener* found = Find(advertised, listener.name);
     Listener entry = found != nullptr ? *found : listener;
+    entry.protocol = listener.protocol;
     if (IsWildcard(entry.host)) entry.host = HostName();
     out->advertised_listeners.push_back(std::move(entry));
   }

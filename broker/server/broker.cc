@@ -37,6 +37,7 @@ constexpr int kDiskReaders = 4;
 
 // How often the files of certificates are looked at.
 constexpr std::chrono::seconds kReload(5);
+constexpr int64_t kLooksADay = std::chrono::days(1) / kReload;
 // How long before a certificate ends that is said.
 constexpr std::chrono::hours kExpiryWarning(14 * 24);
 
@@ -134,16 +135,18 @@ struct Broker::Impl {
   std::vector<std::unique_ptr<io::DirectoryLock>> locks;
   std::map<std::string, Uuid> directories;  // log dir -> its id, when known
   std::map<std::string, Error> broken;      // log dir -> why it is of no use
+  // What runs on the loops may still use these when they end.
+  NetworkMetrics network;
+  Admission admission;
+  // Of the listeners that have one.
+  std::map<std::string, std::shared_ptr<tls::ContextSource>> tls;
+  int64_t tls_looks = 0;
   std::vector<std::unique_ptr<io::EventLoop>> shards;
   std::vector<std::unique_ptr<io::EventLoop>> disk_readers;
   std::unique_ptr<io::EventLoop> control;
   std::unique_ptr<io::EventLoop> scrubber;    // none when it is switched off
   std::unique_ptr<io::EventLoop> peers;       // transactions at other brokers
   std::unique_ptr<io::EventLoop> handshakes;  // of TLS; none without
-  // Of the listeners that have one.
-  std::map<std::string, std::shared_ptr<tls::ContextSource>> tls;
-  NetworkMetrics network;
-  Admission admission;
   std::shared_ptr<ControllerChannels> channels;
   std::unique_ptr<BrokerCore> core;
   std::unique_ptr<ProducerIdAllocator> producer_ids;
@@ -302,9 +305,10 @@ Result<std::shared_ptr<tls::ContextSource>> Broker::Impl::OpenTls(
   return opened;
 }
 
-// On the thread of the handshakes, which may wait.
+// On a thread that may wait, and that no handshake needs.
 void Broker::Impl::WatchTls() {
-  handshakes->PostAfter(kReload, [this] {
+  disk_readers.front()->PostAfter(kReload, [this] {
+    const bool remind = ++tls_looks % kLooksADay == 0;
     for (const auto& [name, source] : tls) {
       const auto loaded = source->Reload();
       if (!loaded) {
@@ -312,6 +316,8 @@ void Broker::Impl::WatchTls() {
                    << name << " error=\"" << loaded.error().message << '"';
       } else if (*loaded) {
         LOG(INFO) << "certificate reloaded listener=" << name;
+        WarnOfExpiry(name, source->Get()->expires_s());
+      } else if (remind) {
         WarnOfExpiry(name, source->Get()->expires_s());
       }
     }

@@ -1,6 +1,7 @@
 #include "common/base/plaintext.h"
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,20 @@ bool IsOneOf(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
 }
 
+std::string ToUpper(std::string_view text) {
+  std::string upper(text);
+  for (char& c : upper) {
+    c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return upper;
+}
+
+std::string_view Trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
 bool Protects(std::string_view key) {
   if (key.starts_with(kListenerPrefix)) {
     key.remove_prefix(kListenerPrefix.size());
@@ -37,6 +52,8 @@ bool Protects(std::string_view key) {
     key.remove_prefix(dot + 1);
     // "listener.name.external.plain.sasl.jaas.config": of a mechanism.
     if (key.find(".sasl.") != std::string_view::npos) return true;
+    // The name of the listener has a dot, or is of another spelling.
+    if (key.find("ssl.") != std::string_view::npos) return true;
   }
   return IsOneOf(kNames, key) ||
          std::ranges::any_of(kPrefixes, [key](std::string_view prefix) {
@@ -53,8 +70,9 @@ bool AsksForSecurity(std::string_view key, std::string_view value) {
   return Protects(key);
 }
 
-Result<std::string> ProtocolOfListener(const Config& config,
-                                       std::string_view listener) {
+Result<std::optional<std::string>> ProtocolOfListener(
+    const Config& config, std::string_view listener) {
+  const std::string name = ToLower(listener);
   std::optional<std::string> found;
   for (const std::string& entry : config.GetList(kMap)) {
     const size_t colon = entry.find(':');
@@ -63,20 +81,24 @@ Result<std::string> ProtocolOfListener(const Config& config,
                                                  "' for configuration " + kMap +
                                                  ": must be NAME:PROTOCOL");
     }
-    if (entry.substr(0, colon) == listener) found = entry.substr(colon + 1);
+    if (ToLower(Trimmed(std::string_view(entry).substr(0, colon))) == name) {
+      found = ToUpper(Trimmed(std::string_view(entry).substr(colon + 1)));
+    }
   }
-  if (found) return *found;
-  return std::string(IsOneOf(kProtected, listener) ? listener : "PLAINTEXT");
+  if (!found && (IsOneOf(kProtected, ToUpper(listener)) ||
+                 ToUpper(listener) == "PLAINTEXT")) {
+    found = ToUpper(listener);
+  }
+  return found;
 }
 
 Status CheckPlaintext(const Config& config,
                       std::span<const std::string> listener_names) {
   for (const std::string& name : listener_names) {
-    TM_ASSIGN_OR_RETURN(const std::string protocol,
-                        ProtocolOfListener(config, name));
-    if (protocol == "PLAINTEXT") continue;
+    TM_ASSIGN_OR_RETURN(const auto protocol, ProtocolOfListener(config, name));
+    if (!protocol || *protocol == "PLAINTEXT") continue;
     return Fail(ErrorCode::kInvalidConfig,
-                "Invalid value '" + name + " (" + protocol +
+                "Invalid value '" + name + " (" + *protocol +
                     ")' for configuration listeners: must be a listener whose "
                     "protocol in " +
                     kMap + " is PLAINTEXT; there is no other yet");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,13 +20,14 @@ class Config;
 bool AsksForSecurity(std::string_view key, std::string_view value);
 
 // PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL or what else
-// listener.security.protocol.map has for this listener. One without an entry is
-// what its name says, PLAINTEXT when that is no protocol. Error kInvalidConfig:
-// the map is none.
-Result<std::string> ProtocolOfListener(const Config& config,
-                                       std::string_view listener);
+// listener.security.protocol.map has for this listener, in upper case; names
+// are in any case, as in Kafka. One without an entry is what its name says;
+// nullopt when that is no protocol. Error kInvalidConfig: the map is none.
+Result<std::optional<std::string>> ProtocolOfListener(
+    const Config& config, std::string_view listener);
 
-// Whether each of these listeners is PLAINTEXT. Error kInvalidConfig.
+// Whether each of these listeners is PLAINTEXT, or in no map. Error
+// kInvalidConfig.
 Status CheckPlaintext(const Config& config,
                       std::span<const std::string> listener_names);
 

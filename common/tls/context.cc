@@ -46,7 +46,29 @@ Status SetCiphers(SSL_CTX* context, const std::vector<std::string>& suites) {
       (!old.empty() && SSL_CTX_set_cipher_list(context, old.c_str()) != 1)) {
     return Refused("ssl.cipher.suites", TakeReason("unknown cipher"));
   }
+  // A version of which there is no suite is not spoken.
+  if ((current.empty() &&
+       SSL_CTX_get_min_proto_version(context) == TLS1_3_VERSION) ||
+      (old.empty() &&
+       SSL_CTX_get_max_proto_version(context) == TLS1_2_VERSION)) {
+    return Refused("ssl.cipher.suites",
+                   "none of them is of ssl.enabled.protocols");
+  }
+  if (current.empty()) SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+  if (old.empty()) SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   return {};
+}
+
+// One of them may be what is set for all listeners.
+Status CheckOneSource(const std::string& what, const StoreSettings& store) {
+  if (store.location.empty() ||
+      (store.key.empty() && store.certificates.empty())) {
+    return {};
+  }
+  return Refused(what + ".location",
+                 "is set, and so is PEM in a setting beside it; unset one "
+                 "(listener.name.NAME." +
+                     what + ".location=)");
 }
 
 int64_t ExpiryOf(X509* certificate) {
@@ -96,6 +118,8 @@ Status UseTrust(SSL_CTX* context, const ServerSettings& settings) {
 
 Result<std::shared_ptr<const ServerContext>> ServerContext::Make(
     const ServerSettings& settings) {
+  TM_RETURN_IF_ERROR(CheckOneSource("ssl.keystore", settings.keystore));
+  TM_RETURN_IF_ERROR(CheckOneSource("ssl.truststore", settings.truststore));
   if (settings.keystore.empty()) {
     return Refused("ssl.keystore.location",
                    "a listener with TLS needs a key and a certificate: set "
@@ -109,11 +133,11 @@ Result<std::shared_ptr<const ServerContext>> ServerContext::Make(
   }
   SSL_CTX* const raw = context.get();
   // A client that just closes its connection has said all it wanted: frames
-  // tell their own length. Kernel TLS: where there is one.
+  // tell their own length.
   SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                SSL_OP_CIPHER_SERVER_PREFERENCE |
-                               SSL_OP_IGNORE_UNEXPECTED_EOF |
-                               SSL_OP_ENABLE_KTLS);
+                               SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_clear_mode(raw, SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);

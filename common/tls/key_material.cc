@@ -117,8 +117,16 @@ Result<KeyMaterial> FromPkcs12(const std::string& path, std::string_view bytes,
   STACK_OF(X509)* others = nullptr;
   if (PKCS12_parse(store.get(), password.c_str(), &key, &certificate,
                    &others) != 1) {
-    return Unusable(path, "it cannot be opened: " + TakeReason("bad password") +
-                              "; is its password right?");
+    const std::string reason = TakeReason("bad password");
+    return Unusable(
+        path,
+        "it cannot be opened: " + reason +
+            (reason == "unsupported"
+                 ? "; it is encrypted with an old cipher, convert it: openssl "
+                   "pkcs12 -legacy -in " +
+                       path + " -nodes | openssl pkcs12 -export -out " + path +
+                       ".new"
+                 : "; is its password right?"));
   }
   KeyMaterial found;
   found.key.reset(key);

@@ -10,9 +10,9 @@ namespace tidemark::tls {
 
 // What a keystore or a truststore holds: Kafka's settings say where it is.
 struct StoreSettings {
-  // PEM, PKCS12 or JKS. What keytool has written under the name of JKS since
-  // Java 9 is PKCS12 and is read; the old format is refused, with the command
-  // that converts it.
+  // PEM, PKCS12 or JKS. What keytool writes today under the name of JKS is
+  // PKCS12 and is read; the old format and old ciphers are refused, with the
+  // command that converts them.
   std::string type = "JKS";
   std::string location;
   std::string password;

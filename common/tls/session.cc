@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace tidemark::tls {
+namespace {
+
+// Reads of the socket: a record takes two of them.
+constexpr int kMostReads = 32;
+
+}  // namespace
 
 Result<std::unique_ptr<Session>> Session::Accept(
     std::shared_ptr<const ServerContext> context, int socket) {
@@ -14,8 +20,21 @@ Result<std::unique_ptr<Session>> Session::Accept(
     return Fail(ErrorCode::kUnknownServerError, TakeReason("out of memory"));
   }
   SSL_set_accept_state(ssl.get());
-  return std::unique_ptr<Session>(
+  BIO* const socket_bio = SSL_get_rbio(ssl.get());
+  std::unique_ptr<Session> session(
       new Session(std::move(context), std::move(ssl)));
+  BIO_set_callback_arg(socket_bio, reinterpret_cast<char*>(session.get()));
+  BIO_set_callback_ex(socket_bio, &Session::OnBio);
+  return session;
+}
+
+long Session::OnBio(BIO* bio, int operation, const char*, size_t, int, long,
+                    int result, size_t*) {
+  if (operation != BIO_CB_READ) return result;
+  auto* session = reinterpret_cast<Session*>(BIO_get_callback_arg(bio));
+  if (session->reads_left_-- > 0) return result;
+  BIO_set_retry_read(bio);
+  return -1;
 }
 
 Session::Step Session::StepOf(int result) {
@@ -46,11 +65,13 @@ Session::Step Session::StepOf(int result) {
 
 Session::Step Session::Handshake() {
   ERR_clear_error();
+  reads_left_ = kMostReads;
   return StepOf(SSL_do_handshake(ssl_.get()));
 }
 
 Session::Step Session::Read(std::span<char> to, size_t* count) {
   ERR_clear_error();
+  reads_left_ = kMostReads;
   return StepOf(SSL_read_ex(ssl_.get(), to.data(), to.size(), count));
 }
 

@@ -11,8 +11,7 @@ namespace tidemark::tls {
 
 // The server's end of TLS on a socket that does not block. It never waits: it
 // says what the socket has to be before it can go on. Used by one thread at a
-// time. What it reads and writes goes through the kernel's TLS where that is
-// there.
+// time.
 class Session {
  public:
   enum class Step : uint8_t {
@@ -27,7 +26,9 @@ class Session {
   static Result<std::unique_ptr<Session>> Accept(
       std::shared_ptr<const ServerContext> context, int socket);
 
-  // Until kDone; costs up to milliseconds of the processor.
+  // Until kDone; costs up to milliseconds of the processor. This and Read take
+  // so much from the socket at once and no more: there are records that say
+  // nothing and follow each other for ever.
   Step Handshake();
   // REQUIRES: the handshake is done; `to` and `from` are not empty. kDone: how
   // many bytes, one at least.
@@ -45,10 +46,13 @@ class Session {
   Session(std::shared_ptr<const ServerContext> context, SslPtr ssl)
       : context_(std::move(context)), ssl_(std::move(ssl)) {}
   Step StepOf(int result);
+  static long OnBio(BIO* bio, int operation, const char*, size_t, int, long,
+                    int result, size_t*);
 
   const std::shared_ptr<const ServerContext> context_;
   const SslPtr ssl_;
   std::string reason_;
+  int reads_left_ = 0;  // of the socket, in this call
 };
 
 }  // namespace tidemark::tls

@@ -74,7 +74,7 @@ def secure(cluster, authority):
         listeners = ','.join('%s://127.0.0.1:%d' % (name, port + n)
                              for name, port in (('PLAINTEXT', BASE), ('SECURE', SECURE), ('MUTUAL', MUTUAL)))
         text = re.sub(r'(?m)^(advertised\.)?listeners=.*$', lambda m: (m.group(1) or '') + 'listeners=' + listeners, text)
-        text += '\n'.join(['', 'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SSL,MUTUAL:SSL',
+        text += '\n'.join(['', 'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,secure : ssl,MUTUAL:SSL',
                            'ssl.keystore.type=PEM', 'ssl.keystore.location=' + authority.path('broker.pem'),
                            'ssl.key.password=' + PASSWORD,
                            'listener.name.mutual.ssl.client.auth=required',

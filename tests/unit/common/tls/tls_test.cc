@@ -124,6 +124,23 @@ TEST_F(TlsTest, WhatOneEndWritesTheOtherReads) {
   EXPECT_EQ(pair.server->Read(got, &count), Step::kEnd);
 }
 
+// Records that say nothing do not keep the thread of a read.
+TEST_F(TlsTest, AStreamOfNewKeysIsReadAFewAtATime) {
+  Pair pair(ServerContext::Make(Pem()).value());
+  ASSERT_EQ(pair.Shake(), Step::kDone);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(SSL_key_update(pair.ssl.get(), SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+    ASSERT_EQ(SSL_do_handshake(pair.ssl.get()), 1);
+  }
+  ASSERT_EQ(SSL_write(pair.ssl.get(), "hello", 5), 5);
+  char got[100];
+  size_t count = 0;
+  int reads = 1;
+  while (pair.server->Read(got, &count) == Step::kWantRead) ++reads;
+  EXPECT_EQ(std::string(got, count), "hello");
+  EXPECT_GT(reads, 5);
+}
+
 TEST_F(TlsTest, WhatIsNoHandshakeBreaksAndSaysWhy) {
   const auto context = ServerContext::Make(Pem()).value();
   for (const std::string& bytes :
@@ -222,6 +239,9 @@ TEST_F(TlsTest, WhatCannotBeUsedSaysWhichFileAndWhy) {
     EXPECT_NE(ErrorOf(settings).find(why), std::string::npos)
         << ErrorOf(settings) << " not " << why;
   }
+  settings.keystore.certificates = own_.CertificatePem();
+  EXPECT_NE(ErrorOf(settings).find("unset one"), std::string::npos);
+  settings.keystore.certificates.clear();
   settings.keystore.type = "JKS";
   Write("key", "\xfe\xed\xfe\xed and more");
   EXPECT_NE(ErrorOf(settings).find("keytool -importkeystore"),
@@ -258,6 +278,17 @@ TEST_F(TlsTest, ProtocolsAndCiphers) {
   ASSERT_EQ(current.Shake(), Step::kDone);
   EXPECT_STREQ(SSL_get_cipher(current.ssl.get()),
                "TLS_CHACHA20_POLY1305_SHA256");
+  // Only of one version: the other is not spoken.
+  settings.protocols = {"TLSv1.2", "TLSv1.3"};
+  Pair newer(ServerContext::Make(settings).value(), nullptr, "DEFAULT");
+  EXPECT_EQ(newer.Shake(), Step::kBroken);
+  settings.cipher_suites = {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"};
+  Pair older(ServerContext::Make(settings).value());
+  ASSERT_EQ(older.Shake(), Step::kDone);
+  EXPECT_STREQ(SSL_get_version(older.ssl.get()), "TLSv1.2");
+  settings.protocols = {"TLSv1.3"};
+  EXPECT_NE(ErrorOf(settings).find("ssl.enabled.protocols"), std::string::npos);
+  settings.protocols = {"TLSv1.2", "TLSv1.3"};
   settings.cipher_suites = {"TLS_NO_SUCH_CIPHER"};
   EXPECT_NE(ErrorOf(settings).find("ssl.cipher.suites"), std::string::npos);
 }
