@@ -209,7 +209,7 @@ void BrokerCore::Assemble() {
       *logs_, *replicas_, *environment_.mover,
       [this](const TopicPartition& partition, const Uuid& topic_id,
              const std::string& dir) {
-        locations_->Opened(partition, topic_id, dir);
+        locations_->Moved(partition, topic_id, dir);
       });
 }
 

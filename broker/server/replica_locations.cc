@@ -123,6 +123,13 @@ void ReplicaLocations::Opened(const TopicPartition& partition,
   Submit({topic_id, partition.partition}, {directory->second, false});
 }
 
+void ReplicaLocations::Moved(const TopicPartition& partition,
+                             const Uuid& topic_id, const std::string& path) {
+  const auto directory = directories_.find(path);
+  if (directory == directories_.end()) return;
+  Submit({topic_id, partition.partition}, {directory->second, false});
+}
+
 void ReplicaLocations::Submit(Key key, Report report) {
   executor_.Post([this, key, report] {
     waiting_[key] = report;

@@ -55,6 +55,10 @@ class ReplicaLocations {
   // Its log is open in the log directory `path`. Any thread.
   void Opened(const TopicPartition& partition, const Uuid& topic_id,
               const std::string& path);
+  // It has moved there, whatever the metadata say: a report of where it was may
+  // be on its way. Any thread.
+  void Moved(const TopicPartition& partition, const Uuid& topic_id,
+             const std::string& path);
 
  private:
   struct Report {

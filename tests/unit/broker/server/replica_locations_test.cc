@@ -159,6 +159,19 @@ TEST_F(ReplicaLocationsTest, OnlyWhatTheMetadataDoNotSayIsReported) {
   EXPECT_FALSE(controller.assigned[0].replicas(0).log_was_missing());
 }
 
+// What is on its way may say otherwise.
+TEST_F(ReplicaLocationsTest, AMoveIsReportedWhateverTheMetadataSay) {
+  const auto known = Add({1}, 1, 3, false, {}, disk);
+  locations.Opened(known, topic, "/d");
+  executor.RunAll();
+  EXPECT_TRUE(controller.assigned.empty());
+  locations.Moved(known, topic, "/d");
+  locations.Moved(known, topic, "/nowhere");
+  executor.RunAll();
+  ASSERT_EQ(controller.assigned.size(), 1u);
+  EXPECT_EQ(controller.assigned[0].replicas(0).directory_id(), disk.ToBytes());
+}
+
 TEST_F(ReplicaLocationsTest, ReportsAreBoundedAndRepeatedUntilAnswered) {
   controller.refuse_assignments = 2;
   for (int i = 0; i < 4500; ++i) {
