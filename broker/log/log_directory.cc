@@ -395,16 +395,15 @@ Status LogDirectory::StartJournal(const std::vector<Log*>& logs,
                                       journal_, !complete, FittingJournal());
   if (outdated_) Note(JournalRecord::Kind::kAllSynced, {}, 0);
   for (Log* log : logs) Carry(*log);
+  if (complete) NoteGone(logs);
   if (rounds_->HasNotes()) {
     // Before anything is appended that they are not about.
     const Status ran = RunNotes();
     if (!ran && io::IsShortage(ran.error())) return ran;
     if (!ran) health_->TakeOffline(ran.error());
   }
-  if (complete) {
-    NoteGone(logs);
-    journal_ = JournalContents();
-  }
+  if (complete) journal_ = JournalContents();
+  all_forgotten_ = complete && !health_->offline();
   if (!options_.threads) return {};
   syncer_ = std::make_unique<JournalSyncer>(
       *rounds_, fs_, health_, [this] { return WriteCheckpoints(); },

@@ -75,6 +75,10 @@ class LogDirectory final : public LogSyncer {
   const std::set<TopicPartition>& copies() const { return copies_; }
   const std::set<TopicPartition>& moved() const { return moved_; }
   const std::vector<std::string>& futures() const { return futures_; }
+  // As things stand.
+  bool HasLog(const TopicPartition& partition) const;
+  bool HasCopyMark(const TopicPartition& partition) const;
+  bool HasMovedMark(const TopicPartition& partition) const;
   // Nothing is left of it but its name.
   Result<bool> IsEmpty(const TopicPartition& partition) const;
   // Names of what was renamed to be removed: as read, and as things stand.
@@ -91,6 +95,8 @@ class LogDirectory final : public LogSyncer {
   // the journal keeps what it has for those that are not.
   // kOutOfSpace, kOutOfHandles: the directory is to be read anew.
   Status StartJournal(const std::vector<Log*>& logs, bool complete);
+  // After StartJournal: the journal tells of no log that was not opened.
+  bool all_forgotten() const { return all_forgotten_; }
   // A log that was found, but opened after StartJournal. Waits for the disk.
   Status OpenedLate(Log& log);
   // A copy in `folder`, which is one of these, before it is the log; what was
@@ -218,6 +224,7 @@ class LogDirectory final : public LogSyncer {
   bool read_ = false;
   bool clean_ = false;
   bool outdated_ = false;  // what the journal tells
+  bool all_forgotten_ = false;
   int64_t broker_epoch_ = -1;
   std::vector<TopicPartition> found_;
   std::vector<std::string> trash_;

@@ -36,6 +36,7 @@ Result<std::unique_ptr<LogManager>> LogManager::Open(io::FileSystem& fs,
   manager->started_ms_ = now_ms;
   manager->LoadAll(now_ms);
   TM_RETURN_IF_ERROR(manager->StartJournals());
+  TM_RETURN_IF_ERROR(manager->UnmarkCopies());
   manager->CheckDirectories();
   manager->housekeeper_ = std::thread([m = manager.get()] {
     pthread_setname_np(pthread_self(), "log-keeper");

@@ -239,6 +239,12 @@ Result<std::unique_ptr<Log>> LogManager::GetOrCreate(
     ++dir->partitions;
     ++dir->handed_out;
   }
+  // A move of one that was deleted meanwhile may have left it.
+  if (dir->at->HasLog(partition)) {
+    NotMade(*dir, partition);
+    return Fail(ErrorCode::kOutOfSpace,
+                "what was left in " + dir->at->path() + " goes first");
+  }
   auto log = dir->at->OpenLog(partition, topic_id, config, true, now_ms);
   if (!log) {
     NotMade(*dir, partition);

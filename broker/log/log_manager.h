@@ -158,6 +158,8 @@ class LogManager {
                                           const LogConfig& config, Offset start,
                                           int64_t now_ms);
   Status SyncFuture(Log& future);
+  // Its log has no mark of an earlier move any more.
+  Status EndMoveBefore(const TopicPartition& partition);
   // The log from the closed copy in `folder`, which is "" when its name is
   // another. An error leaves the original as it was.
   Result<std::unique_ptr<Log>> PutCopy(const TopicPartition& partition,
@@ -246,10 +248,13 @@ class LogManager {
   Status ResolveMoves();
   Status ResolveCopy(const TopicPartition& partition, Directory& dir,
                      bool all_read);
+  Directory* WhereItCounts(const TopicPartition& partition, const Place& moved);
+  static Status OrOffline(Directory& dir, const Status& done);
   Status Lose(const TopicPartition& partition, Directory& dir);
-  // Its log has no mark of an earlier move any more.
-  Status EndMoveBefore(const TopicPartition& partition);
+  Status UnmarkCopies();
   Status RemoveCopyMark(const TopicPartition& partition, Directory& dir);
+  // False: there may still be one in that directory, or come back.
+  bool MakeForgotten(const TopicPartition& partition, Directory& other);
   Place* PlaceIn(const TopicPartition& partition, const Directory& dir);
   Directory* FindDirectory(const std::string& path) const;
   // This topic's is the one that places_ has. Under the lock.
@@ -292,6 +297,14 @@ class LogManager {
   const LogManagerOptions options_;
   std::vector<std::unique_ptr<Directory>> dirs_;
   std::vector<UnfinishedMove> unfinished_;
+  // Found at start, with a mark until the original's journal has forgotten it;
+  // not changed after that.
+  struct MarkedCopy {
+    TopicPartition partition;
+    Directory* dir = nullptr;
+    Directory* original = nullptr;
+  };
+  std::vector<MarkedCopy> marked_;
   int64_t previous_broker_epoch_ = -1;
   int64_t started_ms_ = 0;
   LogWorkers workers_;

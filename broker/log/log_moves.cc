@@ -42,30 +42,35 @@ LogManager::Place* LogManager::PlaceIn(const TopicPartition& partition,
 bool LogManager::IsMove(const TopicPartition& partition, const Place& a,
                         const Place& b) const {
   return a.topic_id == b.topic_id && !a.topic_id.IsZero() &&
-         a.dir->at->copies().contains(partition) !=
-             b.dir->at->copies().contains(partition);
+         (a.dir->at->copies().contains(partition) !=
+              b.dir->at->copies().contains(partition) ||
+          a.dir->at->moved().contains(partition) !=
+              b.dir->at->moved().contains(partition));
 }
 
 // Before logs are opened: no other thread is there.
 Status LogManager::ResolveMoves() {
   const bool all_read = std::ranges::all_of(
       dirs_, [](const auto& dir) { return dir->at->read(); });
-  const auto offline = [](Directory& dir, const Status& done) -> Status {
-    if (done || io::IsShortage(done.error())) return done;
-    dir.at->health().TakeOffline(done.error());
-    return {};
-  };
   for (const auto& dir : dirs_) {
     for (const TopicPartition& partition : dir->at->copies()) {
-      TM_RETURN_IF_ERROR(offline(*dir, ResolveCopy(partition, *dir, all_read)));
+      TM_RETURN_IF_ERROR(ResolveCopy(partition, *dir, all_read));
     }
   }
   for (const auto& dir : dirs_) {
     for (const TopicPartition& partition : dir->at->moved()) {
       Place* const place = PlaceIn(partition, *dir);
       if (place == nullptr || dir->at->health().offline()) continue;
-      if (all_read) {
-        TM_RETURN_IF_ERROR(offline(*dir, dir->at->RemoveMovedMark(partition)));
+      Directory* const now_in = WhereItCounts(partition, *place);
+      if (now_in != nullptr && !now_in->at->health().offline()) {
+        LOG(WARNING) << "what was moved is removed partition="
+                     << ToString(partition) << " dir=" << dir->at->path();
+        TM_RETURN_IF_ERROR(Lose(partition, *dir));
+        continue;
+      }
+      if (now_in == nullptr && all_read) {
+        TM_RETURN_IF_ERROR(
+            OrOffline(*dir, dir->at->RemoveMovedMark(partition)));
         continue;
       }
       place->error = Error{
@@ -87,10 +92,32 @@ Status LogManager::ResolveMoves() {
   return {};
 }
 
+// Where the log is that counts instead of that one, which was moved; nullptr:
+// it is not seen.
+LogManager::Directory* LogManager::WhereItCounts(
+    const TopicPartition& partition, const Place& moved) {
+  for (const auto& other : dirs_) {
+    const Place* const place = PlaceIn(partition, *other);
+    if (place != nullptr && place != &moved &&
+        IsMove(partition, *place, moved) &&
+        !other->at->moved().contains(partition)) {
+      return other.get();
+    }
+  }
+  return nullptr;
+}
+
+// The only error is a shortage.
+Status LogManager::OrOffline(Directory& dir, const Status& done) {
+  if (done || io::IsShortage(done.error())) return done;
+  dir.at->health().TakeOffline(done.error());
+  return {};
+}
+
 Status LogManager::ResolveCopy(const TopicPartition& partition, Directory& dir,
                                bool all_read) {
   Place* const copy = PlaceIn(partition, dir);
-  if (copy == nullptr) return {};
+  if (copy == nullptr || dir.at->health().offline()) return {};
   Directory* original = nullptr;
   for (const auto& other : dirs_) {
     const Place* const place = PlaceIn(partition, *other);
@@ -106,13 +133,16 @@ Status LogManager::ResolveCopy(const TopicPartition& partition, Directory& dir,
     ++dir.missing;
     return {};
   }
-  if (original == nullptr) return dir.at->RemoveCopyMark(partition);
+  if (original == nullptr) {
+    return OrOffline(dir, dir.at->RemoveCopyMark(partition));
+  }
   const std::string path = original->at->path() + "/" + ToString(partition);
   if (original->at->moved().contains(partition) || !fs_.Exists(path)) {
     LOG(WARNING) << "move finished partition=" << ToString(partition)
                  << " to=" << dir.at->path();
-    TM_RETURN_IF_ERROR(Lose(partition, *original));
-    return dir.at->RemoveCopyMark(partition);
+    // The copy keeps its mark: the journal may bring the original back.
+    marked_.push_back({partition, &dir, original});
+    return Lose(partition, *original);
   }
   LOG(WARNING) << "move begins anew partition=" << ToString(partition)
                << " to=" << dir.at->path();
@@ -120,12 +150,29 @@ Status LogManager::ResolveCopy(const TopicPartition& partition, Directory& dir,
   return Lose(partition, dir);
 }
 
-// Gone for good before anything is made of the other.
+// After StartJournals, of which one that is complete has told that what was not
+// found is gone.
+Status LogManager::UnmarkCopies() {
+  for (const MarkedCopy& one : std::exchange(marked_, {})) {
+    if (one.dir->at->health().offline()) continue;
+    if (one.original->at->health().offline() ||
+        !one.original->at->all_forgotten()) {
+      marked_.push_back(one);
+      continue;
+    }
+    TM_RETURN_IF_ERROR(
+        OrOffline(*one.dir, one.dir->at->RemoveCopyMark(one.partition)));
+  }
+  return {};
+}
+
+// Gone for good before anything is made of the other, or its directory is
+// offline.
 Status LogManager::Lose(const TopicPartition& partition, Directory& dir) {
-  TM_ASSIGN_OR_RETURN(const std::string path,
-                      dir.at->RenameAway(partition, "-delete"));
-  TM_RETURN_IF_ERROR(dir.at->SyncNames());
-  removals_.push_back({dir.at.get(), path, {}});
+  const auto path = dir.at->RenameAway(partition, "-delete");
+  const Status synced = path ? dir.at->SyncNames() : Fail(path.error());
+  TM_RETURN_IF_ERROR(OrOffline(dir, synced));
+  if (synced) removals_.push_back({dir.at.get(), *path, {}});
   --dir.partitions;
   const auto [first, last] = doubles_.equal_range(partition);
   for (auto it = first; it != last; ++it) {
@@ -227,6 +274,7 @@ Result<std::unique_ptr<Log>> LogManager::PutCopy(
     dir.SetHighWatermarks({{partition, high_watermark}});
     Status written = dir.WriteCheckpoints();
     if (written) written = dir.WriteHighWatermarks();
+    if (written) written = CheckUsable(directory);
     if (written) return copy;
     *copy = nullptr;
     copy = Fail(written.error());
@@ -239,6 +287,12 @@ void LogManager::TakeBack(const TopicPartition& partition,
                           const std::string& directory) {
   LogDirectory& dir = *FindDirectory(directory)->at;
   if (dir.health().offline()) return;
+  {
+    // Whether the original is marked is not known: the next start sees it.
+    std::lock_guard lock(mutex_);
+    const auto it = places_.find(partition);
+    if (it != places_.end() && it->second.dir->at->health().offline()) return;
+  }
   const auto path = dir.RenameAway(partition, "-delete");
   if (!path) return;  // found at the next start
   std::lock_guard lock(mutex_);
@@ -280,6 +334,8 @@ void LogManager::RemoveOriginal(std::unique_ptr<Log> original,
   original = nullptr;
   // Else the next process finds both.
   if (dir.health().offline()) return;
+  // It may be the only one that can be read some day.
+  if (!CheckUsable(directory)) return;
   const auto renamed = dir.RenameAway(partition, "-delete");
   if (!renamed || !dir.SyncNames()) {
     LOG(WARNING) << "original not removed partition=" << ToString(partition)
@@ -296,17 +352,35 @@ void LogManager::RemoveOriginal(std::unique_ptr<Log> original,
       << " error=" << ToString(removed.error());
 }
 
-// Not as long as the journal of another directory may tell of a log there:
-// without a mark nobody would know which of them it is.
+// Not as long as another directory, or the journal of one, may tell of a log
+// there: without a mark nobody would know which of them it is.
 Status LogManager::RemoveCopyMark(const TopicPartition& partition,
                                   Directory& dir) {
+  if (!dir.at->HasCopyMark(partition)) return {};
   for (const auto& other : dirs_) {
-    if (other.get() == &dir || other->at->AwaitForgotten(partition)) continue;
+    if (other.get() == &dir || MakeForgotten(partition, *other)) continue;
     return Fail(
         ErrorCode::kOutOfSpace,
         other->at->path() + " may still tell of " + ToString(partition));
   }
   return dir.at->RemoveCopyMark(partition);
+}
+
+bool LogManager::MakeForgotten(const TopicPartition& partition,
+                               Directory& other) {
+  if (other.at->health().offline()) return false;
+  for (const MarkedCopy& one : marked_) {
+    if (one.partition == partition && one.original == &other) return false;
+  }
+  // An original that could not be renamed when it had been moved.
+  if (other.at->HasLog(partition)) {
+    if (!other.at->HasMovedMark(partition)) return false;
+    const auto renamed = other.at->RenameAway(partition, "-delete");
+    if (!renamed || !other.at->SyncNames()) return false;
+    std::lock_guard lock(mutex_);
+    Renamed(*other.at, partition, *renamed, "-delete");
+  }
+  return other.at->AwaitForgotten(partition);
 }
 
 }  // namespace tidemark::log

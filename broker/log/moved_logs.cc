@@ -114,6 +114,18 @@ Status LogDirectory::RemoveCopyMark(const TopicPartition& partition) {
   return RemoveFiles(fs_, {PathOf(partition) + "/" + kCopyMark});
 }
 
+bool LogDirectory::HasLog(const TopicPartition& partition) const {
+  return fs_.Exists(PathOf(partition));
+}
+
+bool LogDirectory::HasCopyMark(const TopicPartition& partition) const {
+  return fs_.Exists(PathOf(partition) + "/" + kCopyMark);
+}
+
+bool LogDirectory::HasMovedMark(const TopicPartition& partition) const {
+  return fs_.Exists(PathOf(partition) + "/" + kMovedMark);
+}
+
 Result<std::string> LogDirectory::DropFuture(const TopicPartition& partition,
                                              const std::string& folder) {
   std::string name = path_ + "/" + TrashName(partition, "-delete");

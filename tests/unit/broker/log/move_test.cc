@@ -78,6 +78,32 @@ class MoveTest : public LogManagerTest {
     manager_->RemoveOriginal(std::move(*copy), to);
     return {};
   }
+  // Step 1.
+  Result<std::unique_ptr<Log>> CopyTo(Log& log, const std::string& to) {
+    TM_ASSIGN_OR_RETURN(std::string folder,
+                        manager_->MakeFutureFolder(kLog, to));
+    TM_ASSIGN_OR_RETURN(auto future,
+                        manager_->OpenFuture(kLog, id_, to, folder, config_,
+                                             log.start_offset(), kNow));
+    TM_RETURN_IF_ERROR(future->AppendAsFollower(
+        log.Read(log.start_offset(), INT64_MAX, 1 << 20, true)->view()));
+    TM_RETURN_IF_ERROR(future->Close());
+    future = nullptr;
+    return manager_->PutCopy(kLog, id_, to, &folder, config_,
+                             log.start_offset(), log.end_offset(), kNow);
+  }
+  // Another log of that directory meets an error.
+  void Break(const std::string& dir) {
+    const TopicPartition other{"u", 0};
+    manager_->MakeIn(other, dir);
+    disk_.FailSyncs(dir);
+    (void)manager_->GetOrCreate(other, Uuid::Random(), config_, true, kNow);
+    for (int i = 0; i < 500 && manager_->CheckUsable(dir); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    disk_.FailSyncs("");
+    ASSERT_FALSE(manager_->CheckUsable(dir));
+  }
   std::string Read(Log& log) {
     std::string all;
     Offset from = log.start_offset();
@@ -233,6 +259,98 @@ TEST_F(MoveTest, OneWithAMarkIsNotUsedWhileTheOtherMayBeOutOfSight) {
     EXPECT_FALSE(disk_.Exists(in + "/t-0/" + mark));
     ASSERT_TRUE(manager_->DeleteLog(std::move(log)));
   }
+}
+
+// An original that could not be renamed, and whose copy has no mark any more.
+TEST_F(MoveTest, WhatWasMovedDoesNotCountBesideALogWithoutAMark) {
+  Open();
+  auto log = Make(5);
+  const std::string from = log->dir().substr(0, 2);
+  const std::string to = from == "/a" ? "/b" : "/a";
+  ASSERT_TRUE(CopyTo(*log, to));
+  ASSERT_TRUE(manager_->MarkMoved(kLog));
+  const std::string before = Read(*log);
+  log = nullptr;
+  manager_ = nullptr;
+  ASSERT_TRUE(disk_.Remove(to + "/t-0/copy"));
+  ASSERT_TRUE(disk_.SyncDirectory(to + "/t-0"));
+  Reopen(true);
+  EXPECT_THAT(offline_, testing::IsEmpty());
+  log = Found();
+  ASSERT_NE(log, nullptr);
+  EXPECT_EQ(log->dir(), to + kLogPath);
+  EXPECT_EQ(Read(*log), before);
+  EXPECT_FALSE(disk_.Exists(from + kLogPath));
+}
+
+// Until nothing can bring the original back.
+TEST_F(MoveTest, TheMarkStaysWhileTheOriginalMayStillBeThere) {
+  Open();
+  auto log = Make(5);
+  const std::string from = log->dir().substr(0, 2);
+  const std::string to = from == "/a" ? "/b" : "/a";
+  auto copy = CopyTo(*log, to);
+  ASSERT_TRUE(copy);
+  ASSERT_TRUE(manager_->MarkMoved(kLog));
+  manager_->NowIn(kLog, to);
+  // It could not be renamed.
+  EXPECT_TRUE(disk_.Exists(to + "/t-0/copy"));
+  ASSERT_TRUE(manager_->EndMoveBefore(kLog));
+  EXPECT_FALSE(disk_.Exists(to + "/t-0/copy"));
+  EXPECT_FALSE(disk_.Exists(from + kLogPath));
+}
+
+TEST_F(MoveTest, TheMarkStaysWhileTheOriginalIsOutOfSight) {
+  Open();
+  auto log = Make(5);
+  const std::string from = log->dir().substr(0, 2);
+  const std::string to = from == "/a" ? "/b" : "/a";
+  auto copy = CopyTo(*log, to);
+  ASSERT_TRUE(copy);
+  ASSERT_TRUE(manager_->MarkMoved(kLog));
+  manager_->NowIn(kLog, to);
+  Break(from);
+  EXPECT_FALSE(manager_->EndMoveBefore(kLog));
+  EXPECT_TRUE(disk_.Exists(to + "/t-0/copy"));
+}
+
+// Whether the mark is there nobody knows: the copy may be what counts.
+TEST_F(MoveTest, ACopyStaysWhenTheOriginalsDirectoryBreaksUnderTheMark) {
+  Open();
+  auto log = Make(5);
+  const std::string from = log->dir().substr(0, 2);
+  const std::string to = from == "/a" ? "/b" : "/a";
+  const std::string before = Read(*log);
+  auto copy = CopyTo(*log, to);
+  ASSERT_TRUE(copy);
+  disk_.FailSyncs(from + "/t-0/moved");
+  EXPECT_FALSE(manager_->MarkMoved(kLog));
+  disk_.FailSyncs("");
+  EXPECT_THAT(offline_, ElementsAre(from));
+  copy->reset();
+  manager_->TakeBack(kLog, to);
+  EXPECT_TRUE(disk_.Exists(to + kLogPath));
+  log = nullptr;
+  offline_.clear();
+  Reopen(true);
+  log = Found();
+  ASSERT_NE(log, nullptr);
+  EXPECT_EQ(Read(*log), before);
+}
+
+TEST_F(MoveTest, AnOriginalStaysWhenTheDirectoryOfItsCopyBreaks) {
+  Open();
+  auto log = Make(5);
+  const std::string from = log->dir().substr(0, 2);
+  const std::string to = from == "/a" ? "/b" : "/a";
+  auto copy = CopyTo(*log, to);
+  ASSERT_TRUE(copy);
+  ASSERT_TRUE(manager_->MarkMoved(kLog));
+  manager_->NowIn(kLog, to);
+  Break(to);
+  manager_->RemoveOriginal(std::move(log), to);
+  EXPECT_TRUE(disk_.Exists(from + kLogPath));
+  EXPECT_TRUE(disk_.Exists(from + "/t-0/moved"));
 }
 
 // A copy that was given up, and could not be called otherwise any more.
