@@ -284,7 +284,8 @@ bool Cleaner::IsAsItWas(const CleanSource::Item& item) {
   const auto now = std::find_if(all.begin(), all.end(), [&](const auto& one) {
     return one.partition == item.partition && one.topic_id == item.topic_id;
   });
-  if (now == all.end() || now->what.generation != item.what.generation) {
+  if (now == all.end() || now->exchanges != item.exchanges ||
+      now->what.generation != item.what.generation) {
     return false;
   }
   // Newer ones may have joined them.

@@ -28,6 +28,8 @@ class CleanSource {
     Uuid topic_id;
     LeaderEpoch leader_epoch = -1;
     Cleanable what;
+    // Of the replica: how often its log was exchanged for another.
+    uint64_t exchanges = 0;
   };
 
   virtual ~CleanSource() = default;

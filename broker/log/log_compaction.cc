@@ -131,7 +131,8 @@ Result<bool> PartitionLog::Replace(const CleanedGroup& cleaned) {
   for (size_t i = 0; i < old.size(); ++i) {
     if (first + i + 1 >= segments_.size()) return false;
     const Segment& segment = *segments_[first + i];
-    if (segment.base_offset() != old[i].base || segment.size() != old[i].size ||
+    if (segment.log_path() != old[i].path ||
+        segment.base_offset() != old[i].base || segment.size() != old[i].size ||
         segments_[first + i + 1]->base_offset() != old[i].end) {
       return false;
     }

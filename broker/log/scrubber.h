@@ -63,6 +63,7 @@ class ScrubSource {
     TopicPartition partition;
     LeaderEpoch leader_epoch = -1;
     SealedSegment segment;
+    uint64_t exchanges = 0;  // as CleanSource::Item
 
     bool operator==(const Item&) const = default;
   };

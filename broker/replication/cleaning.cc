@@ -27,7 +27,10 @@ Partition* Usable(ReplicaShard& shard, const TopicPartition& name) {
 class ReplicaLog final : public log::LogBeingCleaned {
  public:
   ReplicaLog(ReplicaShard& shard, const log::CleanSource::Item& item)
-      : shard_(shard), name_(item.partition), topic_id_(item.topic_id) {}
+      : shard_(shard),
+        name_(item.partition),
+        topic_id_(item.topic_id),
+        exchanges_(item.exchanges) {}
 
   Result<std::map<ProducerId, log::LastOfProducer>> LastOfProducers() override {
     return On<Result<std::map<ProducerId, log::LastOfProducer>>>(
@@ -60,7 +63,9 @@ class ReplicaLog final : public log::LogBeingCleaned {
   T On(F call) {
     auto answer = Ask<T>(shard_.executor(), [this, call]() -> T {
       Partition* partition = Usable(shard_, name_);
-      if (partition == nullptr || partition->topic_id() != topic_id_) {
+      // One that has moved meanwhile has another log, in another directory.
+      if (partition == nullptr || partition->topic_id() != topic_id_ ||
+          partition->exchanges() != exchanges_) {
         return Fail(ErrorCode::kUnknownTopicOrPartition);
       }
       return call(partition->log());
@@ -72,6 +77,7 @@ class ReplicaLog final : public log::LogBeingCleaned {
   ReplicaShard& shard_;
   const TopicPartition name_;
   const Uuid topic_id_;
+  const uint64_t exchanges_;
 };
 
 std::vector<log::CleanSource::Item> FindIn(
@@ -84,7 +90,7 @@ std::vector<log::CleanSource::Item> FindIn(
                                                shard.executor().WallMs());
     if (!what || !*what) continue;
     found.push_back({name, partition->topic_id(), partition->leader_epoch(),
-                     std::move(**what)});
+                     std::move(**what), partition->exchanges()});
   }
   return found;
 }
@@ -121,9 +127,11 @@ std::unique_ptr<log::LogBeingCleaned> ReplicaCleanSource::Take(
 void ReplicaCleanSource::Damaged(const Item& item, Offset from,
                                  const Error& error) {
   ReplicaShard& shard = replicas_.shard(replicas_.ShardIndexOf(item.partition));
-  shard.executor().Post(
-      [&shard, partition = item.partition, epoch = item.leader_epoch, from,
-       error] { shard.FoundCorrupt(partition, epoch, from, error); });
+  shard.executor().Post([&shard, partition = item.partition,
+                         epoch = item.leader_epoch, exchanges = item.exchanges,
+                         from, error] {
+    shard.FoundCorrupt(partition, {epoch, exchanges}, from, error);
+  });
 }
 
 }  // namespace tidemark::replication

@@ -19,6 +19,8 @@ constexpr size_t kChunk = 1 << 20;
 constexpr int64_t kSyncEvery = 32 << 20;
 // So little is copied while nobody may write.
 constexpr size_t kLittle = 64 << 10;
+// More that has come meanwhile is copied when all may write again.
+constexpr size_t kMostRest = 8 << 20;
 constexpr Duration kRetry = std::chrono::milliseconds(500);
 // A rate that is raised counts soon.
 constexpr Duration kLongestMoveWait = std::chrono::milliseconds(200);
@@ -215,7 +217,8 @@ bool ReplicaMover::Step() {
   const Instant now = clock_.Now();
   if (pace_.Wait(now) > Duration::zero()) return false;
   const bool many = std::ranges::count_if(moves_, [](const auto& one) {
-                      return one.second.future != nullptr;
+                      // One that waits for a disk holds up no other.
+                      return one.second.future != nullptr && !one.second.told;
                     }) >= kMostOpen;
   auto it = moves_.upper_bound(last_);
   for (size_t i = 0; i < moves_.size(); ++i, ++it) {
@@ -275,9 +278,12 @@ ReplicaMover::Outcome ReplicaMover::Advance(const TopicPartition& partition,
                               std::move(done));
       });
   if (!chunk) return Outcome::kWaits;
-  if (!*chunk) return Failed(partition, move, chunk->error());
-  const auto copied = Copy(partition, move, **chunk);
-  if (!copied) return Failed(partition, move, copied.error());
+  const Result<size_t> copied = *chunk ? Copy(partition, move, **chunk)
+                                       : Result<size_t>(Fail(chunk->error()));
+  if (!copied) {
+    TellOfDamage(partition, move, (*state)->which_log, copied.error());
+    return Failed(partition, move, copied.error());
+  }
   move.told = false;
   Publish(partition, move);
   const bool all = (*chunk)->same && (*chunk)->all && *copied <= kLittle;
@@ -286,6 +292,18 @@ ReplicaMover::Outcome ReplicaMover::Advance(const TopicPartition& partition,
   if (finished) finished = Finish(partition, move);
   if (finished) return Outcome::kEnds;
   return Failed(partition, move, finished.error());
+}
+
+// Others have good records in place of what was read.
+void ReplicaMover::TellOfDamage(const TopicPartition& partition, Moving& move,
+                                const WhichLog& which, const Error& error) {
+  if (error.code != ErrorCode::kCorruptMessage) return;
+  const Offset from = move.future->end_offset();
+  if (std::exchange(move.damage_told, from) == from) return;
+  ReplicaShard& shard = ShardOf(partition);
+  shard.executor().Post([&shard, partition, which, from, error] {
+    shard.FoundCorrupt(partition, which, from, error);
+  });
 }
 
 // A future log that goes on from where it is.
@@ -372,6 +390,7 @@ Status ReplicaMover::Finish(const TopicPartition& partition, Moving& move) {
 Status ReplicaMover::CopyRest(const TopicPartition& partition, Moving& move,
                               ReplicaState* state) {
   ReplicaShard& shard = ShardOf(partition);
+  size_t rest = 0;
   while (true) {
     const auto chunk = AskLater<Result<CopyChunk>>(
         shard.executor(),
@@ -386,8 +405,12 @@ Status ReplicaMover::CopyRest(const TopicPartition& partition, Moving& move,
     if (!(*chunk)->same || (*chunk)->start_offset > move.future->end_offset()) {
       return Fail(ErrorCode::kOffsetOutOfRange, "the log was cut meanwhile");
     }
-    TM_RETURN_IF_ERROR(Copy(partition, move, **chunk));
+    TM_ASSIGN_OR_RETURN(const size_t copied, Copy(partition, move, **chunk));
     if ((*chunk)->all) break;
+    rest += copied;
+    if (rest > kMostRest) {
+      return Fail(ErrorCode::kOffsetOutOfRange, "too much came meanwhile");
+    }
   }
   const auto now = Ask<Result<ReplicaState>>(
       shard.executor(), [&] { return shard.StateOf(partition); });
@@ -407,9 +430,36 @@ Status ReplicaMover::CopyRest(const TopicPartition& partition, Moving& move,
   return {};
 }
 
+// From when this has returned no error, the copy counts.
+Status ReplicaMover::Commit(const TopicPartition& partition, const Moving& move,
+                            const ReplicaState& state, log::Log& copy) {
+  // An empty log has written none.
+  if (state.latest_epoch > copy.latest_epoch()) {
+    TM_RETURN_IF_ERROR(
+        copy.AssignEpoch(state.latest_epoch, state.latest_epoch_start));
+  }
+  // The only good one is not given up for one on a disk that has broken.
+  TM_RETURN_IF_ERROR(logs_.CheckUsable(move.directory));
+  if (copy.failed()) {
+    return Fail(ErrorCode::kKafkaStorageError, "the copy is broken");
+  }
+  ReplicaShard& shard = ShardOf(partition);
+  const auto kept = Ask<bool>(shard.executor(), [&] {
+    return shard.KeepHeldUp(partition, move.topic_id);
+  });
+  if (!kept) return Fail(Dropped());
+  if (!*kept) {
+    return Fail(ErrorCode::kRequestTimedOut,
+                "it took too long while nobody could write");
+  }
+  return logs_.MarkMoved(partition);
+}
+
 Status ReplicaMover::FinishHeldUp(const TopicPartition& partition,
                                   Moving& move) {
   ReplicaShard& shard = ShardOf(partition);
+  // May wait for a while, and then nobody else does.
+  TM_RETURN_IF_ERROR(logs_.EndMoveBefore(partition));
   const Instant began = clock_.Now();
   Hold hold(shard, partition, move.topic_id);
   TM_RETURN_IF_ERROR(hold.Begin());
@@ -422,11 +472,7 @@ Status ReplicaMover::FinishHeldUp(const TopicPartition& partition,
                             &move.folder, state.config, state.start_offset,
                             state.high_watermark, clock_.WallMs());
   if (!copy) return Fail(copy.error());
-  // An empty log has written none.
-  if (state.latest_epoch > (*copy)->latest_epoch()) {
-    (void)(*copy)->AssignEpoch(state.latest_epoch, state.latest_epoch_start);
-  }
-  if (const Status moved = logs_.MarkMoved(partition); !moved) {
+  if (Status moved = Commit(partition, move, state, **copy); !moved) {
     *copy = nullptr;
     logs_.TakeBack(partition, move.directory);
     return moved;

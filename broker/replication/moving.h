@@ -78,7 +78,8 @@ class ReplicaMover {
     std::unique_ptr<log::Log> future;
     Instant not_before{};
     int64_t unsynced = 0;
-    bool told = false;  // why it does not go on
+    bool told = false;        // why it does not go on
+    Offset damage_told = -1;  // where it was found
   };
   struct Asked {
     Wanted wanted;
@@ -105,6 +106,10 @@ class ReplicaMover {
   // The end of a move, where others do not change the log's names meanwhile.
   Status Finish(const TopicPartition& partition, Moving& move);
   Status FinishHeldUp(const TopicPartition& partition, Moving& move);
+  Status Commit(const TopicPartition& partition, const Moving& move,
+                const ReplicaState& state, log::Log& copy);
+  void TellOfDamage(const TopicPartition& partition, Moving& move,
+                    const WhichLog& which, const Error& error);
   Status CopyRest(const TopicPartition& partition, Moving& move,
                   ReplicaState* state);
   void Publish(const TopicPartition& partition, const Moving& move);

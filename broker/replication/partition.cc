@@ -273,8 +273,8 @@ FetchAnswer Partition::ReadLater(Offset from, Offset limit, size_t max_bytes,
   answer.next = (*slice)->next;
   answer.records = Payload(std::make_shared<log::SliceReader>(
       std::move(**slice),
-      [name = name_, epoch = leader_epoch_, found = env_->found_corrupt](
-          Offset at, const Error& error) { found(name, epoch, at, error); }));
+      [name = name_, which = which_log(), found = env_->found_corrupt](
+          Offset at, const Error& error) { found(name, which, at, error); }));
   return answer;
 }
 

@@ -24,6 +24,15 @@
 
 namespace tidemark::replication {
 
+// Of which of a partition's logs something is told: in a later epoch it may
+// have been fetched again, and after an exchange it is another one.
+struct WhichLog {
+  LeaderEpoch leader_epoch = -1;
+  uint64_t exchanges = 0;
+
+  bool operator==(const WhichLog&) const = default;
+};
+
 // What the partitions of a shard share; outlives them, changed between calls.
 struct PartitionEnv {
   NodeId self = kNoNode;
@@ -47,7 +56,8 @@ struct PartitionEnv {
   // Takes, from any thread, what a reader of a slice found: Partition::
   // FoundCorrupt is called where the partition lives. Empty: nothing is read
   // later than it is found.
-  std::function<void(const TopicPartition&, LeaderEpoch, Offset, const Error&)>
+  std::function<void(const TopicPartition&, const WhichLog&, Offset,
+                     const Error&)>
       found_corrupt;
 };
 
@@ -262,6 +272,7 @@ class Partition {
                                      Instant now);
   // How often it has. Works of other logs are not this one's.
   uint64_t exchanges() const { return exchanges_; }
+  WhichLog which_log() const { return {leader_epoch_, exchanges_}; }
 
   // Its directory may have failed without a call to this log.
   void NoticeFailure();

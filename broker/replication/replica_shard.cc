@@ -52,10 +52,11 @@ ReplicaShard::ReplicaShard(Executor& executor, ShardOptions options,
     state_.env.newest = std::make_shared<log::BatchCache>(bytes);
   }
   state_.env.found_corrupt = [this, alive = state_.alive, on = &executor](
-                                 const TopicPartition& name, LeaderEpoch epoch,
-                                 Offset from, const Error& error) {
-    on->Post([this, alive, name, epoch, from, error] {
-      if (*alive) FoundCorrupt(name, epoch, from, error);
+                                 const TopicPartition& name,
+                                 const WhichLog& which, Offset from,
+                                 const Error& error) {
+    on->Post([this, alive, name, which, from, error] {
+      if (*alive) FoundCorrupt(name, which, from, error);
     });
   };
 }
@@ -92,11 +93,11 @@ void ReplicaShard::AlterPartitionAnswered(const Uuid& topic_id,
   effects_.Settle(*slot);
 }
 
-void ReplicaShard::FoundCorrupt(const TopicPartition& name, LeaderEpoch epoch,
-                                Offset from, const Error& error) {
+void ReplicaShard::FoundCorrupt(const TopicPartition& name,
+                                const WhichLog& which, Offset from,
+                                const Error& error) {
   Slot* slot = state_.Find(name);
-  // In a later epoch it may have been fetched again.
-  if (slot == nullptr || slot->partition.leader_epoch() != epoch) return;
+  if (slot == nullptr || slot->partition.which_log() != which) return;
   slot->partition.FoundCorrupt(from, error);
   effects_.Settle(*slot);
 }
@@ -134,6 +135,7 @@ Result<ReplicaState> ReplicaShard::StateOf(const TopicPartition& name) const {
   if (partition.failed()) return Fail(ErrorCode::kKafkaStorageError);
   const log::Log& log = partition.log();
   ReplicaState state;
+  state.which_log = partition.which_log();
   state.topic_id = partition.topic_id();
   state.directory = log.dir().substr(0, log.dir().rfind('/'));
   state.config = table_.ConfigOf(name.topic);
@@ -151,7 +153,14 @@ Status ReplicaShard::HoldUp(const TopicPartition& name, const Uuid& topic_id) {
   if (slot == nullptr || slot->partition.topic_id() != topic_id) {
     return Fail(ErrorCode::kUnknownTopicOrPartition);
   }
-  return slot->partition.HoldUp();
+  TM_RETURN_IF_ERROR(slot->partition.HoldUp());
+  const Instant now = state_.executor.Now();
+  holds_[name] = {topic_id, now};
+  state_.executor.PostAfter(kLongestHold,
+                            [this, alive = state_.alive, name, now] {
+                              if (*alive) EndHold(name, now);
+                            });
+  return {};
 }
 
 bool ReplicaShard::IsHeldUp(const TopicPartition& name,
@@ -161,8 +170,25 @@ bool ReplicaShard::IsHeldUp(const TopicPartition& name,
          slot->partition.held_up();
 }
 
+bool ReplicaShard::KeepHeldUp(const TopicPartition& name,
+                              const Uuid& topic_id) {
+  if (!IsHeldUp(name, topic_id)) return false;
+  holds_.erase(name);
+  return true;
+}
+
+// Whoever holds it up waits for a disk, which may never answer.
+void ReplicaShard::EndHold(const TopicPartition& name, Instant since) {
+  const auto it = holds_.find(name);
+  if (state_.closed || it == holds_.end() || it->second.since != since) return;
+  const Uuid topic_id = it->second.topic_id;
+  holds_.erase(it);
+  LetGo(name, topic_id);
+}
+
 void ReplicaShard::LetGo(const TopicPartition& name, const Uuid& topic_id) {
   if (!IsHeldUp(name, topic_id)) return;
+  holds_.erase(name);
   Slot& slot = *state_.Find(name);
   slot.partition.LetGo(state_.executor.Now());
   fetchers_.Resume(slot, true);
@@ -174,6 +200,9 @@ std::unique_ptr<log::Log> ReplicaShard::Exchange(
   Slot& slot = *state_.Find(name);
   auto original =
       slot.partition.Exchange(std::move(log), state_.executor.Now());
+  // Written down in another directory from now on.
+  slot.checkpointed_high_watermark = -1;
+  holds_.erase(name);
   fetchers_.Resume(slot, true);
   effects_.Settle(slot);
   return original;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -17,6 +19,7 @@ namespace tidemark::replication {
 
 // A replica as whoever moves it sees it.
 struct ReplicaState {
+  WhichLog which_log;
   Uuid topic_id;
   std::string directory;
   log::LogConfig config;
@@ -61,15 +64,18 @@ class ReplicaShard {
   Partition* Find(const TopicPartition& partition);
 
   // Somebody has read, and found that what is on disk at `from` is not what was
-  // written. Ignored when the partition is in another epoch.
-  void FoundCorrupt(const TopicPartition& name, LeaderEpoch epoch, Offset from,
-                    const Error& error);
+  // written. Ignored when the partition has another log now.
+  void FoundCorrupt(const TopicPartition& name, const WhichLog& which,
+                    Offset from, const Error& error);
   std::vector<TopicPartition> Partitions() const;
 
   // For ReplicaMover. kNotLeaderOrFollower: it is not here;
   // kKafkaStorageError, kUnknownTopicOrPartition.
   Result<ReplicaState> StateOf(const TopicPartition& partition) const;
-  // See Partition.
+  // See Partition. It is let go after kLongestHold, unless whoever has held it
+  // up says that he cannot go back: false: it is let go already.
+  static constexpr Duration kLongestHold = std::chrono::seconds(5);
+  bool KeepHeldUp(const TopicPartition& partition, const Uuid& topic_id);
   Status HoldUp(const TopicPartition& partition, const Uuid& topic_id);
   void LetGo(const TopicPartition& partition, const Uuid& topic_id);
   bool IsHeldUp(const TopicPartition& partition, const Uuid& topic_id) const;
@@ -82,6 +88,12 @@ class ReplicaShard {
 
  private:
   class Target;
+  struct Held {
+    Uuid topic_id;
+    Instant since{};
+  };
+
+  void EndHold(const TopicPartition& name, Instant since);
 
   ShardState state_;
   const std::unique_ptr<Target> target_;
@@ -92,6 +104,7 @@ class ReplicaShard {
   DeletePath deletions_;
   ReadPath read_;
   Housekeeping housekeeping_;
+  std::map<TopicPartition, Held> holds_;  // that may still be let go
 };
 
 }  // namespace tidemark::replication

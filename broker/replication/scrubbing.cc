@@ -17,7 +17,7 @@ std::optional<log::ScrubSource::Item> FindIn(ReplicaShard& shard,
   auto segment = partition->log().FindSealed(from);
   if (!segment) return std::nullopt;
   return log::ScrubSource::Item{name, partition->leader_epoch(),
-                                std::move(*segment)};
+                                std::move(*segment), partition->exchanges()};
 }
 
 }  // namespace
@@ -55,8 +55,8 @@ void ReplicaScrubSource::Find(const TopicPartition& partition, Offset from,
 void ReplicaScrubSource::Found(const Item& item, const log::Damage& damage) {
   ReplicaShard& shard = replicas_.shard(replicas_.ShardIndexOf(item.partition));
   shard.executor().Post([&shard, item, damage] {
-    shard.FoundCorrupt(item.partition, item.leader_epoch, damage.from,
-                       damage.error);
+    shard.FoundCorrupt(item.partition, {item.leader_epoch, item.exchanges},
+                       damage.from, damage.error);
   });
 }
 

@@ -267,6 +267,36 @@ TEST_F(CleaningTest, ACutAmidACleaningMakesItVoid) {
   EXPECT_EQ(log_->end_offset(), 12);
 }
 
+// As a replica's that was moved to another directory.
+TEST_F(CleaningTest, ACopyOfALogTakesNothingThatWasMadeOfTheOther) {
+  ASSERT_TRUE(Open());
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(Append(Records({{"a", "v"}})));
+  Roll();
+  OpenOptions options = options_;
+  options.dir = "/other/copy-0";
+  auto copy = OpenLog(disk_, options, kNow).value();
+  while (copy->end_offset() < log_->end_offset()) {
+    const auto bytes =
+        log_->Read(copy->end_offset(), INT64_MAX, 1, true).value();
+    ASSERT_TRUE(copy->AppendAsFollower(bytes.view()));
+  }
+  while (auto work = copy->TakeSync()) {
+    ASSERT_TRUE(PerformSync(disk_, *work));
+    copy->Flushed(*work);
+  }
+  auto keys = KeyOffsets::Make(1 << 16, 0.9, {1, 2}).value();
+  auto what = Find(*log_).value();
+  // The same segments, but for their files.
+  ASSERT_EQ(Find(*copy).value()->segments.size(), what->segments.size());
+  ASSERT_EQ(Find(*copy).value()->generation, what->generation);
+  DirectLog direct(*copy);
+  LogCleaning cleaning(disk_, *what, keys, direct, pace_, now_);
+  EXPECT_EQ(cleaning.Run().value(), Outcome::kChanged);
+  EXPECT_FALSE(copy->failed());
+  EXPECT_EQ(ReadLog(*copy, true), ReadLog(*log_, true));
+  EXPECT_EQ(CountFiles(".cleaned"), 0u);
+}
+
 // The dirty part begins where the log was cut, not where it was clean once.
 TEST_F(CleaningTest, ACutIsDirtyBehindIt) {
   ASSERT_TRUE(Open());

@@ -86,6 +86,46 @@ TEST_F(MovingTest, WhoseMoveIsCancelledDeletesItsLogAndMayComeAgain) {
   EXPECT_EQ(cluster_.Replica(3, kT0)->log().end_offset(), 2);
 }
 
+// Between directories: whoever holds it up may wait for a disk for ever.
+TEST_F(MovingTest, AHoldHasAnEndUnlessThereIsNoWayBack) {
+  const Uuid id = cluster_.CreateTopic("t", 1, {1}, 1, {1});
+  EXPECT_EQ(cluster_.Produce(1, kT0, "a").error, ErrorCode::kNone);
+  auto& replicas = *cluster_.broker(1).replicas;
+  ReplicaShard& shard = replicas.shard(replicas.ShardIndexOf(kT0));
+  ASSERT_TRUE(shard.HoldUp(kT0, id));
+  EXPECT_NE(cluster_.Produce(1, kT0, "b").error, ErrorCode::kNone);
+  cluster_.executor.RunFor(seconds(4));
+  EXPECT_TRUE(shard.IsHeldUp(kT0, id));
+  cluster_.executor.RunFor(seconds(2));
+  EXPECT_FALSE(shard.IsHeldUp(kT0, id));
+  EXPECT_FALSE(shard.KeepHeldUp(kT0, id));
+  EXPECT_EQ(cluster_.Produce(1, kT0, "b").error, ErrorCode::kNone);
+
+  ASSERT_TRUE(shard.HoldUp(kT0, id));
+  EXPECT_FALSE(shard.KeepHeldUp(kT0, Uuid::Random()));
+  EXPECT_TRUE(shard.KeepHeldUp(kT0, id));
+  cluster_.executor.RunFor(seconds(20));
+  EXPECT_TRUE(shard.IsHeldUp(kT0, id));
+  shard.LetGo(kT0, id);
+  EXPECT_EQ(cluster_.Produce(1, kT0, "c").error, ErrorCode::kNone);
+}
+
+// Readers are slower than moves between directories.
+TEST_F(MovingTest, DamageOfAnotherLogIsNotThisOnes) {
+  cluster_.CreateTopic("t", 1, {1}, 1, {1});
+  cluster_.Produce(1, kT0, "a");
+  auto& replicas = *cluster_.broker(1).replicas;
+  ReplicaShard& shard = replicas.shard(replicas.ShardIndexOf(kT0));
+  const Partition& partition = *cluster_.Replica(1, kT0);
+  const Error rot{ErrorCode::kCorruptMessage, "test"};
+  WhichLog which = partition.which_log();
+  ++which.exchanges;
+  shard.FoundCorrupt(kT0, which, 0, rot);
+  EXPECT_EQ(partition.corrupt_from(), std::nullopt);
+  shard.FoundCorrupt(kT0, partition.which_log(), 0, rot);
+  EXPECT_EQ(partition.corrupt_from(), 0);
+}
+
 // KIP-73. Twice as long where the rate is half.
 class ThrottledTest : public MovingTest,
                       public testing::WithParamInterface<const char*> {
