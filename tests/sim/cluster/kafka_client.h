@@ -92,7 +92,7 @@ inline void KafkaClient::Repeat(NodeId broker, Connection::Serve serve) {
   side_.executor.PostAfter(
       late, [&side = side_, self = self_, broker, serve = std::move(serve)] {
         const auto link = side.Connect(self, broker);
-        link->Send(kLimit, serve, [link] {});
+        link->Send(kLimit, serve, [] {});
       });
 }
 

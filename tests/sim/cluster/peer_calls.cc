@@ -112,7 +112,7 @@ class SimPeerCalls final : public coordinator::PeerCalls {
                              kafka::WriteTxnMarkersResponse>(
                          server::HandleWriteTxnMarkers, kMarkersVersion,
                          request, [](const auto&) {}),
-                     [link] {});
+                     [] {});
         });
   }
 
