@@ -443,6 +443,12 @@ Status ReplicaMover::Commit(const TopicPartition& partition, const Moving& move,
   if (copy.failed()) {
     return Fail(ErrorCode::kKafkaStorageError, "the copy is broken");
   }
+  // It has been read from its disk again, which may have given something else.
+  if (copy.end_offset() != state.end_offset ||
+      copy.flushed_offset() != state.end_offset) {
+    return Fail(ErrorCode::kKafkaStorageError,
+                "the copy is not what was written");
+  }
   ReplicaShard& shard = ShardOf(partition);
   const auto kept = Ask<bool>(shard.executor(), [&] {
     return shard.KeepHeldUp(partition, move.topic_id);
