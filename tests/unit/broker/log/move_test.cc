@@ -33,6 +33,11 @@ TEST(MoveNames, FoldersOfCopies) {
 
 class MoveTest : public LogManagerTest {
  protected:
+  // The directory that it is in, and the other one.
+  static std::pair<std::string, std::string> EndsOf(const Log& log) {
+    const std::string from = log.dir().substr(0, 2);
+    return {from, from == "/a" ? "/b" : "/a"};
+  }
   MoveTest() { config_.segment_bytes = 500; }
 
   // /a, as long as there is nothing else.
@@ -265,8 +270,7 @@ TEST_F(MoveTest, OneWithAMarkIsNotUsedWhileTheOtherMayBeOutOfSight) {
 TEST_F(MoveTest, WhatWasMovedDoesNotCountBesideALogWithoutAMark) {
   Open();
   auto log = Make(5);
-  const std::string from = log->dir().substr(0, 2);
-  const std::string to = from == "/a" ? "/b" : "/a";
+  const auto [from, to] = EndsOf(*log);
   ASSERT_TRUE(CopyTo(*log, to));
   ASSERT_TRUE(manager_->MarkMoved(kLog));
   const std::string before = Read(*log);
@@ -287,8 +291,7 @@ TEST_F(MoveTest, WhatWasMovedDoesNotCountBesideALogWithoutAMark) {
 TEST_F(MoveTest, TheMarkStaysWhileTheOriginalMayStillBeThere) {
   Open();
   auto log = Make(5);
-  const std::string from = log->dir().substr(0, 2);
-  const std::string to = from == "/a" ? "/b" : "/a";
+  const auto [from, to] = EndsOf(*log);
   auto copy = CopyTo(*log, to);
   ASSERT_TRUE(copy);
   ASSERT_TRUE(manager_->MarkMoved(kLog));
@@ -303,8 +306,7 @@ TEST_F(MoveTest, TheMarkStaysWhileTheOriginalMayStillBeThere) {
 TEST_F(MoveTest, TheMarkStaysWhileTheOriginalIsOutOfSight) {
   Open();
   auto log = Make(5);
-  const std::string from = log->dir().substr(0, 2);
-  const std::string to = from == "/a" ? "/b" : "/a";
+  const auto [from, to] = EndsOf(*log);
   auto copy = CopyTo(*log, to);
   ASSERT_TRUE(copy);
   ASSERT_TRUE(manager_->MarkMoved(kLog));
@@ -318,8 +320,7 @@ TEST_F(MoveTest, TheMarkStaysWhileTheOriginalIsOutOfSight) {
 TEST_F(MoveTest, ACopyStaysWhenTheOriginalsDirectoryBreaksUnderTheMark) {
   Open();
   auto log = Make(5);
-  const std::string from = log->dir().substr(0, 2);
-  const std::string to = from == "/a" ? "/b" : "/a";
+  const auto [from, to] = EndsOf(*log);
   const std::string before = Read(*log);
   auto copy = CopyTo(*log, to);
   ASSERT_TRUE(copy);
@@ -341,8 +342,7 @@ TEST_F(MoveTest, ACopyStaysWhenTheOriginalsDirectoryBreaksUnderTheMark) {
 TEST_F(MoveTest, AnOriginalStaysWhenTheDirectoryOfItsCopyBreaks) {
   Open();
   auto log = Make(5);
-  const std::string from = log->dir().substr(0, 2);
-  const std::string to = from == "/a" ? "/b" : "/a";
+  const auto [from, to] = EndsOf(*log);
   auto copy = CopyTo(*log, to);
   ASSERT_TRUE(copy);
   ASSERT_TRUE(manager_->MarkMoved(kLog));
@@ -357,8 +357,7 @@ TEST_F(MoveTest, AnOriginalStaysWhenTheDirectoryOfItsCopyBreaks) {
 TEST_F(MoveTest, AnOriginalWithoutAMarkGoesOnBesideItsCopy) {
   Open();
   auto log = Make(5);
-  const std::string from = log->dir().substr(0, 2);
-  const std::string to = from == "/a" ? "/b" : "/a";
+  const auto [from, to] = EndsOf(*log);
   std::string folder = manager_->MakeFutureFolder(kLog, to).value();
   auto future = manager_->OpenFuture(kLog, id_, to, folder, config_, 0, kNow);
   ASSERT_TRUE(future);
