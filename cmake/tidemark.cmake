@@ -118,7 +118,12 @@ function(tidemark_test name)
   add_dependencies(unit_tests ${name})
   add_test(NAME ${name} COMMAND ${name}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
+  # Sanitizers take six times as long, and a machine may be slow besides.
+  set(seconds 300)
+  if(TIDEMARK_SANITIZE)
+    set(seconds 900)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${seconds} LABELS unit)
   if(arg_SANITIZED)
     add_dependencies(sanitized_tests ${name})
     set_tests_properties(${name} PROPERTIES LABELS "unit;sanitized")
