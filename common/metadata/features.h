@@ -26,7 +26,9 @@ inline constexpr int16_t kBaseLevel = 1;
 inline constexpr int16_t kFeaturesLevel = 2;
 //   3: partitions that move, settings of groups and of client metrics.
 inline constexpr int16_t kMovesLevel = 3;
-inline constexpr int16_t kNewestLevel = kMovesLevel;
+//   4: credentials of users, access control lists, quotas of clients.
+inline constexpr int16_t kSecurityLevel = 4;
+inline constexpr int16_t kNewestLevel = kSecurityLevel;
 
 // kraft.version: 1 when the voters are in the log (KIP-853), which the quorum
 // sees to itself.

@@ -196,7 +196,7 @@ class Upgrade(failover.Run):
         done = self.features('upgrade')
         expect(done.returncode == 0, 'features upgrade: ' + done.stderr)
         deadline = time.monotonic() + PATIENCE
-        while self.levels() != {'metadata.version': 3, 'kraft.version': 1}:
+        while self.levels() != {'metadata.version': 4, 'kraft.version': 1}:
             expect(time.monotonic() < deadline, 'levels after the upgrade: %s' % self.levels())
         say('features upgraded: %s' % self.levels())
         self.old_broker_is_refused(self.random.choice(BROKERS))

@@ -13,7 +13,7 @@ from cases import Cases, equal, until
 BASE = 23400
 TIDEMARK = os.path.abspath(os.path.join(process.BIN, 'tidemark'))
 CONTROLLERS = ['controller-%d' % i for i in (1, 2, 3)]
-NEWEST = {'metadata.version': 3, 'kraft.version': 1, 'transaction.version': 2}
+NEWEST = {'metadata.version': 4, 'kraft.version': 1, 'transaction.version': 2}
 BASE_LEVELS = {'metadata.version': 1, 'kraft.version': 0, 'transaction.version': 0}
 
 
