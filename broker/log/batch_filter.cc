@@ -216,7 +216,7 @@ Result<FilteredBatch> FilterRecords(
     const std::function<bool(const KeyedRecord&, bool horizon_passed)>& keep,
     bool settled, bool must_stay, const FilterTimes& times) {
   const auto horizon = DeleteHorizon(header);
-  const bool passed = horizon && *horizon <= times.now_ms;
+  const bool passed = times.HavePassed(horizon);
   TM_ASSIGN_OR_RETURN(RawRecords records, RawRecords::Open(batch, header));
   std::vector<RawRecord> kept;
   int32_t dropped = 0;
@@ -246,7 +246,7 @@ FilteredBatch FilterMarker(std::string_view batch,
                            const FilterTimes& times) {
   FilteredBatch as_it_was{Fate::kAsItWas, "", header.record_count, 0};
   if (const auto horizon = DeleteHorizon(header)) {
-    if (*horizon > times.now_ms || must_stay) return as_it_was;
+    if (!times.HavePassed(horizon) || must_stay) return as_it_was;
     return {Fate::kGone, "", 0, header.record_count};
   }
   const auto next = NewHorizon(times);

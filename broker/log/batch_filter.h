@@ -37,6 +37,11 @@ struct FilteredBatch {
 struct FilterTimes {
   int64_t now_ms = 0;
   int64_t delete_retention_ms = 0;
+  bool keeps_deletes = false;  // whatever their time
+
+  bool HavePassed(std::optional<int64_t> horizon) const {
+    return horizon && *horizon <= now_ms && !keeps_deletes;
+  }
 };
 
 // Every record of `batch`, which is exactly one batch with that header.

@@ -15,6 +15,9 @@ namespace {
 
 constexpr int kNice = 10;
 constexpr Duration kLongestPause = std::chrono::hours(1);
+// Who has written that long ago will write again.
+constexpr Duration kWriterStays = std::chrono::seconds(1);
+constexpr Duration kLongestRest = std::chrono::seconds(1);
 
 int64_t ThreadNanos() {
   timespec now{};
@@ -62,6 +65,10 @@ class Cleaner::Pace final : public CleaningPace {
                      [&] { return stopping_ || changes_ != changes; });
     return !stopping_;
   }
+  void Rest(Duration rest) {
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, rest, [this] { return stopping_; });
+  }
   void Stop() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -75,6 +82,42 @@ class Cleaner::Pace final : public CleaningPace {
   uint64_t changes_ = 0;
   bool stopping_ = false;
   Instant next_{};
+};
+
+// Of one thread with one log: works for its share of the time while anybody
+// writes.
+class Cleaner::Turns final : public CleaningPace {
+ public:
+  Turns(Pace& pace, const CleanSource& source, double share, Counters& counters)
+      : pace_(pace), source_(source), share_(share), counters_(counters) {}
+
+  bool Spend(size_t bytes) override {
+    const Instant now = std::chrono::steady_clock::now();
+    const Duration worked = now - began_;
+    if (const int64_t written = source_.Written(); written != written_) {
+      written_ = written;
+      writer_until_ = now + kWriterStays;
+    }
+    if (now < writer_until_ && share_ < 1) {
+      const Duration rest = std::min(
+          kLongestRest, std::chrono::duration_cast<Duration>(
+                            worked * ((1 - share_) / std::max(share_, 0.01))));
+      pace_.Rest(rest);
+      counters_.rest_nanos += rest / std::chrono::nanoseconds(1);
+    }
+    const bool goes_on = pace_.Spend(bytes);
+    began_ = std::chrono::steady_clock::now();
+    return goes_on;
+  }
+
+ private:
+  Pace& pace_;
+  const CleanSource& source_;
+  const double share_;
+  Counters& counters_;
+  Instant began_ = std::chrono::steady_clock::now();
+  int64_t written_ = source_.Written();
+  Instant writer_until_{};
 };
 
 Cleaner::Cleaner(io::FileSystem& fs, const Clock& clock, Options options,
@@ -124,6 +167,7 @@ void Cleaner::Change(const Options& options) {
             << " dedupe_bytes=" << options.dedupe_bytes
             << " load_factor=" << options.load_factor
             << " bytes_per_second=" << options.bytes_per_second
+            << " share=" << options.share
             << " backoff_ms=" << options.backoff / std::chrono::milliseconds(1);
 }
 
@@ -229,7 +273,9 @@ void Cleaner::Clean(const CleanSource::Item& item) {
       options.dedupe_bytes / static_cast<size_t>(std::max(options.threads, 1)),
       options.load_factor, KeyHash::RandomSecret());
   if (!keys) return Failed(item, keys.error(), {});
-  LogCleaning cleaning(fs_, item.what, *keys, *log, *pace_, clock_.WallMs());
+  Turns turns(*pace_, source_, item.what.overdue ? 1 : options.share,
+              counters_);
+  LogCleaning cleaning(fs_, item.what, *keys, *log, turns, clock_.WallMs());
   const auto outcome = cleaning.Run();
   Count(cleaning.counts());
   counters_.busy_nanos += ThreadNanos() - began;

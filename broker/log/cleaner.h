@@ -37,14 +37,18 @@ class CleanSource {
   // Log::FindCleanable of every log of which anything may be cleaned.
   virtual std::vector<Item> List() = 0;
   virtual std::unique_ptr<LogBeingCleaned> Take(const Item& item) = 0;
+  // Bytes that clients and leaders have written to logs so far.
+  virtual int64_t Written() const = 0;
   // What is on disk at or behind `from` is not what was written.
   virtual void Damaged(const Item& item, Offset from, const Error& error) = 0;
 };
 
 // Cleans the logs of a broker, the dirtiest first, on threads of its own (kafka
-// LogCleaner), which have less of the processors than what serves clients. A
-// log that cannot be cleaned is marked, tried again after pauses that grow, and
-// holds up no other.
+// LogCleaner), which have less of the processors than what serves clients, and
+// rest most of the time while anybody writes, for his syncs wait behind what
+// they write; not where a log is overdue (max.compaction.lag.ms). A log that
+// cannot be cleaned is marked, tried again after pauses that grow, and holds up
+// no other.
 class Cleaner {
  public:
   struct Options {
@@ -53,6 +57,7 @@ class Cleaner {
     double load_factor = 0.9;         // log.cleaner.io.buffer.load.factor
     double bytes_per_second = 1e308;  // log.cleaner.io.max.bytes.per.second
     Duration backoff = std::chrono::seconds(15);  // log.cleaner.backoff.ms
+    double share = 0.2;                           // tidemark.log.cleaner.share
 
     bool operator==(const Options&) const = default;
   };
@@ -63,6 +68,7 @@ class Cleaner {
     std::atomic<int64_t> passes{0};  // that came to their end
     std::atomic<int64_t> failed_passes{0};
     std::atomic<int64_t> busy_nanos{0};  // in passes, of processors
+    std::atomic<int64_t> rest_nanos{0};  // for those who write
     // As of the last look.
     std::atomic<int64_t> uncleanable{0};
     std::atomic<int64_t> dirtiest_percent{0};
@@ -95,6 +101,7 @@ class Cleaner {
     Instant not_before{};
   };
   class Pace;
+  class Turns;
   struct Thread {
     std::thread thread;
     bool over = false;

@@ -1,6 +1,7 @@
 #include "broker/log/compaction.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 #include "broker/log/segment.h"
@@ -15,7 +16,7 @@ constexpr uint64_t kMostBytes = INT32_MAX;  // positions, as Kafka reads them
 NameSwap::NameSwap(io::FileSystem& fs, const std::string& dir,
                    const std::vector<CleanableSegment>& replaced,
                    bool has_aborted)
-    : fs_(fs) {
+    : fs_(fs), dir_(dir) {
   const Offset base = replaced.front().base;
   const auto of = [&](Offset offset, std::string_view suffix,
                       std::string_view behind = "") {
@@ -42,6 +43,11 @@ NameSwap::NameSwap(io::FileSystem& fs, const std::string& dir,
   }
 }
 
+void NameSwap::Forgets(std::vector<std::string> others) {
+  unsynced_ = true;
+  std::move(others.begin(), others.end(), std::back_inserter(unused_));
+}
+
 Status NameSwap::Finish() {
   std::lock_guard lock(mutex_);
   if (finished()) return {};
@@ -52,6 +58,8 @@ Status NameSwap::Finish() {
 }
 
 Status NameSwap::Rename() {
+  if (unsynced_) TM_RETURN_IF_ERROR(fs_.SyncDirectory(dir_));
+  unsynced_ = false;
   for (; done_ < names_.size(); ++done_) {
     TM_RETURN_IF_ERROR(fs_.Rename(names_[done_].first, names_[done_].second));
   }

@@ -55,6 +55,10 @@ class NameSwap {
   using Remove = std::function<void(std::vector<std::string>)>;
   void RemoveWith(Remove remove) { remove_ = std::move(remove); }
 
+  // The directory has a new name that says what is forgotten then, which is to
+  // be on disk before; `others` say what was before.
+  void Forgets(std::vector<std::string> others);
+
   // Goes on from where it was left. kOutOfSpace: it is to be tried again.
   Status Finish();
   bool finished() const { return finished_.load(std::memory_order_acquire); }
@@ -63,12 +67,14 @@ class NameSwap {
   Status Rename();
 
   io::FileSystem& fs_;
+  const std::string dir_;
   std::shared_ptr<LogMark> mark_;
   Remove remove_;
   std::mutex mutex_;
   std::vector<std::pair<std::string, std::string>> names_;
   size_t done_ = 0;                  // of them
   std::vector<std::string> unused_;  // then
+  bool unsynced_ = false;            // the directory, before the first
   std::atomic<bool> finished_ = false;
 };
 
@@ -84,6 +90,8 @@ struct Cleanable {
   uint64_t dirty_bytes = 0;
   bool overdue = false;  // by max.compaction.lag.ms
   bool has_aborted = false;
+  // Somebody copies the log, and is not behind what would be forgotten.
+  bool forgets_nothing = false;
   // Of the segment that was cleaned last; nothing else may be until then.
   std::shared_ptr<NameSwap> unfinished;
 
@@ -129,6 +137,7 @@ inline constexpr char kGapsFile[] = "compacted";
 struct CleanedGroup {
   uint64_t generation = 0;
   std::vector<CleanableSegment> replaced;
+  bool forgets = false;            // something that said that something is gone
   std::shared_ptr<NameSwap> swap;  // once the log has taken it
 };
 

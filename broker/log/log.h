@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/log/directory_health.h"
+#include "broker/log/forgotten.h"
 #include "broker/log/journal_format.h"
 #include "broker/log/log_slice.h"
 #include "broker/log/transaction.h"
@@ -253,6 +254,13 @@ class Log {
   // Drops everything and starts over at `offset`. kOffsetOutOfRange: below 0
   // or beyond kMaxOffset; nothing has changed.
   virtual Status TruncateFullyAndStartAt(Offset offset) = 0;
+  // What is appended to the log, which is empty, comes from one that has
+  // forgotten this.
+  virtual Status BeginFrom(const Forgotten& forgotten) = 0;
+  // By its own compaction, or that of the log it was copied from.
+  virtual const Forgotten& forgotten() const = 0;
+  // Whether its policy says so now.
+  virtual bool compacts() const = 0;
   // DeleteRecords and retention; drops whole segments below. Their files are
   // removed from the oldest on: OpenOptions::remove_later.
   virtual Status AdvanceStartOffset(Offset offset) = 0;

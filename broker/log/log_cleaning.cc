@@ -155,6 +155,7 @@ Status LogCleaning::Clean(const SegmentGroup& group) {
   Segment out(fs_, what_.dir, group.base(), kCleanedSuffix);
   bool taken = false;
   changed_ = group.segments.size() > 1;
+  forgets_ = false;
   headers_.clear();
   bytes_.clear();
   const auto clean = [&]() -> Status {
@@ -166,8 +167,8 @@ Status LogCleaning::Clean(const SegmentGroup& group) {
     for (const auto& file : files) TM_RETURN_IF_ERROR(Synced(file->Sync()));
     const auto swap = std::make_shared<NameSwap>(
         fs_, what_.dir, group.segments, out.transactions().count() > 0);
-    TM_ASSIGN_OR_RETURN(taken,
-                        log_.Replace({what_.generation, group.segments, swap}));
+    TM_ASSIGN_OR_RETURN(taken, log_.Replace({what_.generation, group.segments,
+                                             forgets_, swap}));
     return taken ? swap->Finish() : Stop(Outcome::kChanged);
   };
   Status cleaned = clean();
@@ -205,12 +206,14 @@ bool LogCleaning::IsLastOfProducer(const record::BatchHeader& header) const {
   return header.IsControl() && header.producer_epoch == last->second.epoch;
 }
 
-bool LogCleaning::Keeps(const KeyedRecord& record, bool horizon_passed) const {
+bool LogCleaning::Keeps(const KeyedRecord& record, bool horizon_passed) {
   if (record.offset > keys_.latest()) return true;
   if (!record.key) return false;
   const auto newest = keys_.Find(*record.key);
   if (newest && record.offset < *newest) return false;
-  return record.has_value || !horizon_passed;
+  if (record.has_value || !horizon_passed) return true;
+  forgets_ = true;
+  return false;
 }
 
 Result<FilteredBatch> LogCleaning::FilterControl(
@@ -222,6 +225,7 @@ Result<FilteredBatch> LogCleaning::FilterControl(
   const auto marker = transactions_.TakeMarker(header);
   if (marker.ends_nothing) {
     filtered = FilterMarker(batch, header, must_stay, times_);
+    forgets_ |= filtered.fate == FilteredBatch::Fate::kGone;
   }
   // Without its marker it would go on for ever.
   if (marker.aborts && filtered.fate != FilteredBatch::Fate::kGone) {

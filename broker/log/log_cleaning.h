@@ -61,7 +61,8 @@ class LogCleaning {
         keys_(keys),
         log_(log),
         pace_(pace),
-        times_{now_ms, what_.config.delete_retention_ms} {}
+        times_{now_ms, what_.config.delete_retention_ms,
+               what_.forgets_nothing} {}
 
   // kCorruptMessage and what else reading batches tells: counts().right.
   // kKafkaStorageError, kOutOfSpace, kOutOfHandles.
@@ -82,7 +83,7 @@ class LogCleaning {
   Result<FilteredBatch> FilterControl(const record::BatchHeader& header,
                                       std::string_view batch, bool must_stay,
                                       Segment* out);
-  bool Keeps(const KeyedRecord& record, bool horizon_passed) const;
+  bool Keeps(const KeyedRecord& record, bool horizon_passed);
   bool IsLastOfProducer(const record::BatchHeader& header) const;
   Status Put(const record::BatchHeader& header, std::string_view batch,
              const FilteredBatch& filtered, Segment* out);
@@ -103,6 +104,7 @@ class LogCleaning {
   Counts counts_;
   bool full_ = false;     // the map
   bool changed_ = false;  // the group is another one when it is cleaned
+  bool forgets_ = false;  // some of what is not in it any more
   Outcome outcome_ = Outcome::kDone;
   // What is to be written next.
   std::vector<record::BatchHeader> headers_;

@@ -106,6 +106,32 @@ Status PartitionLog::NoteGaps() {
   return {};
 }
 
+void PartitionLog::LoadForgotten(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const auto found = ParseForgottenFileName(name);
+    if (!found) continue;
+    forgotten_ = forgotten_.id == 0 ? *found : Either(forgotten_, *found);
+    forgotten_files_.push_back(Path(name));
+  }
+}
+
+Result<std::vector<std::string>> PartitionLog::NoteForgotten(
+    const Forgotten& forgotten) {
+  const std::string path = Path(ForgottenFileName(forgotten));
+  TM_RETURN_IF_ERROR(fs_.Open(path, true));
+  forgotten_ = forgotten;
+  return std::exchange(forgotten_files_, {path});
+}
+
+// Nothing is lost with the name: the copy begins anew once more.
+Status PartitionLog::BeginFrom(const Forgotten& forgotten) {
+  TM_RETURN_IF_ERROR(Healthy());
+  CHECK(start_ == end());
+  if (forgotten == forgotten_) return {};
+  TM_ASSIGN_OR_RETURN(const auto others, Note(NoteForgotten(forgotten)));
+  return Note(RemoveFiles(fs_, others));
+}
+
 // The segment has its own name by now.
 void PartitionLog::SettleSwap() {
   if (swap_ == nullptr || !swap_->finished()) return;
@@ -143,6 +169,11 @@ Result<bool> PartitionLog::Replace(const CleanedGroup& cleaned) {
   TM_RETURN_IF_ERROR(Note(segment->Load()));
   TM_RETURN_IF_ERROR(Note(segment->BeginMove()));
   TM_RETURN_IF_ERROR(Note(NoteGaps()));
+  if (cleaned.forgets) {
+    const Offset below = std::max(forgotten_.below, end);
+    TM_ASSIGN_OR_RETURN(auto others, Note(NoteForgotten(ForgetBelow(below))));
+    cleaned.swap->Forgets(std::move(others));
+  }
   const auto at = segments_.begin() + static_cast<ptrdiff_t>(first);
   *at = std::move(segment);
   segments_.erase(at + 1, at + static_cast<ptrdiff_t>(old.size()));

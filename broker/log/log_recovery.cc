@@ -97,6 +97,7 @@ Status PartitionLog::Load(bool there, int64_t now_ms) {
   FindJournal();
   TM_RETURN_IF_ERROR(RecoverSwaps(&names));
   gaps_ = std::find(names.begin(), names.end(), kGapsFile) != names.end();
+  LoadForgotten(names);
   TM_RETURN_IF_ERROR(RemoveLeftovers(names));
   TM_RETURN_IF_ERROR(LoadSegments(names));
   const bool fresh = segments_.empty();

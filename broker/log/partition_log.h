@@ -114,6 +114,9 @@ class PartitionLog final : public Log {
   Status TruncateTo(Offset offset) override;
   Status TruncateDamaged(Offset offset) override;
   Status TruncateFullyAndStartAt(Offset offset) override;
+  Status BeginFrom(const Forgotten& forgotten) override;
+  const Forgotten& forgotten() const override { return forgotten_; }
+  bool compacts() const override { return options_.config.compacted; }
   Status AdvanceStartOffset(Offset offset) override;
   Result<int> ApplyRetention(Offset high_watermark, int64_t now_ms) override;
   void UpdateConfig(const LogConfig& config) override;
@@ -297,6 +300,9 @@ class PartitionLog final : public Log {
   bool MayHaveGaps() const { return options_.config.compacted || gaps_; }
   // So that a scan knows it, too: it is on disk before any gap is.
   Status NoteGaps();
+  void LoadForgotten(const std::vector<std::string>& names);
+  // The file that says so is new, those of before are returned.
+  Result<std::vector<std::string>> NoteForgotten(const Forgotten& forgotten);
   Result<bool> IsOverdue(const Segment& segment, int64_t now_ms) const;
   void SettleSwap();
   // Waits for the disk.
@@ -323,7 +329,9 @@ class PartitionLog final : public Log {
   Verifications verifications_;
   std::vector<Offset> snapshots_;  // on disk, ascending
   bool gaps_ = false;              // there is a kGapsFile
-  Offset first_dirty_ = 0;         // everything in front of it is clean
+  Forgotten forgotten_;
+  std::vector<std::string> forgotten_files_;  // that say so
+  Offset first_dirty_ = 0;  // everything in front of it is clean
   // Of the segment at `swap_base_`, which is called either; nullptr: there is
   // none.
   std::shared_ptr<NameSwap> swap_;

@@ -343,6 +343,8 @@ constexpr ConfigKey kKeys[] = {
      "Bytes of answers not yet sent; at this bound requests wait. -1: an "
      "eighth of the memory.",
      -1, kLongMax},
+    {"tidemark.log.cleaner.share", kDouble, "0.2",
+     "Of its time that a cleaner works while anybody writes; 1: all of it."},
     {"tidemark.batch.cache.bytes", kLong, "8388608",
      "Memory for the newest batches, from which followers and consumers at the "
      "end of a log are served. 0: none.",

@@ -89,6 +89,7 @@ std::vector<log::CleanSource::Item> FindIn(
     auto what = partition->log().FindCleanable(partition->high_watermark(),
                                                shard.executor().WallMs());
     if (!what || !*what) continue;
+    (*what)->forgets_nothing = !partition->MayForget(shard.executor().Now());
     found.push_back({name, partition->topic_id(), partition->leader_epoch(),
                      std::move(**what), partition->exchanges()});
   }
@@ -122,6 +123,11 @@ std::unique_ptr<log::LogBeingCleaned> ReplicaCleanSource::Take(
     const Item& item) {
   return std::make_unique<ReplicaLog>(
       replicas_.shard(replicas_.ShardIndexOf(item.partition)), item);
+}
+
+int64_t ReplicaCleanSource::Written() const {
+  const Stats stats = replicas_.stats();
+  return stats.bytes_in + stats.replication_bytes_in;
 }
 
 void ReplicaCleanSource::Damaged(const Item& item, Offset from,

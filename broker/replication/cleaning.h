@@ -14,6 +14,7 @@ class ReplicaCleanSource final : public log::CleanSource {
 
   std::vector<Item> List() override;
   std::unique_ptr<log::LogBeingCleaned> Take(const Item& item) override;
+  int64_t Written() const override;
   void Damaged(const Item& item, Offset from, const Error& error) override;
 
  private:

@@ -179,6 +179,7 @@ std::optional<AskedWith> FetchLoop::Ask(const TopicPartition& name,
   asked.log_start_offset = at->log_start_offset;
   asked.flushed_offset = at->flushed_offset;
   asked.wants_committed = at->wants_committed;
+  asked.forgotten = at->forgotten;
   asked.partition_max_bytes = max_bytes;
   if (request->topics.empty() ||
       request->topics.back().topic_id != state.topic_id) {

@@ -146,6 +146,7 @@ void FetchOperation::AskShard(FetchedPartition& partition,
   item.log_start_offset = partition.asked.log_start_offset;
   item.wants_committed =
       reader_.IsFollower() && partition.asked.wants_committed;
+  item.forgotten = partition.asked.forgotten;
   item.max_bytes = partition.asked.partition_max_bytes;
   if (partition.shard == FetchedPartition::kNone) {
     partition.shard = service_.replicas_.ShardIndexOf(item.partition);
@@ -374,6 +375,9 @@ kafka::FetchResponse::PartitionData FetchOperation::DataOf(
   data.last_stable_offset = answer.last_stable_offset;
   data.log_start_offset = answer.log_start_offset;
   data.keep_start = answer.keep_start;
+  if (answer.begin_anew) {
+    data.begin_anew = {answer.begin_anew->below, answer.begin_anew->id};
+  }
   if (answer.preferred != kNoNode) {
     data.preferred_read_replica = answer.preferred;
   }

@@ -128,6 +128,10 @@ void Fetcher::Handle(const FetchLoop::Arrival& arrival) {
 Status Fetcher::Apply(Partition& partition, const FetchLoop::Arrival& arrival) {
   const kafka::FetchResponse::PartitionData& data = *arrival.data;
   const auto error = static_cast<ErrorCode>(data.error_code);
+  if (error == ErrorCode::kOffsetOutOfRange && data.begin_anew.id > 0) {
+    return partition.BeginAnew(arrival.asked, data.log_start_offset,
+                               {data.begin_anew.below, data.begin_anew.id});
+  }
   if (error == ErrorCode::kOffsetOutOfRange) {
     return partition.OutOfRange(arrival.asked, data.log_start_offset);
   }

@@ -30,6 +30,10 @@ constexpr ptrdiff_t kMostOpen = 16;
 
 Error Dropped() { return {ErrorCode::kNotLeaderOrFollower, "the shard stops"}; }
 
+CopyEnd EndOf(const log::Log& copy) {
+  return {copy.end_offset(), copy.latest_epoch(), copy.forgotten().id};
+}
+
 // Holds a partition up for as long as it lives, or until it is taken.
 class Hold {
  public:
@@ -271,11 +275,9 @@ ReplicaMover::Outcome ReplicaMover::Advance(const TopicPartition& partition,
       std::clamp<int64_t>(rate_, 1, static_cast<int64_t>(kChunk)));
   const auto chunk = AskLater<Result<CopyChunk>>(
       shard.executor(),
-      [&shard, partition, id = move.topic_id, from = move.future->end_offset(),
-       epoch = move.future->latest_epoch(),
+      [&shard, partition, id = move.topic_id, end = EndOf(*move.future),
        most](std::function<void(Result<CopyChunk>)> done) {
-        shard.read().ReadCopy(partition, id, from, epoch, most,
-                              std::move(done));
+        shard.read().ReadCopy(partition, id, end, most, std::move(done));
       });
   if (!chunk) return Outcome::kWaits;
   const Result<size_t> copied = *chunk ? Copy(partition, move, **chunk)
@@ -341,6 +343,7 @@ Result<size_t> ReplicaMover::Copy(const TopicPartition& partition, Moving& move,
     LOG(INFO) << "move begins anew partition=" << ToString(partition)
               << " at=" << chunk.start_offset << " was=" << future.end_offset();
     TM_RETURN_IF_ERROR(future.TruncateFullyAndStartAt(chunk.start_offset));
+    TM_RETURN_IF_ERROR(future.BeginFrom(chunk.forgotten));
     return kChunk;
   }
   if (chunk.batches.view().empty()) return 0;
@@ -394,11 +397,9 @@ Status ReplicaMover::CopyRest(const TopicPartition& partition, Moving& move,
   while (true) {
     const auto chunk = AskLater<Result<CopyChunk>>(
         shard.executor(),
-        [&shard, partition, id = move.topic_id,
-         from = move.future->end_offset(), epoch = move.future->latest_epoch()](
+        [&shard, partition, id = move.topic_id, end = EndOf(*move.future)](
             std::function<void(Result<CopyChunk>)> done) {
-          shard.read().ReadCopy(partition, id, from, epoch, kChunk,
-                                std::move(done));
+          shard.read().ReadCopy(partition, id, end, kChunk, std::move(done));
         });
     if (!chunk) return Fail(Dropped());
     if (!*chunk) return Fail(chunk->error());

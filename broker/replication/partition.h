@@ -69,6 +69,7 @@ struct FollowerFetch {
   LeaderEpoch last_fetched_epoch = -1;
   Offset flushed_offset = -1;
   Offset log_start_offset = -1;  // -1: not told
+  int64_t forgotten = -1;        // log::Forgotten::id; -1: not told
 };
 struct ConsumerFetch {
   LeaderEpoch current_leader_epoch = -1;
@@ -94,6 +95,9 @@ struct FetchAnswer {
   NodeId preferred = kNoNode;
   // Of a follower: a start it is to have on disk before it says so; -1: none.
   Offset keep_start = -1;
+  // Of a follower: it is to begin anew at log_start_offset, for its log may
+  // have what this one has deleted and forgotten.
+  std::optional<log::Forgotten> begin_anew;
   // There is something to read, but not in memory, and this thread must not
   // wait for it (io::NoWait).
   bool cold = false;
@@ -116,6 +120,7 @@ struct FetchPositionOfFollower {
   LeaderEpoch last_fetched_epoch = -1;
   Offset flushed_offset = 0;
   Offset log_start_offset = 0;
+  int64_t forgotten = -1;
   bool wants_committed = false;  // consumers read here
 
   AskedWith asked() const {
@@ -243,6 +248,9 @@ class Partition {
   // B-12 and B-13. Ignored when of another epoch or position.
   Status Diverged(const AskedWith& asked, log::EpochEnd leader);
   Status OutOfRange(const AskedWith& asked, Offset leader_start);
+  // What FetchAnswer::begin_anew says.
+  Status BeginAnew(const AskedWith& asked, Offset leader_start,
+                   const log::Forgotten& forgotten);
 
   // --- disk -------------------------------------------------------------
   // nullopt: nothing is to be synced now.
@@ -315,6 +323,10 @@ class Partition {
   bool UnderReplicated() const;
   // Known again when it is back.
   bool failed() const { return !away() && log_->failed(); }
+  // Whether its compaction may drop what says that something is gone. A leader
+  // waits for those who copy its log now, and a copy until it is in sync:
+  // otherwise each pass would make it begin anew.
+  bool MayForget(Instant now) const;
   // Ends the partition; only destruction is left. nullptr: it is being cut.
   std::unique_ptr<log::Log> ReleaseLog() { return std::move(log_); }
   // REQUIRES: it is not away.

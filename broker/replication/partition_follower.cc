@@ -26,6 +26,10 @@ std::optional<FetchPositionOfFollower> Partition::FollowerPosition() const {
   position.flushed_offset = log_->flushed_offset();
   // What its disk has: a leader waits for that.
   position.log_start_offset = std::min(kept_start_, log_->start_offset());
+  // Only what is compacted can have forgotten anything.
+  if (log_->forgotten().id != 0 || log_->compacts()) {
+    position.forgotten = log_->forgotten().id;
+  }
   position.wants_committed = std::get<Following>(role_).read_at.has_value();
   return position;
 }
@@ -126,7 +130,8 @@ Status CarryOut(const LogCut& cut, log::Log& log) {
     case LogCut::Kind::kDamaged:
       return log.TruncateDamaged(cut.at);
     case LogCut::Kind::kStartOver:
-      return log.TruncateFullyAndStartAt(cut.at);
+      TM_RETURN_IF_ERROR(log.TruncateFullyAndStartAt(cut.at));
+      return cut.from ? log.BeginFrom(*cut.from) : Status();
   }
   return {};
 }
@@ -158,7 +163,8 @@ bool Partition::CutDone(std::unique_ptr<log::Log> log, const Status& cut,
   const bool went_on = cut && AfterCut(away.cut, away.fetched);
   const AskedWith end = End();
   const bool moved =
-      went_on && (end.fetch_offset != away.before.fetch_offset ||
+      went_on && (away.cut.from.has_value() ||
+                  end.fetch_offset != away.before.fetch_offset ||
                   end.last_fetched_epoch != away.before.last_fetched_epoch);
   NoticeFailure();
   if (away.row) ApplyRow(*away.row, now);
@@ -226,6 +232,21 @@ Status Partition::Diverged(const AskedWith& asked, log::EpochEnd leader) {
     Stats::Add(env_->stats->truncations_below_high_watermark, 1);
   }
   Lend({LogCut::Kind::kTruncate, target});
+  return {};
+}
+
+Status Partition::BeginAnew(const AskedWith& asked, Offset leader_start,
+                            const log::Forgotten& forgotten) {
+  TM_RETURN_IF_ERROR(AtPosition(asked));
+  if (log_->end_offset() > log_->start_offset()) {
+    LOG(WARNING) << "beginning anew, for the leader has forgotten deletions "
+                    "partition="
+                 << ToString(name_) << " at=" << leader_start
+                 << " from=" << log_->end_offset()
+                 << " forgotten_below=" << forgotten.below
+                 << " epoch=" << leader_epoch_;
+  }
+  Lend({LogCut::Kind::kStartOver, leader_start, forgotten});
   return {};
 }
 

@@ -116,6 +116,16 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
     }
     return answer;
   }
+  // One that is in sync has all that counts, whatever else this log has lost.
+  if (fetch.forgotten >= 0 &&
+      log::MayKeepForgotten(log_->forgotten(), fetch.fetch_offset,
+                            fetch.forgotten) &&
+      !lead().isr.InMaximal(fetch.replica)) {
+    answer = NewAnswer(log_->end_offset());
+    answer.error = ErrorCode::kOffsetOutOfRange;
+    answer.begin_anew = log_->forgotten();
+    return answer;
+  }
   Throttle* const throttle =
       throttled_as_leader_ && !lead().isr.InCommitted(fetch.replica)
           ? env_->to_followers
@@ -140,6 +150,20 @@ FetchAnswer Partition::FetchAsFollower(const FollowerFetch& fetch,
   // Nothing else may bring it into the ISR.
   answer.again = !lead().isr.InCommitted(fetch.replica);
   return answer;
+}
+
+bool Partition::MayForget(Instant now) const {
+  if (role() == Role::kFollower) {
+    const auto* row = env_->image->FindPartition(name_.topic, name_.partition);
+    return row == nullptr || std::ranges::count(row->isr, env_->self) > 0;
+  }
+  if (!IsLeader()) return true;
+  return std::ranges::none_of(lead().followers, [&](const auto& follower) {
+    const auto contact = env_->contacts.find(follower.first);
+    return !lead().isr.InCommitted(follower.first) &&
+           contact != env_->contacts.end() &&
+           now - contact->second <= env_->lag_max;
+  });
 }
 
 FetchAnswer Partition::FetchAsConsumer(const ConsumerFetch& fetch,

@@ -27,6 +27,7 @@ struct ReadItem {
   LeaderEpoch last_fetched_epoch = -1;
   Offset flushed_offset = -1;
   Offset log_start_offset = -1;
+  int64_t forgotten = -1;
   bool wants_committed = false;  // a follower: is told of what is committed
   int32_t max_bytes = 0;
 };

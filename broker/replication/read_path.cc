@@ -112,7 +112,7 @@ FetchAnswer ReadPath::Fetch(ReadEntry& entry, Partition& partition,
         FollowerFetch{reader.replica, reader.broker_epoch,
                       item.current_leader_epoch, item.fetch_offset,
                       item.last_fetched_epoch, item.flushed_offset,
-                      item.log_start_offset},
+                      item.log_start_offset, item.forgotten},
         max_bytes, at_least_one, state_.executor.Now());
   } else {
     answer = partition.FetchAsConsumer(
@@ -236,8 +236,9 @@ void ReadPath::ReadLog(const TopicPartition& name, LeaderEpoch epoch,
 }
 
 Result<CopyChunk> ReadPath::TryReadCopy(const TopicPartition& name,
-                                        const Uuid& topic_id, Offset from,
-                                        LeaderEpoch epoch, size_t max_bytes) {
+                                        const Uuid& topic_id,
+                                        const CopyEnd& copy, size_t max_bytes) {
+  const Offset from = copy.end;
   Slot* slot = state_.Find(name);
   if (slot == nullptr || slot->partition.topic_id() != topic_id) {
     return Fail(ErrorCode::kUnknownTopicOrPartition);
@@ -248,11 +249,14 @@ Result<CopyChunk> ReadPath::TryReadCopy(const TopicPartition& name,
   log::Log& log = partition.log();
   CopyChunk chunk;
   chunk.start_offset = log.start_offset();
+  chunk.forgotten = log.forgotten();
   const Offset end = log.end_offset();
   if (from < chunk.start_offset) return chunk;
   // Offset and epoch of a record name all in front of it (B-16).
-  chunk.same = from <= end && (from == chunk.start_offset ||
-                               log.EpochOfOffset(from - 1) == epoch);
+  chunk.same = from <= end &&
+               (from == chunk.start_offset ||
+                log.EpochOfOffset(from - 1) == copy.epoch) &&
+               !log::MayKeepForgotten(log.forgotten(), from, copy.forgotten);
   chunk.high_watermark = partition.high_watermark();
   chunk.all = from >= end;
   if (!chunk.same || chunk.all) return chunk;
@@ -268,11 +272,11 @@ Result<CopyChunk> ReadPath::TryReadCopy(const TopicPartition& name,
 }
 
 void ReadPath::ReadCopy(const TopicPartition& name, const Uuid& topic_id,
-                        Offset from, LeaderEpoch epoch, size_t max_bytes,
+                        const CopyEnd& copy, size_t max_bytes,
                         std::function<void(Result<CopyChunk>)> done) {
   Retry<CopyChunk>(
-      [this, name, topic_id, from, epoch, max_bytes] {
-        return TryReadCopy(name, topic_id, from, epoch, max_bytes);
+      [this, name, topic_id, copy, max_bytes] {
+        return TryReadCopy(name, topic_id, copy, max_bytes);
       },
       std::move(done), state_.alive);
 }

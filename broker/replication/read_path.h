@@ -45,8 +45,16 @@ struct ReadAnswer {
   FetchAnswer answer;
 };
 
+// How far a copy of a log has come: its end, the epoch of the record in front
+// of that, and log::Forgotten::id.
+struct CopyEnd {
+  Offset end = 0;
+  LeaderEpoch epoch = -1;
+  int64_t forgotten = 0;
+};
 struct CopyChunk {
   SharedBytes batches;
+  log::Forgotten forgotten;  // by this log
   Offset start_offset = 0;
   Offset high_watermark = 0;
   bool same = true;  // what is copied is what this log has
@@ -76,10 +84,10 @@ class ReadPath {
   // For the coordinators: the whole log of a led partition, committed or not.
   void ReadLog(const TopicPartition& partition, LeaderEpoch epoch, Offset from,
                size_t max_bytes, std::function<void(Result<LogChunk>)> done);
-  // For ReplicaMover: whole batches of any replica from `from` on, committed or
-  // not. `epoch`: that of the record in front of `from` in the copy.
+  // For ReplicaMover: whole batches of any replica from the copy's end on,
+  // committed or not.
   void ReadCopy(const TopicPartition& partition, const Uuid& topic_id,
-                Offset from, LeaderEpoch epoch, size_t max_bytes,
+                const CopyEnd& copy, size_t max_bytes,
                 std::function<void(Result<CopyChunk>)> done);
   void FindOffset(const TopicPartition& partition, int64_t timestamp,
                   LeaderEpoch current_leader_epoch, bool read_committed,
@@ -107,8 +115,8 @@ class ReadPath {
              std::function<void(Result<T>)> done,
              std::weak_ptr<const void> asker, ColdTries tries = {});
   Result<CopyChunk> TryReadCopy(const TopicPartition& partition,
-                                const Uuid& topic_id, Offset from,
-                                LeaderEpoch epoch, size_t max_bytes);
+                                const Uuid& topic_id, const CopyEnd& copy,
+                                size_t max_bytes);
   Result<LogChunk> TryReadLog(const TopicPartition& partition,
                               LeaderEpoch epoch, Offset from, size_t max_bytes);
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+
+#include "broker/log/forgotten.h"
 #include "broker/log/log.h"
 #include "common/base/ids.h"
 
@@ -35,6 +38,8 @@ struct LogCut {
   };
   Kind kind = Kind::kTruncate;
   Offset at = 0;
+  // kStartOver: by a log that has forgotten this; nullopt: nobody has said.
+  std::optional<log::Forgotten> from = std::nullopt;
 };
 
 // The follower's side (B-12): where to cut after the leader answered

@@ -81,6 +81,7 @@ log::Cleaner::Options CleanerOptions(const Settings& settings) {
   options.bytes_per_second =
       settings.GetDouble("log.cleaner.io.max.bytes.per.second");
   options.backoff = MillisecondsOf(settings.GetInt("log.cleaner.backoff.ms"));
+  options.share = settings.GetDouble("tidemark.log.cleaner.share");
   return options;
 }
 

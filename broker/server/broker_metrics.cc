@@ -145,6 +145,9 @@ void AddCleaning(const log::Cleaner::Counters& cleaned, Families* out) {
                "Compactions of a log that failed.", of(cleaned.failed_passes));
   out->Counter("tidemark_log_cleaner_busy_seconds_total",
                "Processor time of compaction.", of(cleaned.busy_nanos) / 1e9);
+  out->Counter("tidemark_log_cleaner_rest_seconds_total",
+               "Time that compaction has left to those who write.",
+               of(cleaned.rest_nanos) / 1e9);
   out->Gauge("kafka_log_logcleanermanager_uncleanable_partitions_count",
              "Logs of which the last compaction has failed.",
              of(cleaned.uncleanable));

@@ -111,7 +111,8 @@ def cleaners(s):
     for key, value, said in (('log.cleaner.backoff.ms', 77, 'backoff_ms=77'),
                              ('log.cleaner.dedupe.buffer.size', 7654321, 'dedupe_bytes=7654321'),
                              ('log.cleaner.io.buffer.load.factor', 0.5, 'load_factor=0.5'),
-                             ('log.cleaner.io.max.bytes.per.second', 4321, 'bytes_per_second=4321')):
+                             ('log.cleaner.io.max.bytes.per.second', 4321, 'bytes_per_second=4321'),
+                             ('tidemark.log.cleaner.share', 0.75, 'share=0.75')):
         s.set(key, value)
         s.logged(said)
         s.unset(key)
@@ -191,7 +192,7 @@ def producers(s):
 def nothing_is_left_out(s):
     """What Kafka's tools may change, by their own look at it, is what is shown here."""
     shown = {'log.cleaner.threads', 'log.cleaner.backoff.ms', 'log.cleaner.dedupe.buffer.size',
-             'log.cleaner.io.buffer.load.factor', 'log.cleaner.io.max.bytes.per.second', 'max.connections',
+             'log.cleaner.io.buffer.load.factor', 'log.cleaner.io.max.bytes.per.second', 'tidemark.log.cleaner.share', 'max.connections',
              'max.connections.per.ip', 'producer.id.expiration.ms', 'transaction.partition.verification.enable',
              *VALUES, *REFUSED, *ELSEWHERE}
     dynamic = {k for k, (_, read_only) in s.described('broker', '1').items() if not read_only}

@@ -3,8 +3,9 @@
 #include "common/kafka/message.h"
 
 // Reads batches, for consumers and for following replicas. Sessions: KIP-227;
-// diverging epochs: KIP-595; leader hints: KIP-951. Four fields are tidemark's
+// diverging epochs: KIP-595; leader hints: KIP-951. Six fields are tidemark's
 // own: `flushed_offset`, what the asking replica has on disk;
+// `forgotten` and `begin_anew`, see broker/log/forgotten.h;
 // `wants_committed`, whether consumers read there, who wait for its high
 // watermark; `ends_wait`, see FetchLoop; `keep_start`, a start that a replica
 // is to have on disk before it says that its log starts there. Records default
@@ -52,6 +53,7 @@ struct FetchRequest {
     Uuid replica_directory_id;
     int64_t flushed_offset = -1;
     bool wants_committed = false;
+    int64_t forgotten = -1;
 
     bool operator==(const FetchPartition&) const = default;
     template <class Self, class Visitor>
@@ -66,6 +68,7 @@ struct FetchRequest {
       visit("flushed_offset", self.flushed_offset,
             Tagged(20001, 12).Default(-1));
       visit("wants_committed", self.wants_committed, Tagged(20003, 12));
+      visit("forgotten", self.forgotten, Tagged(20004, 12).Default(-1));
     }
   };
 
@@ -184,6 +187,18 @@ struct FetchResponse {
     }
   };
 
+  struct BeginAnew {
+    int64_t below = 0;
+    int64_t id = 0;  // 0: no
+
+    bool operator==(const BeginAnew&) const = default;
+    template <class Self, class Visitor>
+    static void VisitFields(Self& self, Visitor& visit) {
+      visit("below", self.below);
+      visit("id", self.id);
+    }
+  };
+
   struct PartitionData {
     int32_t partition_index = 0;
     int16_t error_code = 0;
@@ -196,6 +211,7 @@ struct FetchResponse {
     std::optional<std::vector<AbortedTransaction>> aborted_transactions;
     int32_t preferred_read_replica = -1;
     int64_t keep_start = -1;
+    BeginAnew begin_anew;
     std::optional<Payload> records = Payload();
 
     bool operator==(const PartitionData&) const = default;
@@ -212,6 +228,7 @@ struct FetchResponse {
       visit("aborted_transactions", self.aborted_transactions);
       visit("preferred_read_replica", self.preferred_read_replica, Since(11));
       visit("keep_start", self.keep_start, Tagged(20001, 12).Default(-1));
+      visit("begin_anew", self.begin_anew, Tagged(20002, 12));
       visit("records", self.records);
     }
   };

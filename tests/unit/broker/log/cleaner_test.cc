@@ -35,6 +35,7 @@ class SomeLogs final : public CleanSource {
     log->after_replace = after_replace;
     return log;
   }
+  int64_t Written() const override { return written += writes; }
   void Damaged(const Item& item, Offset from, const Error& error) override {
     EXPECT_EQ(item.leader_epoch, 3);
     EXPECT_EQ(error.code, ErrorCode::kCorruptMessage);
@@ -44,6 +45,8 @@ class SomeLogs final : public CleanSource {
   std::map<TopicPartition, std::unique_ptr<Log>> logs;
   std::atomic<PartitionIndex> shown = INT32_MAX;  // of them, the first
   std::function<void()> after_replace;
+  int writes = 0;  // between any two looks
+  mutable int64_t written = 0;
   std::vector<PartitionIndex> taken;
   std::vector<std::pair<PartitionIndex, Offset>> damaged;
 };
@@ -97,6 +100,25 @@ TEST_F(CleanerTest, CleansWhatIsDueTheDirtiestFirst) {
   EXPECT_GT(cleaner_.counters().dropped_records, 100);
   EXPECT_EQ(cleaner_.counters().uncleanable, 0);
   EXPECT_EQ(cleaner_.counters().last_pass_wall_ms, kNow);
+}
+
+TEST_F(CleanerTest, RestsWhileAnybodyWrites) {
+  Make(1, 40);
+  EXPECT_TRUE(cleaner_.CleanOne());
+  EXPECT_EQ(cleaner_.counters().rest_nanos, 0);
+  source_.writes = 1;
+  Make(2, 40);
+  EXPECT_TRUE(cleaner_.CleanOne());
+  EXPECT_GT(cleaner_.counters().rest_nanos, 0);
+}
+
+TEST_F(CleanerTest, NotWhereALogIsOverdue) {
+  options_.config.max_compaction_lag_ms = 1;
+  now_ -= 100;
+  Make(1, 40);
+  source_.writes = 1;
+  EXPECT_TRUE(cleaner_.CleanOne());
+  EXPECT_EQ(cleaner_.counters().rest_nanos, 0);
 }
 
 TEST_F(CleanerTest, ADirtyRatioThatIsNotReachedWaits) {

@@ -73,9 +73,13 @@ class PartitionTest : public testing::Test {
     fetch.fetch_offset = at->fetch_offset;
     fetch.last_fetched_epoch = at->last_fetched_epoch;
     fetch.flushed_offset = at->flushed_offset;
+    fetch.forgotten = at->forgotten;
     FetchAnswer answer =
         leader.partition->FetchAsFollower(fetch, 1 << 20, true, now);
-    if (answer.error == ErrorCode::kOffsetOutOfRange) {
+    if (answer.begin_anew) {
+      CHECK(follower.partition->BeginAnew(at->asked(), answer.log_start_offset,
+                                          *answer.begin_anew));
+    } else if (answer.error == ErrorCode::kOffsetOutOfRange) {
       CHECK(
           follower.partition->OutOfRange(at->asked(), answer.log_start_offset));
     } else if (answer.diverging) {
