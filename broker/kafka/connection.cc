@@ -75,6 +75,7 @@ Connection::Connection(io::EventLoop& loop, std::shared_ptr<Stream> stream,
       client_host_("/" + slot_.address()),
       frames_(options.max_request_bytes, admission.requests),
       last_activity_(loop.Now()) {
+  software_->port = stream_->RemotePort();
   metrics_.connections.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -213,6 +214,7 @@ void Connection::Serve(SharedBytes frame) {
   context.client_host = client_host_;
   context.listener = options_.listener;
   context.connection_id = id_;
+  context.software = software_;
   context.executor = &loop_;
   context.received = last_activity_;
   context.cancellation = cancellation_;

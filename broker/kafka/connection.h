@@ -92,6 +92,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::function<void(uint64_t)> closed_callback_;
   const ConnectionLimits::Slot slot_;
   const std::string client_host_;
+  const std::shared_ptr<ClientSoftware> software_ =
+      std::make_shared<ClientSoftware>();
   FrameReader frames_;
   // Requests being served, oldest first, and the answers that are there.
   using Memory = std::shared_ptr<MemoryBudget::Lease>;

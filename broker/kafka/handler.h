@@ -31,7 +31,14 @@ class TransactionVerifier;
 
 namespace tidemark::server {
 
+class ClientTelemetry;
 class ProducerIdAllocator;
+
+// What a client says of its software when it connects (KIP-511).
+struct ClientSoftware {
+  std::string name, version;
+  uint16_t port = 0;  // that it connects from
+};
 
 // A log directory of this broker.
 struct LogDirectoryState {
@@ -63,6 +70,7 @@ struct Services {
   coordinator::TransactionCoordinator* transactions = nullptr;
   coordinator::TransactionVerifier* verifier = nullptr;
   ProducerIdAllocator* producer_ids = nullptr;
+  ClientTelemetry* telemetry = nullptr;
   // Any thread; asks the file systems.
   std::function<std::vector<LogDirectoryState>()> log_directories;
   // replication::ReplicaMover. Any thread; none: replicas stay where they are.
@@ -83,6 +91,8 @@ struct RequestContext {
   // Who asks, as Kafka writes it. Nobody has to say yet.
   std::string principal = "User:ANONYMOUS";
   uint64_t connection_id = 0;
+  // Of the connection; on its executor. nullptr: nobody has a connection.
+  std::shared_ptr<ClientSoftware> software;
   Executor* executor = nullptr;  // the connection's shard; handlers start there
   Instant received;
   // Of the connection; on its executor.

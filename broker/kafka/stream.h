@@ -43,6 +43,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
   template <class Done>
   void Write(const std::vector<asio::const_buffer>& from, Done done);
   void Close();
+  // 0: it is gone already.
+  uint16_t RemotePort() const {
+    Error error;
+    return socket_.remote_endpoint(error).port();
+  }
   // What TLS says of an error.
   std::string reason() const {
     return session_ == nullptr ? std::string() : session_->reason();

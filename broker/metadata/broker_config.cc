@@ -343,6 +343,8 @@ constexpr ConfigKey kKeys[] = {
      "Bytes of answers not yet sent; at this bound requests wait. -1: an "
      "eighth of the memory.",
      -1, kLongMax},
+    {"telemetry.max.bytes", kInt, "1048576",
+     "Most bytes of a client's metrics in one request.", 1, kIntMax},
     {"tidemark.log.cleaner.share", kDouble, "0.2",
      "Of its time that a cleaner works while anybody writes; 1: all of it."},
     {"tidemark.batch.cache.bytes", kLong, "8388608",

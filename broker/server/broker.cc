@@ -150,6 +150,7 @@ struct Broker::Impl {
   std::shared_ptr<ControllerChannels> channels;
   std::unique_ptr<BrokerCore> core;
   std::unique_ptr<ProducerIdAllocator> producer_ids;
+  std::unique_ptr<ClientTelemetry> telemetry;
   Services services;
   std::unique_ptr<Dispatcher> dispatcher;
   std::vector<std::unique_ptr<KafkaListener>> listeners;
@@ -265,6 +266,10 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
 
 void Broker::Impl::Assemble() {
   producer_ids = std::make_unique<ProducerIdAllocator>(core->session());
+  ClientTelemetry::Options telemetry_options;
+  telemetry_options.max_bytes =
+      static_cast<size_t>(config.raw().GetInt("telemetry.max.bytes"));
+  telemetry = std::make_unique<ClientTelemetry>(telemetry_options);
   services.config = &config;
   services.metadata = &core->metadata();
   services.controller = &core->session();
@@ -274,6 +279,7 @@ void Broker::Impl::Assemble() {
   services.transactions = core->transactions();
   services.verifier = core->verifier();
   services.producer_ids = producer_ids.get();
+  services.telemetry = telemetry.get();
   services.log_directories = [core = core.get()] {
     return core->Directories();
   };
@@ -406,7 +412,7 @@ std::string Broker::Impl::Metrics() const {
       config.node_id, network, admission, core->groups().memory(),
       core->replicas().stats(), core->metadata().Get(), fenced.load(),
       std::move(unusable), core->scrubbed(), core->cleaned(), posted,
-      std::move(certificates)});
+      std::move(certificates), telemetry->All(control->Now())});
 }
 
 void Broker::Impl::HandOverLeaderships() {

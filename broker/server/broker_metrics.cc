@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <iterator>
+#include <utility>
 #include <vector>
 
+#include "broker/server/client_families.h"
 #include "common/kafka/api_key.h"
 
 namespace tidemark::server {
@@ -36,6 +39,9 @@ class Families {
     Add(name, help, type);
     families_.back().metric.clear();
     return families_.back();
+  }
+  void Add(std::vector<MetricFamily> families) {
+    std::move(families.begin(), families.end(), std::back_inserter(families_));
   }
   std::string Render() const {
     return prometheus::TextSerializer().Serialize(families_);
@@ -306,6 +312,7 @@ std::string RenderMetrics(const BrokerMetricsSource& source) {
   AddAdmission(source.admission, &families);
   AddGroups(source.groups, &families);
   AddProcess(&families);
+  families.Add(FamiliesOf(source.clients));
   families.Counter("tidemark_shard_tasks_total",
                    "Tasks posted to shards by other threads and by themselves.",
                    static_cast<double>(source.posted));

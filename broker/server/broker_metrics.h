@@ -6,6 +6,7 @@
 
 #include "broker/coordinator/machine/coordinator_memory.h"
 #include "broker/kafka/admission.h"
+#include "broker/kafka/client_telemetry.h"
 #include "broker/kafka/network_metrics.h"
 #include "broker/log/cleaner.h"
 #include "broker/log/scrubber.h"
@@ -30,6 +31,7 @@ struct BrokerMetricsSource {
   uint64_t posted = 0;                                // tasks, to all shards
   // Of listeners with TLS: when their certificates end, Unix time.
   std::map<std::string, int64_t> certificates = {};
+  std::vector<ClientTelemetry::Series> clients = {};  // what they pushed
 };
 
 // Prometheus text format. Kafka's metrics have the names that its JMX exporter

@@ -210,6 +210,10 @@ std::string_view ErrorName(ErrorCode code) {
       return "INELIGIBLE_REPLICA";
     case ErrorCode::kNewLeaderElected:
       return "NEW_LEADER_ELECTED";
+    case ErrorCode::kUnknownSubscriptionId:
+      return "UNKNOWN_SUBSCRIPTION_ID";
+    case ErrorCode::kTelemetryTooLarge:
+      return "TELEMETRY_TOO_LARGE";
     case ErrorCode::kTransactionAbortable:
       return "TRANSACTION_ABORTABLE";
     case ErrorCode::kInvalidVoterKey:

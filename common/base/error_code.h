@@ -117,6 +117,8 @@ enum class ErrorCode : int16_t {
   kFetchSessionTopicIdError = 106,
   kIneligibleReplica = 107,
   kNewLeaderElected = 108,
+  kUnknownSubscriptionId = 117,
+  kTelemetryTooLarge = 118,
   kTransactionAbortable = 120,
   kInvalidVoterKey = 125,
   kDuplicateVoter = 126,

@@ -50,6 +50,8 @@ enum class ApiKey : int16_t {
   kUnregisterBroker = 64,
   kDescribeTransactions = 65,
   kListTransactions = 66,
+  kGetTelemetrySubscriptions = 71,
+  kPushTelemetry = 72,
   kListConfigResources = 74,
   kDescribeTopicPartitions = 75,
   kAddRaftVoter = 80,

@@ -217,6 +217,17 @@ constexpr ConfigKey kGroupKeys[] = {
      kMaxInt},
 };
 
+constexpr ConfigKey kClientMetricsKeys[] = {
+    {"interval.ms", ConfigType::kInt, "300000",
+     "How often the clients push these metrics.", 100, 3'600'000},
+    {"metrics", ConfigType::kList, "",
+     "What the names of the metrics begin with; \"*\": all."},
+    {"match", ConfigType::kList, "",
+     "Which clients: NAME=REGEX, all of which have to match, of "
+     "client_instance_id, client_id, client_software_name, "
+     "client_software_version, client_source_address, client_source_port."},
+};
+
 // As kUnread, of settings that are no topic's.
 constexpr struct {
   const ConfigKey& key;
@@ -285,6 +296,10 @@ std::span<const ConfigKey> DynamicBrokerConfigKeys() {
 }
 
 std::span<const ConfigKey> GroupConfigKeys() { return kGroupKeys; }
+
+std::span<const ConfigKey> ClientMetricsConfigKeys() {
+  return kClientMetricsKeys;
+}
 
 ResolvedConfig ResolveBrokerConfig(
     const Image& image, const ConfigKey& key, NodeId broker,

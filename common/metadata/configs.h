@@ -26,6 +26,10 @@ std::span<const ConfigKey> DynamicBrokerConfigKeys();
 // defaults only.
 std::span<const ConfigKey> GroupConfigKeys();
 
+// Settings of client-metrics resources (KIP-714): which clients are to push
+// which of their metrics, and how often.
+std::span<const ConfigKey> ClientMetricsConfigKeys();
+
 // The broker key that holds the default of a topic setting, e.g.
 // "log.retention.ms" for "retention.ms"; "" when there is none.
 std::string_view BrokerKeyOfTopicKey(std::string_view topic_key);

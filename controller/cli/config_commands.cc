@@ -16,11 +16,17 @@ struct ConfigOptions {
   bool all = false, validate_only = false;
 };
 
-// Kafka's resource type codes. A broker named "default" means all brokers.
+// Kafka's resource type codes.
+constexpr std::pair<int32_t, const char*> kTypes[] = {
+    {2, "topic"}, {4, "broker"}, {16, "client-metrics"}, {32, "group"}};
+
+// A broker named "default" means all brokers.
 admin::v1::Resource ResourceOf(const ConfigOptions& options) {
   admin::v1::Resource resource;
   const bool broker = options.type == "broker";
-  resource.set_type(broker ? 4 : options.type == "group" ? 32 : 2);
+  for (const auto& [type, name] : kTypes) {
+    if (options.type == name) resource.set_type(type);
+  }
   resource.set_name(broker && options.name == "default" ? "" : options.name);
   return resource;
 }
@@ -55,7 +61,10 @@ Status Get(const Context& context, const ConfigOptions& options) {
 }
 
 const char* TypeName(int32_t type) {
-  return type == 2 ? "topic" : type == 4 ? "broker" : "group";
+  for (const auto& [known, name] : kTypes) {
+    if (known == type) return name;
+  }
+  return "unknown";
 }
 
 Status List(const Context& context) {
@@ -113,7 +122,8 @@ Status Alter(const Context& context, const ConfigOptions& options,
 
 void AddConfigCommands(CLI::App& app, Context& context) {
   auto options = std::make_shared<ConfigOptions>();
-  auto* noun = AddNoun(app, "config", "Settings of topics, brokers and groups");
+  auto* noun = AddNoun(
+      app, "config", "Settings of topics, brokers, groups and client metrics");
   AddCommand(*noun, context, "list", "List what has settings",
              [&context] { return List(context); });
   auto verb = [&](const char* name, const char* text,
@@ -121,7 +131,7 @@ void AddConfigCommands(CLI::App& app, Context& context) {
     auto* command = AddCommand(*noun, context, name, text, std::move(run));
     command->add_option("type", options->type, "topic, broker or group")
         ->required()
-        ->check(CLI::IsMember({"topic", "broker", "group"}));
+        ->check(CLI::IsMember({"topic", "broker", "group", "client-metrics"}));
     command
         ->add_option("name", options->name,
                      "The topic or group, or the broker's id; broker "

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "common/metadata/client_match.h"
 #include "common/metadata/configs.h"
 #include "common/metadata/features.h"
 #include "common/metadata/throttled_replicas.h"
@@ -84,6 +85,11 @@ constexpr size_t kMaxValueBytes = 4096;
 // But for lists of replicas.
 constexpr size_t kMaxListBytes = 32'000;
 
+template <class T>
+Status Outcome(const Result<T>& result) {
+  return result ? Status() : Fail(result.error());
+}
+
 Status CheckValue(const ConfigKey& key, const std::string& value) {
   const bool replicas = key.name.ends_with(".replication.throttled.replicas");
   const size_t most = replicas ? kMaxListBytes : kMaxValueBytes;
@@ -95,46 +101,54 @@ Status CheckValue(const ConfigKey& key, const std::string& value) {
                     std::to_string(most));
   }
   TM_RETURN_IF_ERROR(ValidateConfig(key, value));
+  if (key.name == "match") return Outcome(metadata::ParseClientMatch(value));
   if (replicas) return metadata::CheckThrottledReplicas(key.name, value);
   return metadata::CheckHasEffect(key.name, value);
 }
 
-// Anybody may give settings to groups, which need not be there.
+// Anybody may give settings to groups, which need not be there, and make
+// subscriptions to clients' metrics, all of which are looked at for any client.
 constexpr size_t kMaxGroups = 10'000;
+constexpr size_t kMaxSubscriptions = 100;
 
-Status CheckGroup(const Image& state, const Resource& group) {
+// Of a resource that is there when it has settings.
+Status CheckName(const Image& state, const Resource& group, const char* what,
+                 const char* unnamed) {
   if (state.features().metadata_version() < metadata::kMovesLevel) {
     return Fail(ErrorCode::kUnsupportedVersion,
-                "settings of groups need metadata.version " +
+                "settings of " + std::string(what) +
+                    "s need metadata.version " +
                     std::to_string(metadata::kMovesLevel) +
                     ": when all nodes run a release that supports it, tidemark "
                     "features upgrade");
   }
   if (group.name.empty()) {
-    return Fail(ErrorCode::kInvalidRequest,
-                "Default group resources are not allowed.");
+    return Fail(ErrorCode::kInvalidRequest, unnamed);
   }
   if (group.name.size() > kMaxText) {
-    return Fail(ErrorCode::kInvalidRequest, "the group's name is too long");
+    return Fail(ErrorCode::kInvalidRequest,
+                "the " + std::string(what) + "'s name is too long");
   }
   return {};
 }
 
-// How many more groups may get settings. They are counted once for a request.
-class RoomForGroups {
+// How many more of a type may get settings. They are counted once for a
+// request.
+class Room {
  public:
-  explicit RoomForGroups(const Image& image) : image_(image) {}
+  Room(const Image& image, ResourceType type, size_t most, const char* what)
+      : image_(image), type_(type), most_(most), what_(what) {}
 
   Status Check(const admin_v1::Resource& resource) {
     if (!IsNew(resource)) return {};
     if (!counted_) {
       counted_ = true;
-      count_ = image_.configs().Names(ResourceType::kGroup).size();
+      count_ = image_.configs().Names(type_).size();
     }
-    if (count_ < kMaxGroups) return {};
+    if (count_ < most_) return {};
     return Fail(ErrorCode::kPolicyViolation,
-                std::to_string(kMaxGroups) +
-                    " groups have settings: delete those of others first");
+                std::to_string(most_) + " " + what_ +
+                    "s have settings: delete those of others first");
   }
   void Take(const admin_v1::Resource& resource) {
     if (IsNew(resource)) ++count_;
@@ -142,12 +156,14 @@ class RoomForGroups {
 
  private:
   bool IsNew(const admin_v1::Resource& resource) const {
-    return resource.type() == static_cast<int32_t>(ResourceType::kGroup) &&
-           image_.FindConfigs({ResourceType::kGroup, resource.name()}) ==
-               nullptr;
+    return resource.type() == static_cast<int32_t>(type_) &&
+           image_.FindConfigs({type_, resource.name()}) == nullptr;
   }
 
   const Image& image_;
+  const ResourceType type_;
+  const size_t most_;
+  const char* const what_;
   bool counted_ = false;
   size_t count_ = 0;
 };
@@ -183,16 +199,18 @@ Result<Resource> ReadResource(const Image& state,
       TM_RETURN_IF_ERROR(CheckBroker(state, resource));
       return resource;
     case static_cast<int32_t>(ResourceType::kGroup):
-      TM_RETURN_IF_ERROR(CheckGroup(state, resource));
+      TM_RETURN_IF_ERROR(CheckName(state, resource, "group",
+                                   "Default group resources are not allowed."));
       return resource;
     case static_cast<int32_t>(ResourceType::kClientMetrics):
-      return Fail(ErrorCode::kInvalidRequest,
-                  "no metrics of clients are taken, so there is nothing to "
-                  "subscribe to");
+      TM_RETURN_IF_ERROR(
+          CheckName(state, resource, "client-metrics resource",
+                    "Client metrics subscription name must not be empty"));
+      return resource;
     default:
       return Fail(ErrorCode::kInvalidRequest,
-                  "only topics (2), brokers (4) and groups (32) have "
-                  "configurations");
+                  "only topics (2), brokers (4), client metrics (16) and "
+                  "groups (32) have configurations");
   }
 }
 
@@ -207,6 +225,9 @@ Known KnownOf(ResourceType type) {
   }
   if (type == ResourceType::kGroup) {
     return {metadata::GroupConfigKeys(), "group"};
+  }
+  if (type == ResourceType::kClientMetrics) {
+    return {metadata::ClientMetricsConfigKeys(), "client metrics"};
   }
   return {metadata::DynamicBrokerConfigKeys(), "broker"};
 }
@@ -287,7 +308,9 @@ Decision<admin_v1::AlterConfigsResponse> Decide(
     const View& view, const admin_v1::AlterConfigsRequest& request) {
   Decision<admin_v1::AlterConfigsResponse> out;
   std::set<std::pair<int32_t, std::string>> seen;
-  RoomForGroups room(view.image);
+  Room groups(view.image, ResourceType::kGroup, kMaxGroups, "group");
+  Room subscriptions(view.image, ResourceType::kClientMetrics,
+                     kMaxSubscriptions, "client-metrics resource");
   for (const auto& wanted : request.resources()) {
     auto* result = out.response.add_resources();
     *result->mutable_resource() = wanted.resource();
@@ -295,7 +318,8 @@ Decision<admin_v1::AlterConfigsResponse> Decide(
         Fail(ErrorCode::kInvalidRequest, "the resource is given twice");
     if (seen.insert({wanted.resource().type(), wanted.resource().name()})
             .second) {
-      const Status fits = room.Check(wanted.resource());
+      Status fits = groups.Check(wanted.resource());
+      if (fits) fits = subscriptions.Check(wanted.resource());
       records = fits ? DecideResource(view.image, wanted)
                      : Result<Records>(Fail(fits.error()));
     }
@@ -312,7 +336,9 @@ Decision<admin_v1::AlterConfigsResponse> Decide(
       result->set_message(records.error().message);
       continue;
     }
-    if (!records->empty()) room.Take(wanted.resource());
+    if (records->empty()) continue;
+    groups.Take(wanted.resource());
+    subscriptions.Take(wanted.resource());
     if (request.validate_only()) continue;
     std::move(records->begin(), records->end(),
               std::back_inserter(out.records));

@@ -106,17 +106,19 @@ void DescribeBrokerConfigs(const Image& image, const std::string& name,
   }
 }
 
-void DescribeGroupConfigs(const Image& image, const std::string& group,
-                          ConfigResult* out) {
-  const auto* set = image.FindConfigs({ResourceType::kGroup, group});
-  for (const ConfigKey& key : metadata::GroupConfigKeys()) {
+// Of a resource whose settings have no other source.
+void DescribeOwnConfigs(const Image& image, const metadata::Resource& resource,
+                        std::span<const ConfigKey> keys, ConfigSource source,
+                        ConfigResult* out) {
+  const auto* set = image.FindConfigs(resource);
+  for (const ConfigKey& key : keys) {
     metadata::ResolvedConfig config{std::string(key.default_value)};
     if (set != nullptr) {
       if (auto found = set->find(std::string(key.name)); found != set->end()) {
-        config = {found->second, ConfigSource::kGroup};
+        config = {found->second, source};
       }
     }
-    AddEntry(key, config, ConfigSource::kGroup, out);
+    AddEntry(key, config, source, out);
   }
 }
 
@@ -182,11 +184,20 @@ admin_v1::DescribeConfigsResponse Describe(
     } else if (resource.type() == static_cast<int32_t>(ResourceType::kBroker)) {
       DescribeBrokerConfigs(view.image, resource.name(), view.settings, result);
     } else if (resource.type() == static_cast<int32_t>(ResourceType::kGroup)) {
-      DescribeGroupConfigs(view.image, resource.name(), result);
+      DescribeOwnConfigs(view.image, {ResourceType::kGroup, resource.name()},
+                         metadata::GroupConfigKeys(), ConfigSource::kGroup,
+                         result);
+    } else if (resource.type() ==
+               static_cast<int32_t>(ResourceType::kClientMetrics)) {
+      DescribeOwnConfigs(view.image,
+                         {ResourceType::kClientMetrics, resource.name()},
+                         metadata::ClientMetricsConfigKeys(),
+                         ConfigSource::kClientMetrics, result);
     } else {
       result->set_code(static_cast<int32_t>(ErrorCode::kInvalidRequest));
       result->set_message(
-          "only topics (2), brokers (4) and groups (32) have configurations");
+          "only topics (2), brokers (4), client metrics (16) and groups (32) "
+          "have configurations");
     }
   }
   return out;

@@ -181,9 +181,8 @@ def survives(cluster):
 def copies(cluster):
     """A replica that has lost everything fetches what is left, and leads with it."""
     high = read(leader())[1]
-    # Not killed: its journal would bring the oldest records back, from before tombstones that are gone by now
-    # (ARCHITECTURE.md, "Open").
-    cluster.do('stop', 'broker-2')
+    # Its journal brings the oldest records back, from before tombstones that are gone by now.
+    cluster.do('kill', 'broker-2')
     shutil.rmtree(cluster.path('broker-2', 'data', TOPIC + '-0'))
     cluster.do('start', 'broker-2')
     healthy()

@@ -5,6 +5,7 @@
 #include "broker/kafka/handlers/cluster_view.h"
 #include "broker/kafka/handlers/table.h"
 #include "broker/metadata/image_holder.h"
+#include "common/base/utf8.h"
 
 namespace tidemark::server {
 namespace {
@@ -44,12 +45,18 @@ void HandleApiVersions(RequestContext context,
                        kafka::ApiVersionsRequest request,
                        Reply<kafka::ApiVersionsResponse> reply) {
   constexpr int16_t kNamesSince = 3;
+  constexpr size_t kLongest = 100;
   kafka::ApiVersionsResponse response;
   if (context.version >= kNamesSince &&
       (!IsSoftwareName(request.client_software_name) ||
        !IsSoftwareName(request.client_software_version))) {
     response.error_code = Code(ErrorCode::kInvalidRequest);
     return reply(std::move(response));
+  }
+  if (context.version >= kNamesSince && context.software != nullptr) {
+    context.software->name = CutUtf8(request.client_software_name, kLongest);
+    context.software->version =
+        CutUtf8(request.client_software_version, kLongest);
   }
   for (const Api& api : HandlerTable()) {
     auto& range = response.api_keys.emplace_back();

@@ -89,8 +89,8 @@ Status Check(int8_t type, const std::string& name,
   if (std::ranges::count(kChangeable, static_cast<ResourceType>(type)) == 0) {
     return Fail(ErrorCode::kInvalidRequest,
                 "Settings of resource type " + std::to_string(type) +
-                    " cannot be changed: 2 (topic), 4 (broker) and 32 (group) "
-                    "can.");
+                    " cannot be changed: 2 (topic), 4 (broker), 16 (client "
+                    "metrics) and 32 (group) can.");
   }
   if (!IsUtf8(name)) {
     return Fail(type == static_cast<int8_t>(ResourceType::kTopic)

@@ -75,6 +75,10 @@ class Synonyms {
     Add(key, Find(image_, ResourceType::kGroup, group, key),
         ConfigSource::kGroup);
   }
+  void ClientMetrics(const std::string& name, std::string_view key) {
+    Add(key, Find(image_, ResourceType::kClientMetrics, name, key),
+        ConfigSource::kClientMetrics);
+  }
   void Broker(std::string_view key) {
     const BrokerConfig& config = *services_.config;
     Add(key,
@@ -163,15 +167,30 @@ class Describer {
         return FillBroker(resource, entries);
       case ResourceType::kGroup:
         return FillGroup(resource, entries);
-      // There is nothing to subscribe to.
       case ResourceType::kClientMetrics:
-        return {};
+        return FillClientMetrics(resource, entries);
     }
     return Fail(ErrorCode::kInvalidRequest,
                 "Settings of resource type " +
                     std::to_string(resource.resource_type) +
-                    " cannot be described: 2 (topic), 4 (broker) and 32 "
-                    "(group) can.");
+                    " cannot be described: 2 (topic), 4 (broker), 16 (client "
+                    "metrics) and 32 (group) can.");
+  }
+
+  Status FillClientMetrics(const Request::DescribeConfigsResource& resource,
+                           std::vector<Entry>* entries) const {
+    if (resource.resource_name.empty()) {
+      return Fail(ErrorCode::kInvalidRequest,
+                  "Client metrics subscription name must not be empty");
+    }
+    for (const ConfigKey& key : metadata::ClientMetricsConfigKeys()) {
+      if (!IsWanted(resource, key.name)) continue;
+      Synonyms synonyms(services_, *image_);
+      synonyms.ClientMetrics(resource.resource_name, key.name);
+      synonyms.Default(key.name, key.default_value);
+      entries->push_back(MakeEntry(key, synonyms.Take(), request_));
+    }
+    return {};
   }
 
   // A group may have settings before it is there.

@@ -3,10 +3,10 @@
 #include <re2/re2.h>
 
 #include <array>
-#include <memory>
 #include <optional>
 
 #include "broker/kafka/handlers/transaction_common.h"
+#include "common/base/pattern.h"
 
 namespace tidemark::server {
 namespace {
@@ -27,22 +27,6 @@ std::optional<TransactionState> StateNamed(std::string_view name) {
   return std::nullopt;
 }
 
-// More than anybody writes by hand.
-constexpr size_t kLongestPattern = 1024;
-constexpr int kLargestProgram = 1000;
-
-// The whole id has to match (KIP-1152). RE2 never takes more time than the
-// product of both lengths; neither may be large. nullptr: it is none.
-std::shared_ptr<const re2::RE2> Compile(const std::string& pattern) {
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(1 << 20);
-  auto compiled = std::make_shared<const re2::RE2>(pattern, options);
-  const bool fine = compiled->ok() && pattern.size() <= kLongestPattern &&
-                    compiled->ProgramSize() <= kLargestProgram;
-  return fine ? compiled : nullptr;
-}
-
 }  // namespace
 
 void HandleListTransactions(RequestContext context,
@@ -56,7 +40,8 @@ void HandleListTransactions(RequestContext context,
                             request.producer_id_filters.end());
   if (const auto& pattern = request.transactional_id_pattern;
       pattern && !pattern->empty()) {
-    const auto compiled = Compile(*pattern);
+    // The whole id has to match (KIP-1152).
+    const auto compiled = CompilePattern(*pattern);
     if (compiled == nullptr) {
       response.error_code = ErrorField(ErrorCode::kInvalidRegularExpression);
       return reply(std::move(response));

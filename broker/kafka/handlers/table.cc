@@ -25,6 +25,7 @@
 #include "common/kafka/messages/end_txn.h"
 #include "common/kafka/messages/fetch.h"
 #include "common/kafka/messages/find_coordinator.h"
+#include "common/kafka/messages/get_telemetry_subscriptions.h"
 #include "common/kafka/messages/heartbeat.h"
 #include "common/kafka/messages/incremental_alter_configs.h"
 #include "common/kafka/messages/init_producer_id.h"
@@ -41,6 +42,7 @@
 #include "common/kafka/messages/offset_fetch.h"
 #include "common/kafka/messages/offset_for_leader_epoch.h"
 #include "common/kafka/messages/produce.h"
+#include "common/kafka/messages/push_telemetry.h"
 #include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
 #include "common/kafka/messages/txn_offset_commit.h"
@@ -115,6 +117,9 @@ constexpr Api kTable[] = {
         {Resource::kTransactionalId, Operation::kDescribe}),
     MakeApi<HandleListTransactions>(
         {Resource::kTransactionalId, Operation::kDescribe}),
+    // Of what it tells of itself; whoever may connect may.
+    MakeApi<HandleGetTelemetrySubscriptions>(),
+    MakeApi<HandlePushTelemetry>(),
     MakeApi<HandleDescribeTopicPartitions>(
         {Resource::kTopic, Operation::kDescribe}),
     MakeApi<HandleAddRaftVoter>({Resource::kCluster, Operation::kAlter}),

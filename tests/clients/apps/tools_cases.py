@@ -5,6 +5,7 @@ import json
 import os
 import re
 import time
+import urllib.request
 
 from cases import Cases, equal, until
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -130,6 +131,49 @@ def config_command():
     setting = 'consumer.session.timeout.ms=45000'
     configs('--alter', '--entity-type', 'groups', '--entity-name', 'tuned', '--add-config', setting)
     has(configs('--describe', '--entity-type', 'groups', '--entity-name', 'tuned'), setting)
+
+
+def metric(name, client):
+    """Of the brokers' metrics, what clients of that name pushed."""
+    found = []
+    for server in BOOTSTRAP.split(','):
+        host, port = server.split(':')
+        with urllib.request.urlopen('http://%s:%d/metrics' % (host, int(port) + 200), timeout=10) as answer:
+            found += [float(line.split()[-1]) for line in answer.read().decode().splitlines()
+                      if line.startswith(name + '{') and 'client_id="%s"' % client in line]
+    return found
+
+
+def client_metrics():
+    """KIP-714: clients push what a subscription asks for, and /metrics shows it."""
+    def command(*args):
+        return good('ClientMetricsCommand', HEAD, BOOTSTRAP, *args)
+    create(['pushed'], 1)
+    command('--alter', '--name', 'pushers', '--metrics', 'org.apache.kafka.producer.', '--interval', '500', '--match',
+            'client_id=push.*')
+    has(command('--list'), r'(?m)^pushers$')
+    has(command('--describe', '--name', 'pushers'), 'interval.ms=500', r'match=client_id=push.\*',
+        'metrics=org.apache.kafka.producer.')
+    on = ('--entity-type', 'client-metrics', '--entity-name', 'pushers')
+    has(configs('--describe', *on), 'interval.ms=500 ')
+    code, said = tool('ConfigCommand', HEAD, BOOTSTRAP, '--alter', *on, '--add-config', 'match=[color=red]')
+    equal(code, 1)
+    has(said, 'Illegal client matching pattern: color=red')
+
+    def pushed():
+        """By librdkafka."""
+        p.produce('pushed', b'x')
+        p.poll(0.1)
+        return metric('kafka_client_producer_connection_creation_total', 'push-c')
+    p = Producer({'bootstrap.servers': BOOTSTRAP, 'client.id': 'push-c', 'log_level': 0})
+    until(pushed, 'the metrics of librdkafka', 30)
+    equal(p.flush(10), 0)
+    good('ProducerPerformance', '--topic', 'pushed', '--num-records', '400', '--record-size', '10', '--throughput', '100',
+         HEAD, BOOTSTRAP, '--command-property', 'client.id=push-java')
+    until(lambda: sum(metric('kafka_client_producer_record_send_total', 'push-java')) > 0 or
+          metric('kafka_client_producer_connection_creation_total', 'push-java'), 'those of Java', 10)
+    command('--delete', '--name', 'pushers')
+    lacks(command('--list'), r'(?m)^pushers$')
 
 
 def group_of(group, topic, offset=50):
@@ -448,7 +492,8 @@ def dump_log():
 
 cases = Cases('tools', 90)
 for name, case in (
-        ('kafka-topics', topic_command), ('kafka-configs', config_command), ('kafka-consumer-groups', group_command),
+        ('kafka-topics', topic_command), ('kafka-configs', config_command), ('kafka-client-metrics', client_metrics),
+        ('kafka-consumer-groups', group_command),
         ('kafka-consumer-groups resets offsets in every form', reset_offsets),
         ('kafka-consumer-groups deletes offsets and groups', delete_offsets), ('kafka-delete-records', delete_records),
         ('kafka-get-offsets', get_offsets), ('kafka-log-dirs', log_dirs), ('kafka-leader-election', leader_election),

@@ -120,6 +120,7 @@ void BrokerProcess::Assemble() {
   services_.transactions = core_->transactions();
   services_.verifier = core_->verifier();
   services_.producer_ids = producer_ids_.get();
+  services_.telemetry = &telemetry_;
 }
 
 bool BrokerProcess::Stop() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/kafka/client_telemetry.h"
 #include "broker/kafka/handler.h"
 #include "broker/kafka/producer_id_allocator.h"
 #include "broker/server/broker_core.h"
@@ -61,6 +62,7 @@ class BrokerProcess {
   std::vector<std::unique_ptr<SimExecutor>> shards_;
   std::unique_ptr<server::BrokerCore> core_;
   std::unique_ptr<server::ProducerIdAllocator> producer_ids_;
+  server::ClientTelemetry telemetry_{{}};
   server::Services services_;
   std::vector<std::weak_ptr<Connection>> connections_;
   bool listening_ = false;

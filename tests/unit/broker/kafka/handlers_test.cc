@@ -62,6 +62,8 @@ TEST(HandlerTable, AdvertisesWhatIsServedAndNothingElse) {
       {"IncrementalAlterConfigs", "0-1"},
       {"AlterConfigs", "0-2"},
       {"AlterReplicaLogDirs", "1-2"},
+      {"GetTelemetrySubscriptions", "0-0"},
+      {"PushTelemetry", "0-0"},
       {"ListConfigResources", "0-1"},
       {"AlterPartitionReassignments", "0-1"},
       {"ListPartitionReassignments", "0-0"},
@@ -92,10 +94,12 @@ TEST(HandlerTable, EveryRowSaysWhatItTouchesAndWhatItCountsAgainst) {
   std::set<std::string> mutations;
   for (const Api& api : HandlerTable()) {
     const std::string name(kafka::ApiName(api.key));
-    const bool open = api.key == kafka::ApiKey::kApiVersions;
+    const bool first = api.key == kafka::ApiKey::kApiVersions;
+    // What a client says of itself, and is told to say.
+    const bool open = first || name.find("Telemetry") != std::string::npos;
     EXPECT_EQ(api.access.resource == Resource::kNone, open) << name;
     EXPECT_EQ(api.access.operation == Operation::kNone, open) << name;
-    EXPECT_EQ(api.access.quota == QuotaClass::kExempt, open) << name;
+    EXPECT_EQ(api.access.quota == QuotaClass::kExempt, first) << name;
     if (api.access.quota == QuotaClass::kControllerMutation) {
       mutations.insert(name);
     }
@@ -118,7 +122,8 @@ TEST(ApiVersions, TellsTheLevelsThatTheClusterWorksAt) {
   // name, lowest, highest
   using Supported = kafka::ApiVersionsResponse::SupportedFeatureKey;
   using Finalized = kafka::ApiVersionsResponse::FinalizedFeatureKey;
-  const Supported metadata_version{"metadata.version", 1, 3};
+  const Supported metadata_version{"metadata.version", 1,
+                                   tidemark::metadata::kNewestLevel};
   EXPECT_THAT(response.supported_features,
               ElementsAre(metadata_version, Supported{"kraft.version", 0, 1},
                           Supported{"transaction.version", 0, 2}));

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/kafka/client_telemetry.h"
 #include "broker/kafka/handler.h"
 #include "broker/kafka/producer_id_allocator.h"
 #include "broker/metadata/broker_config.h"
@@ -198,6 +199,7 @@ class TestCluster {
     services.metadata = &metadata;
     services.controller = &controller;
     services.producer_ids = &producer_ids;
+    services.telemetry = &telemetry;
     for (int id : {1, 2, 3}) {
       tidemark::metadata::v1::Record record;
       auto* broker = record.mutable_register_broker();
@@ -281,6 +283,7 @@ class TestCluster {
   ImageHolder metadata;
   FakeController controller;
   ProducerIdAllocator producer_ids;
+  ClientTelemetry telemetry{{}};
   ManualExecutor executor;
   Services services;
 };

@@ -31,6 +31,7 @@
 #include "common/kafka/messages/end_txn.h"
 #include "common/kafka/messages/fetch.h"
 #include "common/kafka/messages/find_coordinator.h"
+#include "common/kafka/messages/get_telemetry_subscriptions.h"
 #include "common/kafka/messages/group_records.h"
 #include "common/kafka/messages/heartbeat.h"
 #include "common/kafka/messages/incremental_alter_configs.h"
@@ -48,6 +49,7 @@
 #include "common/kafka/messages/offset_fetch.h"
 #include "common/kafka/messages/offset_for_leader_epoch.h"
 #include "common/kafka/messages/produce.h"
+#include "common/kafka/messages/push_telemetry.h"
 #include "common/kafka/messages/remove_raft_voter.h"
 #include "common/kafka/messages/sync_group.h"
 #include "common/kafka/messages/transaction_records.h"
@@ -64,6 +66,11 @@ template <class F>
 void ForEachApi(F f) {
   f.template operator()<DescribeProducersRequest, DescribeProducersResponse>(
       "describe_producers");
+  f.template operator()<GetTelemetrySubscriptionsRequest,
+                        GetTelemetrySubscriptionsResponse>(
+      "get_telemetry_subscriptions");
+  f.template operator()<PushTelemetryRequest, PushTelemetryResponse>(
+      "push_telemetry");
   f.template operator()<AddRaftVoterRequest, AddRaftVoterResponse>(
       "add_raft_voter");
   f.template operator()<DescribeQuorumRequest, DescribeQuorumResponse>(

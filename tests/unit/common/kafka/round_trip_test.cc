@@ -70,7 +70,7 @@ struct TaggedDefaults {
 TEST(RoundTrip, TaggedDefaultsAgree) {
   TaggedDefaults check;
   ForEachMessage([&]<class T>(const std::string&) { check.Descend<T>(); });
-  EXPECT_EQ(check.checked, 10);
+  EXPECT_EQ(check.checked, 11);
 }
 
 TEST(RoundTrip, CodecVersionsAreThoseOfTheMessages) {

@@ -125,10 +125,10 @@ TEST(Features, LevelsComeBackFromASnapshotInFrontOfTheRest) {
 }
 
 TEST(Features, WhatANewerReleaseWroteIsNamed) {
+  const std::string range = "supports 1 to " + std::to_string(kNewestLevel);
   for (const auto& [record, why] :
-       {std::pair(SetLevel(kMetadataVersion, kNewestLevel + 1),
-                  "supports 1 to 3"),
-        {SetLevel(kMetadataVersion, 0), "supports 1 to 3"},
+       {std::pair(SetLevel(kMetadataVersion, kNewestLevel + 1), range),
+        {SetLevel(kMetadataVersion, 0), range},
         {SetLevel("metadata.colour", 1), "does not know that feature"}}) {
     auto image = ApplyBatch(nullptr, BatchOf({record}), 5, nullptr);
     ASSERT_FALSE(image);
