@@ -13,7 +13,8 @@ from cases import Cases, equal, until
 BASE = 23400
 TIDEMARK = os.path.abspath(os.path.join(process.BIN, 'tidemark'))
 CONTROLLERS = ['controller-%d' % i for i in (1, 2, 3)]
-NEWEST = {'metadata.version': 4, 'kraft.version': 1, 'transaction.version': 2}
+LEVEL = 4  # the newest of metadata.version
+NEWEST = {'metadata.version': LEVEL, 'kraft.version': 1, 'transaction.version': 2}
 BASE_LEVELS = {'metadata.version': 1, 'kraft.version': 0, 'transaction.version': 0}
 
 
@@ -53,7 +54,7 @@ def begins(cluster):
     until(lambda: levels() == NEWEST, 'the newest levels')
     nodes = described()['nodes']
     equal(len(nodes), 4)
-    assert all(n['known'] and n['supports']['metadata.version'] == [1, 3] for n in nodes), nodes
+    assert all(n['known'] and n['supports']['metadata.version'] == [1, LEVEL] for n in nodes), nodes
     assert 'metadata.version' in told('features', 'describe')
     told('topic', 'create', 't', '--partitions', '1', '--replication-factor', '1')
 
@@ -70,7 +71,7 @@ def refusals(cluster):
 def down(cluster):
     told('features', 'downgrade', '--feature', 'metadata.version=1', '--dry-run')
     equal(levels(), NEWEST)
-    equal(on_disk(), [3, 3, 3])
+    equal(on_disk(), [LEVEL] * 3)
     told('features', 'downgrade', '--feature', 'metadata.version=1')
     equal(levels(), BASE_LEVELS)
     # Nobody has to read what an older release does not know.
@@ -103,7 +104,8 @@ def formatting():
         with open(config, 'w') as f:
             f.write('node.id=1\nlog.dirs=%s/data\nlisteners=CONTROLLER://127.0.0.1:%d\n'
                     'controller.quorum.bootstrap.servers=127.0.0.1:%d\n' % (home, BASE + 299, BASE + 299))
-        for word, feature in (('want 1 to 3', 'metadata.version=4'), ('want 1 to 3', 'metadata.version=x'),
+        for word, feature in (('want 1 to %d' % LEVEL, 'metadata.version=%d' % (LEVEL + 1)),
+                              ('want 1 to %d' % LEVEL, 'metadata.version=x'),
                               ('follows from', 'kraft.version=1'), ('no feature', 'foo=1'), ('key=value', 'foo')):
             refused(word, 'storage', 'format', '--config', config, '--standalone', '--feature', feature)
         told('storage', 'format', '--config', config, '--standalone', '--feature', 'metadata.version=1')
