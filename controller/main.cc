@@ -142,8 +142,10 @@ Randomness DeviceRandomness() {
           }};
 }
 
-quorum::Options QuorumOptions(const ControllerConfig& config) {
+quorum::Options QuorumOptions(const ControllerConfig& config,
+                              rpc::SecurityPtr security) {
   quorum::Options out;
+  out.security = std::move(security);
   out.self = config.node_id;
   out.directory = config.data_directory;
   out.cluster_id = config.options.settings.cluster_id;
@@ -161,14 +163,33 @@ quorum::Options QuorumOptions(const ControllerConfig& config) {
 }
 
 Joiner::Options JoinerOptions(const ControllerConfig& config,
-                              const io::MetaProperties& meta) {
+                              const io::MetaProperties& meta,
+                              rpc::SecurityPtr security) {
   return {.servers = config.bootstrap_servers,
           .self = {.id = config.node_id,
                    .directory = meta.directory_id,
                    .host = config.advertised_host,
                    .port = config.advertised_port},
           .votes = config.auto_join,
-          .features = metadata::SupportedFeatures()};
+          .features = metadata::SupportedFeatures(),
+          .security = std::move(security)};
+}
+
+// nullptr: plaintext.
+Result<rpc::SecurityPtr> OpenSecurity(const ControllerConfig& config) {
+  if (!config.tls) return rpc::SecurityPtr();
+  TM_ASSIGN_OR_RETURN(
+      auto security,
+      rpc::Security::Open(*config.tls, config.certificate_roles));
+  // Others would refuse it, each with a line of its own.
+  const tls::Holder self =
+      config.certificate_roles.HolderOf(security->material()->chain);
+  if (!self.Is(tls::Role::kController, config.node_id))
+    return Fail(ErrorCode::kInvalidConfig,
+                "ssl.keystore: the certificate is of " + self.Describe() +
+                    ", not of controller " + std::to_string(config.node_id) +
+                    " (docs/security.md)");
+  return security;
 }
 
 // With what levels its formatting would have a new cluster begin.
@@ -231,19 +252,23 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   if (!room) return {};
   TM_ASSIGN_OR_RETURN(config.options.bootstrap_levels,
                       LoadBootstrapLevels(config.data_directory));
+  TM_ASSIGN_OR_RETURN(const rpc::SecurityPtr security, OpenSecurity(config));
   io::EventLoop loop("controller");
   io::EventLoop background("feed-snapshots");
   Controller controller(config.options, &loop, DeviceRandomness(), &background);
-  TM_ASSIGN_OR_RETURN(
-      auto quorum,
-      quorum::RaftQuorum::Open(QuorumOptions(config), loop, controller));
+  TM_ASSIGN_OR_RETURN(auto quorum,
+                      quorum::RaftQuorum::Open(QuorumOptions(config, security),
+                                               loop, controller));
   controller.Attach(quorum.get());
-  auto brokers = MakeBrokerService(&controller, &loop);
-  auto admin = MakeAdminService(&controller, &loop);
-  auto backups = MakeBackupService(&controller, meta.cluster_id, &loop);
+  auto brokers = MakeBrokerService(&controller, &loop, security);
+  auto admin = MakeAdminService(&controller, &loop, security);
+  auto backups =
+      MakeBackupService(&controller, meta.cluster_id, &loop, security);
   auto server = GrpcServer::Start(
       config.listen_host, config.listen_port,
-      {&quorum->service(), brokers.get(), admin.get(), backups.get()});
+      {&quorum->service(), brokers.get(), admin.get(), backups.get()},
+      security.get());
+  rpc::ReloadForever(security, "controllers", &background);
   Status started;
   std::unique_ptr<rpc::HttpEndpoint> http;
   if (!server) {
@@ -259,7 +284,8 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   }
   if (started) {
     loop.Post([&] { quorum->Start(); });
-    Joiner joiner(JoinerOptions(config, quorum->meta()), quorum.get(), &loop);
+    Joiner joiner(JoinerOptions(config, quorum->meta(), security), quorum.get(),
+                  &loop);
     // As /readyz.
     (*server)->ServeWhile(
         &loop, [quorum = quorum.get()] { return quorum->leader() != kNoNode; });

@@ -32,7 +32,7 @@ replication::PeerConnection* PeerConnections::ConnectionTo(NodeId broker,
     peer.port = endpoint->port;
     peer.connection = std::make_unique<replication::PeerConnection>(
         context_, peer.host, static_cast<uint16_t>(peer.port), client_id_,
-        silence_);
+        silence_, security_);
   }
   return peer.connection.get();
 }

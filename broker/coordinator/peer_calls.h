@@ -41,13 +41,15 @@ class PeerConnections final : public PeerCalls {
   // the executor has stopped.
   PeerConnections(Executor& executor, asio::io_context& context,
                   ImageHolder& metadata, std::string listener,
-                  std::string client_id, Duration silence)
+                  std::string client_id, Duration silence,
+                  replication::PeerSecurity security)
       : executor_(executor),
         context_(context),
         metadata_(metadata),
         listener_(std::move(listener)),
         client_id_(std::move(client_id)),
-        silence_(silence) {}
+        silence_(silence),
+        security_(std::move(security)) {}
 
   Executor& executor() override { return executor_; }
   void WriteMarkers(NodeId broker, kafka::WriteTxnMarkersRequest request,
@@ -75,6 +77,7 @@ class PeerConnections final : public PeerCalls {
   const std::string listener_;
   const std::string client_id_;
   const Duration silence_;
+  const replication::PeerSecurity security_;
   Peers for_markers_;
   Peers for_questions_;
 };

@@ -54,7 +54,7 @@ bool AnswerMayBeLarge(const SharedBytes& frame) {
 
 }  // namespace
 
-Connection::Connection(io::EventLoop& loop, std::shared_ptr<Stream> stream,
+Connection::Connection(io::EventLoop& loop, std::shared_ptr<tls::Stream> stream,
                        uint64_t id, ConnectionLimits::Slot slot,
                        const ConnectionOptions& options,
                        const Dispatcher& dispatcher, NetworkMetrics& metrics,

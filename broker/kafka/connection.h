@@ -13,8 +13,8 @@
 #include "broker/kafka/frame_reader.h"
 #include "broker/kafka/frame_writer.h"
 #include "broker/kafka/network_metrics.h"
-#include "broker/kafka/stream.h"
 #include "common/io/event_loop.h"
+#include "common/tls/stream.h"
 
 namespace tidemark::server {
 
@@ -53,11 +53,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // `dispatcher`, `metrics`, `admission`, `disk_readers`, which may wait for a
   // disk, `options` and `loop` outlive the connection. `closed` runs once, on
   // the loop.
-  Connection(io::EventLoop& loop, std::shared_ptr<Stream> stream, uint64_t id,
-             ConnectionLimits::Slot slot, const ConnectionOptions& options,
-             const Dispatcher& dispatcher, NetworkMetrics& metrics,
-             Admission& admission, Executor& disk_readers,
-             std::function<void(uint64_t)> closed);
+  Connection(io::EventLoop& loop, std::shared_ptr<tls::Stream> stream,
+             uint64_t id, ConnectionLimits::Slot slot,
+             const ConnectionOptions& options, const Dispatcher& dispatcher,
+             NetworkMetrics& metrics, Admission& admission,
+             Executor& disk_readers, std::function<void(uint64_t)> closed);
   ~Connection();
 
   void Start();
@@ -80,7 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void CheckProgress();
 
   io::EventLoop& loop_;
-  const std::shared_ptr<Stream> stream_;
+  const std::shared_ptr<tls::Stream> stream_;
   asio::steady_timer idle_timer_;
   asio::steady_timer progress_timer_;
   const uint64_t id_;

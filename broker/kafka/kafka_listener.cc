@@ -36,7 +36,7 @@ struct KafkaListener::State : std::enable_shared_from_this<State> {
   Status Bind();
   Status Listen(const tcp::endpoint& endpoint);
   void Accept();
-  std::shared_ptr<Stream> StreamOver(tcp::socket socket);
+  std::shared_ptr<tls::Stream> StreamOver(tcp::socket socket);
   void OnAccept(const std::error_code& error, tcp::socket socket,
                 io::EventLoop& shard);
   void AcceptLater();
@@ -168,7 +168,8 @@ void KafkaListener::State::Refused(const std::string& address,
 }
 
 // nullptr: TLS has no memory for it.
-std::shared_ptr<Stream> KafkaListener::State::StreamOver(tcp::socket socket) {
+std::shared_ptr<tls::Stream> KafkaListener::State::StreamOver(
+    tcp::socket socket) {
   std::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   std::unique_ptr<tls::Session> session;
@@ -179,8 +180,8 @@ std::shared_ptr<Stream> KafkaListener::State::StreamOver(tcp::socket socket) {
     if (!accepted) return nullptr;
     session = std::move(*accepted);
   }
-  return std::make_shared<Stream>(std::move(socket), std::move(session),
-                                  handshakes);
+  return std::make_shared<tls::Stream>(std::move(socket), std::move(session),
+                                       handshakes);
 }
 
 void KafkaListener::State::OnAccept(const std::error_code& error,

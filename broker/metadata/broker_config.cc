@@ -9,6 +9,7 @@
 
 #include "common/base/plaintext.h"
 #include "common/metadata/configs.h"
+#include "common/tls/config_keys.h"
 
 namespace tidemark {
 namespace {
@@ -40,100 +41,6 @@ constexpr ConfigKey kKeys[] = {
      "What clients are told to connect to; default: listeners."},
     {"listener.security.protocol.map", kList, "PLAINTEXT:PLAINTEXT",
      "Security protocol of each listener name: NAME:PROTOCOL."},
-    {"ssl.keystore.type", kString, "JKS",
-     "Format of the key and certificate: PEM, PKCS12, or JKS, by which what "
-     "keytool writes is meant.",
-     1, 0, "JKS|PKCS12|PEM", false, true},
-    {"ssl.keystore.location",
-     kString,
-     "",
-     "File with the private key, its certificate and the chain of that. Read "
-     "again when it changes.",
-     1,
-     0,
-     {},
-     false,
-     true},
-    {"ssl.keystore.password",
-     kPassword,
-     "",
-     "Of that file.",
-     1,
-     0,
-     {},
-     false,
-     true},
-    {"ssl.key.password",
-     kPassword,
-     "",
-     "Of the private key, where that is PEM.",
-     1,
-     0,
-     {},
-     false,
-     true},
-    {"ssl.keystore.key",
-     kPassword,
-     "",
-     "The private key itself, PEM; instead of a file.",
-     1,
-     0,
-     {},
-     false,
-     true},
-    {"ssl.keystore.certificate.chain",
-     kPassword,
-     "",
-     "The certificate of ssl.keystore.key and its chain, PEM.",
-     1,
-     0,
-     {},
-     false,
-     true},
-    {"ssl.truststore.type", kString, "JKS", "As ssl.keystore.type.", 1, 0,
-     "JKS|PKCS12|PEM", false, true},
-    {"ssl.truststore.location",
-     kString,
-     "",
-     "File with the certificates that those of clients must come from; "
-     "default: the system's. Read again when it changes.",
-     1,
-     0,
-     {},
-     false,
-     true},
-    {"ssl.truststore.password",
-     kPassword,
-     "",
-     "Of that file.",
-     1,
-     0,
-     {},
-     false,
-     true},
-    {"ssl.truststore.certificates",
-     kPassword,
-     "",
-     "These certificates themselves, PEM; instead of a file.",
-     1,
-     0,
-     {},
-     false,
-     true},
-    {"ssl.client.auth", kString, "none",
-     "Whether clients have to show a certificate.", 1, 0,
-     "none|requested|required", false, true},
-    {"ssl.enabled.protocols", kList, "TLSv1.2,TLSv1.3", "Versions of TLS.", 1,
-     0, "TLSv1.2|TLSv1.3", false, true},
-    {"ssl.cipher.suites",
-     kList,
-     "",
-     "Ciphers, by their names in the RFCs; default: OpenSSL's.",
-     1,
-     0,
-     {},
-     false,
-     true},
     {"inter.broker.listener.name", kString, "PLAINTEXT",
      "The listener that brokers replicate over."},
     {"controller.listener.names", kList, "CONTROLLER",
@@ -373,7 +280,7 @@ constexpr std::string_view kOfControllers[] = {
     "unclean.leader.election.enable"};
 
 Status CheckEffects(const Config& config) {
-  for (const ConfigKey& key : kKeys) {
+  for (const ConfigKey& key : BrokerConfigKeys()) {
     if (!config.IsSet(key.name)) continue;
     TM_RETURN_IF_ERROR(
         metadata::CheckHasEffect(key.name, config.GetString(key.name)));
@@ -475,36 +382,19 @@ Status ReadProtocol(const Config& config, Listener* listener) {
                  "is PLAINTEXT or SSL; there is no other yet");
 }
 
-// Whoever has said how to protect must not be left unprotected.
-Status CheckTlsIsSpoken(const Config& config,
-                        const std::vector<Listener>& listeners) {
-  constexpr char kWanted[] =
-      "the setting of a listener whose protocol in "
-      "listener.security.protocol.map is SSL";
+Status CheckTlsIsSpoken(const Config& config, const BrokerConfig& out) {
   std::set<std::string> spoken;
-  for (const Listener& listener : listeners) {
+  for (const Listener& listener : out.listeners) {
     if (listener.protocol == "SSL") spoken.insert(ToLower(listener.name));
   }
-  for (const std::string& name : config.ListenersWithSettings()) {
-    if (!spoken.contains(name)) {
-      return Invalid("listener.name." + name, "...", kWanted);
-    }
+  if (out.controllers_by.tls) {
+    spoken.insert(ToLower(out.controllers_by.listener));
   }
-  for (const ConfigKey& key : kKeys) {
-    if (spoken.empty() && key.of_listeners && config.IsSet(key.name) &&
-        AsksForSecurity(key.name, config.GetString(key.name))) {
-      return Invalid(key.name, "...", kWanted);
-    }
-  }
-  return {};
+  return tls::CheckIsSpoken(config, spoken);
 }
 
-// Brokers do not speak TLS to each other yet.
 Status ReadInterBrokerListener(const Config& config, BrokerConfig* out) {
   constexpr char kKey[] = "inter.broker.listener.name";
-  constexpr char kWanted[] =
-      "one of the names in listeners whose protocol is PLAINTEXT: brokers do "
-      "not speak TLS to each other yet";
   out->inter_broker_listener = config.GetString(kKey);
   const Listener* found = Find(out->listeners, out->inter_broker_listener);
   if (found == nullptr && !config.IsSet(kKey)) {
@@ -512,8 +402,9 @@ Status ReadInterBrokerListener(const Config& config, BrokerConfig* out) {
         std::ranges::find(out->listeners, "PLAINTEXT", &Listener::protocol);
     if (plain != out->listeners.end()) found = &*plain;
   }
-  if (found == nullptr || found->protocol != "PLAINTEXT") {
-    return Invalid(kKey, out->inter_broker_listener, kWanted);
+  if (found == nullptr) {
+    return Invalid(kKey, out->inter_broker_listener,
+                   "one of the names in listeners");
   }
   out->inter_broker_listener = found->name;
   return {};
@@ -531,12 +422,11 @@ Status ReadListeners(const Config& config, BrokerConfig* out) {
                    "at least one NAME://host:port");
   }
   TM_RETURN_IF_ERROR(CheckNames("listeners", out->listeners));
-  // This broker speaks to them.
-  TM_RETURN_IF_ERROR(CheckPlaintext(config, controllers));
+  TM_ASSIGN_OR_RETURN(out->controllers_by, ProtocolOfControllers(config));
   for (Listener& listener : out->listeners) {
     TM_RETURN_IF_ERROR(ReadProtocol(config, &listener));
   }
-  TM_RETURN_IF_ERROR(CheckTlsIsSpoken(config, out->listeners));
+  TM_RETURN_IF_ERROR(CheckTlsIsSpoken(config, *out));
   TM_ASSIGN_OR_RETURN(auto advertised,
                       ParseListeners(config, "advertised.listeners"));
   std::erase_if(advertised, is_controller);
@@ -588,7 +478,11 @@ Status ReadControllers(const Config& config, BrokerConfig* out) {
                 "missing required configuration controller.quorum.voters (the "
                 "controllers: id@host:port, comma separated)");
   }
-  return {};
+  std::vector<std::string> hosts;
+  for (const std::string& address : out->controllers) {
+    hosts.push_back(ParseHostPort(address)->host);
+  }
+  return CheckPlaintextIsMeant(out->controllers_by, hosts);
 }
 
 // Kafka's coarser spellings of a setting, folded into the one that is read.
@@ -609,7 +503,15 @@ int DefaultShards() {
 
 }  // namespace
 
-std::span<const ConfigKey> BrokerConfigKeys() { return kKeys; }
+std::span<const ConfigKey> BrokerConfigKeys() {
+  static const std::vector<ConfigKey> keys = [] {
+    std::vector<ConfigKey> all(std::begin(kKeys), std::end(kKeys));
+    const auto tls = tls::ConfigKeys();
+    all.insert(all.end(), tls.begin(), tls.end());
+    return all;
+  }();
+  return keys;
+}
 
 std::vector<std::string_view> BrokerKeysWithoutEffect() {
   return {std::begin(kWithoutEffect), std::end(kWithoutEffect)};
@@ -641,7 +543,7 @@ Result<BrokerConfig> BrokerConfig::Parse(Config config) {
   }
   out.shards = static_cast<int>(config.GetInt("tidemark.shards"));
   if (out.shards == 0) out.shards = DefaultShards();
-  for (const ConfigKey& key : kKeys) {
+  for (const ConfigKey& key : BrokerConfigKeys()) {
     if (config.IsSet(key.name)) {
       out.static_values_[std::string(key.name)] = config.GetString(key.name);
     }

@@ -7,6 +7,7 @@
 
 #include "common/base/config.h"
 #include "common/base/ids.h"
+#include "common/base/plaintext.h"
 
 namespace tidemark {
 
@@ -47,6 +48,7 @@ class BrokerConfig {
   std::string inter_broker_listener = "PLAINTEXT";
   std::vector<std::string> log_dirs;
   std::vector<std::string> controllers;  // host:port of every controller
+  ControllerProtocol controllers_by;     // how they are spoken to
   int shards = 0;
 
  private:

@@ -1,6 +1,11 @@
 #include "broker/metadata/controller_channels.h"
 
+#include <glog/logging.h>
+
 #include <algorithm>
+#include <utility>
+
+#include "common/rpc/channel.h"
 
 namespace tidemark {
 namespace {
@@ -28,8 +33,22 @@ ControllerChannels::ControllerChannels(std::vector<std::string> addresses,
       addresses_(std::move(addresses)),
       peers_(addresses_.size()) {}
 
+ControllerChannels::ControllerChannels(std::vector<std::string> addresses,
+                                       rpc::SecurityPtr security)
+    : security_(std::move(security)),
+      connect_([security = security_.get()](const std::string& address) {
+        return ConnectByGrpc(address, security);
+      }),
+      addresses_(std::move(addresses)),
+      peers_(addresses_.size()) {}
+
 std::shared_ptr<ControllerPeer> ControllerChannels::Current() {
   std::lock_guard lock(mutex_);
+  if (security_ != nullptr &&
+      std::exchange(generation_, security_->generation()) !=
+          security_->generation()) {
+    for (auto& peer : peers_) peer.reset();
+  }
   auto& peer = peers_[current_];
   if (peer == nullptr) peer = connect_(addresses_[current_]);
   return peer;
@@ -38,7 +57,13 @@ std::shared_ptr<ControllerPeer> ControllerChannels::Current() {
 void ControllerChannels::Failed(const ControllerPeer& peer,
                                 std::string_view message) {
   const std::string hint = ActiveHint(message);
+  const std::string unverified = rpc::FailedHandshake(std::string(message));
   std::lock_guard lock(mutex_);
+  if (!unverified.empty() &&
+      std::exchange(unverified_, unverified) != unverified) {
+    LOG(WARNING) << "controller cannot be spoken to by TLS address="
+                 << peer.address << " error=\"" << unverified << '"';
+  }
   if (!reached_ && peer.retry_now) peer.retry_now();
   const bool was_current = addresses_[current_] == peer.address;
   if (!hint.empty() && hint != peer.address) {
@@ -107,14 +132,16 @@ bool ControllerChannels::closed() {
   return closed_;
 }
 
-std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address) {
+std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address,
+                                              const rpc::Security* security) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1);
   auto channel = grpc::CreateCustomChannel(
-      address, grpc::InsecureChannelCredentials(), arguments);
+      address, rpc::CredentialsTo(security, rpc::HostOf(address), kNoNode),
+      arguments);
   auto peer = std::make_shared<ControllerPeer>();
   peer->address = address;
   peer->lifecycle = controller::v1::BrokerLifecycle::NewStub(channel);

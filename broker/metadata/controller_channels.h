@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/rpc/security.h"
 #include "proto/admin.grpc.pb.h"
 #include "proto/controller.grpc.pb.h"
 
@@ -32,7 +33,9 @@ using ConnectController =
 
 // A channel of gRPC. It reconnects within a fraction of a second: controllers
 // come back fast, and waiting longer than they need costs an unfencing.
-std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address);
+// nullptr: plaintext.
+std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address,
+                                              const rpc::Security* security);
 
 // host:port out of "... active=<id>@<host>:<port> ..."; "" when absent.
 std::string ActiveHint(std::string_view message);
@@ -43,7 +46,10 @@ class ControllerChannels
     : public std::enable_shared_from_this<ControllerChannels> {
  public:
   explicit ControllerChannels(std::vector<std::string> addresses,
-                              ConnectController connect = ConnectByGrpc);
+                              ConnectController connect);
+  // By gRPC: in plaintext, or, with new certificates, on new channels.
+  explicit ControllerChannels(std::vector<std::string> addresses,
+                              rpc::SecurityPtr security = nullptr);
 
   std::shared_ptr<ControllerPeer> Current();
   // A call to `peer` did not reach an active controller; `message` may say
@@ -68,11 +74,14 @@ class ControllerChannels
  private:
   void End(uint64_t call);
 
+  const rpc::SecurityPtr security_;
   const ConnectController connect_;
   std::mutex mutex_;
   std::vector<std::string> addresses_;
   std::vector<std::shared_ptr<ControllerPeer>> peers_;  // null: not yet used
   size_t current_ = 0;
+  uint64_t generation_ = 0;  // of the certificate that they were made with
+  std::string unverified_;   // why a handshake failed, said in the log
   bool closed_ = false;
   bool reached_ = false;
   uint64_t last_call_ = 0;

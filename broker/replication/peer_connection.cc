@@ -5,14 +5,14 @@
 #include <asio/connect.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/read.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/write.hpp>
 #include <deque>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "common/io/event_loop.h"
+#include "common/tls/stream.h"
 
 namespace tidemark::replication {
 
@@ -20,6 +20,7 @@ namespace {
 
 constexpr int16_t kFetchVersion = 16;
 constexpr Duration kConnectTimeout = std::chrono::seconds(1);
+constexpr Duration kHandshakeTimeout = std::chrono::seconds(1);
 // A fetch answer is at most a few batches above replica.fetch.response.max.
 constexpr uint32_t kMaxFrame = 1u << 30;
 
@@ -28,15 +29,19 @@ constexpr uint32_t kMaxFrame = 1u << 30;
 // One socket's life. Handlers hold it; after Fail they do nothing.
 class PeerConnection::Link : public std::enable_shared_from_this<Link> {
  public:
-  Link(asio::io_context& context, std::string client_id, Duration silence)
-      : socket_(context),
+  Link(asio::io_context& context, std::string client_id, Duration silence,
+       PeerSecurity security)
+      : context_(context),
+        socket_(context),
         resolver_(context),
         timer_(context),
         client_id_(std::move(client_id)),
-        silence_(silence) {}
+        silence_(silence),
+        security_(std::move(security)) {}
 
   void Connect(const std::string& host, uint16_t port) {
     Expect(kConnectTimeout);
+    host_ = host;
     resolver_.async_resolve(
         host, std::to_string(port),
         [self = shared_from_this()](const asio::error_code& error,
@@ -72,18 +77,18 @@ class PeerConnection::Link : public std::enable_shared_from_this<Link> {
     if (failed_) return;
     failed_ = true;
     asio::error_code ignored;
+    if (stream_ != nullptr) stream_->Close();
     socket_.close(ignored);
     timer_.cancel();
     resolver_.cancel();
     auto waiting = std::exchange(waiting_, {});
     if (waiting.empty()) return;
     // Never inside Send or Close.
-    asio::post(socket_.get_executor(),
-               [waiting = std::move(waiting), why, code] {
-                 for (const Waiting& one : waiting) {
-                   one.call.done(tidemark::Fail(code, why));
-                 }
-               });
+    asio::post(context_, [waiting = std::move(waiting), why, code] {
+      for (const Waiting& one : waiting) {
+        one.call.done(tidemark::Fail(code, why));
+      }
+    });
   }
 
  private:
@@ -106,9 +111,31 @@ class PeerConnection::Link : public std::enable_shared_from_this<Link> {
   }
 
   void Connected() {
-    connected_ = true;
     asio::error_code ignored;
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    std::unique_ptr<tls::Session> session;
+    if (security_.tls != nullptr) {
+      socket_.native_non_blocking(true, ignored);
+      auto made = tls::Session::Connect(security_.tls->Get(),
+                                        socket_.native_handle(), host_);
+      if (!made) return Fail(made.error().message);
+      session = std::move(*made);
+    }
+    stream_ = std::make_shared<tls::Stream>(
+        std::move(socket_), std::move(session), security_.handshakes);
+    if (!stream_->encrypted()) return Ready();
+    Expect(kHandshakeTimeout);
+    stream_->Handshake(
+        [self = shared_from_this()](const std::error_code& error, size_t) {
+          if (self->failed_) return;
+          if (!error) return self->Ready();
+          const std::string why = self->stream_->reason();
+          self->Fail("TLS: " + (why.empty() ? error.message() : why));
+        });
+  }
+
+  void Ready() {
+    connected_ = true;
     timer_.cancel();
     if (!waiting_.empty()) Expect(waiting_.front().call.wait + silence_);
     Write();
@@ -118,52 +145,67 @@ class PeerConnection::Link : public std::enable_shared_from_this<Link> {
   void Write() {
     if (writing_ || out_.empty()) return;
     writing_ = true;
-    std::vector<asio::const_buffer> buffers;
+    left_.clear();
     for (const Payload& chunk : out_.front().chunks) {  // all at hand
-      buffers.emplace_back(chunk.bytes().data(), chunk.size());
+      left_.emplace_back(chunk.bytes().data(), chunk.size());
     }
-    asio::async_write(
-        socket_, buffers,
-        [self = shared_from_this()](const asio::error_code& error, size_t) {
-          if (self->failed_) return;
-          if (error) return self->Fail(error.message());
-          self->writing_ = false;
-          self->out_.pop_front();
-          self->Write();
-        });
+    WriteLeft();
+  }
+
+  void WriteLeft() {
+    stream_->Write(left_, [self = shared_from_this()](
+                              const std::error_code& error, size_t count) {
+      if (self->failed_) return;
+      if (error) return self->Fail(error.message());
+      if (self->Take(count)) return self->WriteLeft();
+      self->writing_ = false;
+      self->out_.pop_front();
+      self->Write();
+    });
+  }
+
+  // So many bytes are out. False: these were all.
+  bool Take(size_t count) {
+    auto first = left_.begin();
+    while (first != left_.end() && count >= first->size()) {
+      count -= first->size();
+      ++first;
+    }
+    left_.erase(left_.begin(), first);
+    if (!left_.empty()) left_.front() += count;
+    return !left_.empty();
+  }
+
+  // Fills `to`, then calls `then`, which keeps it.
+  template <class Then>
+  void ReadAll(std::span<char> to, Then then) {
+    if (to.empty()) return then();
+    stream_->Read(to, [self = shared_from_this(), to, then = std::move(then)](
+                          const std::error_code& error, size_t count) mutable {
+      if (self->failed_) return;
+      if (error) return self->Fail(error.message());
+      self->ReadAll(to.subspan(count), std::move(then));
+    });
   }
 
   void ReadLength() {
-    asio::async_read(
-        socket_, asio::buffer(length_),
-        [self = shared_from_this()](const asio::error_code& error, size_t) {
-          if (self->failed_) return;
-          if (error) return self->Fail(error.message());
-          const uint32_t length = (uint32_t{self->length_[0]} << 24) |
-                                  (uint32_t{self->length_[1]} << 16) |
-                                  (uint32_t{self->length_[2]} << 8) |
-                                  uint32_t{self->length_[3]};
-          if (length > kMaxFrame) return self->Fail("frame too large");
-          self->ReadBody(length);
-        });
+    ReadAll(length_, [self = shared_from_this()] {
+      uint32_t length = 0;
+      for (const char byte : self->length_) {
+        length = length << 8 | static_cast<uint8_t>(byte);
+      }
+      if (length > kMaxFrame) return self->Fail("frame too large");
+      self->ReadBody(length);
+    });
   }
 
   void ReadBody(uint32_t length) {
     auto body = std::make_shared_for_overwrite<char[]>(length);
-    asio::async_read(
-        socket_, asio::buffer(body.get(), length),
-        // All of it in one call where it is there: asio would ask for 64 KiB.
-        [length](const asio::error_code& error, size_t done) -> size_t {
-          return error ? 0 : length - done;
-        },
-        [self = shared_from_this(), body, length](const asio::error_code& error,
-                                                  size_t) {
-          if (self->failed_) return;
-          if (error) return self->Fail(error.message());
-          const std::string_view view(body.get(), length);
-          self->Received(
-              SharedBytes(std::shared_ptr<const void>(body, body.get()), view));
-        });
+    ReadAll({body.get(), length}, [self = shared_from_this(), body, length] {
+      const std::string_view view(body.get(), length);
+      self->Received(
+          SharedBytes(std::shared_ptr<const void>(body, body.get()), view));
+    });
   }
 
   void Received(const SharedBytes& frame) {
@@ -186,34 +228,40 @@ class PeerConnection::Link : public std::enable_shared_from_this<Link> {
     if (!understood) Fail(understood.error().message);
   }
 
-  asio::ip::tcp::socket socket_;
+  asio::io_context& context_;
+  asio::ip::tcp::socket socket_;  // until it is connected
+  std::shared_ptr<tls::Stream> stream_;
   asio::ip::tcp::resolver resolver_;
   asio::steady_timer timer_;
   const std::string client_id_;
   const Duration silence_;  // on top of the time a fetch may be parked
+  const PeerSecurity security_;
+  std::string host_;
   bool connected_ = false;
   bool failed_ = false;
   bool writing_ = false;
   int32_t correlation_ = 0;
   std::deque<kafka::EncodedFrame> out_;
   std::deque<Waiting> waiting_;
-  std::array<unsigned char, 4> length_{};
+  std::vector<asio::const_buffer> left_;  // of the first of them, to write
+  std::array<char, 4> length_{};
 };
 
 PeerConnection::PeerConnection(asio::io_context& context, std::string host,
                                uint16_t port, std::string client_id,
-                               Duration silence)
+                               Duration silence, PeerSecurity security)
     : context_(context),
       host_(std::move(host)),
       port_(port),
       client_id_(std::move(client_id)),
-      silence_(silence) {}
+      silence_(silence),
+      security_(std::move(security)) {}
 
 PeerConnection::~PeerConnection() { Close(); }
 
 void PeerConnection::Send(Call call) {
   if (link_ == nullptr || link_->failed()) {
-    link_ = std::make_shared<Link>(context_, client_id_, silence_);
+    link_ = std::make_shared<Link>(context_, client_id_, silence_, security_);
     link_->Connect(host_, port_);
   }
   link_->Send(std::move(call));
@@ -245,13 +293,15 @@ class PeerFetches final : public FetchTransport {
 }  // namespace
 
 TransportFactory MakePeerTransportFactory(std::string client_id,
-                                          Duration silence) {
-  return [client_id = std::move(client_id), silence](
+                                          Duration silence,
+                                          PeerSecurity security) {
+  return [client_id = std::move(client_id), silence,
+          security = std::move(security)](
              Executor& executor, const std::string& host,
              uint16_t port) -> std::unique_ptr<FetchTransport> {
     auto& loop = static_cast<io::EventLoop&>(executor);
     return std::make_unique<PeerFetches>(loop.context(), host, port, client_id,
-                                         silence);
+                                         silence, security);
   };
 }
 

@@ -11,6 +11,7 @@
 #include "common/base/result.h"
 #include "common/base/shared_bytes.h"
 #include "common/kafka/codec.h"
+#include "common/tls/context_source.h"
 
 namespace asio {
 class io_context;
@@ -18,19 +19,27 @@ class io_context;
 
 namespace tidemark::replication {
 
-// A connection to another broker over TCP, for requests of any API. Several may
-// be out; they are answered in order. Connects when the first one is sent,
-// within a second. A peer that is silent for `silence` longer than an answer
-// may take (replica.socket.timeout.ms) is given up; then, and after Close or an
-// answer that cannot be read, every request that is out fails with
-// kNetworkException (kBrokerNotAvailable: nobody listens there), and the next
-// one connects anew.
+// How brokers speak to each other; without `tls` in plaintext.
+struct PeerSecurity {
+  // Verifies the other broker, and has the certificate that it is shown.
+  std::shared_ptr<const tls::ClientSource> tls;
+  Executor* handshakes = nullptr;  // as of tls::Stream
+};
+
+// A connection to another broker over TCP, plain or by TLS, for requests of any
+// API. Several may be out; they are answered in order. Connects when the first
+// one is sent, within a second, or two where hands are shaken. A peer that is
+// silent for `silence` longer than an answer may take
+// (replica.socket.timeout.ms) is given up; then, and after Close or an answer
+// that cannot be read, every request that is out fails with kNetworkException
+// (kBrokerNotAvailable: nobody listens there), and the next one connects anew.
 //
 // On the thread of `context`; callbacks run there, never inside Ask or Close.
 class PeerConnection {
  public:
   PeerConnection(asio::io_context& context, std::string host, uint16_t port,
-                 std::string client_id, Duration silence);
+                 std::string client_id, Duration silence,
+                 PeerSecurity security);
   ~PeerConnection();
   PeerConnection(const PeerConnection&) = delete;
   PeerConnection& operator=(const PeerConnection&) = delete;
@@ -80,11 +89,13 @@ class PeerConnection {
   const uint16_t port_;
   const std::string client_id_;
   const Duration silence_;
+  const PeerSecurity security_;
   std::shared_ptr<Link> link_;
 };
 
 // Fetch version 16. REQUIRES: the executors it is used with are io::EventLoop.
 TransportFactory MakePeerTransportFactory(std::string client_id,
-                                          Duration silence);
+                                          Duration silence,
+                                          PeerSecurity security);
 
 }  // namespace tidemark::replication

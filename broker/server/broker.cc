@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <random>
@@ -15,12 +16,14 @@
 #include "broker/replication/peer_connection.h"
 #include "broker/server/broker_core.h"
 #include "broker/server/broker_metrics.h"
-#include "broker/server/listener_tls.h"
 #include "common/io/event_loop.h"
 #include "common/io/meta_properties.h"
 #include "common/io/resources.h"
 #include "common/rpc/http_endpoint.h"
+#include "common/rpc/security.h"
 #include "common/rpc/systemd.h"
+#include "common/tls/config_keys.h"
+#include "common/tls/reload.h"
 
 namespace tidemark::server {
 namespace {
@@ -34,12 +37,6 @@ constexpr size_t kLeastDescriptors = 128;
 // Threads that wait for the disk when what somebody reads is not in the page
 // cache, so that no shard does.
 constexpr int kDiskReaders = 4;
-
-// How often the files of certificates are looked at.
-constexpr std::chrono::seconds kReload(5);
-constexpr int64_t kLooksADay = std::chrono::days(1) / kReload;
-// How long before a certificate ends that is said.
-constexpr std::chrono::hours kExpiryWarning(14 * 24);
 
 // What is left is for clients, other brokers and controllers.
 size_t MostFiles(size_t descriptors) {
@@ -98,13 +95,30 @@ Admission::Options AdmissionOptions(const Config& config) {
   return options;
 }
 
-void WarnOfExpiry(const std::string& listener, int64_t expires_s) {
-  const auto left =
-      std::chrono::seconds(expires_s - SystemClock().WallMs() / 1000);
-  if (left > kExpiryWarning) return;
-  LOG(WARNING) << "certificate " << (left.count() < 0 ? "expired" : "expires")
-               << " listener=" << listener << " days="
-               << std::chrono::duration_cast<std::chrono::days>(left).count();
+// How this broker speaks to controllers; nullptr: in plaintext.
+Result<rpc::SecurityPtr> OpenSecurity(const BrokerConfig& config) {
+  const ControllerProtocol& protocol = config.controllers_by;
+  if (!protocol.tls) return rpc::SecurityPtr();
+  const Config& raw = config.raw();
+  TM_ASSIGN_OR_RETURN(auto roles,
+                      tls::CertificateRoles::Parse(raw.GetOfListener(
+                          protocol.listener, "tidemark.certificate.roles")));
+  auto opened =
+      rpc::Security::Open(tls::SettingsOf(raw, protocol.listener), roles);
+  if (!opened) {
+    return Fail(opened.error().code, "listener " + protocol.listener + ": " +
+                                         opened.error().message);
+  }
+  // Controllers would refuse every call of it.
+  const tls::Holder self = roles.HolderOf((*opened)->material()->chain);
+  if (!self.Is(tls::Role::kBroker, config.node_id)) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "listener " + protocol.listener +
+                    ": ssl.keystore: the certificate is of " + self.Describe() +
+                    ", not of broker " + std::to_string(config.node_id) +
+                    " (docs/security.md)");
+  }
+  return opened;
 }
 
 }  // namespace
@@ -119,6 +133,7 @@ struct Broker::Impl {
   Status OpenCore(const Pause& pause);
   void Assemble();
   Result<std::shared_ptr<tls::ContextSource>> OpenTls(const Listener& listener);
+  Result<replication::PeerSecurity> OpenPeerSecurity();
   void WatchTls();
   Status OpenPorts();
 
@@ -140,7 +155,8 @@ struct Broker::Impl {
   Admission admission;
   // Of the listeners that have one.
   std::map<std::string, std::shared_ptr<tls::ContextSource>> tls;
-  int64_t tls_looks = 0;
+  rpc::SecurityPtr security;  // towards controllers; none in plaintext
+  std::shared_ptr<tls::ClientSource> tls_of_peers;  // the same of brokers
   std::vector<std::unique_ptr<io::EventLoop>> shards;
   std::vector<std::unique_ptr<io::EventLoop>> disk_readers;
   std::unique_ptr<io::EventLoop> control;
@@ -219,7 +235,8 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
     disk_readers.push_back(std::make_unique<io::EventLoop>("disk-reader"));
     environment.readers.push_back(disk_readers.back().get());
   }
-  channels = std::make_shared<ControllerChannels>(config.controllers);
+  TM_ASSIGN_OR_RETURN(security, OpenSecurity(config));
+  channels = std::make_shared<ControllerChannels>(config.controllers, security);
   environment.files = &io::PosixFileSystem();
   environment.boot = io::BootId();
   environment.control = control.get();
@@ -230,16 +247,17 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
   environment.cleaner = &SystemClock();
   environment.mover = &SystemClock();
   peers = std::make_unique<io::EventLoop>("peers");
-  environment.peers = [this](ImageHolder& metadata) {
+  TM_ASSIGN_OR_RETURN(const auto peer_security, OpenPeerSecurity());
+  environment.peers = [this, peer_security](ImageHolder& metadata) {
     return std::make_unique<coordinator::PeerConnections>(
         *peers, peers->context(), metadata, config.inter_broker_listener,
         "broker-" + std::to_string(config.node_id),
-        config.raw().GetMs("replica.socket.timeout.ms"));
+        config.raw().GetMs("replica.socket.timeout.ms"), peer_security);
   };
   environment.channels = channels;
   environment.connect = replication::MakePeerTransportFactory(
       "broker-" + std::to_string(config.node_id),
-      config.raw().GetMs("replica.socket.timeout.ms"));
+      config.raw().GetMs("replica.socket.timeout.ms"), peer_security);
   environment.check_directory = [this](const std::string& dir) -> Status {
     for (const auto& lock : locks) {
       if (lock->directory() == dir) return lock->Check();
@@ -299,36 +317,51 @@ void Broker::Impl::Assemble() {
 
 Result<std::shared_ptr<tls::ContextSource>> Broker::Impl::OpenTls(
     const Listener& listener) {
-  auto opened = tls::ContextSource::Open(TlsOf(listener, config.raw()));
+  auto opened =
+      tls::ContextSource::Open(tls::SettingsOf(config.raw(), listener.name));
   if (!opened) {
     return Fail(opened.error().code,
                 "listener " + listener.name + ": " + opened.error().message);
   }
-  if (handshakes == nullptr) {
-    handshakes = std::make_unique<io::EventLoop>("tls-handshakes");
-  }
-  WarnOfExpiry(listener.name, (*opened)->Get()->expires_s());
   return opened;
+}
+
+// With the settings of the brokers' own listener, as in Kafka.
+Result<replication::PeerSecurity> Broker::Impl::OpenPeerSecurity() {
+  if (std::ranges::find(config.listeners, "SSL", &Listener::protocol) ==
+      config.listeners.end()) {
+    return replication::PeerSecurity();
+  }
+  handshakes = std::make_unique<io::EventLoop>("tls-handshakes");
+  const auto own = std::ranges::find(
+      config.listeners, config.inter_broker_listener, &Listener::name);
+  if (own->protocol != "SSL") return replication::PeerSecurity();
+  auto opened =
+      tls::ClientSource::Open(tls::SettingsOf(config.raw(), own->name));
+  if (!opened) {
+    return Fail(opened.error().code,
+                "listener " + own->name + ": " + opened.error().message);
+  }
+  tls_of_peers = *opened;
+  return replication::PeerSecurity{*opened, handshakes.get()};
 }
 
 // On a thread that may wait, and that no handshake needs.
 void Broker::Impl::WatchTls() {
-  disk_readers.front()->PostAfter(kReload, [this] {
-    const bool remind = ++tls_looks % kLooksADay == 0;
-    for (const auto& [name, source] : tls) {
-      const auto loaded = source->Reload();
-      if (!loaded) {
-        LOG(ERROR) << "certificate not reloaded, the one before stays listener="
-                   << name << " error=\"" << loaded.error().message << '"';
-      } else if (*loaded) {
-        LOG(INFO) << "certificate reloaded listener=" << name;
-        WarnOfExpiry(name, source->Get()->expires_s());
-      } else if (remind) {
-        WarnOfExpiry(name, source->Get()->expires_s());
-      }
-    }
-    WatchTls();
-  });
+  for (const auto& [name, source] : tls) {
+    tls::ReloadForever(
+        {name, [source = source] { return source->Reload(); },
+         [source = source] { return source->Get()->expires_s(); }},
+        disk_readers.front().get());
+  }
+  if (tls_of_peers != nullptr) {
+    tls::ReloadForever(
+        {"peers", [source = tls_of_peers] { return source->Reload(); },
+         [source = tls_of_peers] { return source->Get()->expires_s(); }},
+        disk_readers.front().get());
+  }
+  rpc::ReloadForever(security, config.controllers_by.listener,
+                     disk_readers.front().get());
 }
 
 Status Broker::Impl::OpenPorts() {
@@ -340,7 +373,7 @@ Status Broker::Impl::OpenPorts() {
     if (listener.protocol != "SSL") continue;
     TM_ASSIGN_OR_RETURN(tls[listener.name], OpenTls(listener));
   }
-  if (handshakes != nullptr) WatchTls();
+  WatchTls();
   for (size_t i = 0; i < config.listeners.size(); ++i) {
     ListenerOptions options = OptionsOf(config.listeners[i], config.raw());
     const auto found = tls.find(options.name);
@@ -407,6 +440,10 @@ std::string Broker::Impl::Metrics() const {
   std::map<std::string, int64_t> certificates;
   for (const auto& [name, source] : tls) {
     certificates[name] = source->Get()->expires_s();
+  }
+  if (security != nullptr) {
+    certificates[config.controllers_by.listener] =
+        security->material()->expires_s;
   }
   return RenderMetrics(BrokerMetricsSource{
       config.node_id, network, admission, core->groups().memory(),

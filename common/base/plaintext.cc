@@ -44,6 +44,13 @@ std::string_view Trimmed(std::string_view text) {
   return text;
 }
 
+// Without asking anybody what a name stands for.
+bool IsThisMachine(std::string_view host) {
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") &&
+          host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
 bool Protects(std::string_view key) {
   if (key.starts_with(kListenerPrefix)) {
     key.remove_prefix(kListenerPrefix.size());
@@ -92,16 +99,38 @@ Result<std::optional<std::string>> ProtocolOfListener(
   return found;
 }
 
-Status CheckPlaintext(const Config& config,
-                      std::span<const std::string> listener_names) {
-  for (const std::string& name : listener_names) {
+Result<ControllerProtocol> ProtocolOfControllers(const Config& config) {
+  ControllerProtocol found;
+  for (const std::string& name : config.GetList("controller.listener.names")) {
     TM_ASSIGN_OR_RETURN(const auto protocol, ProtocolOfListener(config, name));
-    if (!protocol || *protocol == "PLAINTEXT") continue;
+    if (protocol && *protocol != "PLAINTEXT" && *protocol != "SSL") {
+      return Fail(ErrorCode::kInvalidConfig,
+                  "Invalid value '" + name + " (" + *protocol +
+                      ")' for configuration controller.listener.names: must "
+                      "be a listener whose protocol in " +
+                      kMap + " is PLAINTEXT or SSL");
+    }
+    // As in Kafka, the first one is spoken.
+    if (!found.listener.empty()) continue;
+    found = {name, protocol == "SSL", protocol.has_value()};
+  }
+  return found;
+}
+
+Status CheckPlaintextIsMeant(const ControllerProtocol& protocol,
+                             std::span<const std::string> hosts) {
+  if (protocol.tls || protocol.said) return {};
+  for (const std::string& host : hosts) {
+    if (IsThisMachine(host)) continue;
     return Fail(ErrorCode::kInvalidConfig,
-                "Invalid value '" + name + " (" + *protocol +
-                    ")' for configuration listeners: must be a listener whose "
-                    "protocol in " +
-                    kMap + " is PLAINTEXT; there is no other yet");
+                "missing required configuration " + std::string(kMap) +
+                    ": whether nodes speak to controllers beyond this machine "
+                    "(" +
+                    (host.empty() ? "any address" : host) + ") by TLS, " +
+                    protocol.listener +
+                    ":SSL with the ssl.* settings (docs/security.md), or in "
+                    "plaintext that others can read and change, " +
+                    protocol.listener + ":PLAINTEXT");
   }
   return {};
 }

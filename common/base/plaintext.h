@@ -26,9 +26,20 @@ bool AsksForSecurity(std::string_view key, std::string_view value);
 Result<std::optional<std::string>> ProtocolOfListener(
     const Config& config, std::string_view listener);
 
-// Whether each of these listeners is PLAINTEXT, or in no map. Error
-// kInvalidConfig.
-Status CheckPlaintext(const Config& config,
-                      std::span<const std::string> listener_names);
+// How controllers are spoken to, by controller.listener.names and the map.
+struct ControllerProtocol {
+  std::string listener;
+  bool tls = false;
+  bool said = false;  // plaintext: somebody has written that it be so
+};
+// Error kInvalidConfig: it is neither PLAINTEXT nor SSL. REQUIRES: `config`
+// knows both keys.
+Result<ControllerProtocol> ProtocolOfControllers(const Config& config);
+
+// Whoever can listen to the network reads, and may change, what goes over it
+// in plaintext: beyond this machine that has to be said. `hosts`: to listen on
+// or to connect to. Error kInvalidConfig, with what to set.
+Status CheckPlaintextIsMeant(const ControllerProtocol& protocol,
+                             std::span<const std::string> hosts);
 
 }  // namespace tidemark

@@ -4,6 +4,8 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/server_builder.h>
 
+#include "common/rpc/security.h"
+
 namespace tidemark::rpc {
 
 std::string HostPort(const std::string& host, uint16_t port) {
@@ -11,7 +13,34 @@ std::string HostPort(const std::string& host, uint16_t port) {
   return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& host,
+std::shared_ptr<grpc::ChannelCredentials> CredentialsTo(
+    const Security* security, const std::string& host, NodeId id) {
+  if (security == nullptr) return grpc::InsecureChannelCredentials();
+  return security->ToController(host, id);
+}
+
+std::string FailedHandshake(const std::string& message) {
+  // What gRPC says of both, before the reason.
+  for (const char* mark :
+       {"Custom verification check failed with error: ", "andshake failed: "}) {
+    const size_t at = message.find(mark);
+    if (at != std::string::npos) {
+      return message.substr(at + std::string_view(mark).size());
+    }
+  }
+  return "";
+}
+
+std::string HostOf(const std::string& address) {
+  std::string host = address.substr(0, address.rfind(':'));
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  return host;
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const Security* security,
+                                           const std::string& host,
                                            uint16_t port) {
   grpc::ChannelArguments args;
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
@@ -24,8 +53,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& host,
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   args.SetMaxReceiveMessageSize(-1);
-  return grpc::CreateCustomChannel(HostPort(host, port),
-                                   grpc::InsecureChannelCredentials(), args);
+  return grpc::CreateCustomChannel(
+      HostPort(host, port), CredentialsTo(security, host, kNoNode), args);
 }
 
 void ConfigureServer(grpc::ServerBuilder* builder) {

@@ -37,6 +37,9 @@ grpc::StatusCode CodeOf(ErrorCode code) {
       return grpc::StatusCode::INVALID_ARGUMENT;
     case ErrorCode::kUnsupportedVersion:
       return grpc::StatusCode::UNIMPLEMENTED;
+    case ErrorCode::kClusterAuthorizationFailed:
+    case ErrorCode::kTopicAuthorizationFailed:
+      return grpc::StatusCode::PERMISSION_DENIED;
     case ErrorCode::kUnknownServerError:
       return grpc::StatusCode::INTERNAL;
     default:
@@ -60,6 +63,8 @@ ErrorCode CodeOf(grpc::StatusCode code) {
       return ErrorCode::kDuplicateResource;
     case grpc::StatusCode::UNIMPLEMENTED:
       return ErrorCode::kUnsupportedVersion;
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return ErrorCode::kClusterAuthorizationFailed;
     default:
       return ErrorCode::kUnknownServerError;
   }

@@ -1,6 +1,7 @@
 #include "common/tls/context.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <time.h>
 
 #include <algorithm>
@@ -77,6 +78,14 @@ int64_t ExpiryOf(X509* certificate) {
   return timegm(&end);
 }
 
+int64_t FirstExpiry(const std::vector<CertificatePtr>& certificates) {
+  int64_t expires = INT64_MAX;
+  for (const CertificatePtr& one : certificates) {
+    expires = std::min(expires, ExpiryOf(one.get()));
+  }
+  return expires;
+}
+
 Status UseKey(SSL_CTX* context, const KeyMaterial& own) {
   if (SSL_CTX_use_certificate(context, own.certificates.front().get()) != 1 ||
       SSL_CTX_use_PrivateKey(context, own.key.get()) != 1) {
@@ -90,14 +99,7 @@ Status UseKey(SSL_CTX* context, const KeyMaterial& own) {
   return {};
 }
 
-Status UseTrust(SSL_CTX* context, const ServerSettings& settings) {
-  if (settings.client_auth == ClientAuth::kNone) return {};
-  SSL_CTX_set_verify(
-      context,
-      SSL_VERIFY_PEER | (settings.client_auth == ClientAuth::kRequired
-                             ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                             : 0),
-      nullptr);
+Status UseTrust(SSL_CTX* context, const Settings& settings) {
   if (settings.truststore.empty()) {
     SSL_CTX_set_default_verify_paths(context);
     return {};
@@ -114,12 +116,56 @@ Status UseTrust(SSL_CTX* context, const ServerSettings& settings) {
   return {};
 }
 
+Status UseTrustOfClients(SSL_CTX* context, const Settings& settings) {
+  if (settings.client_auth == ClientAuth::kNone) return {};
+  SSL_CTX_set_verify(
+      context,
+      SSL_VERIFY_PEER | (settings.client_auth == ClientAuth::kRequired
+                             ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+                             : 0),
+      nullptr);
+  return UseTrust(context, settings);
+}
+
+Status CheckSources(const Settings& settings) {
+  TM_RETURN_IF_ERROR(CheckOneSource("ssl.keystore", settings.keystore));
+  return CheckOneSource("ssl.truststore", settings.truststore);
+}
+
+// What both ends have in common.
+Result<ContextPtr> NewContext(const SSL_METHOD* method,
+                              const Settings& settings) {
+  ContextPtr context(SSL_CTX_new(method));
+  if (context == nullptr) {
+    return Fail(ErrorCode::kUnknownServerError, TakeReason("out of memory"));
+  }
+  SSL_CTX* const raw = context.get();
+  // One that just closes its connection has said all it wanted: frames tell
+  // their own length.
+  SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                               SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                            SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
+  TM_RETURN_IF_ERROR(SetProtocols(raw, settings.protocols));
+  TM_RETURN_IF_ERROR(SetCiphers(raw, settings.cipher_suites));
+  return context;
+}
+
+std::string PemOf(const std::vector<CertificatePtr>& certificates) {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  for (const CertificatePtr& one : certificates) {
+    PEM_write_bio_X509(bio.get(), one.get());
+  }
+  return TextOf(bio.get());
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const ServerContext>> ServerContext::Make(
-    const ServerSettings& settings) {
-  TM_RETURN_IF_ERROR(CheckOneSource("ssl.keystore", settings.keystore));
-  TM_RETURN_IF_ERROR(CheckOneSource("ssl.truststore", settings.truststore));
+    const Settings& settings) {
+  TM_RETURN_IF_ERROR(CheckSources(settings));
   if (settings.keystore.empty()) {
     return Refused("ssl.keystore.location",
                    "a listener with TLS needs a key and a certificate: set "
@@ -127,34 +173,78 @@ Result<std::shared_ptr<const ServerContext>> ServerContext::Make(
                    "ssl.keystore.certificate.chain");
   }
   TM_ASSIGN_OR_RETURN(const KeyMaterial own, ReadKeystore(settings.keystore));
-  ContextPtr context(SSL_CTX_new(TLS_server_method()));
-  if (context == nullptr) {
-    return Fail(ErrorCode::kUnknownServerError, TakeReason("out of memory"));
-  }
+  TM_ASSIGN_OR_RETURN(ContextPtr context,
+                      NewContext(TLS_server_method(), settings));
   SSL_CTX* const raw = context.get();
-  // A client that just closes its connection has said all it wanted: frames
-  // tell their own length.
-  SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                               SSL_OP_CIPHER_SERVER_PREFERENCE |
-                               SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE |
-                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                            SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  // Tickets resume; a cache would grow with strangers.
   constexpr unsigned char kSessions[] = "tidemark";
   SSL_CTX_set_session_id_context(raw, kSessions, sizeof kSessions - 1);
-  // Tickets resume; a cache would grow with strangers.
-  SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
-  TM_RETURN_IF_ERROR(SetProtocols(raw, settings.protocols));
-  TM_RETURN_IF_ERROR(SetCiphers(raw, settings.cipher_suites));
   TM_RETURN_IF_ERROR(UseKey(raw, own));
-  TM_RETURN_IF_ERROR(UseTrust(raw, settings));
-  int64_t expires = INT64_MAX;
-  for (const CertificatePtr& one : own.certificates) {
-    expires = std::min(expires, ExpiryOf(one.get()));
-  }
+  TM_RETURN_IF_ERROR(UseTrustOfClients(raw, settings));
   ERR_clear_error();
   return std::shared_ptr<const ServerContext>(
-      new ServerContext(std::move(context), expires));
+      new ServerContext(std::move(context), FirstExpiry(own.certificates)));
+}
+
+Result<std::shared_ptr<const ClientContext>> ClientContext::Make(
+    const Settings& settings) {
+  TM_RETURN_IF_ERROR(CheckSources(settings));
+  TM_ASSIGN_OR_RETURN(ContextPtr context,
+                      NewContext(TLS_client_method(), settings));
+  SSL_CTX* const raw = context.get();
+  int64_t expires = INT64_MAX;
+  if (!settings.keystore.empty()) {
+    TM_ASSIGN_OR_RETURN(const KeyMaterial own, ReadKeystore(settings.keystore));
+    TM_RETURN_IF_ERROR(UseKey(raw, own));
+    expires = FirstExpiry(own.certificates);
+  }
+  SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
+  TM_RETURN_IF_ERROR(UseTrust(raw, settings));
+  ERR_clear_error();
+  return std::shared_ptr<const ClientContext>(
+      new ClientContext(std::move(context), settings.check_host, expires));
+}
+
+Result<std::shared_ptr<const PemMaterial>> PemMaterial::MakeOfClient(
+    const Settings& settings) {
+  TM_RETURN_IF_ERROR(CheckSources(settings));
+  auto made = std::make_shared<PemMaterial>();
+  if (!settings.keystore.empty()) {
+    TM_ASSIGN_OR_RETURN(const KeyMaterial own, ReadKeystore(settings.keystore));
+    if (X509_check_private_key(own.certificates.front().get(), own.key.get()) !=
+        1) {
+      return Refused("ssl.keystore", TakeReason("the key is another's"));
+    }
+    const BioPtr bio(BIO_new(BIO_s_mem()));
+    PEM_write_bio_PKCS8PrivateKey(bio.get(), own.key.get(), nullptr, nullptr, 0,
+                                  nullptr, nullptr);
+    made->key = TextOf(bio.get());
+    made->chain = PemOf(own.certificates);
+    made->expires_s = FirstExpiry(own.certificates);
+  }
+  if (!settings.truststore.empty()) {
+    TM_ASSIGN_OR_RETURN(const KeyMaterial trusted,
+                        ReadTruststore(settings.truststore));
+    made->trust = PemOf(trusted.certificates);
+  }
+  ERR_clear_error();
+  return std::shared_ptr<const PemMaterial>(std::move(made));
+}
+
+Result<std::shared_ptr<const PemMaterial>> PemMaterial::Make(
+    const Settings& settings) {
+  if (settings.keystore.empty()) {
+    return Refused("ssl.keystore.location",
+                   "nodes know each other by their certificates: set it, or "
+                   "ssl.keystore.key and ssl.keystore.certificate.chain");
+  }
+  if (settings.truststore.empty()) {
+    return Refused("ssl.truststore.location",
+                   "nodes know each other by their certificates: set it to "
+                   "what those come from");
+  }
+  return MakeOfClient(settings);
 }
 
 }  // namespace tidemark::tls

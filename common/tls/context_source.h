@@ -1,44 +1,57 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
-#include <vector>
+#include <utility>
 
 #include "common/tls/context.h"
+#include "common/tls/file_watch.h"
 
 namespace tidemark::tls {
 
-// The context of a listener, made anew when one of its files has changed: new
-// connections get the new certificate, older ones keep theirs. Files that
-// cannot be used leave the one before in force. Any thread.
-class ContextSource {
+// What is made of settings (Context::Make), made anew when one of their files
+// has changed: new connections get the new certificate, older ones keep
+// theirs. Files that cannot be used leave the one before in force. Any thread.
+template <class Context>
+class Source {
  public:
-  // As ServerContext::Make.
-  static Result<std::shared_ptr<ContextSource>> Open(ServerSettings settings);
+  // As Context::Make.
+  static Result<std::shared_ptr<Source>> Open(Settings settings) {
+    std::shared_ptr<Source> source(new Source(std::move(settings)));
+    TM_ASSIGN_OR_RETURN(source->context_, Context::Make(source->settings_));
+    return source;
+  }
 
-  std::shared_ptr<const ServerContext> Get() const;
+  std::shared_ptr<const Context> Get() const {
+    std::lock_guard lock(mutex_);
+    return context_;
+  }
   // Looks at the files; waits for the disk. True: there is a new context.
   // Error: why the changed files are of no use, once for a change.
-  Result<bool> Reload();
+  Result<bool> Reload() {
+    std::lock_guard reloading(reloading_);
+    if (!files_.Changed()) return false;
+    TM_ASSIGN_OR_RETURN(auto context, Context::Make(settings_));
+    std::lock_guard lock(mutex_);
+    context_ = std::move(context);
+    return true;
+  }
 
  private:
-  struct FileState {
-    int64_t inode = 0;
-    int64_t size = 0;
-    int64_t modified_ns = 0;
-    bool operator==(const FileState&) const = default;
-  };
-  explicit ContextSource(ServerSettings settings)
-      : settings_(std::move(settings)) {}
-  std::vector<FileState> Look() const;
+  // Looks at the files before they are read: what changes meanwhile is read
+  // again.
+  explicit Source(Settings settings)
+      : settings_(std::move(settings)),
+        files_({settings_.keystore.location, settings_.truststore.location}) {}
 
-  const ServerSettings settings_;
+  const Settings settings_;
   std::mutex reloading_;
-  std::vector<FileState> seen_;
+  FileWatch files_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const ServerContext> context_;
+  std::shared_ptr<const Context> context_;
 };
+
+using ContextSource = Source<ServerContext>;
+using ClientSource = Source<ClientContext>;
 
 }  // namespace tidemark::tls

@@ -175,6 +175,12 @@ std::string TakeReason(std::string_view otherwise) {
   return std::string(reason == nullptr ? otherwise : reason);
 }
 
+std::string TextOf(BIO* bio) {
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio, &data);
+  return {data, static_cast<size_t>(size)};
+}
+
 Result<KeyMaterial> ReadKeystore(const StoreSettings& settings) {
   ERR_clear_error();
   KeyMaterial found;

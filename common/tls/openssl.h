@@ -31,4 +31,7 @@ using SslPtr = std::unique_ptr<SSL, Free<SSL_free>>;
 // queue. `otherwise` when it says nothing.
 std::string TakeReason(std::string_view otherwise);
 
+// What was written to a BIO in memory.
+std::string TextOf(BIO* bio);
+
 }  // namespace tidemark::tls

@@ -1,6 +1,8 @@
 #include "common/tls/session.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include <utility>
 
@@ -12,19 +14,52 @@ constexpr int kMostReads = 32;
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> Session::Accept(
-    std::shared_ptr<const ServerContext> context, int socket) {
+bool IsAddress(const std::string& host) {
+  char bytes[sizeof(in6_addr)];
+  return inet_pton(AF_INET, host.c_str(), bytes) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), bytes) == 1;
+}
+
+Result<std::unique_ptr<Session>> Session::Over(
+    std::shared_ptr<const void> context, SSL_CTX* raw, int socket) {
   ERR_clear_error();
-  SslPtr ssl(SSL_new(context->get()));
+  SslPtr ssl(SSL_new(raw));
   if (ssl == nullptr || SSL_set_fd(ssl.get(), socket) != 1) {
     return Fail(ErrorCode::kUnknownServerError, TakeReason("out of memory"));
   }
-  SSL_set_accept_state(ssl.get());
   BIO* const socket_bio = SSL_get_rbio(ssl.get());
   std::unique_ptr<Session> session(
       new Session(std::move(context), std::move(ssl)));
   BIO_set_callback_arg(socket_bio, reinterpret_cast<char*>(session.get()));
   BIO_set_callback_ex(socket_bio, &Session::OnBio);
+  return session;
+}
+
+Result<std::unique_ptr<Session>> Session::Accept(
+    std::shared_ptr<const ServerContext> context, int socket) {
+  SSL_CTX* const raw = context->get();
+  TM_ASSIGN_OR_RETURN(auto session, Over(std::move(context), raw, socket));
+  SSL_set_accept_state(session->ssl_.get());
+  return session;
+}
+
+Result<std::unique_ptr<Session>> Session::Connect(
+    std::shared_ptr<const ClientContext> context, int socket,
+    const std::string& host) {
+  SSL_CTX* const raw = context->get();
+  const bool check_host = context->check_host();
+  TM_ASSIGN_OR_RETURN(auto session, Over(std::move(context), raw, socket));
+  SSL* const ssl = session->ssl_.get();
+  SSL_set_connect_state(ssl);
+  // An address is no name to be asked for.
+  const bool address = IsAddress(host);
+  if (!address) SSL_set_tlsext_host_name(ssl, host.c_str());
+  if (!check_host) return session;
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  const int set =
+      address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str())
+              : SSL_set1_host(ssl, host.c_str());
+  if (set != 1) return Fail(ErrorCode::kInvalidRequest, "no host: " + host);
   return session;
 }
 

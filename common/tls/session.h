@@ -9,9 +9,12 @@
 
 namespace tidemark::tls {
 
-// The server's end of TLS on a socket that does not block. It never waits: it
+// IPv4 or IPv6, as text.
+bool IsAddress(const std::string& host);
+
+// One end of TLS on a socket that does not block. It never waits: it
 // says what the socket has to be before it can go on. Used by one thread at a
-// time.
+// time, in a process that ignores SIGPIPE.
 class Session {
  public:
   enum class Step : uint8_t {
@@ -25,6 +28,11 @@ class Session {
   // REQUIRES: `socket` is open for as long as this is used.
   static Result<std::unique_ptr<Session>> Accept(
       std::shared_ptr<const ServerContext> context, int socket);
+  // `host`: whom the certificate has to name, where the context checks that:
+  // a name, or an address as text.
+  static Result<std::unique_ptr<Session>> Connect(
+      std::shared_ptr<const ClientContext> context, int socket,
+      const std::string& host);
 
   // Until kDone; costs up to milliseconds of the processor. This and Read take
   // so much from the socket at once and no more: there are records that say
@@ -43,13 +51,15 @@ class Session {
   const std::string& reason() const { return reason_; }
 
  private:
-  Session(std::shared_ptr<const ServerContext> context, SslPtr ssl)
+  Session(std::shared_ptr<const void> context, SslPtr ssl)
       : context_(std::move(context)), ssl_(std::move(ssl)) {}
+  static Result<std::unique_ptr<Session>> Over(
+      std::shared_ptr<const void> context, SSL_CTX* raw, int socket);
   Step StepOf(int result);
   static long OnBio(BIO* bio, int operation, const char*, size_t, int, long,
                     int result, size_t*);
 
-  const std::shared_ptr<const ServerContext> context_;
+  const std::shared_ptr<const void> context_;
   const SslPtr ssl_;
   std::string reason_;
   int reads_left_ = 0;  // of the socket, in this call

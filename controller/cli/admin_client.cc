@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/rpc/channel.h"
 #include "common/rpc/request_id.h"
 #include "controller/cli/command.h"
 #include "proto/admin.grpc.pb.h"
@@ -42,6 +43,12 @@ ErrorCode CodeOf(const grpc::ClientContext& context) {
   return static_cast<ErrorCode>(code);
 }
 
+// What gRPC says around it is of no use to anybody.
+std::string Reason(const grpc::Status& status) {
+  const std::string why = rpc::FailedHandshake(status.error_message());
+  return why.empty() ? status.error_message() : "TLS: " + why;
+}
+
 }  // namespace
 
 struct AdminClient::Impl {
@@ -49,11 +56,14 @@ struct AdminClient::Impl {
   milliseconds timeout;
   std::vector<std::unique_ptr<Admin::Stub>> stubs;
   size_t next = 0;
+  rpc::SecurityPtr security;  // nullptr: plaintext
+  Status usable;
 
   template <class Response, class Request>
   Result<Response> Call(Request request,
                         grpc::Status (Admin::Stub::*method)(
                             grpc::ClientContext*, const Request&, Response*)) {
+    TM_RETURN_IF_ERROR(usable);
     if (stubs.empty()) {
       return Fail(ErrorCode::kInvalidRequest,
                   "name at least one controller: --bootstrap-controllers "
@@ -85,14 +95,23 @@ struct AdminClient::Impl {
     return Fail(ErrorCode::kRequestTimedOut,
                 "no controller of " + controllers + " answered within " +
                     std::to_string(timeout.count()) +
-                    " ms (last: " + status.error_message() +
+                    " ms (last: " + Reason(status) +
                     "); check that a majority of the controllers runs and "
                     "that --bootstrap-controllers names them");
   }
 };
 
-AdminClient::AdminClient(const std::string& controllers, int64_t timeout_ms)
-    : impl_(new Impl{controllers, milliseconds(timeout_ms), {}, 0}) {
+AdminClient::AdminClient(const Context& context)
+    : AdminClient(context.controllers, context.timeout_ms, context.tls) {}
+
+AdminClient::AdminClient(const std::string& controllers, int64_t timeout_ms,
+                         const TlsOptions& tls)
+    : impl_(new Impl{controllers, milliseconds(timeout_ms)}) {
+  if (auto security = SecurityOf(tls)) {
+    impl_->security = std::move(*security);
+  } else {
+    impl_->usable = Fail(security.error());
+  }
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
@@ -101,7 +120,10 @@ AdminClient::AdminClient(const std::string& controllers, int64_t timeout_ms)
   arguments.SetMaxReceiveMessageSize(-1);
   for (const std::string& address : SplitList(controllers, ',')) {
     impl_->stubs.push_back(Admin::NewStub(grpc::CreateCustomChannel(
-        address, grpc::InsecureChannelCredentials(), arguments)));
+        address,
+        rpc::CredentialsTo(impl_->security.get(), rpc::HostOf(address),
+                           kNoNode),
+        arguments)));
   }
 }
 

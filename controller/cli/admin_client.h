@@ -5,17 +5,24 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "controller/cli/tls_options.h"
 #include "proto/admin.pb.h"
 
 namespace tidemark::cli {
+
+struct Context;
 
 // Asks the controllers. Any of them takes any call; one that does not answer
 // is passed over for the next, round and round until the timeout: all calls
 // are safe to retry. Blocking; one thread.
 class AdminClient {
  public:
-  // `controllers`: host:port,...
-  AdminClient(const std::string& controllers, int64_t timeout_ms);
+  // As the command line says.
+  explicit AdminClient(const Context& context);
+  // Of these controllers: host:port,... With files of TLS that are of no use
+  // every call is an error.
+  AdminClient(const std::string& controllers, int64_t timeout_ms,
+              const TlsOptions& tls);
   ~AdminClient();
 
   Result<admin::v1::CreateTopicsResponse> Call(

@@ -12,6 +12,7 @@
 
 #include "common/io/file.h"
 #include "common/metadata/backup.h"
+#include "common/rpc/channel.h"
 #include "common/rpc/status_map.h"
 #include "controller/cli/child_process.h"
 #include "controller/cli/command.h"
@@ -41,11 +42,13 @@ struct GoBackOptions {
 };
 
 Result<std::string> SaveFrom(const std::string& address, bool local,
+                             const rpc::Security* security,
                              Time::time_point deadline) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   auto stub = backup_v1::Backup::NewStub(grpc::CreateCustomChannel(
-      address, grpc::InsecureChannelCredentials(), arguments));
+      address, rpc::CredentialsTo(security, rpc::HostOf(address), kNoNode),
+      arguments));
   grpc::ClientContext context;
   context.set_deadline(deadline);
   backup_v1::SaveRequest request;
@@ -70,6 +73,7 @@ Result<std::string> SaveFrom(const std::string& address, bool local,
 
 // Of whichever controller leads, or, `local`, of the first that answers.
 Result<std::string> SaveFromAny(const Context& context, bool local) {
+  TM_ASSIGN_OR_RETURN(const rpc::SecurityPtr security, SecurityOf(context.tls));
   const auto addresses = SplitList(context.controllers, ',');
   const auto deadline = Time::now() + milliseconds(context.timeout_ms);
   Error why{ErrorCode::kInvalidRequest, "name at least one controller"};
@@ -79,7 +83,7 @@ Result<std::string> SaveFromAny(const Context& context, bool local) {
       // So that one that hangs leaves time for the others.
       const auto left = deadline - Time::now();
       const auto most = left / static_cast<int>(addresses.size() + 1) * 2;
-      auto file = SaveFrom(address, local, Time::now() + most);
+      auto file = SaveFrom(address, local, security.get(), Time::now() + most);
       if (file) return file;
       // That there was no time for the last one says nothing.
       if (!any || file.error().code != ErrorCode::kRequestTimedOut)

@@ -44,7 +44,7 @@ void PrintOffline(const admin::v1::Broker& broker) {
 
 // All brokers, or the one that is asked for.
 Status Show(const Context& context, std::optional<int32_t> only) {
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(auto cluster,
                       client.Call(admin::v1::DescribeClusterRequest()));
   std::vector<admin::v1::Broker> brokers;
@@ -79,7 +79,7 @@ Status Show(const Context& context, std::optional<int32_t> only) {
 }
 
 Status Unregister(const Context& context, int32_t id) {
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   admin::v1::UnregisterBrokerRequest request;
   request.set_broker_id(id);
   TM_RETURN_IF_ERROR(client.Call(request));

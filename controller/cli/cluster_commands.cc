@@ -9,7 +9,7 @@ namespace tidemark::cli {
 namespace {
 
 Status Info(const Context& context) {
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(auto cluster,
                       client.Call(admin::v1::DescribeClusterRequest()));
   int fenced = 0;

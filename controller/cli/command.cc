@@ -11,7 +11,24 @@ namespace {
 // CLI11 does not show a parent's options with a subcommand.
 constexpr char kSharedOptions[] =
     "Options of every command: --format, --bootstrap-controllers,\n"
-    "--bootstrap-servers, --timeout-ms; see tidemark --help";
+    "--bootstrap-servers, --timeout-ms, --tls-ca, --tls-cert, --tls-key,\n"
+    "--command-config; see tidemark --help";
+
+void AddTlsOptions(CLI::App& app, TlsOptions* tls) {
+  app.add_option("--tls-ca", tls->ca,
+                 "Speak TLS, to who has a certificate of these: a PEM file")
+      ->envname("TIDEMARK_TLS_CA");
+  app.add_option("--tls-cert", tls->certificate,
+                 "Show this certificate, with its chain: a PEM file")
+      ->envname("TIDEMARK_TLS_CERT");
+  app.add_option("--tls-key", tls->key,
+                 "Its key: a PEM file; default: that of --tls-cert")
+      ->envname("TIDEMARK_TLS_KEY");
+  app.add_option("--command-config", tls->command_config,
+                 "A client.properties as of Kafka's tools: security.protocol "
+                 "and ssl.*")
+      ->envname("TIDEMARK_COMMAND_CONFIG");
+}
 
 void AddSharedOptions(CLI::App& app, Context& context) {
   app.add_option("--format", context.format, "How to print: table or json")
@@ -32,6 +49,7 @@ void AddSharedOptions(CLI::App& app, Context& context) {
                  "When to give up an admin call")
       ->check(CLI::Range(int64_t{1}, int64_t{3600000}))
       ->capture_default_str();
+  AddTlsOptions(app, &context.tls);
 }
 
 }  // namespace

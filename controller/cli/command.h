@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "controller/cli/tls_options.h"
 
 namespace CLI {
 class App;
@@ -24,6 +25,7 @@ struct Context {
   std::string controllers = "127.0.0.1:9093";        // host:port,...
   std::string bootstrap_servers = "127.0.0.1:9092";  // host:port,...
   int64_t timeout_ms = 15000;  // for one admin call, retries included
+  TlsOptions tls;              // of all connections
   std::function<Status()> action;
 };
 

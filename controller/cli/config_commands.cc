@@ -34,7 +34,7 @@ admin::v1::Resource ResourceOf(const ConfigOptions& options) {
 Status Get(const Context& context, const ConfigOptions& options) {
   admin::v1::DescribeConfigsRequest request;
   *request.add_resources() = ResourceOf(options);
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(auto response, client.Call(request));
   Json json = Json::object();
   Table table({"KEY", "VALUE", "SOURCE"});
@@ -68,7 +68,7 @@ const char* TypeName(int32_t type) {
 }
 
 Status List(const Context& context) {
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(const auto response,
                       client.Call(admin::v1::ListConfigResourcesRequest()));
   Json json = Json::array();
@@ -103,7 +103,7 @@ Status Alter(const Context& context, const ConfigOptions& options,
     change->set_key(pair.first);
     change->set_value(pair.second);
   }
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(auto response, client.Call(request));
   for (const auto& result : response.resources()) {
     TM_RETURN_IF_ERROR(CodeToStatus(

@@ -154,9 +154,8 @@ Status Consume(const Context& context, const ConsumeOptions& options) {
     TM_ASSIGN_OR_RETURN(auto pair, SplitPair(entry));
     settings.push_back(pair);
   }
-  TM_ASSIGN_OR_RETURN(
-      auto client,
-      NewKafkaClient(RD_KAFKA_CONSUMER, context.bootstrap_servers, settings));
+  TM_ASSIGN_OR_RETURN(auto client,
+                      NewKafkaClient(RD_KAFKA_CONSUMER, context, settings));
   TM_ASSIGN_OR_RETURN(
       int partitions,
       CountPartitions(client.get(), options.topic, context.timeout_ms));

@@ -362,7 +362,8 @@ Result<bool> CreateTopics(const admin::v1::CreateTopicsRequest& request,
                           const std::string& controller, Cluster* cluster) {
   if (request.topics().empty()) return true;
   const auto end = Time::now() + kTopics;
-  AdminClient client(controller, kTopicsTryMs);
+  // Of this machine, in plaintext.
+  AdminClient client(controller, kTopicsTryMs, {});
   auto response = client.Call(request);
   while (!response) {
     TM_ASSIGN_OR_RETURN(const bool goes_on, cluster->GoesOn());

@@ -48,7 +48,7 @@ std::string ToText(int32_t min, int32_t max) {
 }
 
 Status Describe(const Context& context) {
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(const auto all, client.Call(DescribeFeaturesRequest()));
   if (context.format == Format::kJson) {
     PrintJson(ToJson(all));
@@ -131,7 +131,7 @@ Status Update(const Context& context, const UpdateOptions& options,
   for (const std::string& text : options.features) {
     TM_RETURN_IF_ERROR(AddUpdate(text, kind, &request));
   }
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   if (request.updates().empty()) {
     // The newest level of everything that has one to be chosen.
     TM_ASSIGN_OR_RETURN(const auto now, client.Call(DescribeFeaturesRequest()));

@@ -56,9 +56,8 @@ Result<std::vector<TopicPartition>> PartitionsIn(const Context& context,
   if (scope.all_topics) {
     for (const auto& [partition, offset] : committed) out.insert(partition);
   }
-  TM_ASSIGN_OR_RETURN(
-      auto client,
-      NewKafkaClient(RD_KAFKA_PRODUCER, context.bootstrap_servers, {}));
+  TM_ASSIGN_OR_RETURN(auto client,
+                      NewKafkaClient(RD_KAFKA_PRODUCER, context, {}));
   for (const std::string& text : scope.topics) {
     TM_ASSIGN_OR_RETURN(TopicScope topic, ParseScope(text));
     TM_ASSIGN_OR_RETURN(
@@ -154,9 +153,8 @@ Result<std::vector<Move>> Plan(const Context& context,
                                const OffsetTarget& target,
                                const std::vector<TopicPartition>& partitions,
                                const Offsets& committed) {
-  TM_ASSIGN_OR_RETURN(
-      auto client,
-      NewKafkaClient(RD_KAFKA_PRODUCER, context.bootstrap_servers, {}));
+  TM_ASSIGN_OR_RETURN(auto client,
+                      NewKafkaClient(RD_KAFKA_PRODUCER, context, {}));
   std::map<TopicPartition, int64_t> at_time;
   if (target.timestamp_ms) {
     TM_ASSIGN_OR_RETURN(at_time, AtTime(context, client.get(), partitions,

@@ -60,9 +60,8 @@ Result<std::vector<Position>> Positions(const Context& context,
                                         const std::string& group) {
   TM_ASSIGN_OR_RETURN(const GroupOffsets committed,
                       CommittedOffsets(context, group));
-  TM_ASSIGN_OR_RETURN(
-      auto client,
-      NewKafkaClient(RD_KAFKA_PRODUCER, context.bootstrap_servers, {}));
+  TM_ASSIGN_OR_RETURN(auto client,
+                      NewKafkaClient(RD_KAFKA_PRODUCER, context, {}));
   std::vector<Position> out;
   for (const auto& [partition, offset] : committed) {
     Position p{partition.topic, partition.partition, offset, -1};

@@ -9,18 +9,37 @@ namespace {
 std::atomic<bool> stop{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
+Result<KafkaSettings> TlsSettings(const TlsOptions& options) {
+  TM_ASSIGN_OR_RETURN(const auto tls, TlsOf(options));
+  if (!tls) return KafkaSettings();
+  TM_ASSIGN_OR_RETURN(const auto material,
+                      tls::PemMaterial::MakeOfClient(tls->settings));
+  KafkaSettings settings = {{"security.protocol", "ssl"},
+                            {"ssl.endpoint.identification.algorithm",
+                             tls->settings.check_host ? "https" : "none"}};
+  if (!material->trust.empty()) {
+    settings.emplace_back("ssl.ca.pem", material->trust);
+  }
+  if (!material->key.empty()) {
+    settings.emplace_back("ssl.key.pem", material->key);
+    settings.emplace_back("ssl.certificate.pem", material->chain);
+  }
+  return settings;
+}
+
 }  // namespace
 
 Result<KafkaPtr<rd_kafka_t>> NewKafkaClient(
-    rd_kafka_type_t type, const std::string& bootstrap_servers,
-    const KafkaSettings& settings,
+    rd_kafka_type_t type, const Context& context, const KafkaSettings& settings,
     void (*on_delivery)(rd_kafka_t*, const rd_kafka_message_t*, void*),
     void* opaque) {
+  TM_ASSIGN_OR_RETURN(const KafkaSettings tls, TlsSettings(context.tls));
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   char why[512] = "";
-  KafkaSettings all = {{"bootstrap.servers", bootstrap_servers},
+  KafkaSettings all = {{"bootstrap.servers", context.bootstrap_servers},
                        {"client.id", "tidemark-cli"},
                        {"log_level", "3"}};
+  all.insert(all.end(), tls.begin(), tls.end());
   all.insert(all.end(), settings.begin(), settings.end());
   for (const auto& [name, value] : all) {
     if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why, sizeof why) !=

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "controller/cli/command.h"
 
 namespace tidemark::cli {
 
@@ -29,11 +30,11 @@ using KafkaPtr = std::unique_ptr<T, KafkaDeleter>;
 
 using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
 
-// A client with these settings of librdkafka; later ones win.
+// A client of the command line's brokers, with these settings of librdkafka;
+// later ones win.
 // `on_delivery` may be null; its opaque is `opaque`.
 Result<KafkaPtr<rd_kafka_t>> NewKafkaClient(
-    rd_kafka_type_t type, const std::string& bootstrap_servers,
-    const KafkaSettings& settings,
+    rd_kafka_type_t type, const Context& context, const KafkaSettings& settings,
     void (*on_delivery)(rd_kafka_t*, const rd_kafka_message_t*,
                         void*) = nullptr,
     void* opaque = nullptr);

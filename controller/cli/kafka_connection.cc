@@ -1,11 +1,17 @@
 #include "controller/cli/kafka_connection.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <asio/ip/tcp.hpp>
 #include <chrono>
+#include <csignal>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "common/kafka/messages/find_coordinator.h"
+#include "common/tls/session.h"
 #include "controller/cli/command.h"
 
 namespace tidemark::cli {
@@ -23,8 +29,9 @@ uint32_t ToLength(const char* bytes) {
   return length;
 }
 
-Result<kafka::MetadataResponse> AskForMetadata(const std::string& address,
-                                               int64_t timeout_ms) {
+Result<kafka::MetadataResponse> AskForMetadata(
+    const std::string& address, int64_t timeout_ms,
+    std::shared_ptr<const tls::ClientContext> tls) {
   const size_t colon = address.rfind(':');
   if (colon == std::string::npos) {
     return Fail(ErrorCode::kInvalidRequest,
@@ -35,7 +42,7 @@ Result<kafka::MetadataResponse> AskForMetadata(const std::string& address,
       KafkaConnection connection,
       KafkaConnection::Open(address.substr(0, colon),
                             static_cast<int32_t>(std::atoi(port.c_str())),
-                            timeout_ms));
+                            timeout_ms, std::move(tls)));
   kafka::MetadataRequest request;
   request.allow_auto_topic_creation = false;
   return connection.Call<kafka::MetadataResponse>(request, kMetadataVersion);
@@ -43,10 +50,81 @@ Result<kafka::MetadataResponse> AskForMetadata(const std::string& address,
 
 }  // namespace
 
+// Bytes of one connection, plain or by TLS, until a deadline.
 struct KafkaConnection::Impl {
+  using Step = tls::Session::Step;
+  using Time = std::chrono::steady_clock;
+
   asio::ip::tcp::iostream stream;
+  std::unique_ptr<tls::Session> session;  // nullptr: plain
   std::chrono::milliseconds timeout{};
+  Time::time_point deadline;
   std::string name;  // host:port
+
+  void Begin() {
+    stream.expires_after(timeout);
+    deadline = Time::now() + timeout;
+  }
+  Error Silent(bool late, const std::string& why) const {
+    return {late ? ErrorCode::kRequestTimedOut : ErrorCode::kNetworkException,
+            "broker " + name + " does not answer (" + why + ")"};
+  }
+
+  // Of TLS: until `step` is done.
+  template <class Try>
+  Status Until(Try step) {
+    while (true) {
+      const Step now = step();
+      if (now == Step::kDone) return {};
+      if (now == Step::kEnd) return Fail(Silent(false, "the end"));
+      if (now == Step::kBroken) return Fail(Silent(false, session->reason()));
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          deadline - Time::now());
+      pollfd wait{.fd = stream.socket().native_handle(),
+                  .events = static_cast<short>(
+                      now == Step::kWantRead ? POLLIN : POLLOUT),
+                  .revents = 0};
+      if (left.count() <= 0 ||
+          poll(&wait, 1, static_cast<int>(left.count())) == 0) {
+        return Fail(Silent(true, "timed out"));
+      }
+    }
+  }
+
+  Status Write(const std::string& bytes) {
+    if (session == nullptr) {
+      stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+      stream.flush();
+      return Plain();
+    }
+    std::span<const char> left(bytes);
+    while (!left.empty()) {
+      size_t count = 0;
+      TM_RETURN_IF_ERROR(Until([&] { return session->Write(left, &count); }));
+      left = left.subspan(count);
+    }
+    return {};
+  }
+
+  Status Read(std::span<char> to) {
+    if (session == nullptr) {
+      stream.read(to.data(), static_cast<std::streamsize>(to.size()));
+      return Plain();
+    }
+    while (!to.empty()) {
+      size_t count = 0;
+      TM_RETURN_IF_ERROR(Until([&] { return session->Read(to, &count); }));
+      to = to.subspan(count);
+    }
+    return {};
+  }
+
+  Status Plain() const {
+    if (stream) return {};
+    return Fail(Silent(stream.error() == asio::error::operation_aborted ||
+                           stream.error() == asio::error::timed_out,
+                       stream.error().message()));
+  }
 };
 
 KafkaConnection::KafkaConnection(std::unique_ptr<Impl> impl)
@@ -54,13 +132,13 @@ KafkaConnection::KafkaConnection(std::unique_ptr<Impl> impl)
 KafkaConnection::~KafkaConnection() = default;
 KafkaConnection::KafkaConnection(KafkaConnection&&) noexcept = default;
 
-Result<KafkaConnection> KafkaConnection::Open(const std::string& host,
-                                              int32_t port,
-                                              int64_t timeout_ms) {
+Result<KafkaConnection> KafkaConnection::Open(
+    const std::string& host, int32_t port, int64_t timeout_ms,
+    std::shared_ptr<const tls::ClientContext> tls) {
   auto impl = std::make_unique<Impl>();
   impl->timeout = std::chrono::milliseconds(timeout_ms);
   impl->name = host + ":" + std::to_string(port);
-  impl->stream.expires_after(impl->timeout);
+  impl->Begin();
   impl->stream.connect(host, std::to_string(port));
   if (!impl->stream) {
     return Fail(ErrorCode::kNetworkException,
@@ -68,42 +146,44 @@ Result<KafkaConnection> KafkaConnection::Open(const std::string& host,
                     impl->stream.error().message() +
                     "); is --bootstrap-servers right?");
   }
+  if (tls == nullptr) return KafkaConnection(std::move(impl));
+  // OpenSSL writes without asking that there be none.
+  std::signal(SIGPIPE, SIG_IGN);
+  auto& socket = impl->stream.socket();
+  socket.native_non_blocking(true);
+  TM_ASSIGN_OR_RETURN(
+      impl->session,
+      tls::Session::Connect(std::move(tls), socket.native_handle(), host));
+  TM_RETURN_IF_ERROR(impl->Until([&] { return impl->session->Handshake(); }));
   return KafkaConnection(std::move(impl));
 }
 
 Result<SharedBytes> KafkaConnection::Exchange(const std::string& frame) {
-  auto& stream = impl_->stream;
-  stream.expires_after(impl_->timeout);
-  stream.write(frame.data(), static_cast<std::streamsize>(frame.size()));
-  stream.flush();
+  impl_->Begin();
+  TM_RETURN_IF_ERROR(impl_->Write(frame));
   char length[4];
-  stream.read(length, sizeof length);
-  const uint32_t size = stream ? ToLength(length) : 0;
-  if (stream && size > kLargestAnswer) {
+  TM_RETURN_IF_ERROR(impl_->Read(length));
+  const uint32_t size = ToLength(length);
+  if (size > kLargestAnswer) {
     return Fail(ErrorCode::kNetworkException,
                 impl_->name + " speaks something else than Kafka's protocol");
   }
   std::string answer(size, '\0');
-  if (stream) stream.read(answer.data(), static_cast<std::streamsize>(size));
-  if (!stream) {
-    const bool late = stream.error() == asio::error::operation_aborted ||
-                      stream.error() == asio::error::timed_out;
-    return Fail(
-        late ? ErrorCode::kRequestTimedOut : ErrorCode::kNetworkException,
-        "broker " + impl_->name + " does not answer (" +
-            stream.error().message() + ")");
-  }
+  TM_RETURN_IF_ERROR(impl_->Read(answer));
   return SharedBytes(std::move(answer));
 }
 
-Result<KafkaBrokers> KafkaBrokers::Find(const std::string& bootstrap_servers,
-                                        int64_t timeout_ms) {
+Result<KafkaBrokers> KafkaBrokers::Find(const Context& context) {
+  TM_ASSIGN_OR_RETURN(const auto tls, TlsOf(context.tls));
+  KafkaBrokers brokers;
+  brokers.timeout_ms_ = context.timeout_ms;
+  if (tls) {
+    TM_ASSIGN_OR_RETURN(brokers.tls_, tls::ClientContext::Make(tls->settings));
+  }
   Error last{ErrorCode::kInvalidRequest, "--bootstrap-servers names none"};
-  for (const std::string& address : SplitList(bootstrap_servers, ',')) {
-    auto metadata = AskForMetadata(address, timeout_ms);
+  for (const std::string& address : SplitList(context.bootstrap_servers, ',')) {
+    auto metadata = AskForMetadata(address, context.timeout_ms, brokers.tls_);
     if (metadata) {
-      KafkaBrokers brokers;
-      brokers.timeout_ms_ = timeout_ms;
       brokers.metadata_ = std::move(*metadata);
       return brokers;
     }
@@ -153,8 +233,9 @@ Result<KafkaConnection*> KafkaBrokers::To(NodeId broker) {
   }
   for (const auto& one : metadata_.brokers) {
     if (one.node_id != broker) continue;
-    TM_ASSIGN_OR_RETURN(KafkaConnection connection,
-                        KafkaConnection::Open(one.host, one.port, timeout_ms_));
+    TM_ASSIGN_OR_RETURN(
+        KafkaConnection connection,
+        KafkaConnection::Open(one.host, one.port, timeout_ms_, tls_));
     return &connections_.emplace(broker, std::move(connection)).first->second;
   }
   return Fail(ErrorCode::kBrokerNotAvailable,

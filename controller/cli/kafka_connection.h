@@ -9,16 +9,21 @@
 #include "common/base/result.h"
 #include "common/kafka/codec.h"
 #include "common/kafka/messages/metadata.h"
+#include "common/tls/context.h"
 
 namespace tidemark::cli {
+
+struct Context;
 
 // One request at a time to one broker, for what librdkafka has no call for.
 // Blocking; one thread.
 class KafkaConnection {
  public:
-  // kNetworkException: nobody answers there.
-  static Result<KafkaConnection> Open(const std::string& host, int32_t port,
-                                      int64_t timeout_ms);
+  // `tls`: nullptr: plaintext. kNetworkException: nobody answers there, or is
+  // somebody else.
+  static Result<KafkaConnection> Open(
+      const std::string& host, int32_t port, int64_t timeout_ms,
+      std::shared_ptr<const tls::ClientContext> tls);
   ~KafkaConnection();
   KafkaConnection(KafkaConnection&&) noexcept;
 
@@ -46,9 +51,8 @@ class KafkaConnection {
 // The brokers of a cluster, each asked over a connection of its own.
 class KafkaBrokers {
  public:
-  // By the first of `bootstrap_servers` (host:port,...) that answers.
-  static Result<KafkaBrokers> Find(const std::string& bootstrap_servers,
-                                   int64_t timeout_ms);
+  // By the first of the command line's brokers that answers.
+  static Result<KafkaBrokers> Find(const Context& context);
 
   const kafka::MetadataResponse& metadata() const { return metadata_; }
   // kUnknownTopicOrPartition; kLeaderNotAvailable.
@@ -66,6 +70,7 @@ class KafkaBrokers {
   Result<KafkaConnection*> To(NodeId broker);
 
   int64_t timeout_ms_ = 0;
+  std::shared_ptr<const tls::ClientContext> tls_;
   kafka::MetadataResponse metadata_;
   std::map<NodeId, KafkaConnection> connections_;
 };

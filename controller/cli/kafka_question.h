@@ -12,9 +12,8 @@ class Question {
  public:
   static Result<Question> New(const Context& context, rd_kafka_admin_op_t op) {
     Question q;
-    TM_ASSIGN_OR_RETURN(
-        q.client_,
-        NewKafkaClient(RD_KAFKA_PRODUCER, context.bootstrap_servers, {}));
+    TM_ASSIGN_OR_RETURN(q.client_,
+                        NewKafkaClient(RD_KAFKA_PRODUCER, context, {}));
     q.options_.reset(rd_kafka_AdminOptions_new(q.client_.get(), op));
     q.queue_.reset(rd_kafka_queue_new(q.client_.get()));
     q.timeout_ms_ = static_cast<int>(context.timeout_ms);

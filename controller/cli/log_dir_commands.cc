@@ -75,9 +75,7 @@ Status Show(const Context& context, const LogDirOptions& options) {
   if (!options.topic.empty()) {
     TM_ASSIGN_OR_RETURN(scope, ParseScope(options.topic));
   }
-  TM_ASSIGN_OR_RETURN(
-      KafkaBrokers brokers,
-      KafkaBrokers::Find(context.bootstrap_servers, context.timeout_ms));
+  TM_ASSIGN_OR_RETURN(KafkaBrokers brokers, KafkaBrokers::Find(context));
   Json json = Json::array();
   Table table(
       {"BROKER", "LOG DIR", "TOPIC", "PARTITION", "BYTES", "LAG", "STATE"});
@@ -152,9 +150,7 @@ Status Await(KafkaBrokers& brokers, const LogDirOptions& options,
 }
 
 Status Move(const Context& context, const LogDirOptions& options) {
-  TM_ASSIGN_OR_RETURN(
-      KafkaBrokers brokers,
-      KafkaBrokers::Find(context.bootstrap_servers, context.timeout_ms));
+  TM_ASSIGN_OR_RETURN(KafkaBrokers brokers, KafkaBrokers::Find(context));
   TM_ASSIGN_OR_RETURN(const TopicScope scope, Wanted(brokers, options));
   kafka::AlterReplicaLogDirsRequest request;
   request.dirs.push_back(

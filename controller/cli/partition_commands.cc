@@ -45,7 +45,7 @@ Status Elect(const Context& context, const ElectOptions& options) {
     return Fail(ErrorCode::kInvalidRequest,
                 "say of which partitions: --topic TOPIC:0,2 or --all");
   }
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   admin::v1::ElectLeadersRequest request;
   request.set_unclean(options.unclean);
   for (const std::string& topic : options.topics) {

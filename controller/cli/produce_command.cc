@@ -97,9 +97,9 @@ Status Produce(const Context& context, const ProduceOptions& options) {
     settings.push_back(pair);
   }
   Outcome outcome;
-  TM_ASSIGN_OR_RETURN(
-      auto client, NewKafkaClient(RD_KAFKA_PRODUCER, context.bootstrap_servers,
-                                  settings, OnDelivery, &outcome));
+  TM_ASSIGN_OR_RETURN(auto client,
+                      NewKafkaClient(RD_KAFKA_PRODUCER, context, settings,
+                                     OnDelivery, &outcome));
   TM_ASSIGN_OR_RETURN(
       int partitions,
       CountPartitions(client.get(), options.topic, context.timeout_ms));

@@ -78,7 +78,8 @@ Status ShowViews(const Context& context, const Error& why) {
   DescribeQuorumRequest request;
   request.set_local(true);
   for (const std::string& address : SplitList(context.controllers, ',')) {
-    AdminClient client(address, std::min(context.timeout_ms, kOneMs));
+    AdminClient client(address, std::min(context.timeout_ms, kOneMs),
+                       context.tls);
     auto quorum = client.Call(request);
     if (!quorum) continue;
     any = true;
@@ -94,7 +95,7 @@ Status ShowViews(const Context& context, const Error& why) {
 
 Status ShowQuorum(const Context& context) {
   AdminClient client(context.controllers,
-                     std::min(context.timeout_ms, kLeaderMs));
+                     std::min(context.timeout_ms, kLeaderMs), context.tls);
   auto quorum = client.Call(DescribeQuorumRequest());
   if (!quorum) return ShowViews(context, quorum.error());
   PrintQuorum(context, *quorum);
@@ -143,7 +144,7 @@ Status SetAddress(const std::string& text, ChangeQuorumRequest* request) {
 // does not answer may have told the leader.
 void AskFeatures(const Context& context, ChangeQuorumRequest* request) {
   AdminClient client(rpc::HostPort(request->host(), request->port()),
-                     std::min(context.timeout_ms, kOneMs));
+                     std::min(context.timeout_ms, kOneMs), context.tls);
   DescribeQuorumRequest question;
   question.set_local(true);
   if (auto answer = client.Call(question)) {
@@ -163,7 +164,7 @@ Status ChangeQuorum(const Context& context, const ChangeOptions& options,
     TM_RETURN_IF_ERROR(SetAddress(options.address, &request));
     AskFeatures(context, &request);
   }
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(auto unused, client.Call(request));
   static_cast<void>(unused);
   if (context.format == Format::kJson) {

@@ -176,7 +176,7 @@ void PrintMoves(const Context& context, const List& list) {
 }
 
 Status ShowStatus(const Context& context, const ReassignOptions& options) {
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(const List list, Moving(client, options));
   PrintMoves(context, list);
   if (!options.wait || list.reassignments().empty()) return {};
@@ -204,7 +204,7 @@ Result<std::vector<Move>> MovesToCancel(AdminClient& client,
 }
 
 Status Alter(const Context& context, const ReassignOptions& options) {
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(const auto moves, options.cancel
                                             ? MovesToCancel(client, options)
                                             : Named(options));

@@ -61,7 +61,7 @@ Status Create(const Context& context, const TopicOptions& options) {
       (*topic->mutable_configs())[pair.first] = pair.second;
     }
   }
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(auto response, client.Call(request));
   Json json = Json::array();
   Status failure;
@@ -89,7 +89,7 @@ Result<std::vector<admin::v1::Topic>> Describe(
     const Context& context, const std::vector<std::string>& names) {
   admin::v1::DescribeTopicsRequest request;
   for (const std::string& name : names) request.add_names(name);
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(auto response, client.Call(request));
   std::vector<admin::v1::Topic> topics;
   for (auto& result : *response.mutable_topics()) {
@@ -175,7 +175,7 @@ Status DescribeAll(const Context& context, const TopicOptions& options) {
 Status Delete(const Context& context, const TopicOptions& options) {
   admin::v1::DeleteTopicsRequest request;
   for (const std::string& name : options.names) request.add_names(name);
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(auto response, client.Call(request));
   Json json = Json::array();
   Status failure;
@@ -242,7 +242,7 @@ Status Alter(const Context& context, const TopicOptions& options) {
     return Fail(ErrorCode::kInvalidRequest,
                 "nothing to change: give --partitions, --set or --delete");
   }
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   if (options.partitions >= 0) {
     TM_RETURN_IF_ERROR(AlterPartitions(client, options));
   }

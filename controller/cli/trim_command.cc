@@ -21,9 +21,8 @@ Result<KafkaPtr<rd_kafka_topic_partition_list_t>> Wanted(
     const Context& context, const TrimOptions& options) {
   TM_ASSIGN_OR_RETURN(TopicScope scope, ParseScope(options.topic));
   if (scope.partitions.empty()) {
-    TM_ASSIGN_OR_RETURN(
-        auto client,
-        NewKafkaClient(RD_KAFKA_PRODUCER, context.bootstrap_servers, {}));
+    TM_ASSIGN_OR_RETURN(auto client,
+                        NewKafkaClient(RD_KAFKA_PRODUCER, context, {}));
     TM_ASSIGN_OR_RETURN(
         const int count,
         CountPartitions(client.get(), scope.topic, context.timeout_ms));

@@ -67,9 +67,7 @@ Result<std::vector<Coordinated>> ListAll(KafkaBrokers& brokers,
 }
 
 Status List(const Context& context, const ListOptions& options) {
-  TM_ASSIGN_OR_RETURN(
-      KafkaBrokers brokers,
-      KafkaBrokers::Find(context.bootstrap_servers, context.timeout_ms));
+  TM_ASSIGN_OR_RETURN(KafkaBrokers brokers, KafkaBrokers::Find(context));
   TM_ASSIGN_OR_RETURN(const auto all, ListAll(brokers, options));
   Json json = Json::array();
   Table table({"TRANSACTIONAL ID", "COORDINATOR", "PRODUCER", "STATE"});
@@ -102,9 +100,7 @@ Result<Described> DescribeOne(KafkaBrokers& brokers, NodeId coordinator,
 }
 
 Status Describe(const Context& context, const std::string& id) {
-  TM_ASSIGN_OR_RETURN(
-      KafkaBrokers brokers,
-      KafkaBrokers::Find(context.bootstrap_servers, context.timeout_ms));
+  TM_ASSIGN_OR_RETURN(KafkaBrokers brokers, KafkaBrokers::Find(context));
   TM_ASSIGN_OR_RETURN(const NodeId coordinator,
                       brokers.CoordinatorOfTransaction(id));
   TM_ASSIGN_OR_RETURN(const Described t, DescribeOne(brokers, coordinator, id));
@@ -193,9 +189,7 @@ Status Abort(const Context& context, const AbortOptions& options) {
   }
   TM_ASSIGN_OR_RETURN(const TopicPartition partition,
                       OnePartition(options.partition));
-  TM_ASSIGN_OR_RETURN(
-      KafkaBrokers brokers,
-      KafkaBrokers::Find(context.bootstrap_servers, context.timeout_ms));
+  TM_ASSIGN_OR_RETURN(KafkaBrokers brokers, KafkaBrokers::Find(context));
   TM_ASSIGN_OR_RETURN(const Producer producer,
                       OpenAt(brokers, partition, options.start_offset));
   TM_ASSIGN_OR_RETURN(const NodeId leader, brokers.LeaderOf(partition));
@@ -305,9 +299,7 @@ Result<std::vector<Hanging>> FindHanging(KafkaBrokers& brokers,
 }
 
 Status ShowHanging(const Context& context, const HangingOptions& options) {
-  TM_ASSIGN_OR_RETURN(
-      KafkaBrokers brokers,
-      KafkaBrokers::Find(context.bootstrap_servers, context.timeout_ms));
+  TM_ASSIGN_OR_RETURN(KafkaBrokers brokers, KafkaBrokers::Find(context));
   TM_ASSIGN_OR_RETURN(const auto hanging, FindHanging(brokers, options));
   Json json = Json::array();
   Table table({"TOPIC", "PARTITION", "PRODUCER", "EPOCH", "START OFFSET",

@@ -7,6 +7,7 @@
 
 #include "common/base/plaintext.h"
 #include "common/metadata/configs.h"
+#include "common/tls/config_keys.h"
 
 namespace tidemark::controller {
 namespace {
@@ -36,8 +37,8 @@ constexpr ConfigKey kOwnKeys[] = {
     {"controller.listener.names", ConfigType::kList, "CONTROLLER",
      "Name of the listener for controllers, brokers and operators."},
     {"listener.security.protocol.map", ConfigType::kList, "",
-     "Security protocol of each listener name, NAME:PROTOCOL; only PLAINTEXT "
-     "is available."},
+     "Security protocol of each listener name, NAME:PROTOCOL; a controller's "
+     "is PLAINTEXT or SSL."},
     {"inter.broker.listener.name", ConfigType::kString, "",
      "Accepted; of use to brokers only."},
     {"metadata.log.dir", ConfigType::kString, "",
@@ -199,6 +200,42 @@ Status ReadBootstrapServers(const Config& config, ControllerConfig* out) {
   return {};
 }
 
+// gRPC's server takes no versions and ciphers, and asks for certificates
+// always: who has wished for something else must hear of it.
+Status CheckTlsSettings(const Config& config, const std::string& listener) {
+  const std::string own = "listener.name." + ToLower(listener) + ".";
+  if (config.IsSet(own + "ssl.client.auth") &&
+      config.GetOfListener(listener, "ssl.client.auth") != "required")
+    return Bad("Invalid configuration " + own +
+               "ssl.client.auth: must be required, which it is anyway");
+  if (config.GetListOfListener(listener, "ssl.enabled.protocols").size() != 2)
+    return Bad(
+        "Invalid configuration ssl.enabled.protocols: must be "
+        "TLSv1.2,TLSv1.3 for a controller");
+  if (!config.GetListOfListener(listener, "ssl.cipher.suites").empty())
+    return Bad(
+        "Invalid configuration ssl.cipher.suites: must be empty for a "
+        "controller");
+  return {};
+}
+
+Status ReadSecurity(const Config& config, ControllerConfig* out) {
+  TM_ASSIGN_OR_RETURN(const ControllerProtocol protocol,
+                      ProtocolOfControllers(config));
+  const std::vector<std::string> hosts = {out->listen_host};
+  TM_RETURN_IF_ERROR(CheckPlaintextIsMeant(protocol, hosts));
+  std::set<std::string> spoken;
+  if (protocol.tls) spoken.insert(ToLower(protocol.listener));
+  TM_RETURN_IF_ERROR(tls::CheckIsSpoken(config, spoken));
+  if (!protocol.tls) return {};
+  TM_RETURN_IF_ERROR(CheckTlsSettings(config, protocol.listener));
+  out->tls = tls::SettingsOf(config, protocol.listener);
+  TM_ASSIGN_OR_RETURN(out->certificate_roles,
+                      tls::CertificateRoles::Parse(config.GetOfListener(
+                          protocol.listener, "tidemark.certificate.roles")));
+  return {};
+}
+
 Result<std::string> DataDirectory(const Config& config) {
   if (config.IsSet("metadata.log.dir")) {
     return config.GetString("metadata.log.dir");
@@ -226,7 +263,8 @@ void FillOptions(const Config& config, NodeId self, ControllerOptions* out) {
   settings.default_partitions =
       static_cast<int32_t>(config.GetInt("num.partitions"));
   for (const ConfigKey& key : config.keys()) {
-    if (!config.IsSet(key.name)) continue;
+    // Whoever asks for settings is shown these.
+    if (!config.IsSet(key.name) || key.type == ConfigType::kPassword) continue;
     settings.static_configs[std::string(key.name)] = config.GetString(key.name);
   }
 }
@@ -238,6 +276,8 @@ std::span<const ConfigKey> ControllerConfigKeys() {
     std::vector<ConfigKey> out(std::begin(kOwnKeys), std::end(kOwnKeys));
     auto broker = metadata::DynamicBrokerConfigKeys();
     out.insert(out.end(), broker.begin(), broker.end());
+    auto tls = tls::ConfigKeys();
+    out.insert(out.end(), tls.begin(), tls.end());
     return out;
   }();
   return keys;
@@ -297,14 +337,13 @@ Result<ControllerConfig> MakeControllerConfig(const Config& config) {
     return Bad("node.id " + std::to_string(out.node_id) +
                " is not among controller.quorum.voters");
   }
-  TM_RETURN_IF_ERROR(
-      CheckPlaintext(config, config.GetList("controller.listener.names")));
   for (const ConfigKey& key : config.keys()) {
     if (!config.IsSet(key.name)) continue;
     TM_RETURN_IF_ERROR(
         metadata::CheckHasEffect(key.name, config.GetString(key.name)));
   }
   TM_RETURN_IF_ERROR(ReadAddresses(config, self, &out));
+  TM_RETURN_IF_ERROR(ReadSecurity(config, &out));
   TM_ASSIGN_OR_RETURN(out.data_directory, DataDirectory(config));
   out.http_host = config.GetString("http.host");
   if (const int64_t port = config.GetInt("http.port"); port >= 0) {

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "common/base/config.h"
+#include "common/tls/certificate_roles.h"
+#include "common/tls/context.h"
 #include "controller/quorum/quorum.h"
 #include "controller/service/controller.h"
 
@@ -30,6 +32,9 @@ struct ControllerConfig {
   int64_t tick_ms = 50;
   uint32_t election_ticks_min = 6, election_ticks_max = 12;
   int64_t disk_timeout_ms = 30'000;
+  // How gRPC is spoken, by TLS; none: in plaintext.
+  std::optional<tls::Settings> tls;
+  tls::CertificateRoles certificate_roles;
   ControllerOptions options;  // cluster id not set
 };
 

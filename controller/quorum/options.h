@@ -6,6 +6,7 @@
 
 #include "common/base/feature_ranges.h"
 #include "common/base/result.h"
+#include "common/rpc/security.h"
 #include "controller/quorum/quorum.h"
 #include "controller/raft/types.h"
 
@@ -21,7 +22,8 @@ struct Options {
   // Where others reach this node; if not set, as `voters` say.
   std::string host;
   uint16_t port = 0;
-  FeatureRanges features;  // what this node supports; others are told
+  FeatureRanges features;     // what this node supports; others are told
+  rpc::SecurityPtr security;  // of the streams; nullptr: plaintext
 
   int64_t tick_ms = 50;
   uint32_t heartbeat_ticks = 2;

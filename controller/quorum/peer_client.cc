@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "common/rpc/channel.h"
 #include "controller/quorum/wire.h"
 #include "proto/raft.grpc.pb.h"
 
@@ -26,7 +27,8 @@ constexpr Outbox::Limits kConnected{.messages = 4096, .bytes = 32 << 20};
 constexpr Outbox::Limits kUnconnected{.messages = 64, .bytes = 32 << 20};
 constexpr auto kDeadAfter = std::chrono::seconds(2);
 
-std::shared_ptr<grpc::Channel> MakeChannel(const Voter& peer) {
+std::shared_ptr<grpc::Channel> MakeChannel(const Voter& peer,
+                                           const rpc::Security* security) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinPauseMs);
   // Also the longest a connection attempt may take.
@@ -42,9 +44,9 @@ std::shared_ptr<grpc::Channel> MakeChannel(const Voter& peer) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   std::string host = peer.host;
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return grpc::CreateCustomChannel(host + ":" + std::to_string(peer.port),
-                                   grpc::InsecureChannelCredentials(),
-                                   arguments);
+  return grpc::CreateCustomChannel(
+      host + ":" + std::to_string(peer.port),
+      rpc::CredentialsTo(security, peer.host, peer.id), arguments);
 }
 
 }  // namespace
@@ -61,11 +63,11 @@ class PeerClient::Stream final
       public std::enable_shared_from_this<Stream> {
  public:
   Stream(std::weak_ptr<PeerClient> owner, Executor& executor, const Voter& peer,
-         std::shared_ptr<Waiting> waiting)
+         std::shared_ptr<Waiting> waiting, const rpc::Security* security)
       : owner_(std::move(owner)),
         executor_(executor),
         waiting_(std::move(waiting)),
-        stub_(RaftPeer::NewStub(MakeChannel(peer))) {}
+        stub_(RaftPeer::NewStub(MakeChannel(peer, security))) {}
 
   void Start(Envelope hello) {
     self_ = shared_from_this();
@@ -116,7 +118,8 @@ class PeerClient::Stream final
   }
   void OnDone(const grpc::Status& status) override {
     End how = End::kBroken;
-    if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION)
+    if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION ||
+        status.error_code() == kAnothersCertificate)
       how = End::kRefused;
     if (status.error_code() == kLeftBehind) how = End::kLeftBehind;
     executor_.Post([owner = owner_, self = self_.get(), keep = self_, how,
@@ -156,11 +159,12 @@ class PeerClient::Stream final
 };
 
 PeerClient::PeerClient(Executor& executor, Voter peer, raft::v1::Hello hello,
-                       LeftBehind left_behind)
+                       LeftBehind left_behind, rpc::SecurityPtr security)
     : executor_(executor),
       peer_(std::move(peer)),
       hello_(std::move(hello)),
       left_behind_(std::move(left_behind)),
+      security_(std::move(security)),
       pause_ms_(kMinPauseMs),
       waiting_(std::make_shared<Waiting>()) {}
 
@@ -172,8 +176,8 @@ PeerClient::~PeerClient() {
 
 void PeerClient::Connect() {
   if (stream_) return;
-  stream_ =
-      std::make_shared<Stream>(weak_from_this(), executor_, peer_, waiting_);
+  stream_ = std::make_shared<Stream>(weak_from_this(), executor_, peer_,
+                                     waiting_, security_.get());
   Envelope hello;
   *hello.mutable_hello() = hello_;
   stream_->Start(std::move(hello));
@@ -201,6 +205,7 @@ void PeerClient::OnEstablished(const Stream* stream) {
   if (stream != stream_.get()) return;
   established_ = true;
   refused_ = false;
+  unverified_.clear();
   pause_ms_ = kMinPauseMs;
   unanswered_since_ = {};
   stream_->Open();
@@ -217,6 +222,9 @@ void PeerClient::OnEnded(const Stream* stream, const std::string& error,
   unanswered_since_ = {};
   if (how == End::kRefused && !std::exchange(refused_, true))
     LOG(WARNING) << who << " refuses this one: " << error;
+  if (const std::string why = rpc::FailedHandshake(error);
+      !why.empty() && std::exchange(unverified_, why) != why)
+    LOG(WARNING) << who << " cannot be spoken to by TLS: " << why;
   if (std::exchange(pausing_, true)) return;
   executor_.PostAfter(std::chrono::milliseconds(pause_ms_),
                       [weak = weak_from_this()] {

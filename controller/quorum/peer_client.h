@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/executor.h"
+#include "common/rpc/security.h"
 #include "controller/quorum/outbox.h"
 #include "controller/quorum/transport.h"
 
@@ -24,7 +25,7 @@ class PeerClient final : public PeerLink,
   // node.
   using LeftBehind = std::function<void(const std::string& why)>;
   PeerClient(Executor& executor, Voter peer, raft::v1::Hello hello,
-             LeftBehind left_behind);
+             LeftBehind left_behind, rpc::SecurityPtr security);
   ~PeerClient() override;
 
   void Connect() override;
@@ -47,10 +48,12 @@ class PeerClient final : public PeerLink,
   const Voter peer_;
   raft::v1::Hello hello_;
   const LeftBehind left_behind_;
+  const rpc::SecurityPtr security_;
   std::shared_ptr<Stream> stream_;
   bool established_ = false;
-  bool pausing_ = false;  // after a failure
-  bool refused_ = false;  // said so in the log
+  bool pausing_ = false;    // after a failure
+  bool refused_ = false;    // said so in the log
+  std::string unverified_;  // the same, of a handshake of TLS
   int64_t pause_ms_;
   const std::shared_ptr<Waiting> waiting_;  // one stream after the other
   Instant unanswered_since_{};
@@ -58,17 +61,21 @@ class PeerClient final : public PeerLink,
 
 class GrpcTransport final : public Transport {
  public:
-  GrpcTransport(Executor& executor, PeerClient::LeftBehind left_behind)
-      : executor_(executor), left_behind_(std::move(left_behind)) {}
+  GrpcTransport(Executor& executor, PeerClient::LeftBehind left_behind,
+                rpc::SecurityPtr security)
+      : executor_(executor),
+        left_behind_(std::move(left_behind)),
+        security_(std::move(security)) {}
   std::shared_ptr<PeerLink> Open(const Voter& peer,
                                  raft::v1::Hello hello) override {
     return std::make_shared<PeerClient>(executor_, peer, std::move(hello),
-                                        left_behind_);
+                                        left_behind_, security_);
   }
 
  private:
   Executor& executor_;
   const PeerClient::LeftBehind left_behind_;
+  const rpc::SecurityPtr security_;
 };
 
 }  // namespace tidemark::quorum

@@ -22,7 +22,8 @@ class Process final : public RaftQuorum {
       : meta_(storage->meta()),
         disk_(std::move(storage), options.directory, executor,
               found.snapshot.data.size()),
-        transport_(executor, StopForGood),
+        security_(options.security),
+        transport_(executor, StopForGood, security_),
         node_(std::make_unique<Node>(
             std::move(options), meta_,
             Node::World{executor, disk_.background(), disk_, transport_,
@@ -32,7 +33,7 @@ class Process final : public RaftQuorum {
         {meta_.cluster_id, meta_.node_id, meta_.directory_id,
          std::move(left_behind)},
         [&machine](std::string_view data) { return machine.CheckEntry(data); },
-        executor, node_->inbox());
+        executor, node_->inbox(), security_);
   }
 
   void Start() override { node_->Start(); }
@@ -69,6 +70,7 @@ class Process final : public RaftQuorum {
  private:
   const io::MetaProperties meta_;
   StorageThread disk_;
+  const rpc::SecurityPtr security_;
   GrpcTransport transport_;
   std::unique_ptr<RaftService> service_;  // outlives what it passes on to
   std::unique_ptr<Node> node_;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/rpc/permissions.h"
 #include "controller/quorum/wire.h"
 #include "proto/raft.grpc.pb.h"
 
@@ -27,11 +28,12 @@ class Reader;
 class Service final : public RaftPeer::CallbackService, public RaftService {
  public:
   Service(Admission admission, CheckEntry check_entry, Executor& executor,
-          std::weak_ptr<Inbox> inbox)
+          std::weak_ptr<Inbox> inbox, rpc::SecurityPtr security)
       : admission_(std::move(admission)),
         check_entry_(std::move(check_entry)),
         executor_(executor),
-        inbox_(std::move(inbox)) {}
+        inbox_(std::move(inbox)),
+        security_(std::move(security)) {}
 
   grpc::ServerBidiReactor<Envelope, StreamEnd>* Send(
       grpc::CallbackServerContext* context) override;
@@ -49,12 +51,14 @@ class Service final : public RaftPeer::CallbackService, public RaftService {
 
   Executor& executor() { return executor_; }
   const std::weak_ptr<Inbox>& inbox() const { return inbox_; }
+  const rpc::Security* security() const { return security_.get(); }
 
  private:
   const Admission admission_;
   const CheckEntry check_entry_;
   Executor& executor_;
   const std::weak_ptr<Inbox> inbox_;
+  const rpc::SecurityPtr security_;
   std::mutex mutex_;
   std::map<Sender, std::set<uint64_t>> streams_;  // open ones, numbered
   uint64_t next_stream_ = 1;
@@ -68,7 +72,11 @@ class Service final : public RaftPeer::CallbackService, public RaftService {
 class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
                      public std::enable_shared_from_this<Reader> {
  public:
-  explicit Reader(Service& service) : service_(service) {}
+  Reader(Service& service, const grpc::CallbackServerContext& context)
+      : service_(service) {
+    if (service.security() != nullptr)
+      sender_ = service.security()->CallerOf(*context.auth_context());
+  }
 
   // Keeps itself alive until gRPC's OnDone.
   void Begin() {
@@ -149,7 +157,15 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
     if (!closed_) StartRead(&envelope_);
   }
 
+  // Whether the certificate is of the controller that the hello is from.
+  Status CheckSender() const {
+    if (service_.security() == nullptr || !envelope_.has_hello()) return {};
+    return rpc::CheckHolder(sender_, "RaftPeer/Send", envelope_.hello().from());
+  }
+
   void TakeHello() {
+    if (Status may = CheckSender(); !may)
+      return Close({kAnothersCertificate, may.error().message});
     if (service_.admission().IsLeftBehind(envelope_.hello()))
       return Close({kLeftBehind,
                     "the quorum was recovered without this controller. Never "
@@ -206,6 +222,7 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
   Service& service_;
   std::shared_ptr<Reader> self_;
   Envelope envelope_;
+  tls::Holder sender_;  // of the stream, by certificate
   NodeId from_ = kNoNode;
   Uuid directory_, to_directory_;
   std::mutex mutex_;  // reads and writes that start, against Close
@@ -216,8 +233,8 @@ class Reader final : public grpc::ServerBidiReactor<Envelope, StreamEnd>,
 };
 
 grpc::ServerBidiReactor<Envelope, StreamEnd>* Service::Send(
-    grpc::CallbackServerContext*) {
-  auto reader = std::make_shared<Reader>(*this);
+    grpc::CallbackServerContext* context) {
+  auto reader = std::make_shared<Reader>(*this, *context);
   {
     std::lock_guard lock(mutex_);
     readers_.emplace(reader.get(), reader);
@@ -286,9 +303,11 @@ void Service::End(const Sender& from, uint64_t stream) {
 std::unique_ptr<RaftService> MakeRaftService(Admission admission,
                                              CheckEntry check_entry,
                                              Executor& executor,
-                                             std::weak_ptr<Inbox> inbox) {
+                                             std::weak_ptr<Inbox> inbox,
+                                             rpc::SecurityPtr security) {
   return std::make_unique<Service>(std::move(admission), std::move(check_entry),
-                                   executor, std::move(inbox));
+                                   executor, std::move(inbox),
+                                   std::move(security));
 }
 
 }  // namespace tidemark::quorum

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "common/rpc/channel.h"
+#include "common/rpc/permissions.h"
 #include "common/rpc/request_id.h"
 #include "controller/service/call.h"
 #include "controller/service/controller.h"
@@ -34,13 +35,18 @@ using Deadline = std::chrono::system_clock::time_point;
 // Stubs of the other controllers. Executor thread.
 class Peers {
  public:
+  explicit Peers(rpc::SecurityPtr security) : security_(std::move(security)) {}
+
   std::shared_ptr<Stub> Find(const quorum::Voter& voter) {
     std::string address = rpc::HostPort(voter.host, voter.port);
+    const uint64_t generation =
+        security_ == nullptr ? 0 : security_->generation();
     Peer& peer = peers_[voter.id];
-    if (peer.address != address) {
+    if (peer.address != address || peer.generation != generation) {
       peer.address = address;
-      peer.stub =
-          admin_v1::Admin::NewStub(rpc::MakeChannel(voter.host, voter.port));
+      peer.generation = generation;
+      peer.stub = admin_v1::Admin::NewStub(
+          rpc::MakeChannel(security_.get(), voter.host, voter.port));
     }
     return peer.stub;
   }
@@ -48,8 +54,10 @@ class Peers {
  private:
   struct Peer {
     std::string address;
+    uint64_t generation = 0;  // of the certificate
     std::shared_ptr<Stub> stub;
   };
+  const rpc::SecurityPtr security_;
   std::map<NodeId, Peer> peers_;
 };
 
@@ -219,44 +227,53 @@ class AdminCall
 
 class AdminService final : public admin_v1::Admin::CallbackService {
  public:
-  AdminService(Controller* controller, Executor* executor)
-      : controller_(controller), executor_(executor) {}
+  AdminService(Controller* controller, Executor* executor,
+               rpc::SecurityPtr security)
+      : controller_(controller),
+        executor_(executor),
+        security_(security),
+        peers_(std::move(security)) {}
 
 #define TM_ADMIN_CALL(Name, How)                                         \
   grpc::ServerUnaryReactor* Name(grpc::CallbackServerContext* context,   \
                                  const admin_v1::Name##Request* request, \
                                  admin_v1::Name##Response* response)     \
       override {                                                         \
-    return Serve(context, request, response, &Forwarder::Name);          \
+    return Serve("Admin/" #Name, context, request, response,             \
+                 &Forwarder::Name);                                      \
   }
   TM_ADMIN_CALLS(TM_ADMIN_CALL)
 #undef TM_ADMIN_CALL
 
  private:
   // Also where nobody leads: then it is needed most.
-  grpc::ServerUnaryReactor* DescribeHere(
-      grpc::CallbackServerContext* context,
-      admin_v1::DescribeQuorumResponse* response) {
-    auto call = std::make_shared<Call>(context);
-    auto* reactor = call->reactor();
+  void DescribeHere(std::shared_ptr<Call> call,
+                    admin_v1::DescribeQuorumResponse* response) {
     executor_->Post(
         [call = std::move(call), response, controller = controller_] {
           *response = controller->QuorumSeenHere();
           call->Finish({});
         });
-    return reactor;
   }
 
   template <class Request, class Response>
   grpc::ServerUnaryReactor* Serve(
-      grpc::CallbackServerContext* context, const Request* request,
-      Response* response,
+      const char* name, grpc::CallbackServerContext* context,
+      const Request* request, Response* response,
       typename AdminCall<Request, Response>::Remote remote) {
-    if constexpr (std::is_same_v<Request, admin_v1::DescribeQuorumRequest>) {
-      if (request->local()) return DescribeHere(context, response);
-    }
     auto call = std::make_shared<Call>(context);
     auto* reactor = call->reactor();
+    const Status may = rpc::CheckCaller(security_.get(), *context, name);
+    if (!may) {
+      call->Finish(may);
+      return reactor;
+    }
+    if constexpr (std::is_same_v<Request, admin_v1::DescribeQuorumRequest>) {
+      if (request->local()) {
+        DescribeHere(std::move(call), response);
+        return reactor;
+      }
+    }
     std::shared_ptr<void> place(
         nullptr, [calls = calls_](void*) { calls->fetch_sub(1); });
     if (calls_->fetch_add(1) >= kMaxCalls) {
@@ -273,6 +290,7 @@ class AdminService final : public admin_v1::Admin::CallbackService {
 
   Controller* const controller_;
   Executor* const executor_;
+  const rpc::SecurityPtr security_;
   Peers peers_;
   // Calls may outlive the service by a little.
   const std::shared_ptr<std::atomic<int>> calls_ =
@@ -282,8 +300,10 @@ class AdminService final : public admin_v1::Admin::CallbackService {
 }  // namespace
 
 std::unique_ptr<grpc::Service> MakeAdminService(Controller* controller,
-                                                Executor* executor) {
-  return std::make_unique<AdminService>(controller, executor);
+                                                Executor* executor,
+                                                rpc::SecurityPtr security) {
+  return std::make_unique<AdminService>(controller, executor,
+                                        std::move(security));
 }
 
 }  // namespace tidemark::controller

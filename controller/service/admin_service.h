@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "common/base/executor.h"
+#include "common/rpc/security.h"
 
 namespace grpc {
 class Service;
@@ -16,7 +17,8 @@ class Controller;
 // controller takes every call: one that is not active forwards it to the
 // active one, with the deadline that remains, and waits while there is none.
 // The controller and the executor outlive the server it is registered with.
-std::unique_ptr<grpc::Service> MakeAdminService(Controller* controller,
-                                                Executor* executor);
+std::unique_ptr<grpc::Service> MakeAdminService(
+    Controller* controller, Executor* executor,
+    rpc::SecurityPtr security = nullptr);
 
 }  // namespace tidemark::controller

@@ -13,6 +13,7 @@
 
 #include "common/base/executor.h"
 #include "common/metadata/backup.h"
+#include "common/rpc/permissions.h"
 #include "common/rpc/status_map.h"
 #include "controller/service/controller.h"
 #include "proto/backup.grpc.pb.h"
@@ -51,6 +52,12 @@ class SaveStream final : public grpc::ServerWriteReactor<SavePart>,
                        "another backup is being made: try again"});
     mine_ = true;
     executor_->Post([self = self_] { self->Ask(); });
+  }
+
+  // Instead of Begin.
+  void Refuse(const Error& error) {
+    self_ = shared_from_this();
+    End(error);
   }
 
   void OnWriteDone(bool ok) override {
@@ -174,10 +181,12 @@ class SaveStream final : public grpc::ServerWriteReactor<SavePart>,
 class BackupService final : public backup_v1::Backup::CallbackService {
  public:
   BackupService(Controller* controller, std::string cluster_id,
-                Executor* executor, Duration patience)
+                Executor* executor, rpc::SecurityPtr security,
+                Duration patience)
       : controller_(controller),
         cluster_id_(std::move(cluster_id)),
         executor_(executor),
+        security_(std::move(security)),
         patience_(patience) {}
 
   grpc::ServerWriteReactor<SavePart>* Save(
@@ -187,7 +196,13 @@ class BackupService final : public backup_v1::Backup::CallbackService {
         controller_, cluster_id_, executor_, context, request->local(),
         patience_, busy_);
     auto* reactor = stream.get();
-    stream->Begin();
+    const Status may =
+        rpc::CheckCaller(security_.get(), *context, "Backup/Save");
+    if (may) {
+      stream->Begin();
+    } else {
+      stream->Refuse(may.error());
+    }
     return reactor;
   }
 
@@ -195,6 +210,7 @@ class BackupService final : public backup_v1::Backup::CallbackService {
   Controller* const controller_;
   const std::string cluster_id_;
   Executor* const executor_;
+  const rpc::SecurityPtr security_;
   const Duration patience_;
   // Streams may outlive the service by a little.
   const std::shared_ptr<std::atomic<bool>> busy_ =
@@ -206,9 +222,11 @@ class BackupService final : public backup_v1::Backup::CallbackService {
 std::unique_ptr<grpc::Service> MakeBackupService(Controller* controller,
                                                  std::string cluster_id,
                                                  Executor* executor,
+                                                 rpc::SecurityPtr security,
                                                  Duration patience) {
   return std::make_unique<BackupService>(controller, std::move(cluster_id),
-                                         executor, patience);
+                                         executor, std::move(security),
+                                         patience);
 }
 
 }  // namespace tidemark::controller

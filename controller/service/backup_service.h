@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/rpc/security.h"
 
 namespace grpc {
 class Service;
@@ -25,6 +26,7 @@ class Controller;
 // `controller` and `executor` must outlive the server it is registered with.
 std::unique_ptr<grpc::Service> MakeBackupService(
     Controller* controller, std::string cluster_id, Executor* executor,
+    rpc::SecurityPtr security = nullptr,
     Duration patience = std::chrono::seconds(30));
 
 }  // namespace tidemark::controller

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <utility>
 
+#include "common/rpc/permissions.h"
 #include "controller/service/call.h"
 #include "controller/service/controller.h"
 #include "controller/service/send_queue.h"
@@ -75,12 +76,12 @@ class FeedStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     return {queue_.size(), queue_.bytes()};
   }
 
-  // For what is no request.
-  void Refuse() {
+  // Instead of Begin.
+  void Refuse(grpc::Status status) {
     self_ = shared_from_this();
     std::lock_guard lock(mutex_);
     closed_ = true;
-    Finish({grpc::StatusCode::INVALID_ARGUMENT, "not a SubscribeRequest"});
+    Finish(std::move(status));
   }
 
   // gRPC
@@ -134,39 +135,51 @@ using CallbackService = Lifecycle::WithRawCallbackMethod_Subscribe<
 
 class BrokerService final : public CallbackService {
  public:
-  BrokerService(Controller* controller, Executor* executor)
-      : controller_(controller), executor_(executor) {}
+  BrokerService(Controller* controller, Executor* executor,
+                rpc::SecurityPtr security)
+      : controller_(controller),
+        executor_(executor),
+        security_(std::move(security)) {}
 
 #define TM_BROKER_CALL(Name, How)                                             \
   grpc::ServerUnaryReactor* Name(grpc::CallbackServerContext* context,        \
                                  const rpc_v1::Name##Request* request,        \
                                  rpc_v1::Name##Response* response) override { \
-    return Serve(context, request, response);                                 \
+    return Serve("BrokerLifecycle/" #Name, context, request, response);       \
   }
   TM_BROKER_CALLS(TM_BROKER_CALL)
 #undef TM_BROKER_CALL
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Subscribe(
-      grpc::CallbackServerContext*, const grpc::ByteBuffer* bytes) override {
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* bytes) override {
     grpc::ByteBuffer copy(*bytes);  // of the references
     rpc_v1::SubscribeRequest request;
     const bool read =
         grpc::SerializationTraits<rpc_v1::SubscribeRequest>::Deserialize(
             &copy, &request)
             .ok();
+    const Status may =
+        rpc::CheckCaller(security_.get(), *context, "BrokerLifecycle/Subscribe",
+                         request.broker_id());
     auto stream = std::make_shared<FeedStream>(controller_, executor_,
                                                std::move(request));
-    if (read) {
-      stream->Begin();
+    auto* const reactor = stream.get();
+    if (!read) {
+      stream->Refuse(
+          {grpc::StatusCode::INVALID_ARGUMENT, "not a SubscribeRequest"});
+    } else if (!may) {
+      stream->Refuse(rpc::ToGrpc(may.error(), context));
     } else {
-      stream->Refuse();
+      stream->Begin();
     }
-    return stream.get();
+    return reactor;
   }
 
  private:
   template <class Request, class Response>
-  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
+  grpc::ServerUnaryReactor* Serve(const char* name,
+                                  grpc::CallbackServerContext* context,
                                   const Request* request, Response* response) {
     // A heartbeat, however late: nobody waits for the answer any more, but the
     // broker was alive (F40).
@@ -174,6 +187,12 @@ class BrokerService final : public CallbackService {
         std::is_same_v<Request, rpc_v1::HeartbeatRequest>;
     auto call = std::make_shared<Call>(context);
     auto* reactor = call->reactor();
+    const Status may =
+        rpc::CheckCaller(security_.get(), *context, name, request->broker_id());
+    if (!may) {
+      call->Finish(may);
+      return reactor;
+    }
     executor_->Post([this, call, request, response] {
       if (!kAlsoLate && call->Expired()) {
         return call->Finish(Fail(ErrorCode::kRequestTimedOut, "too late"));
@@ -189,13 +208,16 @@ class BrokerService final : public CallbackService {
 
   Controller* const controller_;
   Executor* const executor_;
+  const rpc::SecurityPtr security_;
 };
 
 }  // namespace
 
 std::unique_ptr<grpc::Service> MakeBrokerService(Controller* controller,
-                                                 Executor* executor) {
-  return std::make_unique<BrokerService>(controller, executor);
+                                                 Executor* executor,
+                                                 rpc::SecurityPtr security) {
+  return std::make_unique<BrokerService>(controller, executor,
+                                         std::move(security));
 }
 
 }  // namespace tidemark::controller

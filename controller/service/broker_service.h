@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "common/base/executor.h"
+#include "common/rpc/security.h"
 
 namespace grpc {
 class Service;
@@ -14,8 +15,9 @@ class Controller;
 
 // gRPC's BrokerLifecycle (proto/controller.proto), on the controller's
 // executor. The controller and the executor outlive the server it is
-// registered with.
-std::unique_ptr<grpc::Service> MakeBrokerService(Controller* controller,
-                                                 Executor* executor);
+// registered with. With security a broker is who its certificate says.
+std::unique_ptr<grpc::Service> MakeBrokerService(
+    Controller* controller, Executor* executor,
+    rpc::SecurityPtr security = nullptr);
 
 }  // namespace tidemark::controller

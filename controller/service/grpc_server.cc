@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/rpc/channel.h"
+#include "common/rpc/security.h"
 
 namespace tidemark::controller {
 namespace {
@@ -49,16 +50,19 @@ void GrpcServer::ServeWhile(Executor* executor, std::function<bool()> ready) {
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::string& host, uint16_t port,
-    const std::vector<grpc::Service*>& services) {
+    const std::vector<grpc::Service*>& services,
+    const rpc::Security* security) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   std::string address = rpc::HostPort(host, port);
   grpc::ServerBuilder builder;
   rpc::ConfigureServer(&builder);
   int bound = 0;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &bound);
-  for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<GrpcServer> out(new GrpcServer);
+  out->credentials_ = security == nullptr ? grpc::InsecureServerCredentials()
+                                          : security->OfServer();
+  builder.AddListeningPort(address, out->credentials_, &bound);
+  for (grpc::Service* service : services) builder.RegisterService(service);
   out->server_ = builder.BuildAndStart();
   if (out->server_ == nullptr || bound == 0) {
     return Fail(ErrorCode::kNetworkException,

@@ -11,8 +11,13 @@
 
 namespace grpc {
 class Server;
+class ServerCredentials;
 class Service;
 }  // namespace grpc
+
+namespace tidemark::rpc {
+class Security;
+}
 
 namespace tidemark::controller {
 
@@ -20,11 +25,12 @@ namespace tidemark::controller {
 // reflection services.
 class GrpcServer {
  public:
-  // The services outlive the server. `port` 0: any free one. Fails with one
-  // line that names the address.
+  // The services and `security` outlive the server; nullptr: plaintext. `port`
+  // 0: any free one. Fails with one line that names the address.
   static Result<std::unique_ptr<GrpcServer>> Start(
       const std::string& host, uint16_t port,
-      const std::vector<grpc::Service*>& services);
+      const std::vector<grpc::Service*>& services,
+      const rpc::Security* security = nullptr);
   // From now on the health service says SERVING while `ready` does, which is
   // asked on the executor about ten times a second; until it is first asked,
   // NOT_SERVING.
@@ -38,6 +44,7 @@ class GrpcServer {
  private:
   struct Health;
   GrpcServer();
+  std::shared_ptr<grpc::ServerCredentials> credentials_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<Health> health_;
   uint16_t port_ = 0;

@@ -78,7 +78,8 @@ class Joiner::Impl : public std::enable_shared_from_this<Impl> {
     request.set_timeout_ms(kStepMs);
     WriteFeatures(options_.features, request.mutable_features());
     flight_->context.set_deadline(std::chrono::system_clock::now() + kLimit);
-    flight_->stub = Admin::NewStub(rpc::MakeChannel(server.host, server.port));
+    flight_->stub = Admin::NewStub(
+        rpc::MakeChannel(options_.security.get(), server.host, server.port));
     flight_->stub->async()->ChangeQuorum(
         &flight_->context, &request, &flight_->response,
         [self = shared_from_this()](const grpc::Status& status) {

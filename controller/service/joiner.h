@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/executor.h"
+#include "common/rpc/security.h"
 #include "controller/quorum/quorum.h"
 
 namespace tidemark::controller {
@@ -19,7 +20,8 @@ class Joiner {
     std::vector<quorum::Voter> servers;  // host and port
     raft::Member self;
     bool votes = false;
-    FeatureRanges features;  // that this node supports
+    FeatureRanges features;     // that this node supports
+    rpc::SecurityPtr security;  // nullptr: plaintext
   };
   // `quorum` outlives it; its calls come on `executor`, which still runs when
   // it is destroyed on another thread.

@@ -90,7 +90,8 @@ def asks_for_security(cluster, role):
                        ('authorizer.class.name', 'a.B'), ('super.users', 'User:admin'),
                        ('principal.builder.class', 'a.B'), ('security.inter.broker.protocol', 'SSL')):
         place.refused(key, overrides=['%s=%s' % (key, value)])
-    place.refused('PLAINTEXT', overrides=['listener.security.protocol.map=%s:SSL' % PROTOCOL[role]])
+    place.refused('ssl.keystore.location', overrides=['listener.security.protocol.map=%s:SSL' % PROTOCOL[role]])
+    place.refused(PROTOCOL[role], overrides=['listener.security.protocol.map=%s:SASL_SSL' % PROTOCOL[role]])
 
 
 SPECIAL = {  # what the documentation of a key says about one of its values: each is a start like any other

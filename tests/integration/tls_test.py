@@ -221,7 +221,7 @@ def bad_settings(authority):
                         ({'ssl.enabled.protocols': 'SSLv3'}, 'TLSv1.2'),
                         ({'ssl.cipher.suites': 'NONSENSE'}, 'ssl.cipher.suites'),
                         ({'sasl.enabled.mechanisms': 'PLAIN'}, 'sasl.enabled.mechanisms'),
-                        ({'inter.broker.listener.name': 'SSL'}, 'PLAINTEXT'),
+                        ({'inter.broker.listener.name': 'NOBODY'}, 'names in listeners'),
                         ({'listeners': 'PLAINTEXT://127.0.0.1:%d' % (BASE + 80)}, 'SSL'),
                         ({'listener.name.other.ssl.client.auth': 'required'}, 'listener.name.other')):
         settings = {'node.id': 9, 'log.dirs': authority.path('data'), 'controller.quorum.voters': '1@127.0.0.1:1',

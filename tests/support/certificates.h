@@ -50,9 +50,11 @@ struct Identity {
   }
 };
 
-// issuer nullptr: its own, an authority.
+// issuer nullptr: its own, an authority. `also`: other names of it, as
+// "URI:tidemark:broker/1,IP:127.0.0.1". Valid from `begins_s` from now on.
 inline Identity MakeIdentity(const std::string& name, const Identity* issuer,
-                             int days = 1) {
+                             int days = 1, const std::string& also = "",
+                             long begins_s = -3600) {
   Identity made;
   made.key.reset(EVP_EC_gen("P-256"));
   made.certificate.reset(X509_new());
@@ -60,7 +62,7 @@ inline Identity MakeIdentity(const std::string& name, const Identity* issuer,
   X509_set_version(certificate, X509_VERSION_3);
   static long serial = 1;
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), begins_s);
   X509_gmtime_adj(X509_getm_notAfter(certificate), 86400L * days);
   X509_set_pubkey(certificate, made.key.get());
   X509_NAME* const subject = X509_get_subject_name(certificate);
@@ -76,6 +78,12 @@ inline Identity MakeIdentity(const std::string& name, const Identity* issuer,
                           issuer == nullptr ? "critical,CA:TRUE" : "CA:FALSE");
   X509_add_ext(certificate, authority, -1);
   X509_EXTENSION_free(authority);
+  if (!also.empty()) {
+    X509_EXTENSION* const names = X509V3_EXT_conf_nid(
+        nullptr, nullptr, NID_subject_alt_name, also.c_str());
+    X509_add_ext(certificate, names, -1);
+    X509_EXTENSION_free(names);
+  }
   X509_sign(certificate, issuer == nullptr ? made.key.get() : issuer->key.get(),
             EVP_sha256());
   return made;

@@ -20,6 +20,7 @@ BrokerConfig ConfigOf(NodeId id) {
   sources.overrides = {
       "node.id=" + std::to_string(id),
       "controller.quorum.voters=101@controller:1",
+      "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
       "listeners=PLAINTEXT://127.0.0.1:0",
       "log.dirs=/disk/a,/disk/b",
       // Everything that happens now and then happens often.

@@ -203,7 +203,8 @@ TEST_F(ConnectionTest, APeerAsksAnythingAndIsAnsweredInOrder) {
   std::unique_ptr<replication::PeerConnection> peer;
   loop.Post([&] {
     peer = std::make_unique<replication::PeerConnection>(
-        loop.context(), "127.0.0.1", port, "broker-1", std::chrono::seconds(5));
+        loop.context(), "127.0.0.1", port, "broker-1", std::chrono::seconds(5),
+        replication::PeerSecurity());
     for (int i = 0; i < 3; ++i) {
       peer->Ask<kafka::HeartbeatResponse>(
           Beat("g", i), 4, Duration::zero(),

@@ -17,7 +17,8 @@ using testing::HasSubstr;
 Result<BrokerConfig> Parse(std::vector<std::string> overrides) {
   Config::Sources sources;
   sources.overrides = {"node.id=1",
-                       "controller.quorum.voters=1@c1:9093,2@c2:9093"};
+                       "controller.quorum.voters=1@c1:9093,2@c2:9093",
+                       "listener.security.protocol.map=CONTROLLER:PLAINTEXT"};
   sources.overrides.insert(sources.overrides.end(), overrides.begin(),
                            overrides.end());
   auto config = Config::Load(BrokerConfigKeys(), sources);
@@ -61,6 +62,24 @@ TEST(BrokerConfig, ListenersOfAControllerAreNotOurs) {
   EXPECT_EQ(config.inter_broker_listener, "EXTERNAL");
 }
 
+// Whoever listens to the network must not read passwords because somebody has
+// forgotten a line.
+TEST(BrokerConfig, PlaintextToOtherMachinesIsSaid) {
+  const auto parse = [](const char* map, const char* voters) {
+    return Parse({std::string("listener.security.protocol.map=") + map,
+                  std::string("controller.quorum.voters=") + voters});
+  };
+  const auto silent = parse("", "1@127.0.0.1:1,2@c2:9093");
+  ASSERT_FALSE(silent);
+  EXPECT_THAT(silent.error().message, HasSubstr("c2"));
+  EXPECT_THAT(silent.error().message, HasSubstr("CONTROLLER:PLAINTEXT"));
+  EXPECT_TRUE(parse("", "1@127.0.0.1:1,2@[::1]:2,3@localhost:3"));
+  EXPECT_FALSE(parse("", "1@127.evil.example:1"));
+  EXPECT_TRUE(parse("CONTROLLER:PLAINTEXT", "2@c2:9093"));
+  EXPECT_TRUE(parse("CONTROLLER:SSL", "2@c2:9093"));
+  EXPECT_FALSE(parse("CONTROLLER:SASL_SSL", "2@c2:9093"));
+}
+
 TEST(BrokerConfig, CoarseSettingsAreFoldedIntoTheFineOnes) {
   auto value = [](std::vector<std::string> overrides, const char* key) {
     auto config = Parse(std::move(overrides)).value();
@@ -89,7 +108,7 @@ TEST(BrokerConfig, WrongValuesAreRefusedWithKeyAndValue) {
            {"listeners=PLAINTEXT://:1,PLAINTEXT://:2", "different names"},
            {"listeners=SSL://:1", "PLAINTEXT"},
            {"listeners=", "at least one"},
-           {"listener.security.protocol.map=CONTROLLER:SSL", "CONTROLLER"},
+           {"listener.security.protocol.map=CONTROLLER:SASL_SSL", "CONTROLLER"},
            {"listener.security.protocol.map=PLAINTEXT:SASL_SSL", "SASL_SSL"},
            {"listener.security.protocol.map=PLAINTEXT", "NAME:PROTOCOL"},
            {"ssl.keystore.location=/x", "ssl.keystore.location"},
@@ -140,7 +159,7 @@ bool HasTopicKey(std::string_view key) {
 
 TEST(BrokerConfig, TheTableSaysWhatTheCodeAsksFor) {
   std::string sources;
-  for (const char* root : {"broker", "common/base"}) {
+  for (const char* root : {"broker", "common/base", "common/tls"}) {
     for (const auto& entry :
          std::filesystem::recursive_directory_iterator(root)) {
       if (entry.path().extension() != ".cc") continue;

@@ -72,14 +72,14 @@ class TlsTest : public testing::Test {
   void Write(const std::string& name, const std::string& bytes) const {
     std::ofstream(Path(name), std::ios::binary) << bytes;
   }
-  ServerSettings Pem() const {
-    ServerSettings settings;
+  Settings Pem() const {
+    Settings settings;
     settings.keystore.type = "PEM";
     settings.keystore.key = own_.KeyPem();
     settings.keystore.certificates = own_.CertificatePem();
     return settings;
   }
-  static std::string ErrorOf(const ServerSettings& settings) {
+  static std::string ErrorOf(const Settings& settings) {
     const auto made = ServerContext::Make(settings);
     return made ? "" : made.error().message;
   }
@@ -159,7 +159,7 @@ TEST_F(TlsTest, WhatIsNoHandshakeBreaksAndSaysWhy) {
 }
 
 TEST_F(TlsTest, AClientShowsACertificateThatIsTrusted) {
-  ServerSettings settings = Pem();
+  Settings settings = Pem();
   settings.client_auth = ClientAuth::kRequired;
   settings.truststore.certificates = authority_.CertificatePem();
   const auto required = ServerContext::Make(settings).value();
@@ -189,7 +189,7 @@ TEST_F(TlsTest, AClientShowsACertificateThatIsTrusted) {
 
 TEST_F(TlsTest, StoresOfEveryKind) {
   // A setting is one line.
-  ServerSettings settings = Pem();
+  Settings settings = Pem();
   for (std::string* text :
        {&settings.keystore.key, &settings.keystore.certificates}) {
     for (char& c : *text) c = c == '\n' ? ' ' : c;
@@ -221,7 +221,7 @@ TEST_F(TlsTest, StoresOfEveryKind) {
 }
 
 TEST_F(TlsTest, WhatCannotBeUsedSaysWhichFileAndWhy) {
-  ServerSettings settings;
+  Settings settings;
   EXPECT_NE(ErrorOf(settings).find("ssl.keystore.location"), std::string::npos);
   settings.keystore = {.type = "PEM", .location = Path("key")};
   EXPECT_NE(ErrorOf(settings).find("No such file"), std::string::npos);
@@ -260,7 +260,7 @@ TEST_F(TlsTest, WhatCannotBeUsedSaysWhichFileAndWhy) {
 }
 
 TEST_F(TlsTest, ProtocolsAndCiphers) {
-  ServerSettings settings = Pem();
+  Settings settings = Pem();
   settings.protocols = {"SSLv3"};
   EXPECT_NE(ErrorOf(settings).find("ssl.enabled.protocols"), std::string::npos);
   settings.protocols = {"TLSv1.2"};
@@ -293,8 +293,41 @@ TEST_F(TlsTest, ProtocolsAndCiphers) {
   EXPECT_NE(ErrorOf(settings).find("ssl.cipher.suites"), std::string::npos);
 }
 
+// What gRPC and librdkafka are given, whatever it was made of.
+TEST_F(TlsTest, MaterialIsPemWhateverItComesFrom) {
+  Settings settings = Pem();
+  settings.truststore = {.type = "PEM",
+                         .certificates = authority_.CertificatePem()};
+  const auto plain = PemMaterial::Make(settings).value();
+  EXPECT_EQ(plain->chain, own_.CertificatePem());
+  EXPECT_EQ(plain->trust, authority_.CertificatePem());
+  settings.keystore = {
+      .type = "PKCS12", .location = Path("key"), .password = "secret"};
+  Write("key", own_.Pkcs12("secret", authority_));
+  const auto store = PemMaterial::Make(settings).value();
+  EXPECT_EQ(store->key, plain->key);
+  EXPECT_EQ(store->chain, own_.CertificatePem() + authority_.CertificatePem());
+  EXPECT_EQ(store->expires_s,
+            ServerContext::Make(settings).value()->expires_s());
+  // Nothing of it may be missing, or be another's.
+  const auto refused = [](const Settings& one, const char* says) {
+    const auto made = PemMaterial::Make(one);
+    return !made && made.error().message.find(says) != std::string::npos;
+  };
+  Settings lacks = settings;
+  lacks.keystore = {};
+  EXPECT_TRUE(refused(lacks, "ssl.keystore"));
+  lacks = settings;
+  lacks.truststore = {};
+  EXPECT_TRUE(refused(lacks, "ssl.truststore"));
+  lacks = Pem();
+  lacks.truststore = settings.truststore;
+  lacks.keystore.certificates = authority_.CertificatePem();
+  EXPECT_TRUE(refused(lacks, "ssl.keystore"));
+}
+
 TEST_F(TlsTest, ChangedFilesAreReadAgain) {
-  ServerSettings settings;
+  Settings settings;
   settings.keystore = {.type = "PEM", .location = Path("key")};
   Write("key", own_.CertificatePem() + own_.KeyPem());
   const auto source = ContextSource::Open(settings).value();

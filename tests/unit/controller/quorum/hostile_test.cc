@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "proto/raft.grpc.pb.h"
+#include "tests/support/certificates.h"
 #include "tests/unit/controller/quorum/quorum_fixture.h"
 
 namespace tidemark::quorum {
@@ -12,10 +13,10 @@ using testing::HasSubstr;
 // What a stranger may write into the peer port.
 class HostileTest : public QuorumTest {
  protected:
-  grpc::Status Talk(const std::vector<raft::v1::Envelope>& envelopes) {
-    auto stub = raft::v1::RaftPeer::NewStub(grpc::CreateChannel(
-        "127.0.0.1:" + std::to_string(options_.voters[0].port),
-        grpc::InsecureChannelCredentials()));
+  grpc::Status Talk(const std::vector<raft::v1::Envelope>& envelopes,
+                    const rpc::Security* as = nullptr) {
+    auto stub = raft::v1::RaftPeer::NewStub(
+        rpc::MakeChannel(as, "127.0.0.1", options_.voters[0].port));
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kLimit);
     auto stream = stub->Send(&context);
@@ -59,6 +60,45 @@ TEST_F(HostileTest, WrongHelloIsRefused) {
   EXPECT_EQ(Talk({nowhere}).error_code(), code);
   EXPECT_EQ(Talk({Hello("c1", 2, 1), Message(7, 3, 1, 1)}).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+// The number in a hello is anybody's to write, the certificate is not.
+TEST_F(HostileTest, ACertificateIsOfOneController) {
+  const test::Identity authority = test::MakeIdentity("authority", nullptr);
+  const auto security = [&](const std::string& who) {
+    const test::Identity own = test::MakeIdentity(
+        "n", &authority, 1, "IP:127.0.0.1,URI:tidemark:" + who);
+    tls::Settings settings;
+    settings.keystore.type = settings.truststore.type = "PEM";
+    settings.keystore.key = own.KeyPem();
+    settings.keystore.certificates = own.CertificatePem();
+    settings.truststore.certificates = authority.CertificatePem();
+    return rpc::Security::Open(settings, {}).value();
+  };
+  security_of_ = [&](NodeId id) {
+    return security("controller/" + std::to_string(id));
+  };
+  MakeVoters(3);
+  StartAll();
+  ProposeSomewhere("a");
+  for (NodeId id : {1, 2, 3})
+    EXPECT_TRUE(Eventually([&] { return nodes_[id]->state() == "a\n"; }));
+  for (const char* who : {"controller/3", "broker/2", "admin/2"}) {
+    const auto refused = Talk({Hello("c1", 2, 1)}, security(who).get());
+    EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAUTHENTICATED) << who;
+    EXPECT_THAT(refused.error_message(), HasSubstr("controller 2"));
+  }
+  EXPECT_EQ(Talk({Hello("c1", 2, 1)}).error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(Talk({Hello("c1", 2, 1)}, security("controller/2").get()).ok());
+  // One that comes with another's certificate reaches nobody, and nobody it.
+  nodes_.erase(3);
+  security_of_ = [&](NodeId) { return security("controller/9"); };
+  Start(3);
+  ProposeSomewhere("b");
+  for (NodeId id : {1, 2})
+    EXPECT_TRUE(Eventually([&] { return nodes_[id]->state() == "a\nb\n"; }));
+  EXPECT_EQ(nodes_[3]->status().leader, kNoNode);
 }
 
 // a voter that lost its disk may have voted and acknowledged what it no

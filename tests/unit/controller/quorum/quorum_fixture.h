@@ -161,8 +161,10 @@ class TestNode {
     uint16_t port = options_.port;
     for (const Voter& voter : options_.voters)
       if (voter.id == options_.self) port = voter.port;
-    builder.AddListeningPort("127.0.0.1:" + std::to_string(port),
-                             grpc::InsecureServerCredentials());
+    credentials_ = options_.security == nullptr
+                       ? grpc::InsecureServerCredentials()
+                       : options_.security->OfServer();
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port), credentials_);
     builder.RegisterService(&quorum_->service());
     server_ = builder.BuildAndStart();
     Run([this] { quorum_->Start(); });
@@ -263,6 +265,7 @@ class TestNode {
   Recorder machine_;
   io::EventLoop loop_;
   std::unique_ptr<RaftQuorum> quorum_;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;
   std::unique_ptr<grpc::Server> server_;
   std::string error_;
 };
@@ -296,6 +299,7 @@ class QuorumTest : public testing::Test {
     Options options = options_;
     options.self = id;
     options.directory = DirectoryOf(id);
+    if (security_of_) options.security = security_of_(id);
     nodes_[id] = std::make_unique<TestNode>(options, takes, reads, refuses_);
     ASSERT_EQ(nodes_[id]->error(), "");
   }
@@ -389,6 +393,7 @@ class QuorumTest : public testing::Test {
   static constexpr auto kLimit = std::chrono::seconds(30);
   std::string directory_;
   Options options_;
+  std::function<rpc::SecurityPtr(NodeId)> security_of_;  // none: plaintext
   bool refuses_ = false;  // who starts from now on, all snapshots
   std::map<NodeId, std::unique_ptr<TestNode>> nodes_;
 };

@@ -13,6 +13,7 @@ Result<ControllerConfig> Make(std::vector<std::string> overrides) {
 
 const std::vector<std::string> kGood = {
     "node.id=2", "controller.quorum.voters=1@a:9093,2@b:9094, 3@[::1]:9095",
+    "listener.security.protocol.map=CONTROLLER:PLAINTEXT",
     "metadata.log.dir=/x"};
 
 std::vector<std::string> With(const std::string& entry) {
@@ -41,6 +42,7 @@ TEST(ControllerConfigTest, ReadsVotersAndOwnAddress) {
 TEST(ControllerConfigTest, KnowsWhomToAskWithoutAListOfVoters) {
   std::vector<std::string> base = {
       "node.id=4", "log.dirs=/d",
+      "listener.security.protocol.map=CONTROLLER:PLAINTEXT",
       "controller.quorum.bootstrap.servers=a:9093,[::1]:9094",
       "listeners=CONTROLLER://:9095"};
   // Nobody reaches it anywhere.
@@ -68,6 +70,48 @@ TEST(ControllerConfigTest, DefaultsOfTopicsGoToTheDeciders) {
             "2");
 }
 
+TEST(ControllerConfigTest, SpeaksTlsAsItsListenerSays) {
+  std::vector<std::string> secured =
+      With("listener.security.protocol.map=CONTROLLER:SSL");
+  secured.push_back("ssl.keystore.location=/all");
+  secured.push_back("ssl.keystore.password=secret");
+  secured.push_back("listener.name.controller.ssl.keystore.location=/own");
+  secured.push_back("tidemark.certificate.roles=broker/1:CN=b");
+  auto config = Make(secured);
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_TRUE(config->tls);
+  EXPECT_EQ(config->tls->keystore.location, "/own");
+  EXPECT_EQ(config->tls->keystore.password, "secret");
+  // It is shown to whoever asks.
+  for (const auto& [key, value] : config->options.settings.static_configs)
+    EXPECT_NE(value, "secret") << key;
+  for (const char* bad :
+       {"tidemark.certificate.roles=clown/1:CN=b",
+        "tidemark.certificate.roles=broker/1",
+        "listener.name.controller.ssl.client.auth=none",
+        "ssl.enabled.protocols=TLSv1.3",
+        "ssl.cipher.suites=TLS_AES_128_GCM_SHA256",
+        "listener.name.other.ssl.keystore.location=/x",
+        "listener.security.protocol.map=CONTROLLER:SASL_SSL"}) {
+    auto with = secured;
+    with.push_back(bad);
+    EXPECT_FALSE(Make(with)) << bad;
+  }
+}
+
+// Others on the network could read and change what goes over it.
+TEST(ControllerConfigTest, PlaintextToOtherMachinesIsSaid) {
+  const auto make = [](const char* voters, const char* map) {
+    return Make({"node.id=1", "metadata.log.dir=/x",
+                 std::string("controller.quorum.voters=") + voters,
+                 std::string("listener.security.protocol.map=") + map});
+  };
+  EXPECT_TRUE(make("1@127.0.0.1:1", ""));
+  EXPECT_TRUE(make("1@localhost:1", ""));
+  EXPECT_FALSE(make("1@a:1", ""));
+  EXPECT_TRUE(make("1@a:1", "CONTROLLER:PLAINTEXT"));
+}
+
 TEST(ControllerConfigTest, RefusesWithTheKey) {
   for (const char* bad :
        {"controller.quorum.voters=", "controller.quorum.voters=1@a",
@@ -76,7 +120,7 @@ TEST(ControllerConfigTest, RefusesWithTheKey) {
         "controller.quorum.voters=2@b:99999", "controller.quorum.voters=x@b:1",
         "listeners=CONTROLLER://b", "listeners=PLAINTEXT://b:1",
         "controller.quorum.election.timeout.ms=100", "http.port=70000",
-        "listener.security.protocol.map=CONTROLLER:SSL",
+        "listener.security.protocol.map=",
         "listener.security.protocol.map=CONTROLLER", "ssl.client.auth=required",
         "ssl.keystore.location=/x", "authorizer.class.name=a.B",
         "sasl.mechanism.controller.protocol=PLAIN", "super.users=User:a",

@@ -45,10 +45,10 @@ struct Node {
     controller.Attach(&quorum);
     brokers = MakeBrokerService(&controller, &loop);
     admin = MakeAdminService(&controller, &loop);
-    backups = MakeBackupService(&controller, "c", &loop,
+    backups = MakeBackupService(&controller, "c", &loop, nullptr,
                                 std::chrono::milliseconds(500));
     server = StartAnywhere({brokers.get(), admin.get(), backups.get()});
-    channel = rpc::MakeChannel("127.0.0.1", server->port());
+    channel = rpc::MakeChannel(nullptr, "127.0.0.1", server->port());
   }
   ~Node() {
     OnLoop([this] { controller.Stop(); });
@@ -109,7 +109,7 @@ TEST(Grpc, WhoReadsNoneOfItsBackupKeepsNobodyElseFromTheirs) {
   SetDeadline(&context, 30'000);
   // On a connection of its own, whose windows are small still.
   auto other = tidemark::backup::v1::Backup::NewStub(
-      rpc::MakeChannel("127.0.0.1", node.server->port()));
+      rpc::MakeChannel(nullptr, "127.0.0.1", node.server->port()));
   auto asleep = other->Save(&context, {});
   tidemark::backup::v1::SavePart part;
   ASSERT_TRUE(asleep->Read(&part));

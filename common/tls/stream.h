@@ -16,9 +16,9 @@
 #include "common/base/executor.h"
 #include "common/tls/session.h"
 
-namespace tidemark::server {
+namespace tidemark::tls {
 
-// The bytes that a client and the broker send each other, plain or by TLS. On
+// The bytes that two ends of a socket send each other, plain or by TLS. On
 // one loop; its calls end by calling `done`, never before they return. One
 // read and one write at a time.
 class Stream : public std::enable_shared_from_this<Stream> {
@@ -27,7 +27,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   // `session`: of this socket; nullptr: plain. `handshakes`, which has a thread
   // that no connection needs, outlives it.
-  Stream(asio::ip::tcp::socket socket, std::unique_ptr<tls::Session> session,
+  Stream(asio::ip::tcp::socket socket, std::unique_ptr<Session> session,
          Executor* handshakes)
       : socket_(std::move(socket)),
         session_(std::move(session)),
@@ -54,7 +54,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   }
 
  private:
-  using Step = tls::Session::Step;
+  using Step = Session::Step;
   // What is encrypted as one record.
   static constexpr size_t kRecord = 16 << 10;
   // What is encrypted before others have their turn.
@@ -65,7 +65,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Step WriteSome(const std::vector<asio::const_buffer>& from, size_t* count);
 
   asio::ip::tcp::socket socket_;
-  const std::unique_ptr<tls::Session> session_;
+  const std::unique_ptr<Session> session_;
   Executor* const handshakes_;
   std::unique_ptr<char[]> gathered_;  // small buffers that make up a record
   bool shaking_ = false;              // hands, on the other thread
@@ -158,4 +158,4 @@ void Stream::Write(const std::vector<asio::const_buffer>& from, Done done) {
       std::move(done));
 }
 
-}  // namespace tidemark::server
+}  // namespace tidemark::tls

@@ -1,6 +1,6 @@
-#include "broker/kafka/stream.h"
+#include "common/tls/stream.h"
 
-namespace tidemark::server {
+namespace tidemark::tls {
 namespace {
 
 // Cuts `count` bytes off the front.
@@ -59,4 +59,4 @@ void Stream::Close() {
   if (!shaking_) socket_.close(ignored);
 }
 
-}  // namespace tidemark::server
+}  // namespace tidemark::tls
