@@ -73,6 +73,7 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddTxnCommands(*app, context);
   AddProduceCommand(*app, context);
   AddConsumeCommand(*app, context);
+  AddSecurityCommands(*app, context);
   AddDevCommand(*app, context);
   return app;
 }

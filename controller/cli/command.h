@@ -66,6 +66,7 @@ void AddLogDirCommands(CLI::App& partition, Context& context);
 void AddTxnCommands(CLI::App& app, Context& context);
 void AddProduceCommand(CLI::App& app, Context& context);
 void AddConsumeCommand(CLI::App& app, Context& context);
+void AddSecurityCommands(CLI::App& app, Context& context);
 void AddDevCommand(CLI::App& app, Context& context);
 
 // "a,b,,c" -> a b c.

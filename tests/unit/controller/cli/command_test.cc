@@ -35,12 +35,13 @@ class CommandTest : public testing::Test {
 
 // Every verb there is, with what it cannot do without.
 const char* const kVerbs[] = {
-    "topic list",     "topic create t",         "topic delete t",
-    "topic describe", "topic alter t",          "cluster info",
-    "broker list",    "broker describe 1",      "quorum status",
-    "group list",     "group describe g",       "config get topic t",
-    "produce t",      "config set topic t a=b", "config delete topic t a",
-    "consume t",      "storage random-uuid",    "topic reassign --status"};
+    "topic list",      "topic create t",         "topic delete t",
+    "topic describe",  "topic alter t",          "cluster info",
+    "broker list",     "broker describe 1",      "quorum status",
+    "group list",      "group describe g",       "config get topic t",
+    "produce t",       "config set topic t a=b", "config delete topic t a",
+    "consume t",       "storage random-uuid",    "topic reassign --status",
+    "security init d", "security rotate d"};
 
 TEST_F(CommandTest, AFlagBeatsTheEnvironmentForEveryVerb) {
   const std::string flags =
