@@ -33,6 +33,10 @@ Status ImageBuilder::Apply(const v1::Record& record, MetadataOffset offset) {
       return to.requests_.Apply(record.answer_request());
     case v1::Record::kSetFeature:
       return to.features_.Apply(record.set_feature());
+    case v1::Record::kSetAcl:
+      return to.acls_.Apply(record.set_acl());
+    case v1::Record::kRemoveAcl:
+      return to.acls_.Apply(record.remove_acl());
     case v1::Record::kNoOp:
       return {};
     case v1::Record::KIND_NOT_SET:

@@ -96,6 +96,9 @@ int16_t RequiredLevel(const v1::Record& record) {
                                                    : kBaseLevel;
     case v1::Record::kSetFeature:
       return kFeaturesLevel;
+    case v1::Record::kSetAcl:
+    case v1::Record::kRemoveAcl:
+      return kSecurityLevel;
     case v1::Record::KIND_NOT_SET:
       break;
   }

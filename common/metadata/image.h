@@ -5,6 +5,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/uuid.h"
+#include "common/metadata/acls_image.h"
 #include "common/metadata/brokers_image.h"
 #include "common/metadata/configs_image.h"
 #include "common/metadata/features_image.h"
@@ -30,6 +31,7 @@ class Image {
   const ProducerIdsImage& producer_ids() const { return producer_ids_; }
   const RequestsImage& requests() const { return requests_; }
   const FeaturesImage& features() const { return features_; }
+  const AclsImage& acls() const { return acls_; }
 
   // nullptr when there is none.
   const TopicImage* FindTopic(const std::string& name) const {
@@ -53,6 +55,7 @@ class Image {
   ProducerIdsImage producer_ids_;
   RequestsImage requests_;
   FeaturesImage features_;
+  AclsImage acls_;
 };
 
 using ImagePtr = std::shared_ptr<const Image>;

@@ -16,6 +16,7 @@ void EachRecord(const Image& image, const RecordSink& sink) {
   image.configs().ToRecords(sink);
   image.producer_ids().ToRecords(sink);
   image.requests().ToRecords(sink);
+  image.acls().ToRecords(sink);
 }
 
 }  // namespace
@@ -60,7 +61,8 @@ Delta Difference(const Image& from, const Image& to) {
 
 bool Equal(const Image& a, const Image& b) {
   if (a.offset() != b.offset() || a.producer_ids() != b.producer_ids() ||
-      !(a.requests() == b.requests()) || a.features() != b.features()) {
+      !(a.requests() == b.requests()) || a.features() != b.features() ||
+      !(a.acls() == b.acls())) {
     return false;
   }
   Delta delta = Difference(a, b);

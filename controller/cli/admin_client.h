@@ -51,6 +51,12 @@ class AdminClient {
       const admin::v1::ElectLeadersRequest& request);
   Result<admin::v1::UnregisterBrokerResponse> Call(
       const admin::v1::UnregisterBrokerRequest& request);
+  Result<admin::v1::CreateAclsResponse> Call(
+      const admin::v1::CreateAclsRequest& request);
+  Result<admin::v1::DeleteAclsResponse> Call(
+      const admin::v1::DeleteAclsRequest& request);
+  Result<admin::v1::DescribeAclsResponse> Call(
+      const admin::v1::DescribeAclsRequest& request);
   Result<admin::v1::AlterPartitionReassignmentsResponse> Call(
       const admin::v1::AlterPartitionReassignmentsRequest& request);
   Result<admin::v1::ListPartitionReassignmentsResponse> Call(

@@ -68,6 +68,7 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddQuorumCommands(*app, context);
   AddFeaturesCommands(*app, context);
   AddConfigCommands(*app, context);
+  AddAclCommands(*app, context);
   AddPartitionCommands(*app, context);
   AddGroupCommands(*app, context);
   AddTxnCommands(*app, context);

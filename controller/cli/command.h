@@ -57,6 +57,7 @@ void AddQuorumCommands(CLI::App& app, Context& context);
 void AddBackupCommands(CLI::App& quorum, Context& context);
 void AddFeaturesCommands(CLI::App& app, Context& context);
 void AddConfigCommands(CLI::App& app, Context& context);
+void AddAclCommands(CLI::App& app, Context& context);
 void AddGroupCommands(CLI::App& app, Context& context);
 // To the noun `group`.
 void AddGroupChangeCommands(CLI::App& group, Context& context);

@@ -326,6 +326,9 @@ std::string KindAbove(const Image& state, int16_t level) {
   };
   state.features().ToRecords(look);
   state.brokers().ToRecords(look);
+  if (level < metadata::kSecurityLevel && state.acls().size() > 0) {
+    return "access control lists";
+  }
   if (level >= metadata::kMovesLevel || !above.empty()) return above;
   if (!state.topics().moving().empty()) return "partitions that move";
   for (const auto type : {metadata::ResourceType::kClientMetrics,

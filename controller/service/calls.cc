@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "controller/metadata/acl_decisions.h"
 #include "controller/metadata/broker_decisions.h"
 #include "controller/metadata/config_decisions.h"
 #include "controller/metadata/describe.h"

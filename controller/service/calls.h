@@ -36,6 +36,9 @@ enum class Serving : uint8_t {
   CALL(AlterPartitionReassignments, kDecideOnce) \
   CALL(ListPartitionReassignments, kDescribe)    \
   CALL(UnregisterBroker, kDecideOnce)            \
+  CALL(CreateAcls, kDecideOnce)                  \
+  CALL(DeleteAcls, kDecideOnce)                  \
+  CALL(DescribeAcls, kDescribe)                  \
   CALL(DescribeTopics, kDescribe)                \
   CALL(DescribeConfigs, kDescribe)               \
   CALL(DescribeCluster, kDescribe)               \
