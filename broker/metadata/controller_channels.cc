@@ -44,9 +44,8 @@ ControllerChannels::ControllerChannels(std::vector<std::string> addresses,
 
 std::shared_ptr<ControllerPeer> ControllerChannels::Current() {
   std::lock_guard lock(mutex_);
-  if (security_ != nullptr &&
-      std::exchange(generation_, security_->generation()) !=
-          security_->generation()) {
+  const uint64_t now = security_ == nullptr ? 0 : security_->generation();
+  if (std::exchange(generation_, now) != now) {
     for (auto& peer : peers_) peer.reset();
   }
   auto& peer = peers_[current_];
@@ -136,7 +135,7 @@ std::shared_ptr<ControllerPeer> ConnectByGrpc(const std::string& address,
                                               const rpc::Security* security) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
+  rpc::SetLimitOfAttempt(security, 20, &arguments);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1);
   auto channel = grpc::CreateCustomChannel(

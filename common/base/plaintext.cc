@@ -101,6 +101,7 @@ Result<std::optional<std::string>> ProtocolOfListener(
 
 Result<ControllerProtocol> ProtocolOfControllers(const Config& config) {
   ControllerProtocol found;
+  bool listens = false;
   for (const std::string& name : config.GetList("controller.listener.names")) {
     TM_ASSIGN_OR_RETURN(const auto protocol, ProtocolOfListener(config, name));
     if (protocol && *protocol != "PLAINTEXT" && *protocol != "SSL") {
@@ -110,8 +111,14 @@ Result<ControllerProtocol> ProtocolOfControllers(const Config& config) {
                       "be a listener whose protocol in " +
                       kMap + " is PLAINTEXT or SSL");
     }
-    // As in Kafka, the first one is spoken.
-    if (!found.listener.empty()) continue;
+    // As in Kafka the first one is spoken; by a controller, the first that it
+    // has.
+    const bool here = std::ranges::any_of(
+        config.GetList("listeners"), [&](const std::string& listener) {
+          return listener.starts_with(name + "://");
+        });
+    if (!found.listener.empty() && (listens || !here)) continue;
+    listens = here;
     found = {name, protocol == "SSL", protocol.has_value()};
   }
   return found;

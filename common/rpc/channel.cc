@@ -19,6 +19,14 @@ std::shared_ptr<grpc::ChannelCredentials> CredentialsTo(
   return security->ToController(host, id);
 }
 
+void SetLimitOfAttempt(const Security* security, int plaintext_ms,
+                       grpc::ChannelArguments* arguments) {
+  constexpr int kHandshakeMs = 2000;
+  // Despite its name, the time one attempt to connect may take.
+  arguments->SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+                    security == nullptr ? plaintext_ms : kHandshakeMs);
+}
+
 std::string FailedHandshake(const std::string& message) {
   // What gRPC says of both, before the reason.
   for (const char* mark :
@@ -45,8 +53,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const Security* security,
   grpc::ChannelArguments args;
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
-  // Despite its name, the time one attempt to connect may take.
-  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  SetLimitOfAttempt(security, 1000, &args);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 1000);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 1000);
   args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
@@ -59,6 +66,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const Security* security,
 
 void ConfigureServer(grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Who connects and says nothing.
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 1000);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 1000);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);

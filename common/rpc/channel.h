@@ -8,6 +8,7 @@
 
 namespace grpc {
 class Channel;
+class ChannelArguments;
 class ChannelCredentials;
 class ServerBuilder;
 }  // namespace grpc
@@ -20,6 +21,10 @@ class Security;
 // with this id (kNoNode: any).
 std::shared_ptr<grpc::ChannelCredentials> CredentialsTo(
     const Security* security, const std::string& host, NodeId id);
+// One attempt to connect may take `plaintext_ms`, or with TLS as long as
+// handshakes take where many come at once; a refused one ends at once.
+void SetLimitOfAttempt(const Security* security, int plaintext_ms,
+                       grpc::ChannelArguments* arguments);
 // Why a handshake of TLS failed, out of the message of a call's status that
 // says so; "": it did not.
 std::string FailedHandshake(const std::string& message);

@@ -43,13 +43,13 @@ constexpr Permission kPermissions[] = {
     {"Backup/Save", kAdmins},
 };
 
-std::string NamesOf(unsigned roles, NodeId id) {
+std::string NamesOf(unsigned roles, std::optional<NodeId> id) {
   std::string names;
   for (const auto role :
        {tls::Role::kController, tls::Role::kBroker, tls::Role::kAdmin}) {
     if ((roles & static_cast<unsigned>(role)) == 0) continue;
     names += (names.empty() ? "" : " or ") + std::string(ToString(role));
-    if (id != kNoNode) names += ' ' + std::to_string(id);
+    if (id) names += ' ' + std::to_string(*id);
   }
   return names.empty() ? "nobody" : names;
 }
@@ -59,12 +59,12 @@ std::string NamesOf(unsigned roles, NodeId id) {
 std::span<const Permission> Permissions() { return kPermissions; }
 
 Status CheckHolder(const tls::Holder& holder, std::string_view call,
-                   NodeId id) {
+                   std::optional<NodeId> id) {
   const auto found = std::ranges::find(kPermissions, call, &Permission::call);
   const unsigned roles = found == std::end(kPermissions) ? 0 : found->roles;
   for (const tls::Holder::Place& place : holder.places) {
     if ((roles & static_cast<unsigned>(place.role)) == 0) continue;
-    if (id == kNoNode || place.id == id) return {};
+    if (!id || (*id >= 0 && place.id == *id)) return {};
   }
   return Fail(ErrorCode::kClusterAuthorizationFailed,
               std::string(call) + " is for " + NamesOf(roles, id) +
@@ -73,7 +73,7 @@ Status CheckHolder(const tls::Holder& holder, std::string_view call,
 
 Status CheckCaller(const Security* security,
                    const grpc::ServerContextBase& context,
-                   std::string_view call, NodeId id) {
+                   std::string_view call, std::optional<NodeId> id) {
   if (security == nullptr) return {};
   return CheckHolder(security->CallerOf(*context.auth_context()), call, id);
 }

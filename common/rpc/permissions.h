@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -20,14 +21,17 @@ struct Permission {
 };
 std::span<const Permission> Permissions();
 
-// Whether the caller may make this call, for the node it speaks for (kNoNode:
-// for none). Without security everybody may. Error
-// kClusterAuthorizationFailed: who the caller is, and who it would have to be.
+// Whether the caller may make this call, for the node it says it speaks for
+// (nullopt: it speaks for none; a number that is no node's: nobody may).
+// Without security everybody may. Error kClusterAuthorizationFailed: who the
+// caller is, and who it would have to be.
 Status CheckCaller(const Security* security,
                    const grpc::ServerContextBase& context,
-                   std::string_view call, NodeId id = kNoNode);
+                   std::string_view call,
+                   std::optional<NodeId> id = std::nullopt);
 
 // The same of a caller that is known.
-Status CheckHolder(const tls::Holder& holder, std::string_view call, NodeId id);
+Status CheckHolder(const tls::Holder& holder, std::string_view call,
+                   std::optional<NodeId> id);
 
 }  // namespace tidemark::rpc

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "common/tls/context.h"
@@ -27,13 +28,17 @@ class Source {
     return context_;
   }
   // Looks at the files; waits for the disk. True: there is a new context.
-  // Error: why the changed files are of no use, once for a change.
+  // Error: why the changed files are of no use. They are tried again with
+  // every call, whether or not they change; the same error is told once.
   Result<bool> Reload() {
     std::lock_guard reloading(reloading_);
-    if (!files_.Changed()) return false;
-    TM_ASSIGN_OR_RETURN(auto context, Context::Make(settings_));
+    if (!files_.Changed() && failure_.empty()) return false;
+    auto context = Context::Make(settings_);
+    const std::string failure = context ? "" : context.error().message;
+    if (std::exchange(failure_, failure) == failure && !context) return false;
+    if (!context) return Fail(context.error());
     std::lock_guard lock(mutex_);
-    context_ = std::move(context);
+    context_ = std::move(*context);
     return true;
   }
 
@@ -47,6 +52,7 @@ class Source {
   const Settings settings_;
   std::mutex reloading_;
   FileWatch files_;
+  std::string failure_;  // of the newest files
   mutable std::mutex mutex_;
   std::shared_ptr<const Context> context_;
 };

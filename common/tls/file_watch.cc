@@ -14,8 +14,11 @@ std::vector<FileWatch::State> FileWatch::Look() const {
   for (const std::string& path : paths_) {
     struct stat at {};
     if (path.empty() || ::stat(path.c_str(), &at) != 0) at = {};
+    const auto nanos = [](const timespec& time) {
+      return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+    };
     found.push_back({static_cast<int64_t>(at.st_ino), at.st_size,
-                     at.st_mtim.tv_sec * 1'000'000'000 + at.st_mtim.tv_nsec});
+                     nanos(at.st_mtim), nanos(at.st_ctim), at.st_dev});
   }
   return found;
 }

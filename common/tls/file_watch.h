@@ -19,6 +19,8 @@ class FileWatch {
     int64_t inode = 0;
     int64_t size = 0;
     int64_t modified_ns = 0;
+    int64_t changed_ns = 0;  // also its owner and mode
+    uint64_t device = 0;
     bool operator==(const State&) const = default;
   };
   std::vector<State> Look() const;

@@ -40,7 +40,7 @@ Result<kafka::MetadataResponse> AskForMetadata(
   const std::string port = address.substr(colon + 1);
   TM_ASSIGN_OR_RETURN(
       KafkaConnection connection,
-      KafkaConnection::Open(address.substr(0, colon),
+      KafkaConnection::Open(rpc::HostOf(address),
                             static_cast<int32_t>(std::atoi(port.c_str())),
                             timeout_ms, std::move(tls)));
   kafka::MetadataRequest request;

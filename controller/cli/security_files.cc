@@ -12,6 +12,7 @@
 #include <sstream>
 #include <utility>
 
+#include "common/io/file.h"
 #include "common/tls/authority.h"
 
 namespace tidemark::cli {
@@ -25,14 +26,19 @@ tl::unexpected<Error> Refused(const std::string& path, const std::string& why) {
   return Fail(ErrorCode::kInvalidRequest, path + ": " + why);
 }
 
-// Never half of it, and never for a moment with another mode.
+// Never half of it, and never for a moment with another mode; whose it was it
+// stays, so that a node goes on reading what root has renewed.
 Status Write(const fs::path& path, std::string_view bytes, mode_t mode) {
   const std::string part = path.string() + ".new";
   ::unlink(part.c_str());
   const int fd =
       ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0) return Refused(part, std::strerror(errno));
+  struct stat old {};
   bool good = ::fchmod(fd, mode) == 0;
+  if (::stat(path.c_str(), &old) == 0 && old.st_uid != ::geteuid()) {
+    good = good && ::fchown(fd, old.st_uid, old.st_gid) == 0;
+  }
   while (good && !bytes.empty()) {
     const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
     good = wrote > 0;
@@ -45,7 +51,7 @@ Status Write(const fs::path& path, std::string_view bytes, mode_t mode) {
     ::unlink(part.c_str());
     return Refused(path, why);
   }
-  return {};
+  return io::PosixFileSystem().SyncDirectory(path.parent_path());
 }
 
 Result<std::string> Read(const fs::path& path) {
@@ -253,11 +259,14 @@ Status DropOldAuthorities(const std::string& folder) {
                          folder);
     }
   }
-  std::error_code error;
   for (const int number : numbers) {
     if (number == numbers.back()) continue;
-    for (const char* kind : {".pem", ".key"}) {
-      fs::remove(AuthorityFile(folder, number, kind), error);
+    // The key first: without the certificate nobody would look for it again.
+    for (const char* kind : {".key", ".pem"}) {
+      std::error_code error;
+      const fs::path file = AuthorityFile(folder, number, kind);
+      fs::remove(file, error);
+      if (error) return Refused(file, error.message());
     }
   }
   return WriteTrust(folder);

@@ -1,6 +1,7 @@
 #include "controller/cli/tls_options.h"
 
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <vector>
 
@@ -35,6 +36,19 @@ Result<Config> LoadCommandConfig(const std::string& path) {
   return Config::Load(keys, {.path = path});
 }
 
+// Whoever has written how TLS is spoken does not mean plaintext.
+Status CheckProtocol(const Config& config, const std::string& path) {
+  if (config.GetString(kProtocol) == "SSL") return {};
+  for (const ConfigKey& key : tls::ConfigKeys()) {
+    if (!config.IsSet(key.name)) continue;
+    return Fail(
+        ErrorCode::kInvalidConfig,
+        path + ": " + std::string(key.name) +
+            " is set, but TLS is not spoken: add security.protocol=SSL");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::optional<ClientTls>> TlsOf(const TlsOptions& options) {
@@ -42,6 +56,11 @@ Result<std::optional<ClientTls>> TlsOf(const TlsOptions& options) {
   if (!options.command_config.empty()) {
     TM_ASSIGN_OR_RETURN(const Config config,
                         LoadCommandConfig(options.command_config));
+    for (const std::string& warning : config.warnings()) {
+      std::cerr << "warning: " << options.command_config << ": " << warning
+                << '\n';
+    }
+    TM_RETURN_IF_ERROR(CheckProtocol(config, options.command_config));
     if (config.GetString(kProtocol) == "SSL") {
       found.emplace();
       found->settings = tls::SettingsOf(config, kNoListener);

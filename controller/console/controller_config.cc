@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -136,13 +137,16 @@ Result<std::optional<Address>> FindListener(const Config& config,
                                             const std::string& key) {
   auto listeners = config.GetList(key);
   auto names = config.GetList("controller.listener.names");
-  for (const std::string& listener : listeners) {
-    size_t split = listener.find("://");
-    if (split == std::string::npos) continue;
-    if (std::find(names.begin(), names.end(), listener.substr(0, split)) ==
-        names.end()) {
-      continue;
-    }
+  // The first of the names, whose protocol is spoken.
+  std::vector<std::string> found;
+  for (const std::string& name : names) {
+    std::ranges::copy_if(listeners, std::back_inserter(found),
+                         [&](const std::string& listener) {
+                           return listener.starts_with(name + "://");
+                         });
+  }
+  for (const std::string& listener : found) {
+    const size_t split = listener.find("://");
     auto address = ParseAddress(std::string_view(listener).substr(split + 3));
     if (!address) {
       return Bad("Invalid value '" + listener + "' for configuration " + key +
@@ -222,7 +226,11 @@ Status CheckTlsSettings(const Config& config, const std::string& listener) {
 Status ReadSecurity(const Config& config, ControllerConfig* out) {
   TM_ASSIGN_OR_RETURN(const ControllerProtocol protocol,
                       ProtocolOfControllers(config));
-  const std::vector<std::string> hosts = {out->listen_host};
+  // It is spoken to there, and speaks to those.
+  std::vector<std::string> hosts = {out->listen_host};
+  for (const auto* nodes : {&out->voters, &out->bootstrap_servers}) {
+    for (const quorum::Voter& node : *nodes) hosts.push_back(node.host);
+  }
   TM_RETURN_IF_ERROR(CheckPlaintextIsMeant(protocol, hosts));
   std::set<std::string> spoken;
   if (protocol.tls) spoken.insert(ToLower(protocol.listener));

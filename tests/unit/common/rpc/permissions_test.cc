@@ -40,10 +40,12 @@ TEST(Permissions, EveryCallHasALine) {
 TEST(Permissions, ARoleMayWhatItNeeds) {
   EXPECT_TRUE(CheckHolder(Of(Role::kController, 2), "RaftPeer/Send", 2));
   EXPECT_TRUE(CheckHolder(Of(Role::kBroker, 1), "BrokerLifecycle/Register", 1));
-  EXPECT_TRUE(CheckHolder(Of(Role::kBroker, 1), "Admin/CreateTopics", kNoNode));
   EXPECT_TRUE(
-      CheckHolder(Of(Role::kAdmin, kNoNode), "Admin/CreateTopics", kNoNode));
-  EXPECT_TRUE(CheckHolder(Of(Role::kAdmin, kNoNode), "Backup/Save", kNoNode));
+      CheckHolder(Of(Role::kBroker, 1), "Admin/CreateTopics", std::nullopt));
+  EXPECT_TRUE(CheckHolder(Of(Role::kAdmin, kNoNode), "Admin/CreateTopics",
+                          std::nullopt));
+  EXPECT_TRUE(
+      CheckHolder(Of(Role::kAdmin, kNoNode), "Backup/Save", std::nullopt));
 }
 
 TEST(Permissions, NobodyMaySpeakForAnother) {
@@ -58,10 +60,10 @@ TEST(Permissions, NobodyMaySpeakForAnother) {
   EXPECT_TRUE(refused(Of(Role::kController, 1), "BrokerLifecycle/Register", 1));
   EXPECT_TRUE(
       refused(Of(Role::kAdmin, kNoNode), "BrokerLifecycle/Subscribe", 1));
-  EXPECT_TRUE(refused(Of(Role::kBroker, 1), "Backup/Save", kNoNode));
-  EXPECT_TRUE(refused(Of(Role::kController, 1), "Backup/Save", kNoNode));
+  EXPECT_TRUE(refused(Of(Role::kBroker, 1), "Backup/Save", std::nullopt));
+  EXPECT_TRUE(refused(Of(Role::kController, 1), "Backup/Save", std::nullopt));
   EXPECT_TRUE(refused(Of(Role::kBroker, 1), "Admin/DescribeCluster", kNoNode));
-  EXPECT_TRUE(refused({}, "Admin/CreateTopics", kNoNode));
+  EXPECT_TRUE(refused({}, "Admin/CreateTopics", std::nullopt));
   EXPECT_TRUE(refused(Of(Role::kAdmin, kNoNode), "Admin/NoSuchCall", kNoNode));
   // Of a machine with two nodes each speaks for itself.
   const Holder both{{{Role::kBroker, 1}, {Role::kController, 101}}, ""};
