@@ -2,34 +2,17 @@
 
 #include <cstdint>
 
+#include "common/metadata/acl.h"
+
 namespace tidemark::server {
 
-// What an API touches, what it does there, and which quota its time or bytes
-// count against, by Kafka's names (KIP-11, KIP-13, KIP-124, KIP-599). Stated
-// with every row of the handler table, so that no API can be forgotten by
-// whoever checks rights or throttles; nobody does yet.
-enum class Resource : uint8_t {
-  kNone,
-  kCluster,
-  kTopic,
-  kGroup,
-  kTransactionalId,
-};
+using metadata::AclOperation;
+using metadata::AclResource;
 
-enum class Operation : uint8_t {
-  kNone,
-  kRead,
-  kWrite,
-  kCreate,
-  kDelete,
-  kAlter,
-  kDescribe,
-  kDescribeConfigs,
-  kAlterConfigs,
-  kIdempotentWrite,
-  kClusterAction,
-};
-
+// Which right an API asks for, and which quota its time or bytes count against,
+// by Kafka's names (KIP-11, KIP-13, KIP-124, KIP-599). Stated with every row of
+// the handler table, so that no API can be forgotten by whoever checks rights
+// or throttles.
 enum class QuotaClass : uint8_t {
   kExempt,  // asked before anything is known of the client
   kRequest,
@@ -38,11 +21,14 @@ enum class QuotaClass : uint8_t {
   kControllerMutation,
 };
 
-// Of each resource a request names; where there are several kinds, the first
-// that Kafka asks for.
+// kCluster: of the whole request, which is refused without, before its handler
+// has seen it. Others: of each resource that the request names, which the API's
+// guard asks for (handlers/guards.h), and where there are several kinds, the
+// first that Kafka asks for. kAny: everybody may ask, and the answer says less
+// to who may see less.
 struct Access {
-  Resource resource = Resource::kNone;
-  Operation operation = Operation::kNone;
+  AclResource resource = AclResource::kAny;
+  AclOperation operation = AclOperation::kAny;
   QuotaClass quota = QuotaClass::kRequest;
 };
 

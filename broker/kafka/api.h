@@ -7,14 +7,16 @@
 #include "broker/kafka/handler.h"
 #include "broker/kafka/network_metrics.h"
 #include "broker/kafka/responder.h"
+#include "broker/kafka/rights.h"
 #include "common/kafka/codec.h"
 
 namespace tidemark::server {
 
 // One row of the handler table.
 struct Api {
-  using Call = void (*)(RequestContext context, const SharedBytes& body,
-                        Responder responder, NetworkMetrics& metrics);
+  using Call = void (*)(const Api& api, RequestContext context,
+                        const SharedBytes& body, Responder responder,
+                        NetworkMetrics& metrics);
   kafka::ApiKey key;
   kafka::ApiVersionRange advertised;
   kafka::ApiVersionRange served;
@@ -37,15 +39,29 @@ void ReportMalformed(const RequestContext& context, std::string_view reason,
 // Sends an answer; where there is none to send, says why and closes.
 void Send(const Responder& responder, Result<kafka::EncodedFrame> frame);
 
+// The answer to a request that its cluster right is missing for.
+template <class Response>
+Response RefusedByCluster() {
+  Response response;
+  response.error_code =
+      static_cast<int16_t>(ErrorCode::kClusterAuthorizationFailed);
+  if constexpr (requires { response.error_message; }) {
+    response.error_message = "Cluster authorization failed.";
+  }
+  return response;
+}
+
 namespace internal {
 
-template <auto Handler>
+template <auto Handler, auto Guard>
 struct Glue;
 
 template <class Request, class Response,
-          void (*Handler)(RequestContext, Request, Reply<Response>)>
-struct Glue<Handler> {
+          void (*Handler)(RequestContext, Request, Reply<Response>),
+          void (*Guard)(RequestContext, Request, Reply<Response>)>
+struct Glue<Handler, Guard> {
   using RequestType = Request;
+  static constexpr bool kGuarded = Handler != Guard;
 
   // acks=0 gets no answer; an error then closes the connection, which is the
   // only way left to tell the producer.
@@ -68,8 +84,24 @@ struct Glue<Handler> {
     return false;
   }
 
-  static void Call(RequestContext context, const SharedBytes& body,
-                   Responder responder, NetworkMetrics& metrics) {
+  // To whom the request goes, or the answer that it may not.
+  static void Serve(const Api& api, RequestContext context, Request request,
+                    Reply<Response> reply) {
+    if (context.rights == nullptr) {
+      return Handler(std::move(context), std::move(request), std::move(reply));
+    }
+    if constexpr (!kGuarded && requires(Response r) { r.error_code; }) {
+      if (api.access.resource == AclResource::kCluster &&
+          !context.rights->MayCluster(api.access.operation)) {
+        return reply(RefusedByCluster<Response>());
+      }
+    }
+    Guard(std::move(context), std::move(request), std::move(reply));
+  }
+
+  static void Call(const Api& api, RequestContext context,
+                   const SharedBytes& body, Responder responder,
+                   NetworkMetrics& metrics) {
     size_t elements = 0;
     auto request =
         kafka::DecodeRequest<Request>(body, context.version, &elements);
@@ -94,20 +126,22 @@ struct Glue<Handler> {
         responder.SendNothing();
       }
     };
-    Handler(std::move(context), std::move(*request), std::move(reply));
+    Serve(api, std::move(context), std::move(*request), std::move(reply));
   }
 };
 
 }  // namespace internal
 
-// The row of one handler; key and versions are those of its messages.
-template <auto Handler>
+// The row of one handler; key and versions are those of its messages. `Guard`
+// stands in front of it where there is an authorizer: it asks for the rights
+// that the request needs, and gives the handler as much of it as is allowed.
+template <auto Handler, auto Guard = Handler>
 constexpr Api MakeApi(Access access = {}) {
-  using Request = typename internal::Glue<Handler>::RequestType;
+  using Request = typename internal::Glue<Handler, Guard>::RequestType;
   constexpr kafka::ApiVersionRange kRange{
       Request::kMinVersion, Request::kMaxVersion, Request::kFirstFlexible};
-  return Api{Request::kKey, kRange, kRange, &internal::Glue<Handler>::Call,
-             access};
+  return Api{Request::kKey, kRange, kRange,
+             &internal::Glue<Handler, Guard>::Call, access};
 }
 
 }  // namespace tidemark::server

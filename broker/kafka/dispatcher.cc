@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include "broker/metadata/image_holder.h"
 #include "common/kafka/header.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/printer.h"
@@ -82,7 +83,13 @@ void Dispatcher::Dispatch(RequestContext context, SharedBytes frame,
     ReportMalformed(context, "version not served", metrics_);
     return responder.Close();
   }
-  api->call(std::move(context), request->body, std::move(responder), metrics_);
+  if (services_.authorizer != nullptr) {
+    context.rights =
+        std::make_shared<const Rights>(*services_.authorizer, services_.audit,
+                                       services_.metadata->Get(), context);
+  }
+  api->call(*api, std::move(context), request->body, std::move(responder),
+            metrics_);
 }
 
 }  // namespace tidemark::server

@@ -22,6 +22,9 @@ namespace replication {
 class ReplicaManager;
 class FetchService;
 }  // namespace replication
+namespace authorization {
+class Authorizer;
+}
 namespace coordinator {
 class GroupCoordinator;
 class TransactionCoordinator;
@@ -31,8 +34,10 @@ class TransactionVerifier;
 
 namespace tidemark::server {
 
+class AuditLog;
 class ClientTelemetry;
 class ProducerIdAllocator;
+class Rights;
 
 // What a client says of its software when it connects (KIP-511).
 struct ClientSoftware {
@@ -58,7 +63,7 @@ struct FutureReplica {
 
 // What handlers work with; wired by broker/server, alive as long as any
 // request. Pointers are never null, but those of transactions where there are
-// none.
+// none, and where it says so.
 struct Services {
   std::string cluster_id;
   const BrokerConfig* config = nullptr;
@@ -71,6 +76,9 @@ struct Services {
   coordinator::TransactionVerifier* verifier = nullptr;
   ProducerIdAllocator* producer_ids = nullptr;
   ClientTelemetry* telemetry = nullptr;
+  // Null: everybody may do everything.
+  const authorization::Authorizer* authorizer = nullptr;
+  AuditLog* audit = nullptr;  // null: nothing is written
   // Any thread; asks the file systems.
   std::function<std::vector<LogDirectoryState>()> log_directories;
   // replication::ReplicaMover. Any thread; none: replicas stay where they are.
@@ -102,6 +110,8 @@ struct RequestContext {
   std::shared_ptr<MemoryBudget::Lease> memory;
   SharedBytes frame;  // keeps spans of the decoded request alive
   const Services* services = nullptr;
+  // What the principal may do; null: everything, nobody authorizes.
+  std::shared_ptr<const Rights> rights;
 };
 
 // Answers one request, from any thread, once. Dropping it unanswered closes

@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "common/authorization/settings.h"
 #include "common/base/plaintext.h"
 #include "common/metadata/configs.h"
 #include "common/tls/config_keys.h"
@@ -506,8 +507,9 @@ int DefaultShards() {
 std::span<const ConfigKey> BrokerConfigKeys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> all(std::begin(kKeys), std::end(kKeys));
-    const auto tls = tls::ConfigKeys();
-    all.insert(all.end(), tls.begin(), tls.end());
+    for (const auto& more : {tls::ConfigKeys(), authorization::ConfigKeys()}) {
+      all.insert(all.end(), more.begin(), more.end());
+    }
     return all;
   }();
   return keys;
@@ -532,6 +534,7 @@ Result<BrokerConfig> BrokerConfig::Parse(Config config) {
   }
   TM_RETURN_IF_ERROR(CheckEffects(config));
   out.rack = config.GetString("broker.rack");
+  TM_ASSIGN_OR_RETURN(out.authorizer, authorization::ReadSettings(config));
   TM_RETURN_IF_ERROR(ReadListeners(config, &out));
   TM_RETURN_IF_ERROR(ReadControllers(config, &out));
   out.log_dirs =

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "common/authorization/authorizer.h"
 #include "common/base/config.h"
 #include "common/base/ids.h"
 #include "common/base/plaintext.h"
@@ -50,6 +52,7 @@ class BrokerConfig {
   std::vector<std::string> controllers;  // host:port of every controller
   ControllerProtocol controllers_by;     // how they are spoken to
   int shards = 0;
+  std::optional<authorization::Authorizer::Options> authorizer;
 
  private:
   Config config_;

@@ -62,6 +62,12 @@ class ControllerClient {
   virtual void UnregisterBroker(
       admin::v1::UnregisterBrokerRequest request, Duration timeout,
       Done<admin::v1::UnregisterBrokerResponse> done) = 0;
+  virtual void CreateAcls(admin::v1::CreateAclsRequest request,
+                          Duration timeout,
+                          Done<admin::v1::CreateAclsResponse> done) = 0;
+  virtual void DeleteAcls(admin::v1::DeleteAclsRequest request,
+                          Duration timeout,
+                          Done<admin::v1::DeleteAclsResponse> done) = 0;
   virtual void AlterPartitionReassignments(
       admin::v1::AlterPartitionReassignmentsRequest request, Duration timeout,
       Done<admin::v1::AlterPartitionReassignmentsResponse> done) = 0;

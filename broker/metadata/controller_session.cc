@@ -470,6 +470,8 @@ TM_ADMIN_CALL(AlterPartitionReassignments)
 TM_ADMIN_CALL(ListPartitionReassignments)
 TM_ADMIN_CALL(ElectLeaders)
 TM_ADMIN_CALL(UnregisterBroker)
+TM_ADMIN_CALL(CreateAcls)
+TM_ADMIN_CALL(DeleteAcls)
 #undef TM_ADMIN_CALL
 
 }  // namespace tidemark

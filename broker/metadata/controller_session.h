@@ -101,6 +101,10 @@ class ControllerSession final : public ControllerClient {
                       Done<admin::v1::UpdateFeaturesResponse> done) override;
   void ElectLeaders(admin::v1::ElectLeadersRequest request, Duration timeout,
                     Done<admin::v1::ElectLeadersResponse> done) override;
+  void CreateAcls(admin::v1::CreateAclsRequest request, Duration timeout,
+                  Done<admin::v1::CreateAclsResponse> done) override;
+  void DeleteAcls(admin::v1::DeleteAclsRequest request, Duration timeout,
+                  Done<admin::v1::DeleteAclsResponse> done) override;
   void UnregisterBroker(
       admin::v1::UnregisterBrokerRequest request, Duration timeout,
       Done<admin::v1::UnregisterBrokerResponse> done) override;

@@ -112,6 +112,11 @@ void FetchOperation::Ask(FetchSession::Changes changes) {
   for (FetchedPartition* partition : changes.asked) {
     AskShard(*partition, *image);
   }
+  if (call_.may_read) {
+    rules_ = image->acls().state();
+    if (session_->SortBy(call_.asker, rules_)) SortAnew(*image);
+    for (FetchedPartition* partition : session_->refused()) Refuse(*partition);
+  }
   for (FetchedPartition* partition :
        std::vector(session_->unknown().begin(), session_->unknown().end())) {
     if (partition->part == FetchedPartition::kNone) {
@@ -120,11 +125,50 @@ void FetchOperation::Ask(FetchSession::Changes changes) {
   }
 }
 
+// A topic that is not known by its id is nobody's to read.
+bool FetchOperation::MayRead(FetchedPartition& partition,
+                             const metadata::Image& image) const {
+  if (!call_.may_read) return true;
+  if (call_.version >= kFirstWithTopicIds) {
+    const metadata::TopicImage* topic = image.FindTopic(partition.topic_id);
+    if (topic == nullptr) return true;
+    partition.topic = topic->name;
+  }
+  return call_.may_read(image, partition.topic);
+}
+
+void FetchOperation::Refuse(FetchedPartition& partition) {
+  if (partition.shard != FetchedPartition::kNone) {
+    shards_[partition.shard].call.forgotten.push_back(&partition);
+    partition.shard = FetchedPartition::kNone;
+  }
+  session_->unknown().erase(&partition);
+  session_->refused().insert(&partition);
+  FetchAnswer refused;
+  refused.error = ErrorCode::kTopicAuthorizationFailed;
+  Take(&partition, std::move(refused));
+}
+
+// The rules have changed, or somebody else speaks for the session.
+void FetchOperation::SortAnew(const metadata::Image& image) {
+  for (FetchedPartition* partition : session_->all()) {
+    const bool refused = session_->refused().contains(partition);
+    if (MayRead(*partition, image) != refused) continue;
+    if (refused) {
+      AskShard(*partition, image);
+    } else {
+      Refuse(*partition);
+    }
+  }
+}
+
 void FetchOperation::AskShard(FetchedPartition& partition,
                               const metadata::Image& image) {
   ReadItem item;
-  item.partition = {partition.topic, partition.asked.partition};
   partition.part = FetchedPartition::kNone;
+  if (!MayRead(partition, image)) return Refuse(partition);
+  session_->refused().erase(&partition);
+  item.partition = {partition.topic, partition.asked.partition};
   if (!incremental_) Take(&partition, FetchAnswer());
   if (call_.version >= kFirstWithTopicIds) {
     item.topic_id = partition.topic_id;
@@ -428,6 +472,8 @@ void FetchOperation::AddHints(const metadata::Image& image,
 
 void FetchOperation::Finish() {
   const metadata::ImagePtr image = service_.metadata_.Get();
+  // What was read while it waited may be read no more.
+  const bool changed = call_.may_read && image->acls().state() != rules_;
   kafka::FetchResponse response;
   response.session_id = session_->id();
   std::vector<NodeId> leaders;
@@ -437,6 +483,10 @@ void FetchOperation::Finish() {
   for (Part& part : parts_) {
     FetchedPartition& partition = *part.partition;
     partition.part = FetchedPartition::kNone;
+    if (changed && !MayRead(partition, *image)) {
+      part.answer = FetchAnswer();
+      part.answer.error = ErrorCode::kTopicAuthorizationFailed;
+    }
     auto data = DataOf(part, *image, &leaders);
     if (!partition.Tell(data) && incremental_) continue;
     const auto [it, added] = topics.try_emplace(

@@ -39,6 +39,9 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   ErrorCode CheckReader() const;
   void Ask(FetchSession::Changes changes);
   void AskShard(FetchedPartition& partition, const metadata::Image& image);
+  bool MayRead(FetchedPartition& partition, const metadata::Image& image) const;
+  void Refuse(FetchedPartition& partition);
+  void SortAnew(const metadata::Image& image);
   bool TakeMemory();
   void KeepMemoryFor(size_t bytes);
   void Read();
@@ -70,6 +73,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   size_t max_bytes_ = 0;
   size_t taken_ = 0;  // of the memory, for what is being read
   std::shared_ptr<FetchSession> session_;
+  std::shared_ptr<const void> rules_;  // by which it was let read
   bool incremental_ = false;
   // Told to the shards with the first read, and kept that long.
   std::vector<std::unique_ptr<FetchedPartition>> forgotten_;

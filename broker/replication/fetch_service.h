@@ -29,6 +29,12 @@ struct FetchCall {
   // consumer's fetch waits for it before it reads; a follower's does not, for
   // acknowledgements hang on it.
   std::shared_ptr<MemoryBudget::Lease> memory;
+  // Whether who asks may read a topic, by the rules of that image; none:
+  // everything. Of a consumer; a follower reads whatever it follows. A topic
+  // that may not be read is TOPIC_AUTHORIZATION_FAILED.
+  std::function<bool(const metadata::Image& image, const std::string& topic)>
+      may_read;
+  std::string asker;  // whose rights these are: who, and from where
 };
 
 struct OffsetQuery {

@@ -50,6 +50,7 @@ FetchSession::Changes FetchSession::Update(const kafka::FetchRequest& request) {
           partitions_.find(KeyOf(topic.topic, topic.topic_id, partition));
       if (it == partitions_.end()) continue;
       unknown_.erase(it->second.get());
+      refused_.erase(it->second.get());
       most_bytes_ -= MostBytes(it->second->asked);
       changes.forgotten.push_back(std::move(it->second));
       partitions_.erase(it);

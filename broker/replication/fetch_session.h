@@ -84,6 +84,26 @@ class FetchSession {
 
   // Asked for by an id that nobody knows: tried again with every fetch.
   std::set<FetchedPartition*>& unknown() { return unknown_; }
+  // That may not be read, and are on no ReadList: answered so every time.
+  std::set<FetchedPartition*>& refused() { return refused_; }
+  // Whose rights, by which rules, have sorted all partitions into those that
+  // are refused and those that are not. Whether it was others before: then they
+  // are to be sorted anew.
+  bool SortBy(const std::string& asker, std::shared_ptr<const void> rules) {
+    if (sorted_ && asker == asker_ && rules == rules_) return false;
+    sorted_ = true;
+    asker_ = asker;
+    rules_ = std::move(rules);
+    return true;
+  }
+  std::vector<FetchedPartition*> all() const {
+    std::vector<FetchedPartition*> out;
+    out.reserve(partitions_.size());
+    for (const auto& [key, partition] : partitions_) {
+      out.push_back(partition.get());
+    }
+    return out;
+  }
 
  private:
   friend class FetchSessionCache;
@@ -102,7 +122,10 @@ class FetchSession {
   const uint64_t list_;
   const std::function<void(uint64_t)> ended_;
   std::map<Key, std::unique_ptr<FetchedPartition>> partitions_;
-  std::set<FetchedPartition*> unknown_;
+  std::set<FetchedPartition*> unknown_, refused_;
+  bool sorted_ = false;
+  std::string asker_;
+  std::shared_ptr<const void> rules_;
   size_t most_bytes_ = 0;
   bool listed_ = false;
   // The cache's, under its lock.

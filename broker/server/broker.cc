@@ -8,14 +8,17 @@
 #include <random>
 #include <system_error>
 
+#include "broker/kafka/audit_log.h"
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/handlers/table.h"
 #include "broker/kafka/kafka_listener.h"
 #include "broker/kafka/producer_id_allocator.h"
 #include "broker/metadata/controller_channels.h"
 #include "broker/replication/peer_connection.h"
+#include "broker/server/audit_file.h"
 #include "broker/server/broker_core.h"
 #include "broker/server/broker_metrics.h"
+#include "common/authorization/authorizer.h"
 #include "common/io/event_loop.h"
 #include "common/io/meta_properties.h"
 #include "common/io/resources.h"
@@ -131,6 +134,7 @@ struct Broker::Impl {
   Status OpenDirectory(const std::string& dir);
   Status CheckDirectories() const;
   Status OpenCore(const Pause& pause);
+  Status OpenAuthorizer();
   void Assemble();
   Result<std::shared_ptr<tls::ContextSource>> OpenTls(const Listener& listener);
   Result<replication::PeerSecurity> OpenPeerSecurity();
@@ -153,6 +157,10 @@ struct Broker::Impl {
   // What runs on the loops may still use these when they end.
   NetworkMetrics network;
   Admission admission;
+  // What clients may do; none: everything.
+  std::optional<authorization::Authorizer> authorizer;
+  std::unique_ptr<AuditFile> audit_file;
+  std::unique_ptr<AuditLog> audit;
   // Of the listeners that have one.
   std::map<std::string, std::shared_ptr<tls::ContextSource>> tls;
   rpc::SecurityPtr security;  // towards controllers; none in plaintext
@@ -279,6 +287,30 @@ Status Broker::Impl::OpenCore(const Pause& pause) {
                         return BrokerCore::Open(config, environment, identity,
                                                 events);
                       }));
+  return {};
+}
+
+Status Broker::Impl::OpenAuthorizer() {
+  if (!config.authorizer) return {};
+  authorizer.emplace(*config.authorizer);
+  services.authorizer = &*authorizer;
+  std::string path = config.raw().GetString("tidemark.audit.log");
+  if (path.empty()) return {};
+  if (!path.starts_with('/')) {
+    // Of those that can be used; there is one.
+    path = std::ranges::find_if(config.log_dirs,
+                                [this](const auto& dir) {
+                                  return directories.contains(dir);
+                                })[0] +
+           "/" + path;
+  }
+  TM_ASSIGN_OR_RETURN(audit_file, AuditFile::Open(path));
+  audit = std::make_unique<AuditLog>(
+      [this](std::string line) { audit_file->Write(std::move(line)); },
+      SystemClock());
+  services.audit = audit.get();
+  LOG(INFO) << "clients are authorized by access control lists, audit log="
+            << path;
   return {};
 }
 
@@ -486,6 +518,7 @@ Result<Broker*> Broker::Start(BrokerConfig config, Failed failed,
     io::ReserveDescriptors(kReservedDescriptors,
                            MostFiles(io::DescriptorLimit()));
     TM_RETURN_IF_ERROR(impl->OpenCore(pause));
+    TM_RETURN_IF_ERROR(impl->OpenAuthorizer());
     impl->Assemble();
     TM_RETURN_IF_ERROR(impl->OpenPorts());
     impl->core->Join(impl->endpoints);

@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "common/authorization/settings.h"
 #include "common/base/plaintext.h"
 #include "common/metadata/configs.h"
 #include "common/tls/config_keys.h"
@@ -286,6 +287,8 @@ std::span<const ConfigKey> ControllerConfigKeys() {
     out.insert(out.end(), broker.begin(), broker.end());
     auto tls = tls::ConfigKeys();
     out.insert(out.end(), tls.begin(), tls.end());
+    const auto clients = authorization::ConfigKeys();
+    out.insert(out.end(), clients.begin(), clients.end());
     return out;
   }();
   return keys;
@@ -344,6 +347,10 @@ Result<ControllerConfig> MakeControllerConfig(const Config& config) {
   if (self == nullptr && !out.voters.empty()) {
     return Bad("node.id " + std::to_string(out.node_id) +
                " is not among controller.quorum.voters");
+  }
+  // The brokers' to act on.
+  if (auto checked = authorization::ReadSettings(config); !checked) {
+    return Fail(checked.error());
   }
   for (const ConfigKey& key : config.keys()) {
     if (!config.IsSet(key.name)) continue;

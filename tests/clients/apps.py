@@ -23,6 +23,13 @@ APPS = {  # app: (program, folder of its pom.xml and Java sources)
     'tools': ('tools_cases.py', 'tools'),
     'connect': ('connect_cases.py', 'connect'),
     'mirror': ('mirror_cases.py', 'connect'),
+    'acls': ('acls_cases.py', 'tools'),
+}
+# What scripts/cluster is told besides.
+OPTIONS = {
+    'tools': ('--set', 'log.dirs=data,data2'),
+    'acls': ('--controllers', '0', '--brokers', '1', '--set', 'allow.everyone.if.no.acl.found=true', '--set',
+             'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer'),
 }
 
 
@@ -56,8 +63,7 @@ def run_app(app, args, folder):
                        'APPS_CLUSTER': args.cluster, 'APPS_CLUSTER_HOME': home}
         environment['PYTHONPATH'] += ':' + os.path.join(HERE, 'apps')
         up = subprocess.run([args.cluster, 'up', home, '--base-port', str(args.base_port),
-                             *(['--set', 'log.dirs=data,data2'] if app == 'tools' else [])], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, text=True)
+                             *OPTIONS.get(app, ())], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         if up.returncode:
             return ['%s: preparation: FAIL no cluster' % app], 1
         command = [run.python_of('confluent-kafka'), os.path.normpath(os.path.join(HERE, 'apps', program)), up.stdout.splitlines()[-1]]

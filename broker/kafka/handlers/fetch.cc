@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/kafka/handlers/handlers.h"
+#include "broker/kafka/rights.h"
 #include "broker/replication/fetch_service.h"
 
 namespace tidemark::server {
@@ -15,6 +16,15 @@ void HandleFetch(RequestContext context, kafka::FetchRequest request,
   call.on = context.executor;
   call.cancellation = context.cancellation;
   call.memory = context.memory;
+  if (context.rights != nullptr) {
+    // Rules may be of an address.
+    call.asker = context.principal + ' ' + context.client_host;
+    call.may_read = [rights = context.rights](const metadata::Image& image,
+                                              const std::string& topic) {
+      return rights->MayOn(image, AclOperation::kRead, AclResource::kTopic,
+                           topic, Rights::Audit::kYes);
+    };
+  }
   context.services->fetch->Fetch(std::move(call), std::move(request),
                                  std::move(reply));
 }

@@ -1,5 +1,6 @@
 #include "broker/kafka/handlers/table.h"
 
+#include "broker/kafka/handlers/guards.h"
 #include "broker/kafka/handlers/handlers.h"
 #include "common/kafka/messages/add_offsets_to_txn.h"
 #include "common/kafka/messages/add_partitions_to_txn.h"
@@ -8,11 +9,14 @@
 #include "common/kafka/messages/alter_partition_reassignments.h"
 #include "common/kafka/messages/alter_replica_log_dirs.h"
 #include "common/kafka/messages/api_versions.h"
+#include "common/kafka/messages/create_acls.h"
 #include "common/kafka/messages/create_partitions.h"
 #include "common/kafka/messages/create_topics.h"
+#include "common/kafka/messages/delete_acls.h"
 #include "common/kafka/messages/delete_groups.h"
 #include "common/kafka/messages/delete_records.h"
 #include "common/kafka/messages/delete_topics.h"
+#include "common/kafka/messages/describe_acls.h"
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
@@ -53,77 +57,96 @@
 namespace tidemark::server {
 namespace {
 
+using enum AclOperation;
+
 constexpr Api kTable[] = {
-    MakeApi<HandleProduce>(
-        {Resource::kTopic, Operation::kWrite, QuotaClass::kProduce})
+    MakeApi<HandleProduce, GuardProduce>(
+        {AclResource::kTopic, kWrite, QuotaClass::kProduce})
         .AdvertisedFrom(0),
-    MakeApi<HandleFetch>(
-        {Resource::kTopic, Operation::kRead, QuotaClass::kFetch}),
-    MakeApi<HandleListOffsets>({Resource::kTopic, Operation::kDescribe}),
-    MakeApi<HandleMetadata>({Resource::kTopic, Operation::kDescribe}),
-    MakeApi<HandleOffsetCommit>({Resource::kGroup, Operation::kRead}),
-    MakeApi<HandleOffsetFetch>({Resource::kGroup, Operation::kDescribe}),
-    MakeApi<HandleFindCoordinator>({Resource::kGroup, Operation::kDescribe}),
-    MakeApi<HandleJoinGroup>({Resource::kGroup, Operation::kRead}),
-    MakeApi<HandleHeartbeat>({Resource::kGroup, Operation::kRead}),
-    MakeApi<HandleLeaveGroup>({Resource::kGroup, Operation::kRead}),
-    MakeApi<HandleSyncGroup>({Resource::kGroup, Operation::kRead}),
-    MakeApi<HandleDescribeGroups>({Resource::kGroup, Operation::kDescribe}),
-    MakeApi<HandleListGroups>({Resource::kCluster, Operation::kDescribe}),
+    MakeApi<HandleFetch, GuardFetch>(
+        {AclResource::kTopic, kRead, QuotaClass::kFetch}),
+    MakeApi<HandleListOffsets, GuardListOffsets>(
+        {AclResource::kTopic, kDescribe}),
+    MakeApi<HandleMetadata, GuardMetadata>({AclResource::kTopic, kDescribe}),
+    MakeApi<HandleOffsetCommit, GuardOffsetCommit>(
+        {AclResource::kGroup, kRead}),
+    MakeApi<HandleOffsetFetch, GuardOffsetFetch>(
+        {AclResource::kGroup, kDescribe}),
+    MakeApi<HandleFindCoordinator, GuardFindCoordinator>(
+        {AclResource::kGroup, kDescribe}),
+    MakeApi<HandleJoinGroup, GuardJoinGroup>({AclResource::kGroup, kRead}),
+    MakeApi<HandleHeartbeat, GuardHeartbeat>({AclResource::kGroup, kRead}),
+    MakeApi<HandleLeaveGroup, GuardLeaveGroup>({AclResource::kGroup, kRead}),
+    MakeApi<HandleSyncGroup, GuardSyncGroup>({AclResource::kGroup, kRead}),
+    MakeApi<HandleDescribeGroups, GuardDescribeGroups>(
+        {AclResource::kGroup, kDescribe}),
+    MakeApi<HandleListGroups, GuardListGroups>(
+        {AclResource::kGroup, kDescribe}),
     MakeApi<HandleApiVersions>(
-        {Resource::kNone, Operation::kNone, QuotaClass::kExempt}),
-    MakeApi<HandleCreateTopics>({Resource::kCluster, Operation::kCreate,
-                                 QuotaClass::kControllerMutation}),
-    MakeApi<HandleDeleteTopics>({Resource::kTopic, Operation::kDelete,
-                                 QuotaClass::kControllerMutation}),
-    MakeApi<HandleDeleteRecords>({Resource::kTopic, Operation::kDelete}),
-    MakeApi<HandleInitProducerId>(
-        {Resource::kCluster, Operation::kIdempotentWrite}),
-    MakeApi<HandleOffsetForLeaderEpoch>(
-        {Resource::kTopic, Operation::kDescribe}),
-    MakeApi<HandleAddPartitionsToTxn>(
-        {Resource::kTransactionalId, Operation::kWrite}),
-    MakeApi<HandleAddOffsetsToTxn>(
-        {Resource::kTransactionalId, Operation::kWrite}),
-    MakeApi<HandleEndTxn>({Resource::kTransactionalId, Operation::kWrite}),
-    MakeApi<HandleWriteTxnMarkers>(
-        {Resource::kCluster, Operation::kClusterAction}),
-    MakeApi<HandleTxnOffsetCommit>(
-        {Resource::kTransactionalId, Operation::kWrite}),
-    MakeApi<HandleDescribeConfigs>(
-        {Resource::kTopic, Operation::kDescribeConfigs}),
-    MakeApi<HandleAlterReplicaLogDirs>({Resource::kCluster, Operation::kAlter}),
-    MakeApi<HandleDescribeLogDirs>({Resource::kCluster, Operation::kDescribe}),
-    MakeApi<HandleAlterConfigs>({Resource::kTopic, Operation::kAlterConfigs}),
+        {AclResource::kAny, AclOperation::kAny, QuotaClass::kExempt}),
+    MakeApi<HandleCreateTopics, GuardCreateTopics>(
+        {AclResource::kTopic, kCreate, QuotaClass::kControllerMutation}),
+    MakeApi<HandleDeleteTopics, GuardDeleteTopics>(
+        {AclResource::kTopic, kDelete, QuotaClass::kControllerMutation}),
+    MakeApi<HandleDeleteRecords, GuardDeleteRecords>(
+        {AclResource::kTopic, kDelete}),
+    MakeApi<HandleInitProducerId, GuardInitProducerId>(
+        {AclResource::kTransactionalId, kWrite}),
+    MakeApi<HandleOffsetForLeaderEpoch, GuardOffsetForLeaderEpoch>(
+        {AclResource::kTopic, kDescribe}),
+    MakeApi<HandleAddPartitionsToTxn, GuardAddPartitionsToTxn>(
+        {AclResource::kTransactionalId, kWrite}),
+    MakeApi<HandleAddOffsetsToTxn, GuardAddOffsetsToTxn>(
+        {AclResource::kTransactionalId, kWrite}),
+    MakeApi<HandleEndTxn, GuardEndTxn>({AclResource::kTransactionalId, kWrite}),
+    MakeApi<HandleWriteTxnMarkers, GuardWriteTxnMarkers>(
+        {AclResource::kCluster, kClusterAction}),
+    MakeApi<HandleTxnOffsetCommit, GuardTxnOffsetCommit>(
+        {AclResource::kTransactionalId, kWrite}),
+    MakeApi<HandleDescribeAcls>({AclResource::kCluster, kDescribe}),
+    MakeApi<HandleCreateAcls, GuardCreateAcls>({AclResource::kCluster, kAlter}),
+    MakeApi<HandleDeleteAcls, GuardDeleteAcls>({AclResource::kCluster, kAlter}),
+    MakeApi<HandleDescribeConfigs, GuardDescribeConfigs>(
+        {AclResource::kTopic, kDescribeConfigs}),
+    MakeApi<HandleAlterReplicaLogDirs, GuardAlterReplicaLogDirs>(
+        {AclResource::kCluster, kAlter}),
+    MakeApi<HandleDescribeLogDirs>({AclResource::kCluster, kDescribe}),
+    MakeApi<HandleAlterConfigs, GuardAlterConfigs>(
+        {AclResource::kTopic, kAlterConfigs}),
     MakeApi<HandleListConfigResources>(
-        {Resource::kCluster, Operation::kDescribeConfigs}),
-    MakeApi<HandleCreatePartitions>(
-        {Resource::kTopic, Operation::kAlter, QuotaClass::kControllerMutation}),
-    MakeApi<HandleDeleteGroups>({Resource::kGroup, Operation::kDelete}),
-    MakeApi<HandleElectLeaders>({Resource::kCluster, Operation::kAlter}),
-    MakeApi<HandleIncrementalAlterConfigs>(
-        {Resource::kTopic, Operation::kAlterConfigs}),
-    MakeApi<HandleOffsetDelete>({Resource::kGroup, Operation::kDelete}),
-    MakeApi<HandleAlterPartitionReassignments>(
-        {Resource::kCluster, Operation::kAlter}),
+        {AclResource::kCluster, kDescribeConfigs}),
+    MakeApi<HandleCreatePartitions, GuardCreatePartitions>(
+        {AclResource::kTopic, kAlter, QuotaClass::kControllerMutation}),
+    MakeApi<HandleDeleteGroups, GuardDeleteGroups>(
+        {AclResource::kGroup, kDelete}),
+    MakeApi<HandleElectLeaders, GuardElectLeaders>(
+        {AclResource::kCluster, kAlter}),
+    MakeApi<HandleIncrementalAlterConfigs, GuardIncrementalAlterConfigs>(
+        {AclResource::kTopic, kAlterConfigs}),
+    MakeApi<HandleOffsetDelete, GuardOffsetDelete>(
+        {AclResource::kGroup, kDelete}),
+    MakeApi<HandleAlterPartitionReassignments,
+            GuardAlterPartitionReassignments>({AclResource::kCluster, kAlter}),
     MakeApi<HandleListPartitionReassignments>(
-        {Resource::kCluster, Operation::kDescribe}),
-    MakeApi<HandleDescribeQuorum>({Resource::kCluster, Operation::kDescribe}),
-    MakeApi<HandleUpdateFeatures>({Resource::kCluster, Operation::kAlter}),
-    MakeApi<HandleDescribeCluster>({Resource::kCluster, Operation::kDescribe}),
-    MakeApi<HandleDescribeProducers>({Resource::kTopic, Operation::kRead}),
-    MakeApi<HandleUnregisterBroker>({Resource::kCluster, Operation::kAlter}),
-    MakeApi<HandleDescribeTransactions>(
-        {Resource::kTransactionalId, Operation::kDescribe}),
-    MakeApi<HandleListTransactions>(
-        {Resource::kTransactionalId, Operation::kDescribe}),
+        {AclResource::kCluster, kDescribe}),
+    MakeApi<HandleDescribeQuorum>({AclResource::kCluster, kDescribe}),
+    MakeApi<HandleUpdateFeatures>({AclResource::kCluster, kAlter}),
+    MakeApi<HandleDescribeCluster, GuardDescribeCluster>(
+        {AclResource::kAny, AclOperation::kAny}),
+    MakeApi<HandleDescribeProducers, GuardDescribeProducers>(
+        {AclResource::kTopic, kRead}),
+    MakeApi<HandleUnregisterBroker>({AclResource::kCluster, kAlter}),
+    MakeApi<HandleDescribeTransactions, GuardDescribeTransactions>(
+        {AclResource::kTransactionalId, kDescribe}),
+    MakeApi<HandleListTransactions, GuardListTransactions>(
+        {AclResource::kTransactionalId, kDescribe}),
     // Of what it tells of itself; whoever may connect may.
     MakeApi<HandleGetTelemetrySubscriptions>(),
     MakeApi<HandlePushTelemetry>(),
-    MakeApi<HandleDescribeTopicPartitions>(
-        {Resource::kTopic, Operation::kDescribe}),
-    MakeApi<HandleAddRaftVoter>({Resource::kCluster, Operation::kAlter}),
-    MakeApi<HandleRemoveRaftVoter>({Resource::kCluster, Operation::kAlter}),
+    MakeApi<HandleDescribeTopicPartitions, GuardDescribeTopicPartitions>(
+        {AclResource::kTopic, kDescribe}),
+    MakeApi<HandleAddRaftVoter>({AclResource::kCluster, kAlter}),
+    MakeApi<HandleRemoveRaftVoter>({AclResource::kCluster, kAlter}),
 };
 
 }  // namespace

@@ -642,6 +642,25 @@ def administration(topic):
     ask("UnregisterBroker", 0, {"BrokerId": 77})
 
 
+def acls():
+    """Rules: what is right, what is none, by filters. Of a broker with an
+    authorizer that allows everything."""
+    for v in range(1, 4):
+        rule = {"ResourceType": 2, "ResourceName": "acl-%d" % v,
+                "ResourcePatternType": 4, "Principal": "User:a", "Host": "*",
+                "Operation": 3, "PermissionType": 3}
+        ask("CreateAcls", v, {"Creations": [
+            rule, {**rule, "ResourceName": ""},
+            {**rule, "ResourceType": 4, "ResourceName": "none"}]})
+        by = {"ResourceTypeFilter": 2, "ResourceNameFilter": "acl-%d" % v,
+              "PatternTypeFilter": 4, "PrincipalFilter": None,
+              "HostFilter": None, "Operation": 1, "PermissionType": 1}
+        retry("DescribeAcls", v, by, lambda a: a["Resources"])
+        ask("DescribeAcls", v, {**by, "PrincipalFilter": "User:b"})
+        ask("DeleteAcls", v, {"Filters": [
+            by, {**by, "ResourceNameFilter": "none", "HostFilter": "*"}]})
+
+
 def main():
     for v in range(0, 5):
         ask("ApiVersions", v, {} if v < 3 else {
@@ -657,6 +676,7 @@ def main():
     transactional_offsets(topic)
     transactions(topic)
     administration(topic)
+    acls()
     for v in range(1, 7):
         if v < 6:
             ask("DeleteTopics", v, {"TopicNames": ["assigned-%d" % v, "none"],

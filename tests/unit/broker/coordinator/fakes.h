@@ -221,6 +221,10 @@ class FakeController final : public ControllerClient {
                       Done<admin::v1::UpdateFeaturesResponse>) override {}
   void ElectLeaders(admin::v1::ElectLeadersRequest, Duration,
                     Done<admin::v1::ElectLeadersResponse>) override {}
+  void CreateAcls(admin::v1::CreateAclsRequest, Duration,
+                  Done<admin::v1::CreateAclsResponse>) override {}
+  void DeleteAcls(admin::v1::DeleteAclsRequest, Duration,
+                  Done<admin::v1::DeleteAclsResponse>) override {}
   void UnregisterBroker(admin::v1::UnregisterBrokerRequest, Duration,
                         Done<admin::v1::UnregisterBrokerResponse>) override {}
   void AlterPartitionReassignments(

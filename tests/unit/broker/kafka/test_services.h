@@ -135,6 +135,23 @@ class FakeController final : public ControllerClient {
              : Fail(unregister_failure));
   }
 
+  void CreateAcls(admin::v1::CreateAclsRequest request, Duration,
+                  Done<admin::v1::CreateAclsResponse> done) override {
+    done(on_create_acls ? on_create_acls(request)
+                        : Fail(ErrorCode::kRequestTimedOut));
+  }
+  void DeleteAcls(admin::v1::DeleteAclsRequest request, Duration,
+                  Done<admin::v1::DeleteAclsResponse> done) override {
+    done(on_delete_acls ? on_delete_acls(request)
+                        : Fail(ErrorCode::kRequestTimedOut));
+  }
+  std::function<Result<admin::v1::CreateAclsResponse>(
+      const admin::v1::CreateAclsRequest&)>
+      on_create_acls;
+  std::function<Result<admin::v1::DeleteAclsResponse>(
+      const admin::v1::DeleteAclsRequest&)>
+      on_delete_acls;
+
   std::vector<admin::v1::ElectLeadersRequest> elections;
   Result<admin::v1::ElectLeadersResponse> elected =
       admin::v1::ElectLeadersResponse();

@@ -14,11 +14,14 @@
 #include "common/kafka/messages/alter_partition_reassignments.h"
 #include "common/kafka/messages/alter_replica_log_dirs.h"
 #include "common/kafka/messages/api_versions.h"
+#include "common/kafka/messages/create_acls.h"
 #include "common/kafka/messages/create_partitions.h"
 #include "common/kafka/messages/create_topics.h"
+#include "common/kafka/messages/delete_acls.h"
 #include "common/kafka/messages/delete_groups.h"
 #include "common/kafka/messages/delete_records.h"
 #include "common/kafka/messages/delete_topics.h"
+#include "common/kafka/messages/describe_acls.h"
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
@@ -155,6 +158,10 @@ void ForEachApi(F f) {
       "offset_delete");
   f.template operator()<UnregisterBrokerRequest, UnregisterBrokerResponse>(
       "unregister_broker");
+  f.template operator()<CreateAclsRequest, CreateAclsResponse>("create_acls");
+  f.template operator()<DeleteAclsRequest, DeleteAclsResponse>("delete_acls");
+  f.template operator()<DescribeAclsRequest, DescribeAclsResponse>(
+      "describe_acls");
   f.template operator()<UpdateFeaturesRequest, UpdateFeaturesResponse>(
       "update_features");
 }
