@@ -14,6 +14,7 @@
 
 #include "common/base/config.h"
 #include "common/io/event_loop.h"
+#include "common/io/initial_credentials.h"
 #include "common/io/initial_features.h"
 #include "common/metadata/configs.h"
 #include "common/metadata/features.h"
@@ -209,6 +210,26 @@ Result<BootstrapLevels> LoadBootstrapLevels(const std::string& directory) {
   return levels;
 }
 
+// With whom its formatting would have a new cluster begin.
+Status LoadBootstrapCredentials(const std::string& directory,
+                                ControllerOptions* out) {
+  TM_ASSIGN_OR_RETURN(const auto all, io::LoadInitialCredentials(directory));
+  for (const io::InitialCredential& from : all) {
+    record_v1::SetScramCredential& to =
+        out->bootstrap_credentials.emplace_back();
+    to.set_user(from.user);
+    to.set_mechanism(from.mechanism == NameOf(metadata::ScramMechanism::kSha256)
+                         ? record_v1::SCRAM_SHA_256
+                         : record_v1::SCRAM_SHA_512);
+    to.set_iterations(from.iterations);
+    to.set_salt(from.salt);
+    to.set_stored_key(from.stored_key);
+    to.set_server_key(from.server_key);
+    TM_RETURN_IF_ERROR(metadata::ScramImage().Apply(to));
+  }
+  return {};
+}
+
 // Blocked in every thread, so that Run can wait for them.
 sigset_t BlockSignals() {
   sigset_t signals;
@@ -252,6 +273,8 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   if (!room) return {};
   TM_ASSIGN_OR_RETURN(config.options.bootstrap_levels,
                       LoadBootstrapLevels(config.data_directory));
+  TM_RETURN_IF_ERROR(
+      LoadBootstrapCredentials(config.data_directory, &config.options));
   TM_ASSIGN_OR_RETURN(const rpc::SecurityPtr security, OpenSecurity(config));
   io::EventLoop loop("controller");
   io::EventLoop background("feed-snapshots");

@@ -62,6 +62,7 @@ template <class Request, class Response,
 struct Glue<Handler, Guard> {
   using RequestType = Request;
   static constexpr bool kGuarded = Handler != Guard;
+  static constexpr bool kHasError = requires(Response r) { r.error_code; };
 
   // acks=0 gets no answer; an error then closes the connection, which is the
   // only way left to tell the producer.
@@ -90,7 +91,7 @@ struct Glue<Handler, Guard> {
     if (context.rights == nullptr) {
       return Handler(std::move(context), std::move(request), std::move(reply));
     }
-    if constexpr (!kGuarded && requires(Response r) { r.error_code; }) {
+    if constexpr (!kGuarded && kHasError) {
       if (api.access.resource == AclResource::kCluster &&
           !context.rights->MayCluster(api.access.operation)) {
         return reply(RefusedByCluster<Response>());
@@ -136,8 +137,14 @@ struct Glue<Handler, Guard> {
 // stands in front of it where there is an authorizer: it asks for the rights
 // that the request needs, and gives the handler as much of it as is allowed.
 template <auto Handler, auto Guard = Handler>
-constexpr Api MakeApi(Access access = {}) {
-  using Request = typename internal::Glue<Handler, Guard>::RequestType;
+consteval Api MakeApi(Access access = {}) {
+  using Glue = internal::Glue<Handler, Guard>;
+  using Request = typename Glue::RequestType;
+  // Nobody would ask for the right.
+  if (access.resource == AclResource::kCluster && !Glue::kGuarded &&
+      !Glue::kHasError) {
+    throw "an answer without an error needs a guard";
+  }
   constexpr kafka::ApiVersionRange kRange{
       Request::kMinVersion, Request::kMaxVersion, Request::kFirstFlexible};
   return Api{Request::kKey, kRange, kRange,

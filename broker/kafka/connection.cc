@@ -73,6 +73,7 @@ Connection::Connection(io::EventLoop& loop, std::shared_ptr<tls::Stream> stream,
       closed_callback_(std::move(closed)),
       slot_(std::move(slot)),
       client_host_("/" + slot_.address()),
+      authentication_(options.sasl.get(), metrics, loop.Now()),
       frames_(options.max_request_bytes, admission.requests),
       last_activity_(loop.Now()) {
   software_->port = stream_->RemotePort();
@@ -99,18 +100,29 @@ void Connection::Shake() {
         auto self = weak.lock();
         if (self != nullptr && !error) self->Close();
       });
-  stream_->Handshake([self = shared_from_this()](const std::error_code& error,
-                                                 size_t) {
-    if (self->closed_) return;
-    self->progress_timer_.cancel();
-    if (!error) return self->Read();
-    self->metrics_.handshakes_failed.fetch_add(1, std::memory_order_relaxed);
-    LOG_EVERY_T(WARNING, 1)
-        << "TLS handshake failed client=" << self->client_host_
-        << " listener=" << self->options_.listener << " reason=\""
-        << self->stream_->reason() << '"';
-    self->Close();
-  });
+  stream_->Handshake(
+      [self = shared_from_this()](const std::error_code& error, size_t) {
+        if (self->closed_) return;
+        self->progress_timer_.cancel();
+        self->Shaken(error);
+      });
+}
+
+void Connection::Shaken(const std::error_code& error) {
+  std::string reason = stream_->reason();
+  if (!error) {
+    const auto subject = stream_->PeerSubject();
+    if (options_.principals == nullptr ||
+        authentication_.TakeCertificate(subject, *options_.principals)) {
+      return Read();
+    }
+    reason = "no rule of ssl.principal.mapping.rules fits the subject";
+  }
+  metrics_.handshakes_failed.fetch_add(1, std::memory_order_relaxed);
+  LOG_EVERY_T(WARNING, 1) << "TLS handshake failed client=" << client_host_
+                          << " listener=" << options_.listener << " reason=\""
+                          << reason << '"';
+  Close();
 }
 
 void Connection::Close() {
@@ -169,6 +181,7 @@ bool Connection::MayServeMore() const {
 }
 
 void Connection::Advance() {
+  frames_.SetMaxFrame(authentication_.MaxFrame(options_.max_request_bytes));
   while (!closed_ && MayServeMore()) {
     const bool first = serving_.empty() && writing_.empty();
     if (!next_) {
@@ -187,7 +200,7 @@ void Connection::Advance() {
       }
       next_ = std::move(**frame);
     }
-    const bool produce = IsProduce(*next_);
+    const bool produce = authentication_.done() && IsProduce(*next_);
     if (!first && !produce) break;
     if (!HasMemoryForAnswer()) break;
     only_produces_ = produce;
@@ -213,6 +226,7 @@ void Connection::Serve(SharedBytes frame) {
   RequestContext context;
   context.client_host = client_host_;
   context.listener = options_.listener;
+  context.principal = authentication_.principal();
   context.connection_id = id_;
   context.software = software_;
   context.executor = &loop_;
@@ -231,6 +245,7 @@ void Connection::Serve(SharedBytes frame) {
           }
         });
       });
+  if (authentication_.Take(context, frame, responder)) return;
   dispatcher_.Dispatch(std::move(context), std::move(frame),
                        std::move(responder));
 }
@@ -260,7 +275,8 @@ void Connection::WriteReady() {
           << client_host_ << " listener=" << options_.listener;
       return Close();
     }
-    if (answer.kind == Answer::Kind::kFrame) {
+    last_ |= answer.kind == Answer::Kind::kLast;
+    if (answer.kind == Answer::Kind::kFrame || last_) {
       writer_.Add(std::move(answer.frame));
       writing_.push_back(std::move(serving_.front().memory));
     }
@@ -284,6 +300,7 @@ void Connection::Write() {
   }
   if (*next == FrameWriter::Next::kRead) return ReadFromDisk();
   if (*next == FrameWriter::Next::kNothing) {
+    if (last_) return Close();
     writing_.clear();
     return WriteReady();
   }
@@ -352,12 +369,19 @@ void Connection::CheckProgress() {
 }
 
 void Connection::WatchIdle() {
-  const Instant deadline = last_activity_ + options_.max_idle;
+  Instant deadline = last_activity_ + options_.max_idle;
+  if (!authentication_.done()) {
+    deadline = std::min(deadline, authentication_.deadline());
+  }
   idle_timer_.expires_at(std::max(deadline, loop_.Now()));
   idle_timer_.async_wait([weak = weak_from_this()](const std::error_code&) {
     auto self = weak.lock();
     if (self == nullptr || self->closed_) return;
     const Instant now = self->loop_.Now();
+    if (!self->authentication_.done() &&
+        now >= self->authentication_.deadline()) {
+      return self->Close();
+    }
     if (self->writing_.empty() && !self->serving_.empty()) {
       // Somebody works for this client; look again later.
       self->last_activity_ = now;

@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "broker/kafka/admission.h"
+#include "broker/kafka/authentication.h"
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/frame_reader.h"
 #include "broker/kafka/frame_writer.h"
 #include "broker/kafka/network_metrics.h"
 #include "common/io/event_loop.h"
+#include "common/tls/principal_rules.h"
 #include "common/tls/stream.h"
 
 namespace tidemark::server {
@@ -22,6 +24,10 @@ struct ConnectionOptions {
   std::string listener;
   size_t max_request_bytes = 100 * 1024 * 1024;
   Duration max_idle = std::chrono::minutes(10);
+  // nullptr: nobody has to say who it is.
+  std::shared_ptr<const SaslServer> sasl;
+  // Whom certificates of clients stand for; nullptr: without TLS.
+  std::shared_ptr<const tls::PrincipalRules> principals;
 };
 
 // One client's connection. Lives on one shard: everything but the
@@ -45,6 +51,7 @@ struct ConnectionOptions {
 // Silence for max_idle closes it, in the middle of a frame too; not while a
 // request is being served. One that is encrypted gets nothing served before the
 // handshake, and is closed when that has not come to its end within kHandshake.
+// Who has to say who it is is served when that is known (Authentication).
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   static constexpr Duration kStall = std::chrono::seconds(10);
@@ -65,6 +72,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   void Shake();
+  void Shaken(const std::error_code& error);
   void Read();
   void OnRead(const std::error_code& error, size_t count);
   void Advance();
@@ -94,6 +102,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::string client_host_;
   const std::shared_ptr<ClientSoftware> software_ =
       std::make_shared<ClientSoftware>();
+  Authentication authentication_;
   FrameReader frames_;
   // Requests being served, oldest first, and the answers that are there.
   using Memory = std::shared_ptr<MemoryBudget::Lease>;
@@ -114,6 +123,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Memory next_memory_;  // for its answer
   FrameWriter writer_;
   std::vector<Memory> writing_;  // for each answer that is being written
+  bool last_ = false;            // what is being written
   bool reading_disk_ = false;  // for writer_, which is that thread's meanwhile
   Instant last_activity_;      // something was received or sent
   bool watching_progress_ = false;

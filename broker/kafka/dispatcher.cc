@@ -35,7 +35,7 @@ void ReportMalformed(const RequestContext& context, std::string_view reason,
   metrics.malformed.fetch_add(1, std::memory_order_relaxed);
   LOG_EVERY_T(WARNING, 1) << "closing a connection client="
                           << context.client_host
-                          << " principal=" << context.principal
+                          << " principal=" << kafka::Quoted(context.principal)
                           << " listener=" << context.listener
                           << " api_key=" << context.api_key
                           << " version=" << context.version

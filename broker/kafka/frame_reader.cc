@@ -116,8 +116,9 @@ Status FrameReader::StartFrame() {
   if (length < 0 || static_cast<size_t>(length) > max_frame_) {
     return Fail(ErrorCode::kInvalidRequest,
                 "frame length " + std::to_string(length) +
-                    " is not within 0 and socket.request.max.bytes (" +
-                    std::to_string(max_frame_) + ")");
+                    " is not within 0 and " + std::to_string(max_frame_) +
+                    " (socket.request.max.bytes, or before authentication "
+                    "sasl.server.max.receive.size)");
   }
   if (length >= 2 && Staged().size() < kPrefix) return {};
   static_assert(static_cast<int16_t>(kafka::ApiKey::kFetch) == 1);

@@ -31,6 +31,9 @@ class FrameReader {
   FrameReader(size_t max_frame, std::shared_ptr<MemoryBudget> budget)
       : max_frame_(max_frame), budget_(std::move(budget)) {}
 
+  // Of frames that begin from now on.
+  void SetMaxFrame(size_t max_frame) { max_frame_ = max_frame; }
+
   // Where the next bytes go; empty when Next() has to be called first, or when
   // NeedsMemory().
   std::span<char> Space();
@@ -62,7 +65,7 @@ class FrameReader {
   // Whether memory for at least one more byte of the frame is there.
   bool Reserve();
 
-  const size_t max_frame_;
+  size_t max_frame_;
   const std::shared_ptr<MemoryBudget> budget_;
   std::unique_ptr<char[]> staging_;
   size_t begin_ = 0, end_ = 0;

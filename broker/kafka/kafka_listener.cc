@@ -24,7 +24,7 @@ struct KafkaListener::State : std::enable_shared_from_this<State> {
         NetworkMetrics& m, Admission& a)
       : options(std::move(o)),
         connection_options{options.name, options.max_request_bytes,
-                           options.max_idle},
+                           options.max_idle, options.sasl, options.principals},
         shards(std::move(s)),
         disk_readers(std::move(r)),
         handshakes(h),

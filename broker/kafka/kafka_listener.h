@@ -9,10 +9,12 @@
 #include "broker/kafka/network_metrics.h"
 #include "common/io/event_loop.h"
 #include "common/tls/context_source.h"
+#include "common/tls/principal_rules.h"
 
 namespace tidemark::server {
 
 struct ConnectionOptions;
+class SaslServer;
 
 struct ListenerOptions {
   std::string name = "PLAINTEXT";
@@ -22,6 +24,10 @@ struct ListenerOptions {
   Duration max_idle = std::chrono::minutes(10);
   // nullptr: plain.
   std::shared_ptr<const tls::ContextSource> tls;
+  // nullptr: nobody has to say who it is.
+  std::shared_ptr<const SaslServer> sasl;
+  // Whom certificates of clients stand for; nullptr: without TLS.
+  std::shared_ptr<const tls::PrincipalRules> principals;
 };
 
 // A TCP port for Kafka clients. Connections go to the shards in turn.

@@ -29,8 +29,12 @@ struct NetworkMetrics {
   std::atomic<uint64_t> stalled = 0;    // closed for memory others waited for
   std::atomic<uint64_t> malformed = 0;  // connections closed for bad bytes
   std::atomic<uint64_t> handshakes_failed = 0;  // of TLS
-  std::atomic<uint64_t> bytes_in = 0;           // of all requests
-  std::atomic<uint64_t> bytes_out = 0;          // of all answers
+  std::atomic<uint64_t> authentications = 0;
+  std::atomic<uint64_t> reauthentications = 0;
+  std::atomic<uint64_t> authentications_failed = 0;
+  std::atomic<uint64_t> sessions_expired = 0;  // and closed for a request
+  std::atomic<uint64_t> bytes_in = 0;          // of all requests
+  std::atomic<uint64_t> bytes_out = 0;         // of all answers
   std::array<ApiMetrics, kMaxApiKey + 1> apis;
 
   void Observe(int16_t api_key, Duration latency) {

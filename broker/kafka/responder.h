@@ -11,7 +11,7 @@ namespace tidemark::server {
 
 // What a connection does for one request.
 struct Answer {
-  enum class Kind { kFrame, kNothing, kClose };
+  enum class Kind { kFrame, kNothing, kLast, kClose };
   Kind kind = Kind::kClose;
   kafka::EncodedFrame frame;
 };
@@ -31,6 +31,10 @@ class Responder {
   }
   // The request has no answer (acks=0).
   void SendNothing() const { state_->Give({Answer::Kind::kNothing, {}}); }
+  // Closes once the frame, which may be empty, is on its way.
+  void SendLast(kafka::EncodedFrame frame) const {
+    state_->Give({Answer::Kind::kLast, std::move(frame)});
+  }
   void Close() const { state_->Give({Answer::Kind::kClose, {}}); }
 
  private:

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "common/authorization/settings.h"
+#include "broker/metadata/authentication_keys.h"
 #include "common/base/plaintext.h"
 #include "common/metadata/configs.h"
 #include "common/tls/config_keys.h"
@@ -375,18 +376,19 @@ Status ReadProtocol(const Config& config, Listener* listener) {
         "a listener with an entry in listener.security.protocol.map");
   }
   listener->protocol = *protocol;
-  if (listener->protocol == "PLAINTEXT" || listener->protocol == "SSL") {
+  if (listener->protocol == "PLAINTEXT" || SpeaksTls(*listener) ||
+      listener->protocol == "SASL_PLAINTEXT") {
     return {};
   }
   return Invalid("listeners", listener->name + " (" + listener->protocol + ")",
                  "a listener whose protocol in listener.security.protocol.map "
-                 "is PLAINTEXT or SSL; there is no other yet");
+                 "is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL");
 }
 
 Status CheckTlsIsSpoken(const Config& config, const BrokerConfig& out) {
   std::set<std::string> spoken;
   for (const Listener& listener : out.listeners) {
-    if (listener.protocol == "SSL") spoken.insert(ToLower(listener.name));
+    if (SpeaksTls(listener)) spoken.insert(ToLower(listener.name));
   }
   if (out.controllers_by.tls) {
     spoken.insert(ToLower(out.controllers_by.listener));
@@ -406,6 +408,11 @@ Status ReadInterBrokerListener(const Config& config, BrokerConfig* out) {
   if (found == nullptr) {
     return Invalid(kKey, out->inter_broker_listener,
                    "one of the names in listeners");
+  }
+  if (SpeaksSasl(*found)) {
+    return Invalid(kKey, found->name,
+                   "a listener whose protocol is PLAINTEXT or SSL: brokers do "
+                   "not speak SASL to each other yet");
   }
   out->inter_broker_listener = found->name;
   return {};
@@ -428,6 +435,7 @@ Status ReadListeners(const Config& config, BrokerConfig* out) {
     TM_RETURN_IF_ERROR(ReadProtocol(config, &listener));
   }
   TM_RETURN_IF_ERROR(CheckTlsIsSpoken(config, *out));
+  TM_RETURN_IF_ERROR(CheckSasl(config, out->listeners));
   TM_ASSIGN_OR_RETURN(auto advertised,
                       ParseListeners(config, "advertised.listeners"));
   std::erase_if(advertised, is_controller);
@@ -507,7 +515,8 @@ int DefaultShards() {
 std::span<const ConfigKey> BrokerConfigKeys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> all(std::begin(kKeys), std::end(kKeys));
-    for (const auto& more : {tls::ConfigKeys(), authorization::ConfigKeys()}) {
+    for (const auto& more : {tls::ConfigKeys(), authorization::ConfigKeys(),
+                             AuthenticationConfigKeys()}) {
       all.insert(all.end(), more.begin(), more.end());
     }
     return all;

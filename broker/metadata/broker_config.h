@@ -17,8 +17,16 @@ struct Listener {
   std::string name = "PLAINTEXT";
   std::string host;
   uint16_t port = 9092;
-  std::string protocol = "PLAINTEXT";  // or SSL
+  // Or SSL, SASL_PLAINTEXT, SASL_SSL.
+  std::string protocol = "PLAINTEXT";
 };
+
+inline bool SpeaksTls(const Listener& listener) {
+  return listener.protocol == "SSL" || listener.protocol == "SASL_SSL";
+}
+inline bool SpeaksSasl(const Listener& listener) {
+  return listener.protocol.starts_with("SASL_");
+}
 
 // Every key tidemark-broker understands: Kafka's names and defaults, except
 // where ARCHITECTURE.md says why not.

@@ -56,6 +56,9 @@ class ControllerClient {
   virtual void UpdateFeatures(admin::v1::UpdateFeaturesRequest request,
                               Duration timeout,
                               Done<admin::v1::UpdateFeaturesResponse> done) = 0;
+  virtual void AlterScramCredentials(
+      admin::v1::AlterScramCredentialsRequest request, Duration timeout,
+      Done<admin::v1::AlterScramCredentialsResponse> done) = 0;
   virtual void ElectLeaders(admin::v1::ElectLeadersRequest request,
                             Duration timeout,
                             Done<admin::v1::ElectLeadersResponse> done) = 0;

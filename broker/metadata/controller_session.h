@@ -99,6 +99,9 @@ class ControllerSession final : public ControllerClient {
   void UpdateFeatures(admin::v1::UpdateFeaturesRequest request,
                       Duration timeout,
                       Done<admin::v1::UpdateFeaturesResponse> done) override;
+  void AlterScramCredentials(
+      admin::v1::AlterScramCredentialsRequest request, Duration timeout,
+      Done<admin::v1::AlterScramCredentialsResponse> done) override;
   void ElectLeaders(admin::v1::ElectLeadersRequest request, Duration timeout,
                     Done<admin::v1::ElectLeadersResponse> done) override;
   void CreateAcls(admin::v1::CreateAclsRequest request, Duration timeout,

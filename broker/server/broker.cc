@@ -19,6 +19,7 @@
 #include "broker/server/broker_core.h"
 #include "broker/server/broker_metrics.h"
 #include "common/authorization/authorizer.h"
+#include "broker/server/listener_identity.h"
 #include "common/io/event_loop.h"
 #include "common/io/meta_properties.h"
 #include "common/io/resources.h"
@@ -360,8 +361,7 @@ Result<std::shared_ptr<tls::ContextSource>> Broker::Impl::OpenTls(
 
 // With the settings of the brokers' own listener, as in Kafka.
 Result<replication::PeerSecurity> Broker::Impl::OpenPeerSecurity() {
-  if (std::ranges::find(config.listeners, "SSL", &Listener::protocol) ==
-      config.listeners.end()) {
+  if (std::ranges::none_of(config.listeners, SpeaksTls)) {
     return replication::PeerSecurity();
   }
   handshakes = std::make_unique<io::EventLoop>("tls-handshakes");
@@ -402,14 +402,22 @@ Status Broker::Impl::OpenPorts() {
   std::vector<io::EventLoop*> loops;
   for (const auto& shard : shards) loops.push_back(shard.get());
   for (const Listener& listener : config.listeners) {
-    if (listener.protocol != "SSL") continue;
+    if (!SpeaksTls(listener)) continue;
     TM_ASSIGN_OR_RETURN(tls[listener.name], OpenTls(listener));
   }
   WatchTls();
   for (size_t i = 0; i < config.listeners.size(); ++i) {
     ListenerOptions options = OptionsOf(config.listeners[i], config.raw());
     const auto found = tls.find(options.name);
-    if (found != tls.end()) options.tls = found->second;
+    if (found != tls.end()) {
+      options.tls = found->second;
+      TM_ASSIGN_OR_RETURN(options.principals,
+                          PrincipalsOf(config.listeners[i], config.raw()));
+    }
+    if (SpeaksSasl(config.listeners[i])) {
+      TM_ASSIGN_OR_RETURN(options.sasl, SaslOf(config.listeners[i],
+                                               config.raw(), core->metadata()));
+    }
     TM_ASSIGN_OR_RETURN(
         auto listener,
         KafkaListener::Open(std::move(options), loops, readers,

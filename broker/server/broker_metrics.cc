@@ -256,6 +256,18 @@ void AddNetwork(const NetworkMetrics& network, Families* out) {
                of(network.stalled));
   out->Counter("tidemark_connections_malformed_total",
                "Connections closed for what they sent.", of(network.malformed));
+  out->Counter("tidemark_authentications_total",
+               "Connections whose client has said who it is by SASL.",
+               of(network.authentications));
+  out->Counter("tidemark_reauthentications_total",
+               "Times a client has said so again (KIP-368).",
+               of(network.reauthentications));
+  out->Counter("tidemark_authentications_failed_total",
+               "Connections closed because a client could not.",
+               of(network.authentications_failed));
+  out->Counter("tidemark_sessions_expired_total",
+               "Connections closed because a client did not in time.",
+               of(network.sessions_expired));
   out->Counter("tidemark_tls_handshakes_failed_total",
                "Connections closed because their TLS handshake failed.",
                of(network.handshakes_failed));

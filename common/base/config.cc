@@ -385,12 +385,15 @@ std::vector<std::string> Config::GetListOfListener(
   return Split(GetOfListener(listener, name), ',');
 }
 
-std::set<std::string> Config::ListenersWithSettings() const {
+std::set<std::string> Config::ListenersWith(std::string_view beginning) const {
   std::set<std::string> found;
   for (auto it = values_.lower_bound(kOfListener);
        it != values_.end() && it->first.starts_with(kOfListener); ++it) {
     const std::string rest = it->first.substr(kOfListener.size());
-    found.insert(rest.substr(0, rest.find('.')));
+    const size_t dot = rest.find('.');
+    if (rest.substr(dot + 1).starts_with(beginning)) {
+      found.insert(rest.substr(0, dot));
+    }
   }
   return found;
 }

@@ -87,8 +87,8 @@ class Config {
   // Listeners' names are in any case, as in Kafka.
   std::string GetOfListener(std::string_view listener,
                             std::string_view name) const;
-  // Those, in lower case, of which anything was set.
-  std::set<std::string> ListenersWithSettings() const;
+  // Those, in lower case, of which a key was set that begins so.
+  std::set<std::string> ListenersWith(std::string_view beginning) const;
   std::vector<std::string> GetListOfListener(std::string_view listener,
                                              std::string_view name) const;
   const std::vector<std::string>& warnings() const { return warnings_; }

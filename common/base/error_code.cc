@@ -184,6 +184,8 @@ std::string_view ErrorName(ErrorCode code) {
       return "RESOURCE_NOT_FOUND";
     case ErrorCode::kDuplicateResource:
       return "DUPLICATE_RESOURCE";
+    case ErrorCode::kUnacceptableCredential:
+      return "UNACCEPTABLE_CREDENTIAL";
     case ErrorCode::kInconsistentVoterSet:
       return "INCONSISTENT_VOTER_SET";
     case ErrorCode::kInvalidUpdateVersion:

@@ -104,6 +104,7 @@ enum class ErrorCode : int16_t {
   kProducerFenced = 90,
   kResourceNotFound = 91,
   kDuplicateResource = 92,
+  kUnacceptableCredential = 93,
   kInconsistentVoterSet = 94,
   kInvalidUpdateVersion = 95,
   kFeatureUpdateFailed = 96,

@@ -158,11 +158,14 @@ Result<MetaProperties> LoadMetaProperties(const std::string& directory,
 }
 
 Status WriteFileDurably(const std::string& directory, const std::string& name,
-                        const std::string& text) {
+                        const std::string& text, Readers readers) {
   const std::string path = directory + "/" + name;
   const std::string temporary = path + ".tmp";
   {
     std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+    // Before there is anything to read.
+    if (readers == Readers::kOwner && ::chmod(temporary.c_str(), 0600) != 0)
+      return StorageError("protect", temporary, errno);
     out << text;
     out.flush();
     if (!out) return StorageError("write", temporary, errno);

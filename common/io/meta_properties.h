@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -64,10 +65,12 @@ Result<MetaProperties> LoadMetaProperties(const std::string& directory,
                                           const std::string& cluster_id,
                                           NodeId node_id);
 
+enum class Readers : uint8_t { kAll, kOwner };
 // The file `name` of `directory` with all of `text`, or as it was before.
 // Blocking.
 Status WriteFileDurably(const std::string& directory, const std::string& name,
-                        const std::string& text);
+                        const std::string& text,
+                        Readers readers = Readers::kAll);
 
 // An empty file that says something about the directory. `Mark` makes it
 // durable; `Unmark` every other name in the directory, and then its end.

@@ -5,6 +5,7 @@
 // `template struct MessageCodec<...>` for its messages.
 
 #include <algorithm>
+#include <bit>
 #include <concepts>
 #include <string>
 #include <type_traits>
@@ -108,6 +109,8 @@ void ReadValue(Decoder& in, T& value, bool nullable) {
     value = in.ReadInt32();
   } else if constexpr (std::same_as<T, int64_t>) {
     value = in.ReadInt64();
+  } else if constexpr (std::same_as<T, double>) {
+    value = std::bit_cast<double>(in.ReadInt64());
   } else if constexpr (std::same_as<T, Uuid>) {
     value = in.ReadUuid();
   } else if constexpr (std::same_as<T, std::optional<std::string>>) {
@@ -216,6 +219,8 @@ void WriteValue(Encoder& out, const T& value, bool nullable) {
     out.WriteInt32(value);
   } else if constexpr (std::same_as<T, int64_t>) {
     out.WriteInt64(value);
+  } else if constexpr (std::same_as<T, double>) {
+    out.WriteInt64(std::bit_cast<int64_t>(value));
   } else if constexpr (std::same_as<T, Uuid>) {
     out.WriteUuid(value);
   } else if constexpr (std::same_as<T, std::string>) {
@@ -360,8 +365,8 @@ void PrintValue(const T& value, int16_t version, std::string& out) {
     } else {
       out += "null";
     }
-  } else if constexpr (std::integral<T> || std::same_as<T, Uuid> ||
-                       std::same_as<T, std::string> ||
+  } else if constexpr (std::integral<T> || std::same_as<T, double> ||
+                       std::same_as<T, Uuid> || std::same_as<T, std::string> ||
                        std::same_as<T, SharedBytes>) {
     Print(value, out);
   } else if constexpr (std::same_as<T, Payload>) {

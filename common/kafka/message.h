@@ -9,6 +9,7 @@
 //   bytes and records     SharedBytes, a slice of the frame when decoded;
 //                         Payload where they may be read when they are sent
 //   uuid                  tidemark::Uuid
+//   float64               double
 //
 // The defaults are those of the schemas, except that nullable fields default
 // to null; where a message deviates from that, its header says why.

@@ -19,6 +19,8 @@ void PrintNumber(int64_t value, std::string& out) {
 
 void Print(bool value, std::string& out) { out += value ? "true" : "false"; }
 
+void Print(double value, std::string& out) { out += std::to_string(value); }
+
 void Print(const Uuid& id, std::string& out) { out += ToString(id); }
 
 void Print(const std::string& text, std::string& out) {

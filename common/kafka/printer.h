@@ -20,6 +20,7 @@ namespace tidemark::kafka::internal {
 
 void PrintNumber(int64_t value, std::string& out);
 void Print(bool value, std::string& out);
+void Print(double value, std::string& out);
 void Print(const Uuid& id, std::string& out);
 // Quoted; what is not printable ASCII as \xNN.
 void Print(const std::string& text, std::string& out);

@@ -37,6 +37,10 @@ Status ImageBuilder::Apply(const v1::Record& record, MetadataOffset offset) {
       return to.acls_.Apply(record.set_acl());
     case v1::Record::kRemoveAcl:
       return to.acls_.Apply(record.remove_acl());
+    case v1::Record::kSetScramCredential:
+      return to.scram_.Apply(record.set_scram_credential());
+    case v1::Record::kRemoveScramCredential:
+      return to.scram_.Apply(record.remove_scram_credential());
     case v1::Record::kNoOp:
       return {};
     case v1::Record::KIND_NOT_SET:

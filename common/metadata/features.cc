@@ -98,6 +98,8 @@ int16_t RequiredLevel(const v1::Record& record) {
       return kFeaturesLevel;
     case v1::Record::kSetAcl:
     case v1::Record::kRemoveAcl:
+    case v1::Record::kSetScramCredential:
+    case v1::Record::kRemoveScramCredential:
       return kSecurityLevel;
     case v1::Record::KIND_NOT_SET:
       break;

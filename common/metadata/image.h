@@ -11,6 +11,7 @@
 #include "common/metadata/features_image.h"
 #include "common/metadata/producer_ids_image.h"
 #include "common/metadata/requests_image.h"
+#include "common/metadata/scram_image.h"
 #include "common/metadata/topics_image.h"
 
 namespace tidemark::metadata {
@@ -32,6 +33,7 @@ class Image {
   const RequestsImage& requests() const { return requests_; }
   const FeaturesImage& features() const { return features_; }
   const AclsImage& acls() const { return acls_; }
+  const ScramImage& scram() const { return scram_; }
 
   // nullptr when there is none.
   const TopicImage* FindTopic(const std::string& name) const {
@@ -56,6 +58,7 @@ class Image {
   RequestsImage requests_;
   FeaturesImage features_;
   AclsImage acls_;
+  ScramImage scram_;
 };
 
 using ImagePtr = std::shared_ptr<const Image>;

@@ -14,6 +14,7 @@ void EachRecord(const Image& image, const RecordSink& sink) {
   image.brokers().ToRecords(sink);
   image.topics().ToRecords(sink);
   image.configs().ToRecords(sink);
+  image.scram().ToRecords(sink);
   image.producer_ids().ToRecords(sink);
   image.requests().ToRecords(sink);
   image.acls().ToRecords(sink);
@@ -62,7 +63,7 @@ Delta Difference(const Image& from, const Image& to) {
 bool Equal(const Image& a, const Image& b) {
   if (a.offset() != b.offset() || a.producer_ids() != b.producer_ids() ||
       !(a.requests() == b.requests()) || a.features() != b.features() ||
-      !(a.acls() == b.acls())) {
+      !(a.acls() == b.acls()) || !(a.scram() == b.scram())) {
     return false;
   }
   Delta delta = Difference(a, b);

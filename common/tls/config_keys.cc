@@ -93,14 +93,13 @@ Status CheckIsSpoken(const Config& config,
                      const std::set<std::string>& spoken) {
   constexpr char kWanted[] =
       "': must be the setting of a listener whose protocol in "
-      "listener.security.protocol.map is SSL";
-  for (const std::string& name : config.ListenersWithSettings()) {
-    if (!spoken.contains(name)) {
+      "listener.security.protocol.map is SSL or SASL_SSL";
+  for (const ConfigKey& key : kKeys) {
+    for (const std::string& name : config.ListenersWith(key.name)) {
+      if (spoken.contains(name)) continue;
       return Fail(ErrorCode::kInvalidConfig,
                   "Invalid configuration 'listener.name." + name + kWanted);
     }
-  }
-  for (const ConfigKey& key : kKeys) {
     if (spoken.empty() && config.IsSet(key.name) &&
         AsksForSecurity(key.name, config.GetString(key.name))) {
       return Fail(ErrorCode::kInvalidConfig,

@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "common/tls/distinguished_name.h"
+
 namespace tidemark::tls {
 namespace {
 
@@ -113,6 +115,12 @@ Session::Step Session::Read(std::span<char> to, size_t* count) {
 Session::Step Session::Write(std::span<const char> from, size_t* count) {
   ERR_clear_error();
   return StepOf(SSL_write_ex(ssl_.get(), from.data(), from.size(), count));
+}
+
+std::optional<std::string> Session::PeerSubject() const {
+  const X509* certificate = SSL_get0_peer_certificate(ssl_.get());
+  if (certificate == nullptr) return std::nullopt;
+  return SubjectOf(certificate);
 }
 
 void Session::End() {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -44,6 +45,9 @@ class Session {
   // After a kWant the next call begins with the same bytes; they may have
   // moved.
   Step Write(std::span<const char> from, size_t* count);
+  // Whose certificate the other side has shown (SubjectOf); nullopt: none.
+  // REQUIRES: the handshake is done.
+  std::optional<std::string> PeerSubject() const;
   // Tells the other side, if the socket takes it.
   void End();
 

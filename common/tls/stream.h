@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -47,6 +48,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
   uint16_t RemotePort() const {
     Error error;
     return socket_.remote_endpoint(error).port();
+  }
+  // REQUIRES: the handshake is done.
+  std::optional<std::string> PeerSubject() const {
+    return session_ == nullptr ? std::nullopt : session_->PeerSubject();
   }
   // What TLS says of an error.
   std::string reason() const {

@@ -145,7 +145,7 @@ Status Create(const Context& context, const AclOptions& options) {
   TM_ASSIGN_OR_RETURN(const Acl acl, ReadAcl(options));
   admin::v1::CreateAclsRequest request;
   metadata::ToMessage(acl, request.add_acls());
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(const auto response, client.Call(request));
   for (const auto& result : response.results()) {
     TM_RETURN_IF_ERROR(
@@ -159,7 +159,7 @@ Status List(const Context& context, const AclOptions& options) {
   TM_ASSIGN_OR_RETURN(const AclFilter filter, ReadFilter(options));
   admin::v1::DescribeAclsRequest request;
   metadata::ToMessage(filter, request.mutable_filter());
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(const auto response, client.Call(request));
   PrintAcls(context, FromMessages(response.acls()));
   return {};
@@ -169,7 +169,7 @@ Status Delete(const Context& context, const AclOptions& options) {
   TM_ASSIGN_OR_RETURN(const AclFilter filter, ReadFilter(options));
   admin::v1::DeleteAclsRequest request;
   metadata::ToMessage(filter, request.add_filters());
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(const auto response, client.Call(request));
   std::vector<Acl> deleted;
   for (const auto& result : response.results()) {
@@ -182,7 +182,7 @@ Status Delete(const Context& context, const AclOptions& options) {
 
 // The rules as the controllers have them, and the same code that brokers ask.
 Result<metadata::AclsImage> ReadAcls(const Context& context) {
-  AdminClient client(context.controllers, context.timeout_ms);
+  AdminClient client(context);
   TM_ASSIGN_OR_RETURN(const auto response,
                       client.Call(admin::v1::DescribeAclsRequest()));
   metadata::AclsImage image;

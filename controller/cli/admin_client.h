@@ -47,6 +47,10 @@ class AdminClient {
       const admin::v1::DescribeFeaturesRequest& request);
   Result<admin::v1::UpdateFeaturesResponse> Call(
       const admin::v1::UpdateFeaturesRequest& request);
+  Result<admin::v1::AlterScramCredentialsResponse> Call(
+      const admin::v1::AlterScramCredentialsRequest& request);
+  Result<admin::v1::DescribeScramCredentialsResponse> Call(
+      const admin::v1::DescribeScramCredentialsRequest& request);
   Result<admin::v1::ElectLeadersResponse> Call(
       const admin::v1::ElectLeadersRequest& request);
   Result<admin::v1::UnregisterBrokerResponse> Call(

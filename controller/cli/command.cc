@@ -67,6 +67,7 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddBrokerCommands(*app, context);
   AddQuorumCommands(*app, context);
   AddFeaturesCommands(*app, context);
+  AddUserCommands(*app, context);
   AddConfigCommands(*app, context);
   AddAclCommands(*app, context);
   AddPartitionCommands(*app, context);

@@ -64,6 +64,7 @@ void AddGroupChangeCommands(CLI::App& group, Context& context);
 void AddPartitionCommands(CLI::App& app, Context& context);
 // To the noun `partition`.
 void AddLogDirCommands(CLI::App& partition, Context& context);
+void AddUserCommands(CLI::App& app, Context& context);
 void AddTxnCommands(CLI::App& app, Context& context);
 void AddProduceCommand(CLI::App& app, Context& context);
 void AddConsumeCommand(CLI::App& app, Context& context);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/kafka/messages/find_coordinator.h"
+#include "common/rpc/channel.h"
 #include "common/tls/session.h"
 #include "controller/cli/command.h"
 

@@ -8,12 +8,14 @@
 
 #include "common/base/config.h"
 #include "common/base/uuid.h"
+#include "common/io/initial_credentials.h"
 #include "common/io/initial_features.h"
 #include "common/io/initial_voters.h"
 #include "common/io/meta_properties.h"
 #include "common/metadata/features.h"
 #include "controller/cli/command.h"
 #include "controller/cli/output.h"
+#include "controller/cli/scram_password.h"
 
 namespace tidemark::cli {
 namespace {
@@ -31,6 +33,7 @@ struct StorageOptions {
   bool no_initial_controllers = false;
   std::string initial_controllers;
   std::vector<std::string> features;  // name=level
+  std::vector<std::string> scram;     // Kafka's --add-scram
 };
 
 constexpr ConfigKey kKeys[] = {
@@ -178,13 +181,44 @@ Result<io::InitialFeatures> InitialFeatures(const StorageOptions& options) {
   return levels;
 }
 
+// With whom and at which levels a new cluster begins.
+struct Beginning {
+  io::InitialFeatures features;
+  std::vector<io::InitialCredential> credentials;
+  std::vector<io::InitialVoter> voters;
+};
+
+Result<std::vector<io::InitialCredential>> InitialCredentials(
+    const StorageOptions& options, const io::InitialFeatures& features) {
+  std::vector<io::InitialCredential> out;
+  if (options.scram.empty()) return out;
+  if (features.at(metadata::kMetadataVersion) < metadata::kSecurityLevel) {
+    return Fail(ErrorCode::kInvalidRequest,
+                std::string("--add-scram needs ") + metadata::kMetadataVersion +
+                    "=" + std::to_string(metadata::kSecurityLevel));
+  }
+  for (const std::string& text : options.scram) {
+    TM_ASSIGN_OR_RETURN(auto credential, ParseAddScram(text));
+    for (const auto& other : out) {
+      if (other.user != credential.user ||
+          other.mechanism != credential.mechanism) {
+        continue;
+      }
+      return Fail(ErrorCode::kInvalidRequest,
+                  "--add-scram: a user is given twice");
+    }
+    out.push_back(std::move(credential));
+  }
+  return out;
+}
+
 // The directory's owner, made now unless it has one that is fine.
 Result<io::MetaProperties> FormatOne(const std::string& dir,
                                      const StorageOptions& options,
                                      const std::string& cluster_id,
                                      NodeId node_id, io::Use use,
-                                     const std::vector<io::InitialVoter>& all,
-                                     const io::InitialFeatures& features) {
+                                     const Beginning& beginning) {
+  const auto& all = beginning.voters;
   bool formatted = std::filesystem::exists(std::filesystem::path(dir) /
                                            io::kMetaPropertiesFile);
   if (formatted && options.ignore_formatted) {
@@ -200,7 +234,11 @@ Result<io::MetaProperties> FormatOne(const std::string& dir,
   return io::FormatDirectory(
       dir, cluster_id, node_id, use, begins ? self->directory : Uuid(),
       [&]() -> Status {
-        TM_RETURN_IF_ERROR(io::SaveInitialFeatures(dir, features));
+        TM_RETURN_IF_ERROR(io::SaveInitialFeatures(dir, beginning.features));
+        if (!beginning.credentials.empty()) {
+          TM_RETURN_IF_ERROR(
+              io::SaveInitialCredentials(dir, beginning.credentials));
+        }
         return begins ? io::SaveInitialVoters(dir, all) : Status();
       });
 }
@@ -211,14 +249,17 @@ Status FormatStorage(const Context& context, const StorageOptions& options) {
   if (cluster_id.empty()) cluster_id = ToString(Uuid::Random());
   TM_ASSIGN_OR_RETURN(NodeId node_id, NodeIdOf(config));
   TM_ASSIGN_OR_RETURN(auto dirs, DirectoriesOf(config));
-  TM_ASSIGN_OR_RETURN(const auto voters,
+  Beginning beginning;
+  TM_ASSIGN_OR_RETURN(beginning.voters,
                       InitialVoters(options, config, node_id));
-  TM_ASSIGN_OR_RETURN(const auto features, InitialFeatures(options));
+  TM_ASSIGN_OR_RETURN(beginning.features, InitialFeatures(options));
+  TM_ASSIGN_OR_RETURN(beginning.credentials,
+                      InitialCredentials(options, beginning.features));
   Json json = Json::array();
   for (const std::string& dir : dirs) {
-    TM_ASSIGN_OR_RETURN(auto meta, FormatOne(dir, options, cluster_id, node_id,
-                                             UseOf(dir, dirs, config, node_id),
-                                             voters, features));
+    TM_ASSIGN_OR_RETURN(
+        auto meta, FormatOne(dir, options, cluster_id, node_id,
+                             UseOf(dir, dirs, config, node_id), beginning));
     json.push_back(ToJson(dir, meta));
     if (context.format == Format::kTable) {
       Print("formatted " + dir + " for node " + std::to_string(meta.node_id) +
@@ -293,6 +334,9 @@ void AddStorageCommands(CLI::App& app, Context& context) {
   format->add_option("--feature", options->features,
                      "The level that a new cluster begins with: "
                      "metadata.version=N (default: the newest)");
+  format->add_option("-S,--add-scram", options->scram,
+                     "A user of a new cluster: "
+                     "SCRAM-SHA-256=[name=NAME,password=PASSWORD]");
   auto* info = AddCommand(
       *noun, context, "info", "Show whom directories belong to",
       [&context, options] { return ShowStorage(context, *options); });

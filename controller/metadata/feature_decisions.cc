@@ -154,6 +154,8 @@ Status CheckOutcome(const Image& state, const Records& records) {
                     (level < metadata::kMovesLevel
                          ? ". Let partitions that move arrive or cancel their "
                            "moves, and delete the settings of groups."
+                     : level < metadata::kSecurityLevel
+                         ? ". Delete the credentials of users."
                          : "."));
 }
 
@@ -328,6 +330,9 @@ std::string KindAbove(const Image& state, int16_t level) {
   state.brokers().ToRecords(look);
   if (level < metadata::kSecurityLevel && state.acls().size() > 0) {
     return "access control lists";
+  }
+  if (level < metadata::kSecurityLevel && state.scram().size() > 0) {
+    return "credentials of users";
   }
   if (level >= metadata::kMovesLevel || !above.empty()) return above;
   if (!state.topics().moving().empty()) return "partitions that move";

@@ -15,6 +15,7 @@
 #include "controller/metadata/producer_id_decisions.h"
 #include "controller/metadata/reassignment_decisions.h"
 #include "controller/metadata/registration.h"
+#include "controller/metadata/scram_decisions.h"
 #include "controller/metadata/topic_decisions.h"
 #include "controller/service/controller.h"
 

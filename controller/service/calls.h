@@ -43,6 +43,8 @@ enum class Serving : uint8_t {
   CALL(DescribeConfigs, kDescribe)               \
   CALL(DescribeCluster, kDescribe)               \
   CALL(ListConfigResources, kDescribe)           \
+  CALL(AlterScramCredentials, kDecideOnce)       \
+  CALL(DescribeScramCredentials, kDescribe)      \
   CALL(UpdateFeatures, kDecideOnce)              \
   CALL(DescribeFeatures, kDescribe)              \
   CALL(DescribeQuorum, kQuorum)                  \

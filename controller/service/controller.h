@@ -32,6 +32,7 @@ struct ControllerOptions {
   Duration keep_alive = std::chrono::milliseconds(500);
   // What a new cluster begins with; without metadata.version the base level.
   BootstrapLevels bootstrap_levels;
+  std::vector<record_v1::SetScramCredential> bootstrap_credentials;
 };
 
 // The controller: decides on requests (controller/metadata), has the quorum

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/metadata/scram_decisions.h"
 #include "controller/service/controller.h"
 
 namespace tidemark::controller {
@@ -43,6 +44,12 @@ void Controller::BringFeatures() {
   Records records =
       DecideOwnFeatures(view, is_new ? levels : BootstrapLevels());
   if (records.empty()) return;
+  if (is_new && level->second >= metadata::kSecurityLevel) {
+    Records credentials =
+        DecideFirstCredentials(options_.bootstrap_credentials, random_);
+    std::move(credentials.begin(), credentials.end(),
+              std::back_inserter(records));
+  }
   Commit(std::move(records), {}, [](Result<MetadataOffset>) {});
 }
 

@@ -21,6 +21,7 @@ APPS = {  # app: (program, folder of its pom.xml and Java sources)
     'regions': ('../../../examples/regions/check.py', 'connect'),
     'streams': ('streams_cases.py', 'streams'),
     'tools': ('tools_cases.py', 'tools'),
+    'sasl': ('sasl_cases.py', 'tools'),
     'connect': ('connect_cases.py', 'connect'),
     'mirror': ('mirror_cases.py', 'connect'),
     'acls': ('acls_cases.py', 'tools'),

@@ -33,6 +33,8 @@ std::string TypeName() {
     return "bool";
   } else if constexpr (std::integral<T>) {
     return "int" + std::to_string(8 * sizeof(T));
+  } else if constexpr (std::same_as<T, double>) {
+    return "float64";
   } else if constexpr (std::same_as<T, std::string>) {
     return "string";
   } else if constexpr (std::same_as<T, Uuid>) {

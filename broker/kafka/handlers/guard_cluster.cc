@@ -1,9 +1,13 @@
 // Guards of what changes the cluster, where its answer has a place for each
 // thing asked; and of settings.
+#include <set>
+#include <string>
+
 #include "broker/kafka/handlers/guards.h"
 #include "common/kafka/messages/alter_configs.h"
 #include "common/kafka/messages/alter_partition_reassignments.h"
 #include "common/kafka/messages/alter_replica_log_dirs.h"
+#include "common/kafka/messages/alter_user_scram_credentials.h"
 #include "common/kafka/messages/create_acls.h"
 #include "common/kafka/messages/delete_acls.h"
 #include "common/kafka/messages/describe_configs.h"
@@ -195,6 +199,23 @@ void GuardCreateAcls(RequestContext context, kafka::CreateAclsRequest request,
   kafka::CreateAclsResponse response;
   response.results.assign(request.creations.size(),
                           {Code(kNotThisCluster), kClusterMessage});
+  reply(std::move(response));
+}
+
+void GuardAlterUserScramCredentials(
+    RequestContext context, kafka::AlterUserScramCredentialsRequest request,
+    Reply<kafka::AlterUserScramCredentialsResponse> reply) {
+  if (context.rights->MayCluster(kAlter)) {
+    return HandleAlterUserScramCredentials(
+        std::move(context), std::move(request), std::move(reply));
+  }
+  kafka::AlterUserScramCredentialsResponse response;
+  std::set<std::string> users;
+  for (const auto& deletion : request.deletions) users.insert(deletion.name);
+  for (const auto& upsertion : request.upsertions) users.insert(upsertion.name);
+  for (const std::string& user : users) {
+    response.results.push_back({user, Code(kNotThisCluster), kClusterMessage});
+  }
   reply(std::move(response));
 }
 

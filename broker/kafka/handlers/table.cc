@@ -8,6 +8,7 @@
 #include "common/kafka/messages/alter_configs.h"
 #include "common/kafka/messages/alter_partition_reassignments.h"
 #include "common/kafka/messages/alter_replica_log_dirs.h"
+#include "common/kafka/messages/alter_user_scram_credentials.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_acls.h"
 #include "common/kafka/messages/create_partitions.h"
@@ -17,6 +18,7 @@
 #include "common/kafka/messages/delete_records.h"
 #include "common/kafka/messages/delete_topics.h"
 #include "common/kafka/messages/describe_acls.h"
+#include "common/kafka/messages/describe_client_quotas.h"
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
@@ -25,6 +27,7 @@
 #include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
 #include "common/kafka/messages/describe_transactions.h"
+#include "common/kafka/messages/describe_user_scram_credentials.h"
 #include "common/kafka/messages/elect_leaders.h"
 #include "common/kafka/messages/end_txn.h"
 #include "common/kafka/messages/fetch.h"
@@ -48,6 +51,8 @@
 #include "common/kafka/messages/produce.h"
 #include "common/kafka/messages/push_telemetry.h"
 #include "common/kafka/messages/remove_raft_voter.h"
+#include "common/kafka/messages/sasl_authenticate.h"
+#include "common/kafka/messages/sasl_handshake.h"
 #include "common/kafka/messages/sync_group.h"
 #include "common/kafka/messages/txn_offset_commit.h"
 #include "common/kafka/messages/unregister_broker.h"
@@ -82,6 +87,8 @@ constexpr Api kTable[] = {
         {AclResource::kGroup, kDescribe}),
     MakeApi<HandleListGroups, GuardListGroups>(
         {AclResource::kGroup, kDescribe}),
+    MakeApi<HandleSaslHandshake>(
+        {AclResource::kAny, AclOperation::kAny, QuotaClass::kExempt}),
     MakeApi<HandleApiVersions>(
         {AclResource::kAny, AclOperation::kAny, QuotaClass::kExempt}),
     MakeApi<HandleCreateTopics, GuardCreateTopics>(
@@ -129,6 +136,12 @@ constexpr Api kTable[] = {
             GuardAlterPartitionReassignments>({AclResource::kCluster, kAlter}),
     MakeApi<HandleListPartitionReassignments>(
         {AclResource::kCluster, kDescribe}),
+    MakeApi<HandleDescribeClientQuotas>(
+        {AclResource::kCluster, kDescribeConfigs}),
+    MakeApi<HandleDescribeUserScramCredentials>(
+        {AclResource::kCluster, kDescribe}),
+    MakeApi<HandleAlterUserScramCredentials, GuardAlterUserScramCredentials>(
+        {AclResource::kCluster, kAlter}),
     MakeApi<HandleDescribeQuorum>({AclResource::kCluster, kDescribe}),
     MakeApi<HandleUpdateFeatures>({AclResource::kCluster, kAlter}),
     MakeApi<HandleDescribeCluster, GuardDescribeCluster>(

@@ -53,7 +53,7 @@ def uvarint(n):
 
 
 FIXED = {"bool": ">?", "int8": ">b", "int16": ">h", "uint16": ">H",
-         "int32": ">i", "int64": ">q"}
+         "int32": ">i", "int64": ">q", "float64": ">d"}
 ZERO_ID = b"\0" * 16
 
 
@@ -661,6 +661,35 @@ def acls():
             by, {**by, "ResourceNameFilter": "none", "HostFilter": "*"}]})
 
 
+def users():
+    """Authentication where nobody has to, and credentials: good, and bad."""
+    for v in range(0, 2):
+        ask("SaslHandshake", v, {"Mechanism": "PLAIN"})
+    for v in range(0, 3):
+        ask("SaslAuthenticate", v, {"AuthBytes": b"\0alice\0secret"})
+    for v in range(0, 2):
+        ask("DescribeClientQuotas", v, {"Components": [
+            {"EntityType": "user", "MatchType": 0, "Match": "alice"},
+            {"EntityType": "client-id", "MatchType": 2, "Match": None}],
+            "Strict": True})
+    good = {"Name": "alice", "Mechanism": 1, "Iterations": 4096,
+            "Salt": b"salt", "SaltedPassword": b"p" * 32}
+    ask("AlterUserScramCredentials", 0, {"Deletions": [
+        {"Name": "nobody", "Mechanism": 1}], "Upsertions": [
+        good, {**good, "Name": "few", "Iterations": 4095},
+        {**good, "Name": "many", "Iterations": 16385},
+        {**good, "Name": "", "Iterations": 8192},
+        {**good, "Name": "what", "Mechanism": 9},
+        {**good, "Name": "twice"}, {**good, "Name": "twice"}]})
+    retry("DescribeUserScramCredentials", 0, {"Users": None},
+          lambda a: a["Results"])
+    ask("DescribeUserScramCredentials", 0, {"Users": [
+        {"Name": "alice"}, {"Name": "nobody"}, {"Name": "few"},
+        {"Name": "few"}]})
+    ask("AlterUserScramCredentials", 0, {"Deletions": [
+        {"Name": "alice", "Mechanism": 1}], "Upsertions": []})
+
+
 def main():
     for v in range(0, 5):
         ask("ApiVersions", v, {} if v < 3 else {
@@ -669,6 +698,7 @@ def main():
         ask("DescribeCluster", v, {})
     quorum()
     features()
+    users()
     topic, topic_id = topics()
     records(topic, topic_id)
     groups(topic)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <string>
@@ -38,6 +39,20 @@ class ManualExecutor final : public Executor {
       tasks_.erase(next);
       task();
     }
+  }
+  // What is due by then, and no more.
+  void Advance(Duration by) {
+    const Instant to = now_ + by;
+    while (true) {
+      const auto next = std::ranges::min_element(
+          tasks_, {}, [](const auto& entry) { return entry.first; });
+      if (next == tasks_.end() || next->first > to) break;
+      now_ = std::max(now_, next->first);
+      Task task = std::move(next->second);
+      tasks_.erase(next);
+      task();
+    }
+    now_ = to;
   }
 
  private:
@@ -119,6 +134,18 @@ class FakeController final : public ControllerClient {
     updates.push_back(std::move(request));
     done(response);
   }
+
+  void AlterScramCredentials(
+      admin::v1::AlterScramCredentialsRequest request, Duration,
+      Done<admin::v1::AlterScramCredentialsResponse> done) override {
+    credentials.push_back(request);
+    done(on_credentials ? on_credentials(request)
+                        : Fail(ErrorCode::kRequestTimedOut));
+  }
+  std::function<Result<admin::v1::AlterScramCredentialsResponse>(
+      const admin::v1::AlterScramCredentialsRequest&)>
+      on_credentials;
+  std::vector<admin::v1::AlterScramCredentialsRequest> credentials;
 
   void ElectLeaders(admin::v1::ElectLeadersRequest request, Duration,
                     Done<admin::v1::ElectLeadersResponse> done) override {

@@ -213,6 +213,9 @@ struct TestBroker final : public ControllerClient {
                       Done<admin::v1::DescribeQuorumResponse>) override {}
   void ChangeQuorum(admin::v1::ChangeQuorumRequest, Duration,
                     Done<admin::v1::ChangeQuorumResponse>) override {}
+  void AlterScramCredentials(
+      admin::v1::AlterScramCredentialsRequest, Duration,
+      Done<admin::v1::AlterScramCredentialsResponse>) override {}
   void UpdateFeatures(admin::v1::UpdateFeaturesRequest, Duration,
                       Done<admin::v1::UpdateFeaturesResponse>) override {}
   void ElectLeaders(admin::v1::ElectLeadersRequest, Duration,

@@ -13,6 +13,7 @@
 #include "common/kafka/messages/alter_configs.h"
 #include "common/kafka/messages/alter_partition_reassignments.h"
 #include "common/kafka/messages/alter_replica_log_dirs.h"
+#include "common/kafka/messages/alter_user_scram_credentials.h"
 #include "common/kafka/messages/api_versions.h"
 #include "common/kafka/messages/create_acls.h"
 #include "common/kafka/messages/create_partitions.h"
@@ -22,6 +23,7 @@
 #include "common/kafka/messages/delete_records.h"
 #include "common/kafka/messages/delete_topics.h"
 #include "common/kafka/messages/describe_acls.h"
+#include "common/kafka/messages/describe_client_quotas.h"
 #include "common/kafka/messages/describe_cluster.h"
 #include "common/kafka/messages/describe_configs.h"
 #include "common/kafka/messages/describe_groups.h"
@@ -30,6 +32,7 @@
 #include "common/kafka/messages/describe_quorum.h"
 #include "common/kafka/messages/describe_topic_partitions.h"
 #include "common/kafka/messages/describe_transactions.h"
+#include "common/kafka/messages/describe_user_scram_credentials.h"
 #include "common/kafka/messages/elect_leaders.h"
 #include "common/kafka/messages/end_txn.h"
 #include "common/kafka/messages/fetch.h"
@@ -54,6 +57,8 @@
 #include "common/kafka/messages/produce.h"
 #include "common/kafka/messages/push_telemetry.h"
 #include "common/kafka/messages/remove_raft_voter.h"
+#include "common/kafka/messages/sasl_authenticate.h"
+#include "common/kafka/messages/sasl_handshake.h"
 #include "common/kafka/messages/sync_group.h"
 #include "common/kafka/messages/transaction_records.h"
 #include "common/kafka/messages/txn_offset_commit.h"
@@ -67,6 +72,18 @@ namespace tidemark::kafka {
 // of its files.
 template <class F>
 void ForEachApi(F f) {
+  f.template operator()<SaslHandshakeRequest, SaslHandshakeResponse>(
+      "sasl_handshake");
+  f.template operator()<SaslAuthenticateRequest, SaslAuthenticateResponse>(
+      "sasl_authenticate");
+  f.template operator()<DescribeClientQuotasRequest,
+                        DescribeClientQuotasResponse>("describe_client_quotas");
+  f.template operator()<DescribeUserScramCredentialsRequest,
+                        DescribeUserScramCredentialsResponse>(
+      "describe_user_scram_credentials");
+  f.template operator()<AlterUserScramCredentialsRequest,
+                        AlterUserScramCredentialsResponse>(
+      "alter_user_scram_credentials");
   f.template operator()<DescribeProducersRequest, DescribeProducersResponse>(
       "describe_producers");
   f.template operator()<GetTelemetrySubscriptionsRequest,

@@ -42,6 +42,8 @@ class RandomMessage {
       value = Below(2) == 1;
     } else if constexpr (std::is_integral_v<T>) {
       value = static_cast<T>(random_());
+    } else if constexpr (std::is_same_v<T, double>) {
+      value = static_cast<double>(random_()) / 3;  // a number, equal to itself
     } else if constexpr (std::is_same_v<T, std::string>) {
       value = Text(Below(8) == 0 ? 300 : 12);
     } else if constexpr (std::is_same_v<T, SharedBytes> ||

@@ -49,7 +49,9 @@ TEST(Features, EveryKindOfRecordHasItsLevel) {
   }
   // What the releases before feature levels wrote is theirs for ever.
   EXPECT_EQ(above,
-            (std::set<std::string>{"set_feature", "set_acl", "remove_acl"}));
+            (std::set<std::string>{"set_feature", "set_acl", "remove_acl",
+                                   "set_scram_credential",
+                                   "remove_scram_credential"}));
   EXPECT_EQ(RequiredLevel(v1::Record()), INT16_MAX);
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 using Ids = std::vector<NodeId>;
 
-const Settings kSettings;
+const Settings kDefaults;
 
 // ---- C-11, C-13: one row a rule.
 
@@ -36,9 +36,9 @@ TEST_P(Elections, Decide) {
     state.Broker(id, !alive);
   }
   state.Topic("t", 1).Partition(1, 0, c.replicas, c.isr, c.leader);
-  const View view{*state, kSettings};
+  const View view{*state, kDefaults};
   const Eligibility eligible(view);
-  PartitionChange change(*state->FindTopic("t"), 0, eligible, kSettings);
+  PartitionChange change(*state->FindTopic("t"), 0, eligible, kDefaults);
   auto record =
       change.Kind(c.kind).UncleanIf([&] { return c.unclean; }).Build();
   if (record) state.Apply({*record});
@@ -177,9 +177,9 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(PartitionChangeTest, AShrinkAloneKeepsTheLeaderEpoch) {
   State state;
   state.Broker(1).Broker(2).Topic("t", 1).Partition(1, 0, {1, 2}, {1, 2}, 1);
-  const View view{*state, kSettings};
+  const View view{*state, kDefaults};
   const Eligibility eligible(view);
-  auto record = PartitionChange(*state->FindTopic("t"), 0, eligible, kSettings)
+  auto record = PartitionChange(*state->FindTopic("t"), 0, eligible, kDefaults)
                     .WithoutIsrMember(2)
                     .Build();
   ASSERT_TRUE(record);
@@ -189,9 +189,9 @@ TEST(PartitionChangeTest, AShrinkAloneKeepsTheLeaderEpoch) {
 TEST(PartitionChangeTest, TheLastIsrMemberStays) {
   State state;
   state.Broker(1).Topic("t", 1).Partition(1, 0, {1}, {1}, 1);
-  const View view{*state, kSettings};
+  const View view{*state, kDefaults};
   const Eligibility eligible = Eligibility::Without(view, {1});
-  auto record = PartitionChange(*state->FindTopic("t"), 0, eligible, kSettings)
+  auto record = PartitionChange(*state->FindTopic("t"), 0, eligible, kDefaults)
                     .WithoutIsrMember(1)
                     .Build();
   ASSERT_TRUE(record);
@@ -247,7 +247,7 @@ class AlterRules : public ::testing::TestWithParam<AlterCase> {
 TEST_P(AlterRules, Decide) {
   Build(GetParam().recovering);
   GetParam().edit(&request_);
-  auto decision = Decide(View{*state_, kSettings}, request_);
+  auto decision = Decide(View{*state_, kDefaults}, request_);
   if (GetParam().expected == ErrorCode::kStaleBrokerEpoch) {
     EXPECT_EQ(decision.response.error().code(),
               static_cast<int>(GetParam().expected));
@@ -368,7 +368,7 @@ TEST(AlterPartition, AnswersTheStateAsCommitted) {
   p->set_leader_epoch(5);
   p->set_partition_epoch(7);
   AlterRules::SetIsr(&request, {1});
-  auto decision = Decide(View{*state, kSettings}, request);
+  auto decision = Decide(View{*state, kDefaults}, request);
   state.Apply(decision.records);
   const auto& answer = decision.response.partitions(0);
   EXPECT_EQ(answer.partition_epoch(), state.P("t").partition_epoch);
@@ -389,7 +389,7 @@ TEST(AlterPartition, ALeaderThatLeavesItselfOutIsFollowedByAnotherMember) {
   p->set_leader_epoch(5);
   p->set_partition_epoch(7);
   AlterRules::SetIsr(&request, {3});
-  auto decision = Decide(View{*state, kSettings}, request);
+  auto decision = Decide(View{*state, kDefaults}, request);
   state.Apply(decision.records);
   EXPECT_EQ(state.P("t").leader, 3);
   EXPECT_EQ(state.P("t").leader_epoch, 6);
@@ -408,7 +408,7 @@ TEST(AlterPartition, OnePartitionTwiceIsRefusedTheSecondTime) {
   p->set_partition_epoch(7);
   AlterRules::SetIsr(&request, {1});
   *request.add_partitions() = request.partitions(0);
-  auto decision = Decide(View{*state, kSettings}, request);
+  auto decision = Decide(View{*state, kDefaults}, request);
   EXPECT_EQ(decision.records.size(), 1u);
   EXPECT_EQ(decision.response.partitions(1).code(),
             static_cast<int>(ErrorCode::kInvalidRequest));
@@ -452,7 +452,7 @@ TEST(ElectLeaders, CodesOfEachOutcome) {
     p->set_topic("t");
     p->set_partition(i);
   }
-  auto decision = Decide(View{*state, kSettings}, request);
+  auto decision = Decide(View{*state, kDefaults}, request);
   auto code = [&](int i) {
     return static_cast<ErrorCode>(decision.response.partitions(i).code());
   };
@@ -464,7 +464,7 @@ TEST(ElectLeaders, CodesOfEachOutcome) {
 
   request.Clear();
   request.set_unclean(true);
-  decision = Decide(View{*state, kSettings}, request);  // all
+  decision = Decide(View{*state, kDefaults}, request);  // all
   ASSERT_EQ(decision.response.partitions_size(), 2);
   EXPECT_EQ(code(0), ErrorCode::kNone);
   EXPECT_EQ(code(1), ErrorCode::kEligibleLeadersNotAvailable);
@@ -481,8 +481,8 @@ TEST(Balance, MovesOnlyToPreferredReplicasInSyncUpToTheLimit) {
       .Partition(1, 1, {1, 2}, {2}, 2)
       .Partition(1, 2, {3, 2}, {3, 2}, 2)
       .Partition(1, 3, {1, 2}, {1, 2}, 2);
-  EXPECT_EQ(DecidePreferredLeaders(View{*state, kSettings}, 1).size(), 1u);
-  state.Apply(DecidePreferredLeaders(View{*state, kSettings}, 100));
+  EXPECT_EQ(DecidePreferredLeaders(View{*state, kDefaults}, 1).size(), 1u);
+  state.Apply(DecidePreferredLeaders(View{*state, kDefaults}, 100));
   EXPECT_EQ(state.P("t", 0).leader, 1);
   EXPECT_EQ(state.P("t", 1).leader, 2);
   EXPECT_EQ(state.P("t", 2).leader, 2);
@@ -529,7 +529,7 @@ TEST(AlterPartition, WhatIsTooMuchForOneRequestIsNotAttempted) {
     }
   }
   state.Apply(partitions);
-  auto decision = Decide(View{*state, kSettings}, request);
+  auto decision = Decide(View{*state, kDefaults}, request);
   EXPECT_EQ(decision.records.size(), kMaxRecordsPerBatch);
   EXPECT_EQ(decision.response.partitions(count - 2).code(), 0);
   EXPECT_EQ(decision.response.partitions(count - 1).code(),
