@@ -1,5 +1,7 @@
 #include "broker/coordinator/transaction_verifier.h"
 
+#include <glog/logging.h>
+
 #include <chrono>
 #include <iterator>
 #include <utility>
@@ -51,8 +53,17 @@ AddPartitionsResult FromKafka(
     out.Fail(response.error().code);
     return out;
   }
-  if (response->error_code != 0) {
-    out.Fail(static_cast<ErrorCode>(response->error_code));
+  const auto error = static_cast<ErrorCode>(response->error_code);
+  if (error == ErrorCode::kClusterAuthorizationFailed) {
+    // It is not the client who has no right (kafka AddPartitionsToTxnManager).
+    LOG_EVERY_T(ERROR, 10)
+        << "this broker may not ask others about transactions: its principal "
+           "needs CLUSTER_ACTION, or to be in super.users";
+    out.Fail(ErrorCode::kInvalidTxnState);
+    return out;
+  }
+  if (error != ErrorCode::kNone) {
+    out.Fail(error);
     return out;
   }
   std::map<TopicPartition, ErrorCode> told;

@@ -84,9 +84,14 @@ void Dispatcher::Dispatch(RequestContext context, SharedBytes frame,
     return responder.Close();
   }
   if (services_.authorizer != nullptr) {
-    context.rights =
-        std::make_shared<const Rights>(*services_.authorizer, services_.audit,
-                                       services_.metadata->Get(), context);
+    metadata::ImagePtr image = services_.metadata->Get();
+    // Nobody knows the rules yet. A refusal would be final for many a client;
+    // a connection that ends is tried again.
+    if (image->offset() == 0 && api->access.quota != QuotaClass::kExempt) {
+      return responder.Close();
+    }
+    context.rights = std::make_shared<const Rights>(
+        *services_.authorizer, services_.audit, std::move(image), context);
   }
   api->call(*api, std::move(context), request->body, std::move(responder),
             metrics_);

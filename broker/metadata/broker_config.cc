@@ -7,8 +7,8 @@
 #include <set>
 #include <thread>
 
-#include "common/authorization/settings.h"
 #include "broker/metadata/authentication_keys.h"
+#include "common/authorization/settings.h"
 #include "common/base/plaintext.h"
 #include "common/metadata/configs.h"
 #include "common/tls/config_keys.h"

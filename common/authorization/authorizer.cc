@@ -1,6 +1,10 @@
 #include "common/authorization/authorizer.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <cstring>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,8 +30,18 @@ bool Implies(AclOperation allowed, AclOperation asked) {
          allowed == AclOperation::kAlterConfigs;
 }
 
+// An address of IPv6 has many forms; Kafka's rules have the long one.
+bool IsOfHost(const std::string& rule, std::string_view host) {
+  if (rule == metadata::kWildcard || rule == host) return true;
+  if (host.find(':') == std::string_view::npos) return false;
+  in6_addr a{}, b{};
+  return inet_pton(AF_INET6, rule.c_str(), &a) == 1 &&
+         inet_pton(AF_INET6, std::string(host).c_str(), &b) == 1 &&
+         std::memcmp(&a, &b, sizeof a) == 0;
+}
+
 bool Applies(const Rule& rule, std::string_view host, AclOperation asked) {
-  if (rule.host != metadata::kWildcard && rule.host != host) return false;
+  if (!IsOfHost(rule.host, host)) return false;
   if (rule.operation == AclOperation::kAll) return true;
   return rule.permission == AclPermission::kAllow
              ? Implies(rule.operation, asked)
@@ -95,9 +109,7 @@ Said SaidBy(const Rules& rules, const Subject& subject,
     for (auto at = rules.lower_bound(principal);
          at != rules.end() && at->first.principal == principal; ++at) {
       const Rule& rule = at->first;
-      if (rule.host != metadata::kWildcard && rule.host != subject.host) {
-        continue;
-      }
+      if (!IsOfHost(rule.host, subject.host)) continue;
       if (rule.operation != operation && rule.operation != AclOperation::kAll) {
         continue;
       }

@@ -31,6 +31,9 @@ constexpr Permission kPermissions[] = {
     {"Admin/AlterPartitionReassignments", kPassedOn},
     {"Admin/ListPartitionReassignments", kPassedOn},
     {"Admin/UnregisterBroker", kPassedOn},
+    {"Admin/CreateAcls", kPassedOn},
+    {"Admin/DeleteAcls", kPassedOn},
+    {"Admin/AlterScramCredentials", kPassedOn},
     {"Admin/UpdateFeatures", kPassedOn},
     {"Admin/DescribeQuorum", kPassedOn},
     // A controller that joins asks for itself.
@@ -40,6 +43,8 @@ constexpr Permission kPermissions[] = {
     {"Admin/DescribeCluster", kAdmins | kControllers},
     {"Admin/ListConfigResources", kAdmins | kControllers},
     {"Admin/DescribeFeatures", kAdmins | kControllers},
+    {"Admin/DescribeAcls", kAdmins | kControllers},
+    {"Admin/DescribeScramCredentials", kAdmins | kControllers},
     {"Backup/Save", kAdmins},
 };
 

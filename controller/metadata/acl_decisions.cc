@@ -62,6 +62,7 @@ class Removal {
                   "too many filters that name no resource in one request");
     }
     std::vector<Uuid> found;
+    const size_t told_before = told_;
     looks_ += acls_.EachMatching(filter, [&](const Uuid& id, const Acl& acl) {
       if (++told_ > kMaxTold) return;
       if (ids_.insert(id).second) found.push_back(id);
@@ -69,7 +70,7 @@ class Removal {
     });
     if (told_ <= kMaxTold) return {};
     for (const Uuid& id : found) ids_.erase(id);
-    told_ -= static_cast<size_t>(out->acls_size());
+    told_ = told_before;
     out->clear_acls();
     return Fail(ErrorCode::kPolicyViolation,
                 "the filters find more than one request may delete");

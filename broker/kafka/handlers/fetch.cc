@@ -16,7 +16,11 @@ void HandleFetch(RequestContext context, kafka::FetchRequest request,
   call.on = context.executor;
   call.cancellation = context.cancellation;
   call.memory = context.memory;
-  if (context.rights != nullptr) {
+  // A follower, of whom the guard has asked for its own right, reads whatever
+  // it follows.
+  const bool follows =
+      request.replica_id >= 0 || request.replica_state.replica_id >= 0;
+  if (context.rights != nullptr && !follows) {
     // Rules may be of an address.
     call.asker = context.principal + ' ' + context.client_host;
     call.may_read = [rights = context.rights](const metadata::Image& image,

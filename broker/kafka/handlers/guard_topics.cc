@@ -41,7 +41,8 @@ bool WouldCreate(const RequestContext& context,
                  const WantedTopic& wanted, const std::string& name) {
   return wanted.topic_id.IsZero() && request.allow_auto_topic_creation &&
          context.services->config->raw().GetBool("auto.create.topics.enable") &&
-         context.rights->image().FindTopic(name) == nullptr;
+         context.rights->image().FindTopic(name) == nullptr &&
+         IsLegalTopicName(name) && !IsInternalTopic(name);
 }
 
 // Of topics that are not there too: who hears of them may know what they may
@@ -70,12 +71,33 @@ kafka::CreateTopicsResponse::CreatableTopicResult NotCreated(
 using DeleteRequest = kafka::DeleteTopicsRequest;
 using DeleteResponse = kafka::DeleteTopicsResponse;
 
-// A name that may be described is looked up, so that who asks hears that it is
-// not there.
-bool MayDelete(const Rights& rights, const std::string& name) {
-  if (!rights.MayTopic(kDescribe, name)) return false;
-  return rights.image().FindTopic(name) == nullptr ||
-         rights.MayTopic(kDelete, name);
+const metadata::TopicImage* Find(const metadata::Image& image,
+                                 const DeleteRequest::DeleteTopicState& one) {
+  return one.topic_id.IsZero() ? image.FindTopic(one.name.value_or(""))
+                               : image.FindTopic(one.topic_id);
+}
+
+// The controllers may know a topic that this broker does not know yet: what is
+// passed on may be deleted whether it is there or not.
+bool MayDelete(const Rights& rights,
+               const DeleteRequest::DeleteTopicState& wanted) {
+  if (wanted.topic_id.IsZero()) {
+    const std::string name = wanted.name.value_or("");
+    return rights.MayTopic(kDescribe, name) && rights.MayTopic(kDelete, name);
+  }
+  const metadata::TopicImage* topic = Find(rights.image(), wanted);
+  return topic != nullptr && rights.MayTopic(kDelete, topic->name);
+}
+
+// Who may describe a name hears that it is not there.
+ErrorCode WhyNotDeleted(const Rights& rights,
+                        const DeleteRequest::DeleteTopicState& wanted) {
+  if (Find(rights.image(), wanted) != nullptr) return kNotThisTopic;
+  if (!wanted.topic_id.IsZero()) return ErrorCode::kUnknownTopicId;
+  return rights.MayTopic(kDescribe, wanted.name.value_or(""),
+                         Rights::Audit::kNo)
+             ? ErrorCode::kUnknownTopicOrPartition
+             : kNotThisTopic;
 }
 
 DeleteResponse::DeletableTopicResult NotDeleted(
@@ -83,8 +105,9 @@ DeleteResponse::DeletableTopicResult NotDeleted(
   DeleteResponse::DeletableTopicResult out;
   out.name = wanted.name;
   out.topic_id = wanted.topic_id;
-  out.error_code = Code(kNotThisTopic);
-  out.error_message = "Topic authorization failed.";
+  const ErrorCode why = WhyNotDeleted(rights, wanted);
+  out.error_code = Code(why);
+  if (why == kNotThisTopic) out.error_message = "Topic authorization failed.";
   if (wanted.topic_id.IsZero()) return out;
   const metadata::TopicImage* topic = rights.image().FindTopic(wanted.topic_id);
   if (topic != nullptr &&
@@ -230,13 +253,7 @@ void GuardDeleteTopics(RequestContext context, DeleteRequest request,
   PassAllowed(
       &HandleDeleteTopics, std::move(context), std::move(request),
       std::move(reply), &DeleteRequest::topics, &DeleteResponse::responses,
-      [&](const auto& wanted) {
-        if (wanted.topic_id.IsZero()) {
-          return MayDelete(*rights, wanted.name.value_or(""));
-        }
-        const auto* topic = rights->image().FindTopic(wanted.topic_id);
-        return topic == nullptr || rights->MayTopic(kDelete, topic->name);
-      },
+      [&](const auto& wanted) { return MayDelete(*rights, wanted); },
       [&](const auto& wanted) { return NotDeleted(*rights, wanted); });
 }
 

@@ -100,7 +100,10 @@ void GuardAddPartitionsToTxn(RequestContext context, AddRequest request,
   }
   std::set<std::string> denied;
   for (const auto& topic : request.v3_and_below_topics) {
-    if (!rights->MayTopic(kWrite, topic.name)) denied.insert(topic.name);
+    // The broker's own are nobody's to write to.
+    if (IsInternalTopic(topic.name) || !rights->MayTopic(kWrite, topic.name)) {
+      denied.insert(topic.name);
+    }
   }
   if (denied.empty()) {
     return HandleAddPartitionsToTxn(std::move(context), std::move(request),
@@ -166,8 +169,9 @@ void GuardTxnOffsetCommit(RequestContext context,
 void GuardWriteTxnMarkers(RequestContext context,
                           kafka::WriteTxnMarkersRequest request,
                           Reply<kafka::WriteTxnMarkersResponse> reply) {
-  if (context.rights->MayCluster(kAlter, Rights::Audit::kIfAllowed) ||
-      context.rights->MayCluster(kClusterAction)) {
+  // Of brokers there are too many to be written down.
+  if (context.rights->MayCluster(kClusterAction, Rights::Audit::kNo) ||
+      context.rights->MayCluster(kAlter)) {
     return HandleWriteTxnMarkers(std::move(context), std::move(request),
                                  std::move(reply));
   }

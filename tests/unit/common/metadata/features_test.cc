@@ -48,10 +48,9 @@ TEST(Features, EveryKindOfRecordHasItsLevel) {
     if (level > kBaseLevel) above.insert(std::string(field->name()));
   }
   // What the releases before feature levels wrote is theirs for ever.
-  EXPECT_EQ(above,
-            (std::set<std::string>{"set_feature", "set_acl", "remove_acl",
-                                   "set_scram_credential",
-                                   "remove_scram_credential"}));
+  EXPECT_EQ(above, (std::set<std::string>{"set_feature", "set_acl",
+                                          "remove_acl", "set_scram_credential",
+                                          "remove_scram_credential"}));
   EXPECT_EQ(RequiredLevel(v1::Record()), INT16_MAX);
 }
 
