@@ -155,7 +155,8 @@ Status CheckOutcome(const Image& state, const Records& records) {
                          ? ". Let partitions that move arrive or cancel their "
                            "moves, and delete the settings of groups."
                      : level < metadata::kSecurityLevel
-                         ? ". Delete the credentials of users."
+                         ? ". Delete access control lists and the "
+                           "credentials of users."
                          : "."));
 }
 

@@ -122,6 +122,8 @@ constexpr Api kTable[] = {
         {AclResource::kTopic, kAlterConfigs}),
     MakeApi<HandleListConfigResources>(
         {AclResource::kCluster, kDescribeConfigs}),
+    MakeApi<HandleSaslAuthenticate>(
+        {AclResource::kAny, AclOperation::kAny, QuotaClass::kExempt}),
     MakeApi<HandleCreatePartitions, GuardCreatePartitions>(
         {AclResource::kTopic, kAlter, QuotaClass::kControllerMutation}),
     MakeApi<HandleDeleteGroups, GuardDeleteGroups>(
