@@ -19,6 +19,7 @@
 #include "common/metadata/configs.h"
 #include "common/metadata/features.h"
 #include "common/rpc/systemd.h"
+#include "common/tls/reload.h"
 #include "controller/console/controller_config.h"
 #include "controller/console/http_server.h"
 #include "controller/console/wait_for_room.h"
@@ -296,11 +297,11 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
   std::unique_ptr<rpc::HttpEndpoint> http;
   if (!server) {
     started = Fail(server.error());
-  } else if (config.http_port) {
-    auto endpoint = StartHttpServer(config.http_host, *config.http_port,
-                                    &controller, &loop);
+  } else if (config.http) {
+    auto endpoint = StartHttpServer(*config.http, &controller, &loop);
     if (endpoint) {
       http = std::move(*endpoint);
+      tls::ReloadForever("http", http->tls(), &background);
     } else {
       started = Fail(endpoint.error());
     }
@@ -318,7 +319,7 @@ Status Run(ControllerConfig config, const sigset_t& signals) {
               << " http="
               << (http == nullptr
                       ? "none"
-                      : config.http_host + ":" + std::to_string(http->port()));
+                      : config.http->host + ":" + std::to_string(http->port()));
     rpc::NotifyServiceManager("READY=1");
     int signal_number = 0;
     sigwait(&signals, &signal_number);

@@ -11,6 +11,7 @@
 #include "common/authorization/settings.h"
 #include "common/base/plaintext.h"
 #include "common/metadata/configs.h"
+#include "common/rpc/http_settings.h"
 #include "common/tls/config_keys.h"
 
 namespace tidemark {
@@ -386,7 +387,7 @@ Status ReadProtocol(const Config& config, Listener* listener) {
 }
 
 Status CheckTlsIsSpoken(const Config& config, const BrokerConfig& out) {
-  std::set<std::string> spoken;
+  std::set<std::string> spoken = rpc::ListenersOfHttp(config);
   for (const Listener& listener : out.listeners) {
     if (SpeaksTls(listener)) spoken.insert(ToLower(listener.name));
   }
@@ -516,7 +517,7 @@ std::span<const ConfigKey> BrokerConfigKeys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> all(std::begin(kKeys), std::end(kKeys));
     for (const auto& more : {tls::ConfigKeys(), authorization::ConfigKeys(),
-                             AuthenticationConfigKeys()}) {
+                             AuthenticationConfigKeys(), rpc::HttpKeys()}) {
       all.insert(all.end(), more.begin(), more.end());
     }
     return all;

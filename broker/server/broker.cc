@@ -380,20 +380,12 @@ Result<replication::PeerSecurity> Broker::Impl::OpenPeerSecurity() {
 
 // On a thread that may wait, and that no handshake needs.
 void Broker::Impl::WatchTls() {
+  Executor* const waits = disk_readers.front().get();
   for (const auto& [name, source] : tls) {
-    tls::ReloadForever(
-        {name, [source = source] { return source->Reload(); },
-         [source = source] { return source->Get()->expires_s(); }},
-        disk_readers.front().get());
+    tls::ReloadForever(name, source, waits);
   }
-  if (tls_of_peers != nullptr) {
-    tls::ReloadForever(
-        {"peers", [source = tls_of_peers] { return source->Reload(); },
-         [source = tls_of_peers] { return source->Get()->expires_s(); }},
-        disk_readers.front().get());
-  }
-  rpc::ReloadForever(security, config.controllers_by.listener,
-                     disk_readers.front().get());
+  tls::ReloadForever("peers", tls_of_peers, waits);
+  rpc::ReloadForever(security, config.controllers_by.listener, waits);
 }
 
 Status Broker::Impl::OpenPorts() {
@@ -446,9 +438,11 @@ Status Broker::Impl::OpenPorts() {
   };
   handlers.metrics = [this] { return Metrics(); };
   TM_ASSIGN_OR_RETURN(
-      http, rpc::HttpEndpoint::Start(config.raw().GetString("http.host"),
-                                     static_cast<uint16_t>(port),
-                                     std::move(handlers)));
+      auto settings,
+      rpc::HttpSettingsOf(config.raw(), static_cast<uint16_t>(port)));
+  TM_ASSIGN_OR_RETURN(
+      http, rpc::HttpEndpoint::Start(std::move(settings), std::move(handlers)));
+  tls::ReloadForever("http", http->tls(), disk_readers.front().get());
   return {};
 }
 
@@ -484,6 +478,9 @@ std::string Broker::Impl::Metrics() const {
   if (security != nullptr) {
     certificates[config.controllers_by.listener] =
         security->material()->expires_s;
+  }
+  if (http != nullptr && http->tls() != nullptr) {
+    certificates["http"] = http->tls()->Get()->expires_s();
   }
   return RenderMetrics(BrokerMetricsSource{
       config.node_id, network, admission, core->groups().memory(),

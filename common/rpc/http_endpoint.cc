@@ -1,6 +1,8 @@
 #include "common/rpc/http_endpoint.h"
 
+#include <fcntl.h>
 #include <httplib.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +16,8 @@
 #include <thread>
 #include <vector>
 
+#include "common/tls/session.h"
+
 namespace tidemark::rpc {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
@@ -24,12 +28,37 @@ class TimedStream final : public httplib::Stream {
   explicit TimedStream(socket_t socket) : socket_(socket) {}
   void SetDeadline(SteadyTime deadline) { deadline_ = deadline; }
 
-  bool is_readable() const override { return Wait(POLLIN); }
+  // From now on by TLS; false: the other side does not speak it.
+  bool Secure(const tls::ContextSource& tls) {
+    ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
+    auto session = tls::Session::Accept(tls.Get(), socket_);
+    if (!session) return false;
+    session_ = std::move(*session);
+    return Until([this] { return session_->Handshake(); });
+  }
+  void End() {
+    if (session_ != nullptr) session_->End();
+  }
+
+  // What TLS has read already is not in the socket.
+  bool is_readable() const override {
+    return session_ != nullptr || Wait(POLLIN);
+  }
   bool is_writable() const override { return Wait(POLLOUT); }
   ssize_t read(char* to, size_t size) override {
+    if (session_ != nullptr) {
+      size_t count = 0;
+      const auto step = [&] { return session_->Read({to, size}, &count); };
+      return size > 0 && !Until(step) ? -1 : static_cast<ssize_t>(count);
+    }
     return Wait(POLLIN) ? ::recv(socket_, to, size, MSG_DONTWAIT) : -1;
   }
   ssize_t write(const char* from, size_t size) override {
+    if (session_ != nullptr) {
+      size_t count = 0;
+      const auto step = [&] { return session_->Write({from, size}, &count); };
+      return size > 0 && !Until(step) ? -1 : static_cast<ssize_t>(count);
+    }
     return Wait(POLLOUT)
                ? ::send(socket_, from, size, MSG_DONTWAIT | MSG_NOSIGNAL)
                : -1;
@@ -39,6 +68,16 @@ class TimedStream final : public httplib::Stream {
   socket_t socket() const override { return socket_; }
 
  private:
+  template <class Try>
+  bool Until(Try step) {
+    while (true) {
+      const auto now = step();
+      if (now == tls::Session::Step::kDone) return true;
+      const bool reads = now == tls::Session::Step::kWantRead;
+      if (!reads && now != tls::Session::Step::kWantWrite) return false;
+      if (!Wait(reads ? POLLIN : POLLOUT)) return false;
+    }
+  }
   bool Wait(int16_t events) const {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         deadline_ - std::chrono::steady_clock::now());
@@ -48,6 +87,7 @@ class TimedStream final : public httplib::Stream {
   }
 
   const socket_t socket_;
+  std::unique_ptr<tls::Session> session_;  // nullptr: plain
   SteadyTime deadline_;
 };
 
@@ -57,6 +97,13 @@ constexpr auto kAnswer = std::chrono::seconds(3);
 
 // The library's own deadlines begin anew with every byte.
 class TimedServer final : public httplib::Server {
+ public:
+  // Before it listens.
+  void SetTls(std::shared_ptr<const tls::ContextSource> tls) {
+    tls_ = std::move(tls);
+  }
+
+ private:
   bool process_and_close_socket(socket_t socket) override {
     TimedStream stream(socket);
     const auto begin = std::chrono::steady_clock::now();
@@ -65,22 +112,31 @@ class TimedServer final : public httplib::Server {
     if (served) {
       stream.SetDeadline(begin + kRequest);
       bool closed = false;
-      served = process_request(
-          stream, /*close_connection=*/true, closed, [&](httplib::Request&) {
-            // The head is there; the rest of the request is of no interest.
-            stream.SetDeadline(std::chrono::steady_clock::now() + kAnswer);
-          });
+      served = tls_ == nullptr || stream.Secure(*tls_);
+      served = served && process_request(
+                             stream, /*close_connection=*/true, closed,
+                             [&](httplib::Request&) {
+                               // The head is there; the rest of the request is
+                               // of no interest.
+                               stream.SetDeadline(
+                                   std::chrono::steady_clock::now() + kAnswer);
+                             });
     }
+    stream.End();
     ::shutdown(socket, SHUT_RDWR);
     ::close(socket);
     return served;
   }
+
+  std::shared_ptr<const tls::ContextSource> tls_;
 };
 
 struct HttpEndpoint::Impl {
   TimedServer server;
   std::thread thread;
   uint16_t port = 0;
+  std::shared_ptr<tls::ContextSource> tls;  // nullptr: plain
+  std::string authorization;  // what a request has to say; "": nothing
   std::promise<void> ended;
 
   Handlers handlers;
@@ -146,11 +202,39 @@ class ConnectionThreads : public httplib::TaskQueue {
   bool ending_ = false;
 };
 
+// What a browser makes of "USER:PASSWORD".
+std::string AuthorizationOf(const std::string& credentials) {
+  if (credentials.empty()) return "";
+  const size_t colon = credentials.find(':');
+  return httplib::make_basic_authentication_header(
+             credentials.substr(0, colon), credentials.substr(colon + 1))
+      .second;
+}
+
+// Takes as long whatever of it is wrong.
+bool IsSame(const std::string& said, const std::string& wanted) {
+  return said.size() == wanted.size() &&
+         CRYPTO_memcmp(said.data(), wanted.data(), said.size()) == 0;
+}
+
 }  // namespace
 
 // The server dies with `impl`, and the routes with it.
 void HttpEndpoint::Route(Impl* impl) {
   httplib::Server& server = impl->server;
+  if (!impl->authorization.empty()) {
+    using Handled = httplib::Server::HandlerResponse;
+    server.set_pre_routing_handler(
+        [impl](const httplib::Request& request, httplib::Response& out) {
+          if (IsSame(request.get_header_value("Authorization"),
+                     impl->authorization)) {
+            return Handled::Unhandled;
+          }
+          out.status = 401;
+          out.set_header("WWW-Authenticate", "Basic realm=\"tidemark\"");
+          return Handled::Handled;
+        });
+  }
   server.Get("/livez", [impl](const httplib::Request&, httplib::Response& out) {
     std::shared_lock lock(impl->mutex);
     Status status;
@@ -184,10 +268,22 @@ void HttpEndpoint::Route(Impl* impl) {
 HttpEndpoint::HttpEndpoint(std::shared_ptr<Impl> impl)
     : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(
-    const std::string& host, uint16_t port, Handlers handlers) {
+Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Start(HttpSettings settings,
+                                                          Handlers handlers) {
+  const std::string& host = settings.host;
+  const uint16_t port = settings.port;
   auto impl = std::make_shared<Impl>();
   impl->handlers = std::move(handlers);
+  impl->authorization = AuthorizationOf(settings.credentials);
+  if (settings.tls) {
+    auto opened = tls::ContextSource::Open(std::move(*settings.tls));
+    if (!opened) {
+      return Fail(opened.error().code,
+                  "http.security.protocol: " + opened.error().message);
+    }
+    impl->tls = std::move(*opened);
+    impl->server.SetTls(impl->tls);
+  }
   httplib::Server& server = impl->server;
   server.new_task_queue = [] { return new ConnectionThreads; };
   server.set_keep_alive_max_count(1);
@@ -240,5 +336,9 @@ HttpEndpoint::~HttpEndpoint() {
 }
 
 uint16_t HttpEndpoint::port() const { return impl_->port; }
+
+std::shared_ptr<tls::ContextSource> HttpEndpoint::tls() const {
+  return impl_->tls;
+}
 
 }  // namespace tidemark::rpc

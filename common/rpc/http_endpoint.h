@@ -6,6 +6,8 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "common/rpc/http_settings.h"
+#include "common/tls/context_source.h"
 
 namespace tidemark::rpc {
 
@@ -14,7 +16,8 @@ namespace tidemark::rpc {
 // the callbacks run on them, several at a time. A connection has one request,
 // a second for its first byte and two for all of it, and then three for the
 // answer: one that says nothing, or little at a time, holds up nobody, nor does
-// a callback that hangs.
+// a callback that hangs. Plain or by TLS, and, where that is set, for those
+// alone who know a password.
 class HttpEndpoint {
  public:
   struct Handlers {
@@ -30,9 +33,8 @@ class HttpEndpoint {
     std::function<Status()> alive = nullptr;
   };
 
-  // `port` 0: any free one. Fails with one line that names the address.
-  static Result<std::unique_ptr<HttpEndpoint>> Start(const std::string& host,
-                                                     uint16_t port,
+  // Fails with one line that names the address, or what TLS lacks.
+  static Result<std::unique_ptr<HttpEndpoint>> Start(HttpSettings settings,
                                                      Handlers handlers);
   // No callback runs any more. A client that keeps its connection open and
   // says nothing is not waited for: its thread ends by itself within two
@@ -40,6 +42,8 @@ class HttpEndpoint {
   ~HttpEndpoint();
 
   uint16_t port() const;
+  // Of its certificate; nullptr: it is plain.
+  std::shared_ptr<tls::ContextSource> tls() const;
 
  private:
   struct Impl;

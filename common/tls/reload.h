@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "common/base/executor.h"
@@ -22,5 +23,15 @@ void WarnOfExpiry(const std::string& name, int64_t expires_s);
 // wait for a disk, runs; says in the log what has changed, and once a day what
 // is about to end.
 void ReloadForever(Reloadable what, Executor* executor);
+
+// The same of a Source; nullptr: nothing.
+template <class Source>
+void ReloadForever(const std::string& name, std::shared_ptr<Source> source,
+                   Executor* executor) {
+  if (source == nullptr) return;
+  ReloadForever({name, [source] { return source->Reload(); },
+                 [source] { return source->Get()->expires_s(); }},
+                executor);
+}
 
 }  // namespace tidemark::tls

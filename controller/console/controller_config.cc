@@ -233,7 +233,7 @@ Status ReadSecurity(const Config& config, ControllerConfig* out) {
     for (const quorum::Voter& node : *nodes) hosts.push_back(node.host);
   }
   TM_RETURN_IF_ERROR(CheckPlaintextIsMeant(protocol, hosts));
-  std::set<std::string> spoken;
+  std::set<std::string> spoken = rpc::ListenersOfHttp(config);
   if (protocol.tls) spoken.insert(ToLower(protocol.listener));
   TM_RETURN_IF_ERROR(tls::CheckIsSpoken(config, spoken));
   if (!protocol.tls) return {};
@@ -289,6 +289,8 @@ std::span<const ConfigKey> ControllerConfigKeys() {
     out.insert(out.end(), tls.begin(), tls.end());
     const auto clients = authorization::ConfigKeys();
     out.insert(out.end(), clients.begin(), clients.end());
+    auto http = rpc::HttpKeys();
+    out.insert(out.end(), http.begin(), http.end());
     return out;
   }();
   return keys;
@@ -360,9 +362,9 @@ Result<ControllerConfig> MakeControllerConfig(const Config& config) {
   TM_RETURN_IF_ERROR(ReadAddresses(config, self, &out));
   TM_RETURN_IF_ERROR(ReadSecurity(config, &out));
   TM_ASSIGN_OR_RETURN(out.data_directory, DataDirectory(config));
-  out.http_host = config.GetString("http.host");
   if (const int64_t port = config.GetInt("http.port"); port >= 0) {
-    out.http_port = static_cast<uint16_t>(port);
+    TM_ASSIGN_OR_RETURN(
+        out.http, rpc::HttpSettingsOf(config, static_cast<uint16_t>(port)));
   }
   out.tick_ms = config.GetInt("controller.quorum.tick.ms");
   int64_t election = config.GetInt("controller.quorum.election.timeout.ms");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/config.h"
+#include "common/rpc/http_settings.h"
 #include "common/tls/certificate_roles.h"
 #include "common/tls/context.h"
 #include "controller/quorum/quorum.h"
@@ -21,9 +22,8 @@ struct ControllerConfig {
   std::string data_directory;
   std::string listen_host;
   uint16_t listen_port = 0;
-  std::string http_host;
-  std::optional<uint16_t> http_port;  // none: no HTTP
-  std::string advertised_host;        // where the other controllers reach it
+  std::optional<rpc::HttpSettings> http;
+  std::string advertised_host;  // where the other controllers reach it
   uint16_t advertised_port = 0;
   std::vector<quorum::Voter> voters;  // empty: the log says who votes
   // Whom a controller of no quorum yet asks to be let in; ids not set.

@@ -37,8 +37,7 @@ std::optional<T> Ask(Executor* executor, std::function<T()> ask) {
 }  // namespace
 
 Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
-    const std::string& host, uint16_t port, Controller* controller,
-    Executor* executor) {
+    rpc::HttpSettings settings, Controller* controller, Executor* executor) {
   rpc::HttpEndpoint::Handlers handlers;
   auto watch = std::make_shared<LoopWatch>(executor);
   handlers.alive = [watch]() -> Status {
@@ -78,7 +77,7 @@ Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
     });
     return view ? RenderMetrics(*view) : std::string();
   };
-  return rpc::HttpEndpoint::Start(host, port, std::move(handlers));
+  return rpc::HttpEndpoint::Start(std::move(settings), std::move(handlers));
 }
 
 }  // namespace tidemark::controller

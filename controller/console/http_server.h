@@ -15,7 +15,6 @@ class Controller;
 // Questions run on the controller's executor, so an executor that is stuck is
 // not ready; stop the server before the executor.
 Result<std::unique_ptr<rpc::HttpEndpoint>> StartHttpServer(
-    const std::string& host, uint16_t port, Controller* controller,
-    Executor* executor);
+    rpc::HttpSettings settings, Controller* controller, Executor* executor);
 
 }  // namespace tidemark::controller

@@ -24,7 +24,7 @@ bool IsFull(const std::string& directory) {
 
 Result<std::unique_ptr<rpc::HttpEndpoint>> Serve(
     const ControllerConfig& config) {
-  if (!config.http_port) return nullptr;
+  if (!config.http) return nullptr;
   rpc::HttpEndpoint::Handlers handlers;
   handlers.ready = [] {
     return Fail(ErrorCode::kOutOfSpace,
@@ -34,8 +34,7 @@ Result<std::unique_ptr<rpc::HttpEndpoint>> Serve(
     return std::string(
         "# TYPE tidemark_raft_disk_full gauge\ntidemark_raft_disk_full 1\n");
   };
-  return rpc::HttpEndpoint::Start(config.http_host, *config.http_port,
-                                  std::move(handlers));
+  return rpc::HttpEndpoint::Start(*config.http, std::move(handlers));
 }
 
 }  // namespace

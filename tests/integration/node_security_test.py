@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """A cluster in which all speak TLS: who is let in, and certificates that are replaced under load."""
+import base64
 import collections
 import os
 import re
 import shutil
+import ssl
 import stat
 import subprocess
 import threading
+import urllib.error
+import urllib.request
 
 import process
 from cases import Cases, equal, until
@@ -109,6 +113,48 @@ def nodes_have_their_own_certificates(cluster):
         cluster.do('start', node)
 
 
+def health_is_for_who_knows_the_password(cluster):
+    secret = 'of-the-watch'
+    for node, port in ('broker-2', BASE + 201), ('controller-2', BASE + 251):
+        with open(cluster.path(node, 'server.properties'), 'a') as f:
+            f.write('http.security.protocol=SSL\nhttp.basic.auth=watch:%s\n'
+                    'listener.name.http.ssl.client.auth=none\n' % secret)
+        cluster.do('stop', node)
+        # It is waited for by its plain port, which is no more.
+        with process.Running('tidemark-' + node.split('-')[0], '--config', cluster.path(node, 'server.properties'),
+                             cwd=cluster.path(node)) as running:
+            context = ssl.create_default_context(cafile=cluster.security('admin', 'trust.pem'))
+
+            def status(user=None):
+                request = urllib.request.Request('https://127.0.0.1:%d/livez' % port)
+                if user:
+                    request.add_header('Authorization', 'Basic ' + base64.b64encode(user.encode()).decode())
+                try:
+                    with urllib.request.urlopen(request, timeout=5, context=context) as answer:
+                        return answer.status
+                except urllib.error.HTTPError as e:
+                    return e.code
+                except OSError:
+                    return None
+            until(lambda: status() is not None, 'an answer of ' + node)
+            equal((status(), status('watch:wrong'), status('watch:' + secret)), (401, 401, 200))
+            try:
+                process.http_get(port, '/livez')
+                raise AssertionError('plaintext was answered')
+            except (OSError, IndexError, ValueError):
+                pass
+            assert secret not in running.said()
+            if node == 'broker-2':
+                said = cluster.tidemark('config', 'get', 'broker', '2')
+                assert secret not in said and 'PRIVATE KEY' not in said, said
+            equal(running.stop(), 0)
+        path = cluster.path(node, 'server.properties')
+        text = open(path).read()
+        with open(path, 'w') as f:
+            f.write(text[:text.index('http.security.protocol')])
+        cluster.do('start', node)
+
+
 class Load:
     """Producers one after the other, each with what certificate there is when it begins."""
 
@@ -189,6 +235,7 @@ def main():
         cases.run('keys are their owners\'', keys_are_their_owners, cluster)
         cases.run('strangers are not', strangers_are_not, cluster)
         cases.run('nodes have their own certificates', nodes_have_their_own_certificates, cluster)
+        cases.run('health is for who knows the password', health_is_for_who_knows_the_password, cluster)
         cases.run('certificates are replaced under load', certificates_are_replaced_under_load, cluster)
         cases.run('plaintext is said', plaintext_is_said, cluster)
     cases.done()

@@ -5,21 +5,32 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
+
+#include "tests/support/certificates.h"
 
 namespace tidemark::rpc {
 namespace {
 
 // On some free port below the ephemeral ones.
 Result<std::unique_ptr<HttpEndpoint>> StartAnywhere(
-    HttpEndpoint::Handlers handlers) {
+    HttpSettings settings, HttpEndpoint::Handlers handlers) {
   static uint16_t next = static_cast<uint16_t>(20000 + getpid() % 10000);
-  auto out = HttpEndpoint::Start("127.0.0.1", next++, handlers);
+  settings.port = next++;
+  auto out = HttpEndpoint::Start(settings, handlers);
   for (int i = 0; i < 100 && !out; ++i) {
-    out = HttpEndpoint::Start("127.0.0.1", next++, handlers);
+    settings.port = next++;
+    out = HttpEndpoint::Start(settings, handlers);
   }
   return out;
+}
+
+Result<std::unique_ptr<HttpEndpoint>> StartAnywhere(
+    HttpEndpoint::Handlers handlers) {
+  return StartAnywhere({"127.0.0.1"}, handlers);
 }
 
 TEST(HttpEndpoint, ServesHealthAndMetrics) {
@@ -158,12 +169,76 @@ TEST(HttpEndpoint, MetricsThatCannotBeToldAreAnError) {
   EXPECT_EQ(client.Get("/metrics")->status, 503);
 }
 
+HttpEndpoint::Handlers Something() {
+  return {[]() -> Status { return {}; },
+          [] { return std::string(100'000, 'm'); }};
+}
+
+tls::Settings TlsOf(const test::Identity& own) {
+  tls::Settings settings;
+  settings.keystore.type = "PEM";
+  settings.keystore.key = own.KeyPem();
+  settings.keystore.certificates = own.CertificatePem();
+  return settings;
+}
+
+TEST(HttpEndpoint, SpeaksTlsWhereThatIsSet) {
+  const test::Identity authority = test::MakeIdentity("a", nullptr);
+  const std::string trust = std::filesystem::temp_directory_path() /
+                            ("http-trust-" + std::to_string(getpid()));
+  std::ofstream(trust) << authority.CertificatePem();
+  HttpSettings settings{"127.0.0.1"};
+  settings.tls = TlsOf(test::MakeIdentity("n", &authority, 1, "IP:127.0.0.1"));
+  const auto endpoint = StartAnywhere(settings, Something());
+  ASSERT_TRUE(endpoint) << endpoint.error().message;
+  EXPECT_NE((*endpoint)->tls(), nullptr);
+  const uint16_t port = (*endpoint)->port();
+  httplib::SSLClient client("127.0.0.1", port);
+  client.set_ca_cert_path(trust.c_str());
+  client.enable_server_certificate_verification(true);
+  for (int i = 0; i < 3; ++i) {
+    const auto got = client.Get("/metrics");
+    ASSERT_TRUE(got) << httplib::to_string(got.error());
+    EXPECT_EQ(got->body, std::string(100'000, 'm'));
+  }
+  httplib::Client plain("127.0.0.1", port);
+  EXPECT_FALSE(plain.Get("/livez"));
+  EXPECT_TRUE(client.Get("/livez"));
+  std::filesystem::remove(trust);
+  settings.tls->keystore.key = "no key";
+  EXPECT_FALSE(StartAnywhere(settings, Something()));
+}
+
+TEST(HttpEndpoint, AsksForAPasswordWhereThatIsSet) {
+  HttpSettings settings{"127.0.0.1"};
+  settings.credentials = "watch:se:cret";
+  const auto endpoint = StartAnywhere(settings, Something());
+  ASSERT_TRUE(endpoint);
+  for (const char* path : {"/livez", "/readyz", "/metrics", "/nothing"}) {
+    httplib::Client client("127.0.0.1", (*endpoint)->port());
+    const auto stranger = client.Get(path);
+    ASSERT_TRUE(stranger);
+    EXPECT_EQ(stranger->status, 401) << path;
+    EXPECT_TRUE(stranger->has_header("WWW-Authenticate"));
+    EXPECT_EQ(stranger->body, "");
+    for (const auto& [user, password] :
+         {std::pair("watch", "se"), std::pair("watch", "se:cret "),
+          std::pair("Watch", "se:cret"), std::pair("", "")}) {
+      client.set_basic_auth(user, password);
+      EXPECT_EQ(client.Get(path)->status, 401) << user << " " << password;
+    }
+    client.set_basic_auth("watch", "se:cret");
+    EXPECT_EQ(client.Get(path)->status,
+              path == std::string("/nothing") ? 404 : 200);
+  }
+}
+
 TEST(HttpEndpoint, APortInUseIsNamed) {
   HttpEndpoint::Handlers handlers{[]() -> Status { return {}; },
                                   [] { return std::string(); }};
   auto first = StartAnywhere(handlers);
   ASSERT_TRUE(first);
-  auto second = HttpEndpoint::Start("127.0.0.1", (*first)->port(), handlers);
+  auto second = HttpEndpoint::Start({"127.0.0.1", (*first)->port()}, handlers);
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find(std::to_string((*first)->port())),
             std::string::npos);

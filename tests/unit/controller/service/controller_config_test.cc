@@ -29,8 +29,8 @@ TEST(ControllerConfigTest, ReadsVotersAndOwnAddress) {
   EXPECT_EQ(config->voters[2].host, "::1");
   EXPECT_EQ(config->listen_host, "b");
   EXPECT_EQ(config->listen_port, 9094);
-  EXPECT_EQ(config->http_port, 9644);
-  EXPECT_EQ(Make(With("http.port=-1"))->http_port, std::nullopt);
+  EXPECT_EQ(config->http->port, 9644);
+  EXPECT_FALSE(Make(With("http.port=-1"))->http);
   EXPECT_EQ(config->election_ticks_min, 6u);
   EXPECT_TRUE(Make(With("listeners="))) << "as if it were not there";
   auto listening = Make(With("listeners=CONTROLLER://:19093"));
