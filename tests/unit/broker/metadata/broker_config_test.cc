@@ -159,9 +159,8 @@ bool HasTopicKey(std::string_view key) {
 
 TEST(BrokerConfig, TheTableSaysWhatTheCodeAsksFor) {
   std::string sources;
-  for (const char* root :
-       {"broker", "common/base", "common/rpc", "common/tls",
-        "common/authorization"}) {
+  for (const char* root : {"broker", "common/base", "common/rpc", "common/tls",
+                           "common/authorization"}) {
     for (const auto& entry :
          std::filesystem::recursive_directory_iterator(root)) {
       if (entry.path().extension() != ".cc") continue;
