@@ -148,6 +148,11 @@ void Authentication::OnHandshake(const RequestContext& context,
                 "unsupported mechanism " + kafka::Quoted(asked->mechanism),
                 Encode(response, header), responder);
   }
+  // A refusal would be final for many a client; a connection that ends is tried
+  // again.
+  if (!server_->KnowsUsers(*wanted)) {
+    return Close(context, "no metadata yet", responder);
+  }
   // Kafka says yes here, and closes at the next request.
   const bool changed = again_ && wanted != mechanism_;
   step_ = changed ? Step::kBadMechanism : Step::kTokens;

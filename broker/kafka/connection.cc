@@ -46,6 +46,8 @@ bool AnswerMayBeLarge(const SharedBytes& frame) {
     case kListGroups:
     case kDescribeConfigs:
     case kDescribeTopicPartitions:
+    case kDescribeUserScramCredentials:
+    case kDescribeAcls:
       return true;
     default:
       return false;
@@ -181,7 +183,8 @@ bool Connection::MayServeMore() const {
 }
 
 void Connection::Advance() {
-  frames_.SetMaxFrame(authentication_.MaxFrame(options_.max_request_bytes));
+  frames_.SetMaxFrame(authentication_.MaxFrame(options_.max_request_bytes),
+                      authentication_.done());
   while (!closed_ && MayServeMore()) {
     const bool first = serving_.empty() && writing_.empty();
     if (!next_) {
@@ -245,7 +248,11 @@ void Connection::Serve(SharedBytes frame) {
           }
         });
       });
-  if (authentication_.Take(context, frame, responder)) return;
+  const bool known = authentication_.done();
+  const bool taken = authentication_.Take(context, frame, responder);
+  // It has less time now: the timer looks at once.
+  if (known && !authentication_.done()) idle_timer_.cancel();
+  if (taken) return;
   dispatcher_.Dispatch(std::move(context), std::move(frame),
                        std::move(responder));
 }

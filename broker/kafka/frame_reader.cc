@@ -122,7 +122,8 @@ Status FrameReader::StartFrame() {
   }
   if (length >= 2 && Staged().size() < kPrefix) return {};
   static_assert(static_cast<int16_t>(kafka::ApiKey::kFetch) == 1);
-  const bool is_fetch = length >= 2 && Staged()[4] == 0 && Staged()[5] == 1;
+  const bool is_fetch =
+      known_ && length >= 2 && Staged()[4] == 0 && Staged()[5] == 1;
   begin_ += sizeof(int32_t);
   length_ = static_cast<size_t>(length);
   received_ = 0;

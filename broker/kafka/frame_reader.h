@@ -31,8 +31,12 @@ class FrameReader {
   FrameReader(size_t max_frame, std::shared_ptr<MemoryBudget> budget)
       : max_frame_(max_frame), budget_(std::move(budget)) {}
 
-  // Of frames that begin from now on.
-  void SetMaxFrame(size_t max_frame) { max_frame_ = max_frame; }
+  // Of frames that begin from now on. `known`: who sends them; nobody's word is
+  // taken before that for what is a follower's fetch.
+  void SetMaxFrame(size_t max_frame, bool known) {
+    max_frame_ = max_frame;
+    known_ = known;
+  }
 
   // Where the next bytes go; empty when Next() has to be called first, or when
   // NeedsMemory().
@@ -66,6 +70,7 @@ class FrameReader {
   bool Reserve();
 
   size_t max_frame_;
+  bool known_ = true;
   const std::shared_ptr<MemoryBudget> budget_;
   std::unique_ptr<char[]> staging_;
   size_t begin_ = 0, end_ = 0;

@@ -33,6 +33,10 @@ const SaslServer::Mechanism* SaslServer::Find(std::string_view name) const {
   return nullptr;
 }
 
+bool SaslServer::KnowsUsers(const Mechanism& mechanism) const {
+  return mechanism.name == "PLAIN" || metadata_.Get()->offset() > 0;
+}
+
 std::unique_ptr<sasl::Exchange> SaslServer::Begin(
     const Mechanism& mechanism) const {
   if (mechanism.name == "PLAIN") {
@@ -49,9 +53,11 @@ std::unique_ptr<sasl::Exchange> SaslServer::Begin(
   const auto* nobody = image->scram().Find(ScramImage::kNobody, kind);
   scram.secret = nobody == nullptr ? secret_ : nobody->stored_key;
   if (nobody != nullptr) scram.made_up_iterations = nobody->iterations;
+  // Of the users there are when it is asked, and asked again.
   scram.find =
-      [image, kind](const std::string& user) -> std::optional<sasl::ScramKeys> {
+      [this, kind](const std::string& user) -> std::optional<sasl::ScramKeys> {
     if (user == ScramImage::kNobody) return std::nullopt;
+    const metadata::ImagePtr image = metadata_.Get();
     const auto* found = image->scram().Find(user, kind);
     if (found == nullptr) return std::nullopt;
     return sasl::ScramKeys{found->salt, found->stored_key, found->server_key,

@@ -38,6 +38,9 @@ class SaslServer {
   // nullptr: not one of them.
   const Mechanism* Find(std::string_view name) const;
   // REQUIRES: one of them. This outlives the exchange.
+  // Whether its users are known: those in the metadata are not before the first
+  // image.
+  bool KnowsUsers(const Mechanism& mechanism) const;
   std::unique_ptr<sasl::Exchange> Begin(const Mechanism& mechanism) const;
 
  private:

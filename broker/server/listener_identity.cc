@@ -52,10 +52,14 @@ class Reader {
          config_.GetListOfListener(listener_.name, "sasl.enabled.mechanisms")) {
       const Known& known =
           *std::ranges::find(kKnown, std::string_view(name), &Known::mechanism);
-      const int64_t own = GetInt(known.max_session);
+      // Its own 0 is a setting, too.
+      const bool own =
+          config_.IsSet(known.max_session) ||
+          config_.IsSet("listener.name." + ToLower(listener_.name) + "." +
+                        known.max_session);
       out.mechanisms.push_back(
-          {name, MillisecondsOf(
-                     own > 0 ? own : GetInt("connections.max.reauth.ms"))});
+          {name, MillisecondsOf(GetInt(own ? known.max_session
+                                           : "connections.max.reauth.ms"))});
       TM_RETURN_IF_ERROR(ReadModule(known, &out));
     }
     return out;

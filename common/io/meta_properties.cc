@@ -162,10 +162,14 @@ Status WriteFileDurably(const std::string& directory, const std::string& name,
   const std::string path = directory + "/" + name;
   const std::string temporary = path + ".tmp";
   {
+    // Nobody else has it open when there is something to read.
+    ::unlink(temporary.c_str());
+    const mode_t mode = readers == Readers::kOwner ? 0600 : 0644;
+    const int made = ::open(temporary.c_str(),
+                            O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (made < 0) return StorageError("create", temporary, errno);
+    ::close(made);
     std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    // Before there is anything to read.
-    if (readers == Readers::kOwner && ::chmod(temporary.c_str(), 0600) != 0)
-      return StorageError("protect", temporary, errno);
     out << text;
     out.flush();
     if (!out) return StorageError("write", temporary, errno);

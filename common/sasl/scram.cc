@@ -42,6 +42,9 @@ std::string TextOf(std::string_view random) {
 }
 
 tl::expected<std::string, Refusal> Scram::Evaluate(std::string_view message) {
+  // What the first one says is kept until the last.
+  constexpr size_t kMostBytes = 8192;
+  if (message.size() > kMostBytes) return Refuse("a message is too long");
   switch (std::exchange(step_, Step::kOver)) {
     case Step::kFirst:
       return First(message);
@@ -87,6 +90,11 @@ tl::expected<std::string, Refusal> Scram::Final(std::string_view message) {
   if (final->binding != header_) return Refuse("the GS2 header has changed");
   to_sign_ += "," + std::string(final->without_proof);
   const bool fits = Fits(final->proof);
+  // It may have been deleted, or changed, meanwhile.
+  if (known_) {
+    const auto now = options_.find(user_);
+    known_ = now && SameSecret(now->stored_key, keys_.stored_key);
+  }
   if (!fits || !known_) {
     return Refuse(known_ ? "Invalid client credentials" : "no such user");
   }

@@ -39,8 +39,9 @@ class Unseen {
 
 Result<std::string> Line(std::istream& in) {
   std::string line;
-  if (!std::getline(in, line) || line.empty()) return Bad("no password");
-  if (line.back() == '\r') line.pop_back();
+  std::getline(in, line);
+  if (line.ends_with('\r')) line.pop_back();
+  if (line.empty()) return Bad("no password");
   return line;
 }
 

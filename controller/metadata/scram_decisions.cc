@@ -1,5 +1,6 @@
 #include "controller/metadata/scram_decisions.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -199,9 +200,16 @@ Result<Decision<admin_v1::AlterScramCredentialsResponse>> Decide(
       request.upsertions_size() > kMost - request.deletions_size()) {
     return Fail(ErrorCode::kPolicyViolation, "too many changes in one request");
   }
-  if (view.image.scram().size() +
-          static_cast<size_t>(request.upsertions_size()) >
-      kMaxCredentials) {
+  // Who has one gets another.
+  const auto added =
+      std::ranges::count_if(request.upsertions(), [&](const auto& upsertion) {
+        return view.image.scram().Find(upsertion.user(),
+                                       static_cast<metadata::ScramMechanism>(
+                                           upsertion.mechanism())) == nullptr;
+      });
+  if (view.image.scram().size() + static_cast<size_t>(added) >
+          kMaxCredentials &&
+      added > 0) {
     return Fail(ErrorCode::kPolicyViolation,
                 std::to_string(kMaxCredentials) +
                     " credentials are the most: delete others first");

@@ -46,17 +46,21 @@ Ask ToAsk(const Request& request) {
     to->set_mechanism(deletion.mechanism);
   }
   for (const auto& upsertion : request.upsertions) {
+    const auto hash = upsertion.mechanism == kSha512 ? sasl::Hash::kSha512
+                                                     : sasl::Hash::kSha256;
     const auto keys =
-        sasl::KeysOf(upsertion.mechanism == kSha512 ? sasl::Hash::kSha512
-                                                    : sasl::Hash::kSha256,
-                     upsertion.salted_password.view(),
+        sasl::KeysOf(hash, upsertion.salted_password.view(),
                      std::string(upsertion.salt.view()), upsertion.iterations);
     auto* to = ask.add_upsertions();
     to->set_user(upsertion.name);
     to->set_mechanism(upsertion.mechanism);
     to->set_iterations(keys.iterations);
     to->set_salt(keys.salt);
-    to->set_stored_key(keys.stored_key);
+    // What is no hash is no password's: the controllers refuse one without
+    // keys.
+    if (upsertion.salted_password.size() == sasl::DigestBytes(hash)) {
+      to->set_stored_key(keys.stored_key);
+    }
     to->set_server_key(keys.server_key);
   }
   return ask;
