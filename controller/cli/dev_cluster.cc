@@ -176,11 +176,18 @@ std::vector<std::string> Arguments(std::vector<std::string> settings,
   return out;
 }
 
+// Nothing here is protected, wherever --host has it listen.
+constexpr char kPlaintext[] =
+    "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT";
+
 std::vector<std::string> ControllerSettings(const std::string& directory,
                                             const std::string& address) {
-  return {"node.id=" + std::to_string(kController), "log.dirs=" + directory,
+  return {"node.id=" + std::to_string(kController),
+          "log.dirs=" + directory,
           "listeners=CONTROLLER://" + address,
-          "controller.quorum.bootstrap.servers=" + address, "http.port=-1"};
+          kPlaintext,
+          "controller.quorum.bootstrap.servers=" + address,
+          "http.port=-1"};
 }
 
 // One broker: one replica of everything. Small files, and groups that begin at
@@ -192,6 +199,7 @@ std::vector<std::string> BrokerSettings(const std::string& directory,
           "log.dirs=" + directory,
           "listeners=PLAINTEXT://" + address,
           "advertised.listeners=PLAINTEXT://" + address,
+          kPlaintext,
           "controller.quorum.bootstrap.servers=" + controller,
           "http.port=-1",
           "offsets.topic.replication.factor=1",
