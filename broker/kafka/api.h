@@ -22,6 +22,7 @@ struct Api {
   kafka::ApiVersionRange served;
   Call call;
   Access access;
+  bool guarded = false;  // its guard asks for the rights
 
   // Lists versions that are not served: librdkafka up to 2.10 looks for
   // Produce 0 before it compresses (KAFKA-18659).
@@ -91,11 +92,15 @@ struct Glue<Handler, Guard> {
     if (context.rights == nullptr) {
       return Handler(std::move(context), std::move(request), std::move(reply));
     }
-    if constexpr (!kGuarded && kHasError) {
-      if (api.access.resource == AclResource::kCluster &&
-          !context.rights->MayCluster(api.access.operation)) {
+    // What nobody would ask for is refused: without a place to say it in, by
+    // the end of the connection.
+    if (!kGuarded && api.access.resource != AclResource::kAny &&
+        !(api.access.resource == AclResource::kCluster &&
+          context.rights->MayCluster(api.access.operation))) {
+      if constexpr (kHasError) {
         return reply(RefusedByCluster<Response>());
       }
+      return;
     }
     Guard(std::move(context), std::move(request), std::move(reply));
   }
@@ -147,8 +152,9 @@ consteval Api MakeApi(Access access = {}) {
   }
   constexpr kafka::ApiVersionRange kRange{
       Request::kMinVersion, Request::kMaxVersion, Request::kFirstFlexible};
-  return Api{Request::kKey, kRange, kRange,
-             &internal::Glue<Handler, Guard>::Call, access};
+  return Api{Request::kKey, kRange,
+             kRange,        &internal::Glue<Handler, Guard>::Call,
+             access,        internal::Glue<Handler, Guard>::kGuarded};
 }
 
 }  // namespace tidemark::server

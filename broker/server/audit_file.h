@@ -20,7 +20,7 @@ class AuditFile {
  public:
   static constexpr int64_t kMaxBytes = int64_t{64} << 20;
   static constexpr int kKept = 4;
-  // Lines that wait to be written; more are dropped, and counted in the log.
+  // Lines that wait to be written; more are dropped, and the log says so.
   static constexpr int kMaxWaiting = 10'000;
 
   // Readable by its owner and group. Error kKafkaStorageError.

@@ -111,6 +111,10 @@ TEST(HandlerTable, EveryRowSaysWhatItTouchesAndWhatItCountsAgainst) {
     EXPECT_EQ(api.access.resource == AclResource::kAny, open) << name;
     EXPECT_EQ(api.access.operation == AclOperation::kAny, open) << name;
     EXPECT_EQ(api.access.quota == QuotaClass::kExempt, first) << name;
+    // Who names resources has a guard that asks for each of them.
+    EXPECT_TRUE(api.guarded || api.access.resource == AclResource::kAny ||
+                api.access.resource == AclResource::kCluster)
+        << name;
     if (api.access.quota == QuotaClass::kControllerMutation) {
       mutations.insert(name);
     }

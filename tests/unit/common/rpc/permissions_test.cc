@@ -49,7 +49,8 @@ TEST(Permissions, ARoleMayWhatItNeeds) {
 }
 
 TEST(Permissions, NobodyMaySpeakForAnother) {
-  const auto refused = [](const Holder& holder, const char* call, NodeId id) {
+  const auto refused = [](const Holder& holder, const char* call,
+                          std::optional<NodeId> id) {
     const Status may = CheckHolder(holder, call, id);
     return !may && may.error().code == ErrorCode::kClusterAuthorizationFailed;
   };
@@ -62,13 +63,17 @@ TEST(Permissions, NobodyMaySpeakForAnother) {
       refused(Of(Role::kAdmin, kNoNode), "BrokerLifecycle/Subscribe", 1));
   EXPECT_TRUE(refused(Of(Role::kBroker, 1), "Backup/Save", std::nullopt));
   EXPECT_TRUE(refused(Of(Role::kController, 1), "Backup/Save", std::nullopt));
-  EXPECT_TRUE(refused(Of(Role::kBroker, 1), "Admin/DescribeCluster", kNoNode));
+  EXPECT_TRUE(
+      refused(Of(Role::kBroker, 1), "Admin/DescribeCluster", std::nullopt));
   EXPECT_TRUE(refused({}, "Admin/CreateTopics", std::nullopt));
-  EXPECT_TRUE(refused(Of(Role::kAdmin, kNoNode), "Admin/NoSuchCall", kNoNode));
+  EXPECT_TRUE(
+      refused(Of(Role::kAdmin, kNoNode), "Admin/NoSuchCall", std::nullopt));
   // Of a machine with two nodes each speaks for itself.
   const Holder both{{{Role::kBroker, 1}, {Role::kController, 101}}, ""};
   EXPECT_TRUE(CheckHolder(both, "RaftPeer/Send", 101));
   EXPECT_TRUE(refused(both, "RaftPeer/Send", 1));
+  // The number of no node is no way to speak for any.
+  EXPECT_TRUE(refused(both, "RaftPeer/Send", kNoNode));
 }
 
 }  // namespace
