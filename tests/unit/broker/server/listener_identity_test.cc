@@ -17,7 +17,7 @@ constexpr char kPlain[] =
 
 Result<BrokerConfig> Parse(std::vector<std::string> overrides) {
   Config::Sources sources;
-  sources.overrides = {"node.id=1", "controller.quorum.voters=1@c1:9093",
+  sources.overrides = {"node.id=1", "controller.quorum.voters=1@127.0.0.1:9093",
                        "listeners=PLAINTEXT://:1,A://:2,B://:3",
                        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,"
                        "A:SASL_PLAINTEXT,B:SASL_SSL"};
