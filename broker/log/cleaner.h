@@ -57,7 +57,7 @@ class Cleaner {
     double load_factor = 0.9;         // log.cleaner.io.buffer.load.factor
     double bytes_per_second = 1e308;  // log.cleaner.io.max.bytes.per.second
     Duration backoff = std::chrono::seconds(15);  // log.cleaner.backoff.ms
-    double share = 0.2;                           // tidemark.log.cleaner.share
+    double share = 0.1;                           // tidemark.log.cleaner.share
 
     bool operator==(const Options&) const = default;
   };

@@ -255,7 +255,7 @@ constexpr ConfigKey kKeys[] = {
      -1, kLongMax},
     {"telemetry.max.bytes", kInt, "1048576",
      "Most bytes of a client's metrics in one request.", 1, kIntMax},
-    {"tidemark.log.cleaner.share", kDouble, "0.2",
+    {"tidemark.log.cleaner.share", kDouble, "0.1",
      "Of its time that a cleaner works while anybody writes; 1: all of it."},
     {"tidemark.batch.cache.bytes", kLong, "8388608",
      "Memory for the newest batches, from which followers and consumers at the "

@@ -197,7 +197,7 @@ constexpr ConfigKey kBrokerKeys[] = {
      "Most bytes that all cleaner threads read and write in a second."},
     {"log.cleaner.threads", ConfigType::kInt, "1", "Threads that compact logs.",
      0, 256},
-    {"tidemark.log.cleaner.share", ConfigType::kDouble, "0.2",
+    {"tidemark.log.cleaner.share", ConfigType::kDouble, "0.1",
      "Of its time that a cleaner works while anybody writes; 1: all of it."},
     {"max.connections", ConfigType::kInt, "2147483647",
      "Most connections; further ones are closed at once. Never more than the "
