@@ -14,6 +14,7 @@ import process
 from cases import Cases, equal, until
 
 BASE = 25800
+NEWEST = 4  # level of metadata.version
 TIDEMARK = os.path.abspath(os.path.join(process.BIN, 'tidemark'))
 IDS = (1, 2, 3, 4)
 
@@ -138,14 +139,20 @@ def features(m):
     def level():
         done = m.tidemark('features', 'describe', '--format', 'json')
         return done.returncode == 0 and json.loads(done.stdout)['features'][0]['level']
-    until(lambda: level() == 3, 'the newest level')
+    until(lambda: level() == NEWEST, 'the newest level')
     assert 'metadata.version' in m.run('Upgrade and downgrade', 0)
     m.run('Downgrade', 0)
     equal(level(), 1)
     m.run('Upgrade', 0)
     equal(level(), 1)
     m.run('Upgrade', 1)
-    equal(level(), 3)
+    equal(level(), NEWEST)
+
+
+def rules(m):
+    for i in range(5):
+        m.run('What clients may do', i)
+    assert 'deny' in m.run('What clients may do', 5).lower()
 
 
 def add(m, cluster):
@@ -254,6 +261,7 @@ def main():
             cases.run('begin', begin, m, cluster)
             cases.run('status', status, m)
             cases.run('feature levels', features, m)
+            cases.run('what clients may do', rules, m)
             cases.run('add one', add, m, cluster)
             cases.run('remove one', remove, m)
             cases.run('replace a lost disk', replace, m, cluster)
