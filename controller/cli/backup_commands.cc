@@ -1,5 +1,6 @@
 // What is done for, and after, the loss of the controllers' quorum.
 #include <grpcpp/grpcpp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -106,6 +107,8 @@ Status Backup(const Context& context, const BackupOptions& options) {
         ErrorCode::kUnknownServerError,
         "what the controller sent is no good: " + backup.error().message);
   io::FileSystem& files = io::PosixFileSystem();
+  // What users' passwords are checked against is nobody else's to read.
+  ::umask(0077);
   TM_RETURN_IF_ERROR(io::WriteFileAtomically(files, options.file, bytes));
   const auto& header = backup->header;
   if (context.format == Format::kJson) {

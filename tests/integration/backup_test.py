@@ -249,6 +249,7 @@ def kept(cluster, topic):
 def restoration(cluster, records, cluster_id):
     file = os.path.join(cluster.folder, 'metadata.backup')
     assert 'wrote ' + file in told('quorum', 'backup', file)
+    equal(os.stat(file).st_mode & 0o777, 0o600)  # it may hold credentials
     create('late')
     records.produce('late')
     records.produce('before')

@@ -4,6 +4,9 @@
 
 #include <gmock/gmock.h>
 
+#include <memory>
+#include <set>
+
 #include "broker/kafka/audit_log.h"
 #include "broker/kafka/dispatcher.h"
 #include "broker/kafka/handlers/table.h"
@@ -152,6 +155,35 @@ TEST_F(Guards, TopicsThatMayNotBeSeenAreNotThere) {
     EXPECT_THAT(answer.topics[i].partitions, IsEmpty());
   }
   EXPECT_THAT(cluster_.controller.created, IsEmpty());
+}
+
+// A refusal would be final for many a client.
+TEST_F(Guards, BeforeThereAreRulesAConnectionEnds) {
+  cluster_.metadata.Set(std::make_shared<const metadata::Image>());
+  EXPECT_FALSE(Ask<kafka::MetadataResponse>(kafka::MetadataRequest(), 9));
+  EXPECT_THAT(lines_, IsEmpty());
+}
+
+// The controllers may know what this broker does not know yet.
+TEST_F(Guards, WhatIsNotHereIsDeletedByWhoMayDeleteItOnly) {
+  Allow(kDescribe, AclResource::kTopic, "later");
+  int passed_on = 0;
+  cluster_.controller.on_delete = [&](const admin::v1::DeleteTopicsRequest&)
+      -> Result<admin::v1::DeleteTopicsResponse> {
+    ++passed_on;
+    return Fail(ErrorCode::kRequestTimedOut);
+  };
+  kafka::DeleteTopicsRequest request;
+  request.timeout_ms = 1000;
+  request.topics.push_back({"later", Uuid{}});
+  request.topics.push_back({std::nullopt, TestCluster::TopicId(9)});
+  request.topics.push_back({"hidden", Uuid{}});
+  const auto answer = Ask<kafka::DeleteTopicsResponse>(request, 6).value();
+  ASSERT_THAT(answer.responses, SizeIs(3));
+  std::multiset<int16_t> codes;
+  for (const auto& topic : answer.responses) codes.insert(topic.error_code);
+  EXPECT_EQ(codes, (std::multiset<int16_t>{3, kTopicError, 100}));
+  EXPECT_EQ(passed_on, 0);
 }
 
 TEST_F(Guards, VersionZeroOfMetadataDoesNotTakeNoneForAll) {

@@ -199,6 +199,29 @@ TEST(Scram, ReplayedAndTamperedMessagesAreRefused) {
       FinalOf(Hash::kSha256, bare, y.value(), kPassword, ToBase64("y,,"))));
 }
 
+TEST(Scram, WhoIsDeletedOrChangedMeanwhileIsRefused) {
+  for (const bool deleted : {true, false}) {
+    Servers servers;
+    Scram scram = servers.Make();
+    const auto first = scram.Evaluate("n,,n=user,r=abc");
+    ASSERT_TRUE(first);
+    deleted ? servers.users.clear()
+            : (void)(servers.users["user"] =
+                         KeysFor(Hash::kSha256, "new", "salt of user"));
+    EXPECT_FALSE(scram.Evaluate(
+        FinalOf(Hash::kSha256, "n=user,r=abc", *first, kPassword)));
+    EXPECT_FALSE(scram.complete());
+  }
+}
+
+TEST(Scram, WhatIsKeptOfAStrangerIsLittle) {
+  Servers servers;
+  EXPECT_TRUE(
+      servers.Make().Evaluate("n,,n=user,r=abc,e=" + std::string(8000, 'x')));
+  EXPECT_FALSE(
+      servers.Make().Evaluate("n,,n=user,r=abc,e=" + std::string(8192, 'x')));
+}
+
 TEST(Scram, WhatIsNoFirstMessage) {
   Servers servers;
   for (const char* bad :
